@@ -1,0 +1,53 @@
+//! Why an analyzer could not understand something: what, and where in the file.
+
+use std::fmt;
+use std::io;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A lowercase fragment with the value in backticks, and the place in the file.
+/// The path is added by the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    message: String,
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Line(usize),
+    Offset(u64),
+}
+
+impl Error {
+    pub fn new(message: impl Into<String>) -> Self {
+        Error { message: message.into(), place: None }
+    }
+
+    /// `line` counts from 1.
+    pub fn at_line(line: usize, message: impl Into<String>) -> Self {
+        Error { message: message.into(), place: Some(Place::Line(line)) }
+    }
+
+    pub fn at_offset(offset: u64, message: impl Into<String>) -> Self {
+        Error { message: message.into(), place: Some(Place::Offset(offset)) }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            None => f.write_str(&self.message),
+            Some(Place::Line(line)) => write!(f, "line {line}: {}", self.message),
+            Some(Place::Offset(offset)) => write!(f, "offset {offset}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::new(format!("could not read its content: {error}"))
+    }
+}

@@ -1,0 +1,229 @@
+//! The vocabulary in which analyzers speak. Small on purpose: a new kind of
+//! package needs no new word.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bstr::BString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing an analyzer knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    Distribution(Distribution),
+    Legacy(Legacy),
+    /// Licences a file states (Debian's copyright files), in order, as written.
+    Licences(Vec<String>),
+    Match(Match),
+    Package(Box<Package>),
+    Secret(Secret),
+}
+
+/// Which distribution the image is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// `ID` of os-release: `debian`.
+    pub id: String,
+    /// `VERSION_ID`: `12`. Empty where the distribution states none.
+    pub version: String,
+    /// `ID_LIKE`, split.
+    pub like: Vec<String>,
+    /// `VERSION_CODENAME`: `bookworm`.
+    pub codename: Option<String>,
+    /// `PRETTY_NAME`.
+    pub name: Option<String>,
+    /// The file that said so.
+    pub location: BString,
+}
+
+/// A package, of whatever manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// The type of its purl: `deb`, `apk`, `rpm`, `pypi`, `npm`, `gem`, `maven`,
+    /// `golang`, `cargo`, `composer`, `nuget`, … (<https://github.com/package-url/purl-spec>).
+    pub kind: Cow<'static, str>,
+    /// What the ecosystem calls it: npm scope and maven group are in `namespace`.
+    pub name: String,
+    /// Maven group, npm scope (with `@`), composer vendor. The distribution's
+    /// namespace (`debian`) is filled in by the core.
+    pub namespace: Option<String>,
+    /// The whole version as the ecosystem compares it: `1:2.3-4` (dpkg),
+    /// `2.3-4.el8` without epoch (rpm), `1.2.3-r4` (apk).
+    pub version: String,
+    pub epoch: Option<u64>,
+    pub arch: Option<String>,
+    pub source: Option<Source>,
+    /// As written, one for each statement.
+    pub licences: Vec<String>,
+    /// Who answers for it: maintainer, vendor, author.
+    pub origin: Option<String>,
+    /// Installed size in bytes, as the package states it.
+    pub size: Option<u64>,
+    pub evidence: Evidence,
+    /// The file that proves it, without a leading slash. Nested archives
+    /// are written `outer.war:WEB-INF/lib/inner.jar`.
+    pub location: BString,
+    /// The files it brought, as its manager recorded them.
+    pub files: Vec<PackageFile>,
+    /// Qualifiers of the purl beside those the core knows (`arch`, `distro`, `epoch`, `upstream`).
+    pub qualifiers: BTreeMap<String, String>,
+    /// What else it states, by name: `homepage`, `modularity-label`, `sha1`, `main-class` …
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The source package it was built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub name: String,
+    /// `None`: as the package's own.
+    pub version: Option<String>,
+}
+
+/// How sure it is that the package is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The record of an OS package manager.
+    #[default]
+    InstalledDb,
+    /// The metadata that a language's package manager leaves beside the code.
+    InstalledPackage,
+    /// A jar or similar archive.
+    Archive,
+    /// Build information or a version inside an executable.
+    Binary,
+    /// An SBOM found in the image.
+    Sbom,
+    /// A lock file: says what would be installed.
+    Lockfile,
+    /// A manifest: says what is asked for.
+    Manifest,
+}
+
+/// A file as its package manager recorded it; `None` where it does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageFile {
+    /// Without a leading slash.
+    pub path: BString,
+    /// Hex digest.
+    pub digest: Option<String>,
+    /// `md5`, `sha1`, `sha256`, …
+    pub algorithm: Option<Cow<'static, str>>,
+    /// With the type bits, where the manager records them.
+    pub mode: Option<u32>,
+    pub user: Option<String>,
+    pub group: Option<String>,
+    pub size: Option<u64>,
+    pub conffile: bool,
+}
+
+/// A secret in a file. Never the secret itself: a masked excerpt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// Id of the rule: `github-token`.
+    pub rule: String,
+    pub severity: Severity,
+    /// Counts from 1.
+    pub line: u32,
+    /// Counts from 1, in bytes.
+    pub column: u32,
+    /// The line around it with the secret masked, printable, at most 120 characters.
+    pub excerpt: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// Lines of one file that match one configured expression.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// `NAME=regex`, as configured.
+    pub expression: String,
+    /// Line numbers, counting from 0 as the legacy document does.
+    pub lines: Vec<u32>,
+}
+
+/// One value of the legacy document: `analysis_report.<module>.<output>.base.<key>`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Legacy {
+    pub module: Cow<'static, str>,
+    pub output: Cow<'static, str>,
+    pub key: BString,
+    /// A string is written as it is; anything else as JSON text inside a string.
+    pub value: Value,
+}
+
+/// One thing that could not be understood. The core adds analyzer and layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file concerned; `None` for the file under inspection, or none at all.
+    pub path: Option<BString>,
+    pub message: String,
+}
+
+/// Where an analyzer puts what it finds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub facts: Vec<Fact>,
+    pub problems: Vec<Problem>,
+}
+
+impl Facts {
+    pub fn push(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
+    pub fn package(&mut self, package: Package) {
+        self.push(Fact::Package(Box::new(package)));
+    }
+
+    /// A value of the legacy document's `package_list` module.
+    pub fn legacy_package(
+        &mut self,
+        output: &'static str,
+        key: impl Into<BString>,
+        value: impl Into<Value>,
+    ) {
+        self.legacy("package_list", output, key, value);
+    }
+
+    pub fn legacy(
+        &mut self,
+        module: &'static str,
+        output: &'static str,
+        key: impl Into<BString>,
+        value: impl Into<Value>,
+    ) {
+        self.push(Fact::Legacy(Legacy {
+            module: module.into(),
+            output: output.into(),
+            key: key.into(),
+            value: value.into(),
+        }));
+    }
+
+    /// A problem with the file under inspection, or with the image as a whole.
+    pub fn problem(&mut self, message: impl fmt::Display) {
+        self.problems.push(Problem { path: None, message: message.to_string() });
+    }
+
+    /// A problem with one file of the image.
+    pub fn problem_at(&mut self, path: impl Into<BString>, message: impl fmt::Display) {
+        self.problems.push(Problem { path: Some(path.into()), message: message.to_string() });
+    }
+
+    pub fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.facts.iter().filter_map(|fact| match fact {
+            Fact::Package(package) => Some(&**package),
+            _ => None,
+        })
+    }
+}

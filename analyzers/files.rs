@@ -1,0 +1,52 @@
+//! The flattened image, as `analyze` sees it.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use crate::{Fact, Result};
+
+/// What a name in the flattened image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    Regular,
+    Directory,
+    Symlink,
+    /// Character or block device, fifo.
+    Special,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Without a leading slash, all links followed.
+    pub path: BString,
+    pub kind: FileKind,
+    pub size: u64,
+    /// Permission bits, without the type.
+    pub mode: u32,
+    pub uid: u64,
+    pub gid: u64,
+}
+
+/// The flattened image. Paths are bytes without a leading slash.
+pub trait Files {
+    /// What is at a path, following symbolic links inside the image
+    /// (absolute ones begin at its root). `None` where nothing is, or where
+    /// links go round in circles.
+    fn get(&self, path: &[u8]) -> Option<FileInfo>;
+
+    /// What is at a path, not following a link at its end.
+    fn entry(&self, path: &[u8]) -> Option<FileInfo>;
+
+    /// The content of a regular file that this analyzer wanted with
+    /// [`Use::Keep`](crate::Use), links followed. `Ok(None)` where no such
+    /// file is; an error where it is there but was not kept (larger than its
+    /// want allows, or reached through a link from a path that nobody wanted).
+    fn read(&self, path: &[u8]) -> Result<Option<Cow<'_, [u8]>>>;
+
+    /// Every regular file that matches this analyzer's wants, in path order.
+    fn wanted(&self) -> Vec<FileInfo>;
+
+    /// The facts this analyzer's `inspect` stored on the file at a path, links followed.
+    fn facts(&self, path: &[u8]) -> &[Fact];
+}

@@ -1,0 +1,1 @@
+//! inscan: an inline scanner for container images.
