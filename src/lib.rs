@@ -1,1 +1,13 @@
 //! inscan: an inline scanner for container images.
+//!
+//! The way of the data, from top to bottom: [`image`] opens an image wherever
+//! it lies; [`layer`] reads each layer once; [`flatten`] makes the file system a
+//! container would see; [`analyze`] runs the analyzers over it; [`document`]
+//! writes what was found; [`output`] shows it to people. [`cli`] ties them together.
+
+pub mod analyze;
+pub mod digest;
+pub mod flatten;
+pub mod image;
+pub mod layer;
+pub mod progress;

@@ -1,0 +1,132 @@
+//! What one pass over a layer leaves behind: a compact index of its entries,
+//! the facts found in their bytes, and the bytes somebody wanted kept.
+//!
+//! A scan is a pure function of the layer's bytes and the analyzers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use inscan_analyzers::Facts;
+
+use super::kept::Kept;
+use crate::digest::{Digest, FileDigests};
+
+/// One layer, read once.
+#[derive(Debug, Default)]
+pub struct LayerScan {
+    /// Digest and size of the blob as it is stored (compressed or not).
+    pub blob_digest: Digest,
+    pub blob_size: u64,
+    pub compression: Compression,
+    /// Digest and size of the uncompressed tar.
+    pub diff_id: Digest,
+    pub tar_size: u64,
+    /// In the order of the tar.
+    pub entries: Vec<Entry>,
+    /// All names and link targets, one after another.
+    pub(super) names: Vec<u8>,
+    /// Digests of the regular files, by [`Entry::digests`].
+    pub(super) digests: Vec<FileDigests>,
+    /// Extended attributes that matter, by entry.
+    pub capabilities: BTreeMap<u32, Vec<u8>>,
+    /// What each analyzer's `inspect` stated, by entry: `(analyzer, facts)`.
+    pub facts: BTreeMap<u32, Vec<(u16, Facts)>>,
+    /// Who wants the entry: positions in the list of analyzers.
+    pub wanted: BTreeMap<u32, Vec<u16>>,
+    /// Content kept for `analyze`, by entry.
+    pub kept: BTreeMap<u32, Arc<Kept>>,
+    /// What was passed over, and why, by entry.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong with the layer as a whole.
+    pub problems: Vec<String>,
+}
+
+/// One entry of a layer. Small: an image has hundreds of thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub(super) name: Span,
+    pub(super) link: Span,
+    pub kind: EntryKind,
+    /// Permission bits with set-user-id, set-group-id and sticky, without the type.
+    pub mode: u16,
+    pub uid: u32,
+    pub gid: u32,
+    /// Of a regular file, holes included; 0 for anything else.
+    pub size: u64,
+    pub(super) digests: u32,
+}
+
+/// A piece of [`LayerScan::names`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+/// "No digests": the entry is no regular file.
+pub(super) const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    File,
+    HardLink,
+    Symlink,
+    Directory,
+    CharDevice,
+    BlockDevice,
+    Fifo,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    #[default]
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// A file that an analyzer wanted and did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub entry: u32,
+    /// Position in the list of analyzers.
+    pub analyzer: u16,
+    pub reason: String,
+}
+
+impl LayerScan {
+    /// The entry's path: cleaned, without a leading slash; empty for the root.
+    pub fn path(&self, entry: &Entry) -> &[u8] {
+        self.piece(entry.name)
+    }
+
+    /// Target of a link: for a hard link a cleaned path, for a symbolic link as it is written.
+    pub fn link(&self, entry: &Entry) -> &[u8] {
+        self.piece(entry.link)
+    }
+
+    /// Digests of a regular file.
+    pub fn digests(&self, entry: &Entry) -> Option<&FileDigests> {
+        self.digests.get(entry.digests as usize)
+    }
+
+    fn piece(&self, span: Span) -> &[u8] {
+        self.names
+            .get(span.start as usize..(span.start as usize + span.len as usize))
+            .unwrap_or_default()
+    }
+}
+
+impl EntryKind {
+    /// The type bits of `st_mode`.
+    pub fn type_bits(self) -> u32 {
+        match self {
+            EntryKind::File | EntryKind::HardLink => 0o100000,
+            EntryKind::Symlink => 0o120000,
+            EntryKind::Directory => 0o040000,
+            EntryKind::CharDevice => 0o020000,
+            EntryKind::BlockDevice => 0o060000,
+            EntryKind::Fifo => 0o010000,
+        }
+    }
+}
