@@ -67,6 +67,38 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// Sha256, piece by piece.
+pub struct Sha256(aws_lc_rs::digest::Context);
+
+impl Sha256 {
+    pub fn new() -> Self {
+        Sha256(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn finish(self) -> Digest {
+        Digest(fixed(self.0.finish().as_ref()))
+    }
+
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(fixed(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref()))
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The digest as an array of the length its algorithm has.
+pub(crate) fn fixed<const N: usize>(digest: &[u8]) -> [u8; N] {
+    digest.try_into().expect("an algorithm's digest has one length")
+}
+
 /// Digests of one regular file's content. All three are always taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileDigests {
@@ -78,10 +110,27 @@ pub struct FileDigests {
 }
 
 /// A digest that `--digests` may add.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum MoreDigests {
     Sha384,
     Sha512,
+}
+
+impl MoreDigests {
+    /// Its name in the document.
+    pub fn name(self) -> &'static str {
+        match self {
+            MoreDigests::Sha384 => "sha384",
+            MoreDigests::Sha512 => "sha512",
+        }
+    }
+
+    pub(crate) fn algorithm(self) -> &'static aws_lc_rs::digest::Algorithm {
+        match self {
+            MoreDigests::Sha384 => &aws_lc_rs::digest::SHA384,
+            MoreDigests::Sha512 => &aws_lc_rs::digest::SHA512,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ impl<'a> ImageFs<'a> {
                 }
             } else if !name.starts_with(AUFS)
                 && let Some(target) = name.strip_prefix(WHITEOUT)
-                && !target.is_empty()
+                && !matches!(target, b"" | b"." | b"..")
                 && let Some(node) = self.lookup(&path::join(path::parent(path), target), false)
                 && node != ROOT
             {

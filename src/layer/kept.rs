@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Kept content of all layers together that stays in memory.
+const IN_MEMORY: usize = 32 << 20;
 
 /// The content of one file.
 #[derive(Debug)]
@@ -23,6 +26,52 @@ impl Kept {
                 file.read_exact_at(&mut bytes, *offset)?;
                 Ok(Cow::Owned(bytes))
             }
+        }
+    }
+}
+
+/// Where all layers of one run keep content.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_memory: usize,
+    spill: Option<(Arc<File>, u64)>,
+}
+
+impl Keeper {
+    pub(super) fn keep(&self, bytes: &[u8]) -> io::Result<Kept> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.in_memory + bytes.len() <= IN_MEMORY {
+            state.in_memory += bytes.len();
+            return Ok(Kept::Memory(bytes.into()));
+        }
+        let (file, end) = match &mut state.spill {
+            Some(spill) => spill,
+            None => state.spill.insert((Arc::new(tempfile::tempfile()?), 0)),
+        };
+        let offset = *end;
+        file.write_all_at(bytes, offset)?;
+        *end += bytes.len() as u64;
+        Ok(Kept::Spilled { file: Arc::clone(file), offset, len: bytes.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_reads_back_from_memory_and_from_the_spill() {
+        let keeper = Keeper::default();
+        let kept: Vec<_> = (0..40u8).map(|i| keeper.keep(&vec![i; 1 << 20]).unwrap()).collect();
+        assert!(matches!(kept[0], Kept::Memory(_)));
+        assert!(matches!(kept[39], Kept::Spilled { .. }));
+        for (i, kept) in kept.iter().enumerate() {
+            assert!(kept.bytes().unwrap().iter().all(|&byte| byte == i as u8));
         }
     }
 }

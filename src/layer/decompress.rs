@@ -1,0 +1,195 @@
+//! Blob to tar: the compression is seen from the first bytes, whatever the media
+//! type claims, and the blob is hashed while it is read.
+
+use std::io::{self, BufRead, Read};
+
+use super::scan::Compression;
+use crate::digest::{Digest, Sha256};
+
+const BUFFER: usize = 256 << 10;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A blob being read.
+pub(super) struct Blob<'a> {
+    decoder: Decoder<'a>,
+    pub(super) compression: Compression,
+}
+
+enum Decoder<'a> {
+    None(Stored<'a>),
+    Gzip(Gzip<'a>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, Stored<'a>>>),
+}
+
+impl<'a> Blob<'a> {
+    /// `advance` is told of every stored byte that is read.
+    pub(super) fn new(
+        reader: Box<dyn Read + Send + 'a>,
+        advance: Box<dyn Fn(u64) + Send + 'a>,
+    ) -> io::Result<Self> {
+        let mut stored = Stored::new(reader, advance);
+        let start = stored.peek(4)?;
+        let compression = compression(start)?;
+        let decoder = match compression {
+            Compression::None => Decoder::None(stored),
+            Compression::Gzip => {
+                Decoder::Gzip(Gzip::Member(flate2::bufread::GzDecoder::new(stored)))
+            }
+            Compression::Zstd => {
+                Decoder::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(stored)?))
+            }
+        };
+        Ok(Blob { decoder, compression })
+    }
+
+    /// Reads what is left of the blob, and says what it was: digest and size
+    /// as stored, and a remark if something follows its end.
+    pub(super) fn finish(self) -> io::Result<(Digest, u64, Option<String>)> {
+        let (mut stored, remark) = match self.decoder {
+            Decoder::None(stored) => (stored, None),
+            Decoder::Zstd(decoder) => (decoder.finish(), None),
+            Decoder::Gzip(Gzip::Member(decoder)) => (decoder.into_inner(), None),
+            Decoder::Gzip(Gzip::Ended(mut stored)) => {
+                let more = !stored.peek(1)?.is_empty();
+                let remark = "bytes that are not gzip follow its compressed data";
+                (stored, more.then(|| remark.to_owned()))
+            }
+            Decoder::Gzip(Gzip::Between) => {
+                return Err(io::Error::other("read on after an error"));
+            }
+        };
+        io::copy(&mut stored, &mut io::sink())?;
+        Ok((stored.sha256.finish(), stored.count, remark))
+    }
+}
+
+impl Read for Blob<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.decoder {
+            Decoder::None(stored) => stored.read(buf),
+            Decoder::Gzip(gzip) => gzip.read(buf),
+            Decoder::Zstd(decoder) => decoder.read(buf),
+        }
+    }
+}
+
+fn compression(start: &[u8]) -> io::Result<Compression> {
+    if start.starts_with(&GZIP) {
+        return Ok(Compression::Gzip);
+    }
+    // A zstd stream may begin with a skippable frame (zstd:chunked, pzstd).
+    let is_skippable =
+        start.len() == 4 && start[0] & 0xf0 == 0x50 && start[1..] == [0x2a, 0x4d, 0x18];
+    if start.starts_with(&ZSTD) || is_skippable {
+        return Ok(Compression::Zstd);
+    }
+    let unsupported = match start {
+        [0xfd, b'7', b'z', b'X', ..] => "xz",
+        [b'B', b'Z', b'h', _, ..] => "bzip2",
+        _ => return Ok(Compression::None),
+    };
+    let message = format!(
+        "compressed with {unsupported}, which no image specification allows; \
+         repack the image with gzip or zstd layers"
+    );
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
+}
+
+/// A gzip stream of any number of members.
+enum Gzip<'a> {
+    Member(flate2::bufread::GzDecoder<Stored<'a>>),
+    /// The last member is read; nothing follows, or something else.
+    Ended(Stored<'a>),
+    Between,
+}
+
+impl Read for Gzip<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Gzip::Member(decoder) = self else { return Ok(0) };
+            let count = decoder.read(buf)?;
+            if count > 0 || buf.is_empty() {
+                return Ok(count);
+            }
+            let Gzip::Member(decoder) = std::mem::replace(self, Gzip::Between) else {
+                return Ok(0);
+            };
+            let mut stored = decoder.into_inner();
+            *self = match stored.peek(2)?.starts_with(&GZIP) {
+                true => Gzip::Member(flate2::bufread::GzDecoder::new(stored)),
+                false => Gzip::Ended(stored),
+            };
+        }
+    }
+}
+
+/// The blob as stored: counted and hashed as it is read from its source.
+struct Stored<'a> {
+    reader: Box<dyn Read + Send + 'a>,
+    advance: Box<dyn Fn(u64) + Send + 'a>,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    sha256: Sha256,
+    count: u64,
+}
+
+impl<'a> Stored<'a> {
+    fn new(reader: Box<dyn Read + Send + 'a>, advance: Box<dyn Fn(u64) + Send + 'a>) -> Self {
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Stored { reader, advance, buffer, start: 0, end: 0, sha256: Sha256::new(), count: 0 }
+    }
+
+    /// The next bytes, up to `count` of them: fewer only at the end.
+    fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        while self.end - self.start < count {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if !self.fill()? {
+                break;
+            }
+        }
+        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Reads more behind what is there; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        let count = loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.sha256.update(&self.buffer[self.end..self.end + count]);
+        self.end += count;
+        self.count += count as u64;
+        (self.advance)(count as u64);
+        Ok(count > 0)
+    }
+}
+
+impl BufRead for Stored<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            self.fill()?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+}
+
+impl Read for Stored<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(buf.len());
+        buf[..count].copy_from_slice(&available[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}

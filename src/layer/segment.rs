@@ -1,0 +1,337 @@
+//! What is done with a stretch of a layer's bytes once it is in memory: every
+//! file in it is hashed and shown to the analyzers that want it, in parallel.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
+use md5::Digest as _;
+use rayon::prelude::*;
+
+use super::hash::{self, Hasher};
+use super::kept::{Keeper, Kept};
+use super::scan::{LayerScan, Skipped};
+use super::spool::Spool;
+use crate::digest::{FileDigests, MoreDigests, Sha256};
+
+/// Small files that one task takes together.
+const GROUP: usize = 256 << 10;
+const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// What every pass of a run shares.
+pub struct Pass<'a> {
+    pub analyzers: &'a [Box<dyn Analyzer>],
+    pub matcher: Matcher,
+    pub more_digests: Vec<MoreDigests>,
+    pub keeper: Keeper,
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(analyzers: &'a [Box<dyn Analyzer>], more_digests: Vec<MoreDigests>) -> Self {
+        let matcher = Matcher::new(analyzers.iter().map(|analyzer| analyzer.wants()));
+        Pass { analyzers, matcher, more_digests, keeper: Keeper::default() }
+    }
+}
+
+/// Bytes of a layer, and what is to be done with them.
+#[derive(Default)]
+pub(super) struct Segment {
+    pub(super) bytes: Vec<u8>,
+    /// Where the bytes begin that no segment before had.
+    pub(super) fresh: usize,
+    pub(super) whole: Vec<Whole>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A regular file all of whose content is in the segment.
+pub(super) struct Whole {
+    pub(super) entry: u32,
+    pub(super) content: Range<usize>,
+}
+
+/// A piece of a large file.
+pub(super) struct Piece {
+    pub(super) large: usize,
+    pub(super) part: Part,
+}
+
+pub(super) enum Part {
+    Bytes(Range<usize>),
+    /// A hole of a sparse file.
+    Zeros(u64),
+    End,
+}
+
+/// A large file in the middle of being read.
+pub(super) struct Large {
+    entry: u32,
+    hasher: Hasher,
+    spool: Option<Spool>,
+    /// Why the spool could not be filled.
+    spool_error: Option<String>,
+    start: Vec<u8>,
+}
+
+/// What was learned of one file.
+struct Learned {
+    entry: u32,
+    digests: FileDigests,
+    seen: Seen,
+}
+
+/// What the analyzers made of one file.
+#[derive(Default)]
+struct Seen {
+    wanted: Vec<u16>,
+    facts: Vec<(u16, Facts)>,
+    kept: Option<Arc<Kept>>,
+    skipped: Vec<Skipped>,
+}
+
+/// The layer as far as it has been read.
+pub(super) struct Progressing<'a> {
+    pass: &'a Pass<'a>,
+    pub(super) scan: LayerScan,
+    diff_id: Sha256,
+    large: Vec<Option<Large>>,
+}
+
+impl<'a> Progressing<'a> {
+    pub(super) fn new(pass: &'a Pass<'a>) -> Self {
+        Progressing { pass, scan: LayerScan::default(), diff_id: Sha256::new(), large: Vec::new() }
+    }
+
+    /// Begins a file that comes in pieces. `start` is its first bytes.
+    pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> usize {
+        let file = &self.scan.entries[entry as usize];
+        let matches = self.pass.matcher.matches(self.scan.path(file), start);
+        let is_wanted = matches.iter().any(|(_, want)| file.size <= want.max_size);
+        self.large.push(Some(Large {
+            entry,
+            hasher: Hasher::new(&self.pass.more_digests),
+            spool: is_wanted.then(Spool::default),
+            spool_error: None,
+            start: start.to_vec(),
+        }));
+        self.large.len() - 1
+    }
+
+    /// Does all the work of a segment.
+    pub(super) fn process(&mut self, segment: &Segment) {
+        let Progressing { pass, scan, diff_id, large } = self;
+        let learned = Mutex::new(Vec::new());
+        rayon::scope(|scope| {
+            scope.spawn(|_| diff_id.update(&segment.bytes[segment.fresh..]));
+            for (large, pieces) in pieces_by_file(large, &segment.pieces) {
+                feed_in_lanes(scope, large, pieces, &segment.bytes);
+            }
+            let scan = &*scan;
+            for group in groups(&segment.whole) {
+                scope.spawn(|_| {
+                    let group: Vec<_> =
+                        group.iter().map(|whole| learn(pass, scan, segment, whole)).collect();
+                    learned.lock().unwrap_or_else(PoisonError::into_inner).extend(group);
+                });
+            }
+        });
+        let mut learned = learned.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<Large> = segment
+            .pieces
+            .iter()
+            .filter(|piece| matches!(piece.part, Part::End))
+            .filter_map(|piece| large[piece.large].take())
+            .collect();
+        let scan_so_far = &*scan;
+        learned.par_extend(ended.into_par_iter().map(|large| finish(pass, scan_so_far, large)));
+        learned.into_iter().for_each(|learned| store(scan, learned));
+    }
+
+    pub(super) fn finish(mut self) -> LayerScan {
+        self.scan.diff_id = self.diff_id.finish();
+        // Groups end in any order; what is in lists is put into that of the entries.
+        self.scan.skipped.sort_by_key(|skipped| (skipped.entry, skipped.analyzer));
+        self.scan
+    }
+}
+
+/// The files with pieces in this segment, each with its pieces. A file's pieces stand together.
+fn pieces_by_file<'l, 'p>(
+    large: &'l mut [Option<Large>],
+    pieces: &'p [Piece],
+) -> Vec<(&'l mut Large, &'p [Piece])> {
+    let mut files = Vec::new();
+    let mut rest = large;
+    let mut passed = 0;
+    for run in pieces.chunk_by(|a, b| a.large == b.large) {
+        let (_, from) = std::mem::take(&mut rest).split_at_mut(run[0].large - passed);
+        let Some((first, after)) = from.split_first_mut() else { break };
+        passed = run[0].large + 1;
+        rest = after;
+        files.extend(first.as_mut().map(|large| (large, run)));
+    }
+    files
+}
+
+/// Each digest of a large file is a task of its own, and so is putting it together for the analyzers.
+fn feed_in_lanes<'s>(
+    scope: &rayon::Scope<'s>,
+    large: &'s mut Large,
+    pieces: &'s [Piece],
+    bytes: &'s [u8],
+) {
+    let Large { hasher, spool, spool_error, .. } = large;
+    let Hasher { md5, others } = hasher;
+    scope.spawn(move |_| each_part(pieces, bytes, |part| md5.update(part)));
+    for context in others {
+        scope.spawn(move |_| each_part(pieces, bytes, |part| context.update(part)));
+    }
+    if spool_error.is_none()
+        && let Some(spool) = spool
+    {
+        scope.spawn(move |_| {
+            each_part(pieces, bytes, |part| {
+                if spool_error.is_none()
+                    && let Err(error) = spool.push(part)
+                {
+                    *spool_error = Some(format!("could not be put aside for analysis: {error}"));
+                }
+            });
+        });
+    }
+}
+
+fn each_part(pieces: &[Piece], bytes: &[u8], mut take: impl FnMut(&[u8])) {
+    for piece in pieces {
+        match &piece.part {
+            Part::Bytes(range) => take(&bytes[range.clone()]),
+            Part::Zeros(count) => {
+                let mut rest = *count;
+                while rest > 0 {
+                    let length = rest.min(ZEROS.len() as u64);
+                    take(&ZEROS[..length as usize]);
+                    rest -= length;
+                }
+            }
+            Part::End => {}
+        }
+    }
+}
+
+/// Files in groups of about one size, so that a task is worth its while.
+fn groups(files: &[Whole]) -> Vec<&[Whole]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    let mut size = 0;
+    for (i, file) in files.iter().enumerate() {
+        // An empty file is work too: its name is matched.
+        size += file.content.len() + 512;
+        if size >= GROUP {
+            groups.push(&files[start..=i]);
+            start = i + 1;
+            size = 0;
+        }
+    }
+    if start < files.len() {
+        groups.push(&files[start..]);
+    }
+    groups
+}
+
+fn learn(pass: &Pass<'_>, scan: &LayerScan, segment: &Segment, whole: &Whole) -> Learned {
+    let content = &segment.bytes[whole.content.clone()];
+    let start = &content[..content.len().min(START_LEN)];
+    Learned {
+        entry: whole.entry,
+        digests: hash::digests(content, &pass.more_digests),
+        seen: look(pass, scan, whole.entry, start, Ok(&content)),
+    }
+}
+
+fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
+    let content = match (&large.spool, large.spool_error) {
+        (_, Some(error)) => Err(error),
+        (Some(spool), None) => Ok(spool as &dyn Content),
+        (None, None) => Err("larger than any analyzer wants".to_owned()),
+    };
+    Learned {
+        entry: large.entry,
+        digests: large.hasher.finish(),
+        seen: look(pass, scan, large.entry, &large.start, content),
+    }
+}
+
+/// Shows one file to whoever wants it.
+fn look(
+    pass: &Pass<'_>,
+    scan: &LayerScan,
+    entry: u32,
+    start: &[u8],
+    content: Result<&dyn Content, String>,
+) -> Seen {
+    let file = &scan.entries[entry as usize];
+    let path = scan.path(file);
+    let mut seen = Seen::default();
+    for (analyzer, want) in pass.matcher.matches(path, start) {
+        let number = analyzer as u16;
+        let mut skip =
+            |reason: String| seen.skipped.push(Skipped { entry, analyzer: number, reason });
+        if file.size > want.max_size {
+            skip(format!("{} bytes, more than the {} it reads", file.size, want.max_size));
+            continue;
+        }
+        let content = match &content {
+            Ok(content) => *content,
+            Err(reason) => {
+                skip(reason.clone());
+                continue;
+            }
+        };
+        if seen.wanted.last() != Some(&number) {
+            seen.wanted.push(number);
+        }
+        match want.use_ {
+            Use::Inspect => {
+                let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
+                let facts = inspect(&*pass.analyzers[analyzer], &head, content);
+                if facts != Facts::default() {
+                    seen.facts.push((number, facts));
+                }
+            }
+            Use::Keep if seen.kept.is_some() => {}
+            Use::Keep => {
+                let kept = content.bytes().and_then(|bytes| pass.keeper.keep(&bytes));
+                match kept {
+                    Ok(kept) => seen.kept = Some(Arc::new(kept)),
+                    Err(error) => skip(format!("could not be kept: {error}")),
+                }
+            }
+        }
+    }
+    seen
+}
+
+fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) -> Facts {
+    let mut facts = Facts::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.inspect(head, content, &mut facts)));
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => facts.problem(error),
+        Err(_) => facts.problem("the analyzer failed on it (a defect of inscan: please report it)"),
+    }
+    facts
+}
+
+fn store(scan: &mut LayerScan, learned: Learned) {
+    let Learned { entry, digests, seen } = learned;
+    let slot = scan.entries[entry as usize].digests as usize;
+    scan.digests[slot] = digests;
+    if !seen.wanted.is_empty() {
+        scan.wanted.insert(entry, seen.wanted);
+    }
+    if !seen.facts.is_empty() {
+        scan.facts.insert(entry, seen.facts);
+    }
+    scan.kept.extend(seen.kept.map(|kept| (entry, kept)));
+    scan.skipped.extend(seen.skipped);
+}
