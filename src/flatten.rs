@@ -471,3 +471,115 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Directory, File, HardLink, Make, Symlink, layer, listing};
+
+    #[track_caller]
+    fn check(layers: &[&[Make<'_>]], expected: &[&str]) {
+        let layers: Vec<_> = layers.iter().map(|entries| layer(entries)).collect();
+        assert_eq!(listing(&flatten(&layers)), expected);
+    }
+
+    #[test]
+    fn a_whiteout_takes_a_name_of_a_lower_layer_and_all_below_it() {
+        check(
+            &[
+                &[Directory("a"), File("a/x", b"1"), File("b", b"1")],
+                &[File(".wh.a", b""), File(".wh.missing", b"")],
+            ],
+            &["b 1"],
+        );
+    }
+
+    #[test]
+    fn markers_act_on_lower_layers_only_wherever_they_stand() {
+        let lower: &[Make] = &[Directory("a"), File("a/x", b"1"), File("b", b"1")];
+        let opaque = File("a/.wh..wh..opq", b"");
+        check(&[lower, &[File("a/y", b"22"), opaque]], &["a/", "a/y 2", "b 1"]);
+        let opaque = File("a/.wh..wh..opq", b"");
+        check(&[lower, &[opaque, File("a/y", b"22")]], &["a/", "a/y 2", "b 1"]);
+        check(&[lower, &[File("b", b"22"), File(".wh.b", b"")]], &["a/", "a/x 1", "b 2"]);
+        check(&[lower, &[File(".wh.b", b"")], &[File("b", b"333")]], &["a/", "a/x 1", "b 3"]);
+    }
+
+    #[test]
+    fn markers_that_name_nothing_or_belong_to_aufs_take_nothing() {
+        let markers: &[Make] = &[
+            File("a/.wh.", b""),
+            File("a/.wh..", b""),
+            File("a/.wh...", b""),
+            File(".wh..wh.plnk", b""),
+            Directory(".wh..wh.aufs"),
+        ];
+        check(&[&[Directory("a"), File("a/x", b"1")], markers], &["a/", "a/x 1"]);
+    }
+
+    #[test]
+    fn the_last_of_one_name_wins_and_directories_keep_their_children() {
+        check(&[&[File("a", b"1"), File("a", b"22")]], &["a 2"]);
+        check(&[&[Directory("a"), File("a/x", b"1")], &[Directory("a")]], &["a/", "a/x 1"]);
+        check(&[&[Directory("a"), File("a/x", b"1")], &[File("a", b"")]], &["a 0"]);
+        check(&[&[File("a", b"1")], &[Directory("a"), File("a/x", b"1")]], &["a/", "a/x 1"]);
+    }
+
+    #[test]
+    fn parents_are_followed_through_links_and_made_where_missing() {
+        check(
+            &[
+                &[Directory("usr"), Directory("usr/bin"), Symlink("bin", "usr/bin")],
+                &[File("bin/tool", b"1")],
+                &[File("bin/.wh.gone", b""), File("x/y/z", b"")],
+            ],
+            &["bin -> usr/bin", "usr/", "usr/bin/", "usr/bin/tool 1", "x/", "x/y/", "x/y/z 0"],
+        );
+        check(
+            &[&[Symlink("a", "/b/../c"), Directory("b")], &[File("a/x", b"1")]],
+            &["a -> /b/../c", "b/", "c/", "c/x 1"],
+        );
+    }
+
+    #[test]
+    fn links_in_circles_end() {
+        let layers = [layer(&[Symlink("a", "b"), Symlink("b", "a")]), layer(&[File("a/x", b"1")])];
+        let fs = flatten(&layers);
+        assert_eq!(listing(&fs), ["a -> b", "b -> a"]);
+        assert_eq!(fs.problems().len(), 1);
+        assert!(fs.resolve(b"a").is_none());
+    }
+
+    #[test]
+    fn a_hard_link_keeps_what_its_target_was() {
+        check(
+            &[
+                &[File("a", b"1")],
+                &[HardLink("b", "a")],
+                &[File("a", b"22"), HardLink("c", "a")],
+                &[File(".wh.a", b""), HardLink("d", "a")],
+            ],
+            &["b 1", "c 2", "d 2"],
+        );
+        let layers = [layer(&[HardLink("b", "missing")])];
+        assert_eq!(
+            flatten(&layers).problems()[0].2,
+            "hard link to `missing`, which is not in the image"
+        );
+    }
+
+    #[test]
+    fn paths_come_in_byte_order() {
+        let names = ["a-b", "a", "a/x", "a.b", "a/x-y", "a/x/z", "a0"];
+        let layers = [layer(&names.map(|name| match name {
+            "a" | "a/x" => Directory(name),
+            _ => File(name, b""),
+        }))];
+        let mut paths = Vec::new();
+        flatten(&layers).walk(|path, _| paths.push(path.to_vec()));
+        let mut sorted = paths.clone();
+        sorted.sort();
+        assert_eq!(paths, sorted);
+        assert_eq!(paths.len(), names.len());
+    }
+}

@@ -9,6 +9,8 @@ mod scan;
 mod segment;
 mod spool;
 pub mod tar;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use all::{read_all, verify};
 pub use kept::{Keeper, Kept};

@@ -413,6 +413,112 @@ mod tests {
         assert_eq!(clean(path.as_bytes()), (Cow::Borrowed(expected.as_bytes()), escapes));
     }
 
+    use crate::digest::{Sha256, hex};
+    use crate::layer::Compression;
+    use crate::layer::testing::{Directory, File, HardLink, Symlink, scan, tar};
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Files of every size that is treated apart, seen through their digests.
+    fn mixed() -> Vec<u8> {
+        let sizes = [0, 1, 511, 512, 513, SMALL as usize, SMALL as usize + 1, SEGMENT + 77];
+        let contents = sizes.map(|size| (0..size).map(|i| (i * 7 / 5) as u8).collect::<Vec<_>>());
+        let names: Vec<_> = sizes.iter().map(|size| format!("d/{size}")).collect();
+        let mut entries = vec![Directory("d"), Symlink("s", "d/1"), HardLink("h", "d/1")];
+        for _ in 0..5 {
+            entries.extend(names.iter().zip(&contents).map(|(name, content)| File(name, content)));
+        }
+        tar(&entries)
+    }
+
+    #[test]
+    fn every_compression_gives_the_same_entries_and_digests() {
+        let tar = mixed();
+        let (first, second) = tar.split_at(tar.len() / 3);
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..]].concat();
+        let zstd = zstd::encode_all(&tar[..], 1).unwrap();
+        let blobs = [
+            (Compression::None, tar.clone()),
+            (Compression::Gzip, gzip(&tar)),
+            (Compression::Gzip, [gzip(first), gzip(second)].concat()),
+            (Compression::Zstd, zstd.clone()),
+            (Compression::Zstd, [skippable.clone(), zstd, skippable].concat()),
+        ];
+        for (compression, blob) in blobs {
+            let scan = scan(&blob).unwrap();
+            assert_eq!(scan.compression, compression);
+            assert_eq!(scan.diff_id, Sha256::of(&tar));
+            assert_eq!((scan.blob_digest, scan.blob_size), (Sha256::of(&blob), blob.len() as u64));
+            assert_eq!(scan.tar_size, tar.len() as u64);
+            assert_eq!(scan.problems, [""; 0]);
+            let mut archive = ::tar::Archive::new(&tar[..]);
+            for (theirs, ours) in archive.entries().unwrap().zip(&scan.entries) {
+                let mut theirs = theirs.unwrap();
+                assert_eq!(theirs.path_bytes(), scan.path(ours));
+                let mut content = Vec::new();
+                theirs.read_to_end(&mut content).unwrap();
+                let digests = scan.digests(ours);
+                assert_eq!(digests.is_some(), ours.kind == EntryKind::File);
+                if let Some(digests) = digests {
+                    assert_eq!(hex(&digests.sha256), Sha256::of(&content).hex());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_compressed_data_is_a_problem_and_zeros_are_not_read_as_tar() {
+        let tar = tar(&[File("a", b"1")]);
+        let scan = scan(&[gzip(&tar), b"trailing".to_vec()].concat()).unwrap();
+        assert_eq!(scan.entries.len(), 1);
+        assert_eq!(scan.problems, ["bytes that are not gzip follow its compressed data"]);
+    }
+
+    #[test]
+    fn a_layer_cut_anywhere_is_an_error_or_ends_between_members() {
+        let tar = tar(&[File("a", &[b'x'; 600]), File("b", b"1")]);
+        // The header of `a`, its content and padding, the same of `b`, and the end marker.
+        let ends_well = |cut| matches!(cut, 0 | 1112..=1536 | 2049..=2560 | 3072..);
+        for cut in (0..tar.len()).filter(|cut| cut % 512 < 2 || cut % 97 == 0) {
+            assert_eq!(scan(&tar[..cut]).is_ok(), ends_well(cut), "cut at {cut}");
+        }
+        let gzipped = gzip(&tar);
+        for cut in 1..gzipped.len() {
+            assert!(scan(&gzipped[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_unsupported_compression_is_named() {
+        let error = scan(b"BZh91AY&SY").err().map(|error| format!("{error:#}")).unwrap();
+        assert!(error.contains("compressed with bzip2"), "{error}");
+    }
+
+    #[test]
+    fn holes_of_sparse_files_count_as_zeros() {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_path("s").unwrap();
+        header.set_size(512);
+        header.set_entry_type(::tar::EntryType::GNUSparse);
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.sparse[0].offset.copy_from_slice(b"00000002000\0");
+        gnu.sparse[0].numbytes.copy_from_slice(b"00000001000\0");
+        gnu.realsize.copy_from_slice(b"00010000000\0");
+        header.set_cksum();
+        let tar = [header.as_bytes(), &[7; 512][..], &[0; 1024]].concat();
+        let mut expected = vec![0; 0o10000000];
+        expected[1024..1536].fill(7);
+        let scan = scan(&tar).unwrap();
+        let digests = scan.digests(&scan.entries[0]).unwrap();
+        assert_eq!(scan.entries[0].size, expected.len() as u64);
+        assert_eq!(hex(&digests.sha256), Sha256::of(&expected).hex());
+    }
+
     #[test]
     fn paths_are_cleaned() {
         check_clean("usr/bin/env", "usr/bin/env", false);

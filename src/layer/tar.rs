@@ -579,3 +579,157 @@ impl<R: Read> Read for Archive<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header with a right checksum.
+    fn header(path: &[u8], flag: u8, size: u64) -> Vec<u8> {
+        let mut header = ::tar::Header::new_ustar();
+        header.as_mut_bytes()[..path.len()].copy_from_slice(path);
+        header.as_mut_bytes()[156] = flag;
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    }
+
+    fn with_body(path: &[u8], flag: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = header(path, flag, body.len() as u64);
+        bytes.extend_from_slice(body);
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        bytes
+    }
+
+    /// PAX records as a header of their own.
+    fn records(records: &[(&str, &str)]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (key, value) in records {
+            let rest = key.len() + value.len() + 3;
+            let length = (1..).find(|digits| (rest + digits).to_string().len() == *digits).unwrap();
+            body.extend(format!("{} {key}={value}\n", rest + length).bytes());
+        }
+        with_body(b"pax", b'x', &body)
+    }
+
+    #[track_caller]
+    fn member(bytes: &[u8]) -> Member<'_> {
+        match unit(bytes, 0, true) {
+            Ok(Unit::Member { member, .. }) => member,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_broken(bytes: &[u8], expected: &str) {
+        let error = unit(bytes, 1000, true).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn long_names_of_either_kind_replace_the_short_ones() {
+        let long = "d/".repeat(100) + "f";
+        let gnu = [with_body(b"././@LongLink", b'L', long.as_bytes()), header(b"x", b'0', 3)];
+        assert_eq!(member(&gnu.concat()).path, long.as_bytes());
+        let pax = [records(&[("path", &long), ("size", "5")]), header(b"x", b'0', 3)].concat();
+        assert_eq!(member(&pax).path, long.as_bytes());
+        // RUSTSEC-2026-0068: the record's size stands above the header's.
+        assert_eq!(member(&pax).stored, 5);
+    }
+
+    #[test]
+    fn links_and_directories_have_no_content_whatever_their_header_says() {
+        for flag in [b'1', b'2', b'5'] {
+            assert_eq!(member(&header(b"x", flag, 512)).stored, 0);
+        }
+    }
+
+    #[test]
+    fn capabilities_are_read_and_an_old_directory_is_known_by_its_slash() {
+        let record = records(&[("SCHILY.xattr.security.capability", "\u{1}caps")]);
+        let bytes = [record, header(b"x", b'0', 0)].concat();
+        assert_eq!(member(&bytes).capability.as_deref(), Some(&b"\x01caps"[..]));
+        assert_eq!(member(&header(b"x/", 0, 0)).kind, MemberKind::Directory);
+    }
+
+    #[test]
+    fn sparse_files_of_every_form_give_their_fragments() {
+        let old = {
+            let mut file = ::tar::Header::new_gnu();
+            file.set_size(512);
+            file.set_entry_type(::tar::EntryType::GNUSparse);
+            let gnu = file.as_gnu_mut().unwrap();
+            gnu.sparse[0].offset.copy_from_slice(b"00000002000\0");
+            gnu.sparse[0].numbytes.copy_from_slice(b"00000001000\0");
+            gnu.realsize.copy_from_slice(b"00000010000\0");
+            file.set_cksum();
+            file.as_bytes().to_vec()
+        };
+        let pax01 = [
+            records(&[("GNU.sparse.size", "4096"), ("GNU.sparse.map", "1024,512")]),
+            header(b"x", b'0', 512),
+        ];
+        let mut map = b"1\n1024\n512\n".to_vec();
+        map.resize(BLOCK, 0);
+        let pax10 = [
+            records(&[
+                ("GNU.sparse.major", "1"),
+                ("GNU.sparse.minor", "0"),
+                ("GNU.sparse.name", "x"),
+                ("GNU.sparse.realsize", "4096"),
+            ]),
+            header(b"GNUSparseFile.0/x", b'0', 1024),
+            map,
+        ];
+        for bytes in [old, pax01.concat(), pax10.concat()] {
+            let member = member(&bytes);
+            assert_eq!((member.size, member.stored), (4096, 512));
+            assert_eq!(member.sparse, Some(vec![(1024, 512)]));
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_refused_with_its_offset() {
+        check_broken(b"x", "offset 1000: it ends in the middle of a header");
+        check_broken(&[b'a'; BLOCK], "checksum");
+        let long = [header(b"x", b'L', MAX_EXTENSION + 1), vec![0; BLOCK]].concat();
+        check_broken(&long, "a name or record of 1048577 bytes");
+        check_broken(&records(&[("path", "x")]), "offset 2024: it ends in the middle");
+        check_broken(&with_body(b"pax", b'x', b"99 path=x\n"), "a record of 99 bytes");
+        let lone = [vec![0; BLOCK], header(b"x", b'0', 0)].concat();
+        check_broken(&lone, "a single zero block");
+        let map = records(&[("GNU.sparse.size", "10"), ("GNU.sparse.map", "5,6")]);
+        check_broken(&[map, header(b"x", b'0', 6)].concat(), "out of order, or goes beyond");
+    }
+
+    #[test]
+    fn an_archive_may_end_without_its_marker() {
+        assert_eq!(unit(b"", 0, true).unwrap(), Unit::End);
+        assert_eq!(unit(&[0; BLOCK], 0, true).unwrap(), Unit::End);
+        assert_eq!(unit(b"", 0, false).unwrap(), Unit::Incomplete);
+    }
+
+    #[test]
+    fn no_cut_or_changed_byte_makes_it_panic() {
+        let whole = [
+            records(&[("path", "a/b"), ("GNU.sparse.size", "9"), ("GNU.sparse.map", "0,4,8,1")]),
+            header(b"x", b'0', 5),
+            with_body(b"././@LongLink", b'L', b"name"),
+            header(b"y", b'S', 0),
+        ]
+        .concat();
+        for at in 0..whole.len() {
+            let _ = unit(&whole[..at], 0, true);
+            for change in [0, 1, 0x80, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] = change;
+                let _ = unit(&changed, 0, false);
+                let mut archive = Archive::new(&changed[..]);
+                while let Ok(Some(_)) = archive.next_member() {}
+            }
+        }
+    }
+}
