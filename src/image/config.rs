@@ -103,7 +103,7 @@ pub struct History {
 
 impl ImageConfig {
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        documents::parse(bytes, "the image configuration")
+        documents::parse_object(bytes, "the image configuration")
     }
 
     /// `None` where the configuration leaves it open.

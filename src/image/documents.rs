@@ -94,6 +94,17 @@ pub(super) fn parse<T: DeserializeOwned>(
     serde_json::from_slice(bytes).map_err(wrong)
 }
 
+/// As [`parse`]; an object and nothing else (serde takes a list for a struct too).
+pub(super) fn parse_object<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl fmt::Display,
+) -> anyhow::Result<T> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(broken(format!("could not understand {what}: it is no JSON object")));
+    }
+    parse(bytes, what)
+}
+
 fn refuse_ambiguous(value: &Value, what: &dyn fmt::Display) -> anyhow::Result<()> {
     let objects = match value {
         Value::Object(object) => {

@@ -94,7 +94,7 @@ impl Descriptor {
 
 impl Manifest {
     pub(super) fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Self> {
-        let manifest: Manifest = documents::parse(bytes, format_args!("the {what}"))?;
+        let manifest: Manifest = documents::parse_object(bytes, format_args!("the {what}"))?;
         if manifest.schema_version == Some(1)
             || manifest.media_type.contains("manifest.v1+")
                 && manifest.media_type.contains("docker")

@@ -61,10 +61,8 @@ impl<S: Source> Members<S> {
         loop {
             self.finish_member()?;
             let at = self.position;
-            let Some(block) = self.block()? else { return Ok(None) };
-            if block == [0; BLOCK] {
-                return Ok(None);
-            }
+            let block = self.block()?.filter(|block| *block != [0; BLOCK]);
+            let Some(block) = block else { return long.end(at) };
             self.count += 1;
             if self.count > MOST_MEMBERS {
                 return Err(broken(format!("the archive has more than {MOST_MEMBERS} members")));
@@ -222,6 +220,16 @@ struct Overrides {
 }
 
 impl Overrides {
+    /// At the end of the archive nothing may be waiting for its member.
+    fn end(&self, at: u64) -> anyhow::Result<Option<Member>> {
+        if self.name.is_some() || self.link.is_some() || self.size.is_some() {
+            return Err(broken(format!(
+                "the archive ends behind an extended header, at offset {at}: it was cut off"
+            )));
+        }
+        Ok(None)
+    }
+
     /// PAX records: `LENGTH KEY=VALUE\n`, where the length counts itself.
     fn read_pax(&mut self, mut records: &[u8]) -> Result<(), String> {
         while !records.is_empty() {
@@ -390,6 +398,8 @@ mod tests {
         for length in 0..tar.len() {
             let _ = names(&tar[..length]);
         }
-        assert!(names(&tar[..700]).is_err());
+        for inside_a_member in [100, 515, 700, 2700] {
+            assert!(names(&tar[..inside_a_member]).is_err(), "{inside_a_member}");
+        }
     }
 }
