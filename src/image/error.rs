@@ -33,7 +33,7 @@ pub(super) fn broken(message: impl Into<String>) -> anyhow::Error {
 }
 
 /// A name from an image or a command line, safe to show: no control characters, not endless.
-pub(super) fn shown(name: impl AsRef<[u8]>) -> String {
+pub fn shown(name: impl AsRef<[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = String::from_utf8_lossy(name.as_ref());
     let mut shown = String::new();

@@ -21,21 +21,21 @@ mod oci_layout;
 mod platform;
 mod reference;
 mod regular;
+mod stream;
 #[cfg(test)]
 mod testing;
-mod verify;
 
 pub use choice::Choice;
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use docker_archive::complete;
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, shown};
 pub use platform::Platform;
 pub use reference::Reference;
-pub use verify::{check_layer, check_layers};
+pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;
 use documents::Documents;
-use error::{shown, usage};
+use error::usage;
 use oci_layout::LayoutDirectory;
 use regular::open_regular;
 
@@ -92,6 +92,8 @@ pub enum Opened {
 pub struct Stream {
     pub source: String,
     pub reader: Box<dyn Read + Send>,
+    /// Said by the user; else what the archive turns out to be.
+    form: Option<Form>,
     pub choice: Choice,
 }
 
@@ -117,9 +119,10 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> anyhow::Result<Open
         }
         Reference::Directory(path) => open_directory(path),
         Reference::Path { path, name } => open_path(path, choice(name)),
-        Reference::Stdin { name } => Ok(Opened::Stream(Stream {
+        Reference::Stdin { form, name } => Ok(Opened::Stream(Stream {
             source: "-".to_owned(),
             reader: Box::new(std::io::stdin()),
+            form: *form,
             choice: choice(name),
         })),
         Reference::Registry(name) => Err(usage(format!(
@@ -188,7 +191,7 @@ fn open_layout(directory: &Path, choice: Choice) -> anyhow::Result<Opened> {
 
 /// The two forms of an image in a tar. Archives of newer Dockers are both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     Docker,
     Oci,
 }
@@ -207,6 +210,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
             return Ok(Opened::Stream(Stream {
                 source: source(name, path, &choice),
                 reader: Box::new(file),
+                form,
                 choice,
             }));
         }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::Form;
 use super::error::{shown, usage};
 
 /// An image as it was named.
@@ -18,7 +19,7 @@ pub enum Reference {
     /// An unpacked root file system.
     Directory(PathBuf),
     /// An archive on standard input, of either kind.
-    Stdin { name: Option<String> },
+    Stdin { form: Option<Form>, name: Option<String> },
     /// A file or directory: what it is, its content says.
     Path { path: PathBuf, name: Option<String> },
     /// The name of an image in a registry.
@@ -45,7 +46,11 @@ impl Reference {
         let (transport, rest) = text.split_once(':').unwrap_or(("", text));
         match transport {
             "docker-archive" | "oci-archive" | "oci" if rest == "-" || rest.starts_with("-:") => {
-                Ok(Reference::Stdin { name: rest.strip_prefix("-:").map(str::to_owned) })
+                let form = if transport == "docker-archive" { Form::Docker } else { Form::Oci };
+                Ok(Reference::Stdin {
+                    form: Some(form),
+                    name: rest.strip_prefix("-:").map(str::to_owned),
+                })
             }
             "docker-archive" => {
                 place(rest).map(|(file, name)| Reference::DockerArchive { file, name })
@@ -64,9 +69,10 @@ impl Reference {
             _ if text.is_empty() => Err(usage(
                 "the image has no name: give a path, a name in a registry, or `-` for standard input",
             )),
-            _ if text == "-" || text.starts_with("-:") => {
-                Ok(Reference::Stdin { name: text.strip_prefix("-:").map(str::to_owned) })
-            }
+            _ if text == "-" || text.starts_with("-:") => Ok(Reference::Stdin {
+                form: None,
+                name: text.strip_prefix("-:").map(str::to_owned),
+            }),
             _ => match split(text, &exists) {
                 Some((path, name)) => Ok(Reference::Path { path, name }),
                 None if looks_like_path(text) => Err(missing(text)),
@@ -167,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_dash_is_standard_input() {
-        check("-", Reference::Stdin { name: None });
-        check("-:app:1", Reference::Stdin { name: some("app:1") });
-        check("oci-archive:-", Reference::Stdin { name: None });
+        check("-", Reference::Stdin { form: None, name: None });
+        check("-:app:1", Reference::Stdin { form: None, name: some("app:1") });
+        check("oci-archive:-", Reference::Stdin { form: Some(Form::Oci), name: None });
     }
 
     #[test]
