@@ -12,6 +12,7 @@ use crate::digest::Digest;
 mod archive_index;
 mod choice;
 mod config;
+mod directory;
 mod docker_archive;
 mod documents;
 mod error;
@@ -24,9 +25,12 @@ mod regular;
 mod stream;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use choice::Choice;
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
+pub use directory::{Content, DirEntry, WalkProblem, image as directory_image, walk};
 pub use docker_archive::complete;
 pub use error::{Error, Kind, shown};
 pub use platform::Platform;
@@ -95,6 +99,13 @@ pub struct Stream {
     /// Said by the user; else what the archive turns out to be.
     form: Option<Form>,
     pub choice: Choice,
+}
+
+impl Stream {
+    /// An archive of either kind. `source` is `-` for standard input.
+    pub fn new(source: String, reader: Box<dyn Read + Send>, choice: Choice) -> Self {
+        Stream { source, reader, form: None, choice }
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,12 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
     let mut archive = Archive::default();
     archive.pass_by(reader, scan).with_context(context)?;
     let (_, mut image) = read_documents(&archive, form, &choice, |form| {
-        if source == "-" { format!("{}:-", form.transport()) } else { source.clone() }
+        let path = source.strip_prefix("archive:").unwrap_or(&source);
+        if source.starts_with(form.transport()) {
+            source.clone()
+        } else {
+            format!("{}:{path}", form.transport())
+        }
     })
     .with_context(context)?;
     let layers = archive.layers(&image)?;
@@ -140,7 +145,8 @@ impl Archive {
         let mut layers: Vec<LayerScan> = Vec::with_capacity(of);
         let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
         for (index, layer) in image.layers.iter().enumerate() {
-            let place = || format!("{} (`{}`)", place(index, of), shown(&layer.location));
+            let numbered = place(index, of);
+            let place = || format!("{numbered} (`{}`)", shown(&layer.location));
             let missing = || broken(format!("{} is missing from the archive", place()));
             let name = self.file_name(&layer.location).ok_or_else(missing)?;
             // An image may have one layer twice.
@@ -159,7 +165,7 @@ impl Archive {
                     }
                 },
             };
-            layer::verify(layer, &scan).with_context(|| format!("could not read {}", place()))?;
+            layer::verify(layer, &scan).with_context(|| format!("could not read {numbered}"))?;
             taken.entry(name).or_insert(index);
             layers.push(scan);
         }

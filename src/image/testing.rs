@@ -1,8 +1,12 @@
 //! Small archives and layouts for the tests of this module.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 
+use serde_json::{Value, json};
+
+use super::documents::{blob_name, digest_of};
 use super::members::Source;
 
 /// Builds a tar, header by header, also a wrong one.
@@ -71,6 +75,63 @@ impl Tar {
     pub(super) fn bytes(mut self) -> Vec<u8> {
         self.0.resize(self.0.len() + 1024, 0);
         self.0
+    }
+}
+
+/// The configuration of an image with layers of this content.
+pub(super) fn config(architecture: &str, layers: &[&[u8]]) -> Vec<u8> {
+    let diff_ids: Vec<String> = layers.iter().map(|layer| digest_of(layer).to_string()).collect();
+    json!({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}})
+        .to_string()
+        .into_bytes()
+}
+
+/// The files of an OCI layout, by name.
+#[derive(Default)]
+pub(super) struct Layout {
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    index: Vec<Value>,
+}
+
+impl Layout {
+    pub(super) fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Value {
+        let digest = digest_of(bytes);
+        self.files.insert(blob_name(&digest), bytes.to_vec());
+        json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
+    }
+
+    /// An image manifest with its configuration and layers stored.
+    pub(super) fn image(&mut self, architecture: &str, layers: &[&[u8]]) -> Value {
+        let config =
+            self.blob("application/vnd.oci.image.config.v1+json", &config(architecture, layers));
+        let layers: Vec<Value> = layers
+            .iter()
+            .map(|layer| self.blob("application/vnd.oci.image.layer.v1.tar", layer))
+            .collect();
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
+        self.blob("application/vnd.oci.image.manifest.v1+json", manifest.to_string().as_bytes())
+    }
+
+    pub(super) fn index(&mut self, manifests: Vec<Value>) -> Value {
+        let index = json!({"schemaVersion": 2, "manifests": manifests}).to_string();
+        self.blob("application/vnd.oci.image.index.v1+json", index.as_bytes())
+    }
+
+    pub(super) fn named(mut self, name: &str, mut manifest: Value) -> Self {
+        manifest["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+        self.index.push(manifest);
+        self
+    }
+
+    pub(super) fn unnamed(mut self, manifest: Value) -> Self {
+        self.index.push(manifest);
+        self
+    }
+
+    pub(super) fn tar(mut self) -> Vec<u8> {
+        let index = json!({"schemaVersion": 2, "manifests": self.index}).to_string().into_bytes();
+        self.files.insert("index.json".to_owned(), index);
+        self.files.iter().fold(Tar::new(), |tar, (name, bytes)| tar.file(name, bytes)).bytes()
     }
 }
 
