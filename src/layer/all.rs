@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::read;
 use super::scan::LayerScan;
 use super::segment::Pass;
-use crate::image::{Blobs, Image, LayerRef};
+use crate::image::{Blobs, Image, LayerRef, shown};
 use crate::progress::Progress;
 
 /// Reads and verifies every layer, base first in the result. `threads` layers are
@@ -74,7 +74,7 @@ fn read_one(
 
 /// What was read is what the manifest and the configuration name.
 pub fn verify(layer: &LayerRef, scan: &LayerScan) -> Result<()> {
-    let location = &layer.location;
+    let location = shown(&layer.location);
     if let Some(expected) = layer.digest
         && expected != scan.blob_digest
     {

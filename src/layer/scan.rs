@@ -12,7 +12,7 @@ use super::kept::Kept;
 use crate::digest::{Digest, FileDigests};
 
 /// One layer, read once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LayerScan {
     /// Digest and size of the blob as it is stored (compressed or not).
     pub blob_digest: Digest,
