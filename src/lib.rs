@@ -7,6 +7,7 @@
 
 pub mod analyze;
 pub mod digest;
+pub mod document;
 pub mod flatten;
 pub mod image;
 pub mod layer;

@@ -130,3 +130,48 @@ impl EntryKind {
         }
     }
 }
+
+#[cfg(test)]
+impl LayerScan {
+    /// Adds an entry, for tests that need a layer but not its bytes.
+    pub(crate) fn push(&mut self, path: &[u8], link: &[u8], entry: Entry) -> &mut Entry {
+        let mut span = |text: &[u8]| {
+            let start = self.names.len() as u32;
+            self.names.extend_from_slice(text);
+            Span { start, len: text.len() as u32 }
+        };
+        let (name, link) = (span(path), span(link));
+        self.entries.push(Entry { name, link, ..entry });
+        self.entries.last_mut().expect("it was just pushed")
+    }
+
+    /// Adds a regular file without bytes of its own: all its digests repeat one byte.
+    pub(crate) fn push_file(&mut self, path: &str, mode: u16, size: u64, digest: u8) {
+        let digests = self.digests.len() as u32;
+        self.digests.push(FileDigests {
+            md5: [digest; 16],
+            sha1: [digest; 20],
+            sha256: [digest; 32],
+            more: None,
+        });
+        self.push(
+            path.as_bytes(),
+            b"",
+            Entry { mode, size, digests, ..Entry::of(EntryKind::File) },
+        );
+    }
+}
+
+#[cfg(test)]
+impl Entry {
+    /// Root's, with the permissions most entries of its kind have.
+    pub(crate) fn of(kind: EntryKind) -> Self {
+        let mode = match kind {
+            EntryKind::Directory => 0o755,
+            EntryKind::Symlink => 0o777,
+            _ => 0o644,
+        };
+        let none = Span::default();
+        Entry { name: none, link: none, kind, mode, uid: 0, gid: 0, size: 0, digests: NONE }
+    }
+}

@@ -1,0 +1,241 @@
+//! The part of the document that backends of the legacy engine (Anchore 0.8.2)
+//! read: `{"document": [{"image": {…}}]}`. Every value below `base` is a text;
+//! what has a structure is JSON inside it. Keys are sorted, and outputs without
+//! values are left out. Where it differs from what the legacy engine writes,
+//! COMPATIBILITY.md says so.
+//!
+//! Outputs with a value for each file are written while the tree is walked.
+
+mod files;
+mod names;
+mod other_names;
+mod packages;
+mod report;
+mod searches;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use inscan_analyzers::Fact;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::config::ImageConfig;
+use super::identity::Identity;
+use super::text;
+use crate::analyze::Analysis;
+use files::FileValues;
+use names::OddKeys;
+use other_names::OtherNames;
+use packages::{OwnedFiles, PackageFileMeta, PackageFiles};
+
+pub(super) use searches::base64;
+
+/// Distributions of Alpine's kind have SHA-1 sums too: apk's database is in them.
+const ALPINE: &str = "alpine";
+
+/// The legacy part, ready to be written.
+#[derive(Serialize)]
+struct Document<'a> {
+    image: ImageEntry<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageEntry<'a> {
+    image_id: &'a str,
+    imagedata: ImageData<'a>,
+}
+
+#[derive(Serialize)]
+struct ImageData<'a> {
+    analysis_report: Modules<'a>,
+    analyzer_manifest: BTreeMap<String, String>,
+    image_report: report::ImageReport,
+}
+
+#[derive(Serialize)]
+struct Base<'a> {
+    base: Output<'a>,
+}
+
+/// The values of one output.
+enum Output<'a> {
+    Files(FileValues<'a>),
+    PackageFiles(PackageFiles<'a>),
+    PackageFileMeta(PackageFileMeta<'a>),
+    Values(BTreeMap<String, String>),
+}
+
+impl Serialize for Output<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Output::Files(values) => values.serialize(serializer),
+            Output::PackageFiles(values) => values.serialize(serializer),
+            Output::PackageFileMeta(values) => values.serialize(serializer),
+            Output::Values(values) => values.serialize(serializer),
+        }
+    }
+}
+
+/// What stands under the key `document`.
+pub(super) struct Legacy<'a> {
+    pub(super) analysis: &'a Analysis<'a>,
+    pub(super) config: &'a ImageConfig,
+    pub(super) identity: &'a Identity,
+}
+
+impl Serialize for Legacy<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Legacy { analysis, config, identity } = *self;
+        let fs = &analysis.fs;
+        let keys = OddKeys::of(fs);
+        let other_names = OtherNames::of(fs);
+        let owned = OwnedFiles::of(&analysis.packages);
+        let mut stated = stated(analysis);
+        let mut report = Report::default();
+        let outputs = FileOutputs { fs, keys: &keys, other_names: &other_names };
+        outputs.add(has_sha1(analysis, &stated), &mut report);
+        let more = stated.remove(&("package_list".into(), "pkgfiles.all".into()));
+        let files = PackageFiles { files: &owned, more: more.unwrap_or_default() };
+        report.add("package_list", "pkgfiles.all", Output::PackageFiles(files));
+        let meta = Output::PackageFileMeta(PackageFileMeta(&owned));
+        report.add("file_package_verify", "distro.pkgfilemeta", meta);
+        for (module, analyzer) in
+            [("content_search", "content-search"), ("secret_search", "secret-search")]
+        {
+            let found = searches::matches(analysis, &keys, analyzer);
+            report.add(module, "regexp_matches.all", Output::Values(found));
+        }
+        let map = report::dockerfile_to_layer_map(&report::steps(analysis, config));
+        let map = BTreeMap::from([("dockerfile_to_layer_map".to_owned(), map)]);
+        report.add("layer_info", "layers_to_dockerfile", Output::Values(map));
+        for ((module, output), values) in stated {
+            report.add(module, output, Output::Values(values));
+        }
+        let document = Document {
+            image: ImageEntry {
+                image_id: &identity.image_id,
+                imagedata: ImageData {
+                    analysis_report: report.modules,
+                    analyzer_manifest: BTreeMap::new(),
+                    image_report: report::image_report(
+                        analysis,
+                        config,
+                        identity,
+                        files::squashed_size(fs),
+                    ),
+                },
+            },
+        };
+        [document].serialize(serializer)
+    }
+}
+
+/// Outputs by module.
+type Modules<'a> = BTreeMap<Cow<'a, str>, BTreeMap<Cow<'a, str>, Base<'a>>>;
+
+#[derive(Default)]
+struct Report<'a> {
+    modules: Modules<'a>,
+}
+
+impl<'a> Report<'a> {
+    fn add(
+        &mut self,
+        module: impl Into<Cow<'a, str>>,
+        output: impl Into<Cow<'a, str>>,
+        values: Output<'a>,
+    ) {
+        let is_empty = match &values {
+            Output::Files(values) => values.is_empty(),
+            Output::PackageFiles(values) => values.files.is_empty() && values.more.is_empty(),
+            Output::PackageFileMeta(values) => !values.0.has_meta(),
+            Output::Values(values) => values.is_empty(),
+        };
+        if !is_empty {
+            let outputs = self.modules.entry(module.into()).or_default();
+            outputs.insert(output.into(), Base { base: values });
+        }
+    }
+}
+
+struct FileOutputs<'a> {
+    fs: &'a crate::flatten::ImageFs<'a>,
+    keys: &'a OddKeys<'a>,
+    other_names: &'a OtherNames,
+}
+
+impl<'a> FileOutputs<'a> {
+    fn add(&self, has_sha1: bool, report: &mut Report<'a>) {
+        use files::Value::*;
+        let outputs = [
+            ("file_checksums", "files.md5sums", Md5),
+            ("file_checksums", "files.sha1sums", Sha1),
+            ("file_checksums", "files.sha256sums", Sha256),
+            ("file_list", "files.all", Permissions),
+            ("file_list", "files.allinfo", Info),
+            ("file_suids", "files.suids", SetUid),
+        ];
+        for (module, output, value) in outputs {
+            if value != Sha1 || has_sha1 {
+                let FileOutputs { fs, keys, other_names } = *self;
+                let values = FileValues { fs, keys, other_names, value };
+                report.add(module, output, Output::Files(values));
+            }
+        }
+    }
+}
+
+/// Values that analyzers stated, by module and output, then by key.
+type Stated<'a> = BTreeMap<(Cow<'a, str>, Cow<'a, str>), BTreeMap<String, String>>;
+
+fn stated<'a>(analysis: &'a Analysis<'_>) -> Stated<'a> {
+    let mut stated = Stated::new();
+    for fact in &analysis.legacy {
+        if let Fact::Legacy(value) = fact {
+            let output = (Cow::from(&*value.module), Cow::from(&*value.output));
+            let output = stated.entry(output).or_default();
+            let key = names::folded(&text::shown(&value.key)).into_owned();
+            output.insert(key, leaf(&value.value));
+        }
+    }
+    for found in &analysis.packages {
+        if let Some((output, key, value)) = packages::other_kind(&found.package) {
+            let output = stated.entry(("package_list".into(), output.into())).or_default();
+            output.entry(names::folded(&key).into_owned()).or_insert_with(|| leaf(&value));
+        }
+    }
+    stated
+}
+
+/// As text: an empty one was lost on the way through the file of lines, and read back as `none`.
+fn leaf(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+/// What the legacy engine takes for Alpine, from what it would say of the distribution.
+fn has_sha1(analysis: &Analysis<'_>, stated: &Stated<'_>) -> bool {
+    let known = |id: &str| {
+        ["centos", "rhel", "redhat", "fedora", "ol", "debian", "ubuntu", "busybox", ALPINE]
+            .contains(&id)
+    };
+    let (id, like): (&str, Vec<&str>) =
+        match stated.get(&("analyzer_meta".into(), "analyzer_meta".into())) {
+            Some(meta) => (
+                meta.get("DISTRO").map_or("", String::as_str),
+                meta.get("LIKEDISTRO").map_or("", String::as_str).split(',').collect(),
+            ),
+            None => match &analysis.distribution {
+                Some(distribution) => {
+                    (&distribution.id, distribution.like.iter().map(String::as_str).collect())
+                }
+                None => return false,
+            },
+        };
+    std::iter::once(id).chain(like).find(|id| known(id)) == Some(ALPINE)
+}
