@@ -23,7 +23,7 @@ pub use content::{Content, FileHead, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
-    Source,
+    Severity, Source,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};

@@ -1,0 +1,163 @@
+//! Reading an image: the options that every command has that does it, as typed
+//! and as meant, and the way from the image's name to its analysis.
+
+use std::ffi::OsString;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use inscan_analyzers::Config;
+
+use super::failure::{Failure, Result};
+use super::{ProgressStyle, Session, analyzer_config};
+use crate::analyze::Analysis;
+use crate::digest::{Digest, MoreDigests};
+use crate::output::progress::{self, Bars, Lines};
+use crate::progress::{Progress, Silent};
+
+/// Which image, and how to look at it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Image")]
+pub(super) struct ImageArgs {
+    /// The image, as TRANSPORT:PLACE[:REF], a path, or `-` for an archive on standard input
+    ///
+    ///   docker-archive:FILE[:REF]  what `docker save` writes
+    ///   oci-archive:FILE[:REF]     an OCI layout in a tar
+    ///   oci:DIR[:REF]              an OCI layout in a directory
+    ///   dir:PATH                   a root file system
+    ///
+    /// REF picks one of several images: a name, a digest, or a position (`@0`).
+    /// A bare path is recognised by looking at it.
+    #[arg(value_name = "IMAGE", verbatim_doc_comment)]
+    image: OsString,
+
+    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+
+    /// The full name to give the image: registry, repository and tag
+    #[arg(long, value_name = "FULLTAG")]
+    tag: Option<String>,
+
+    /// The manifest digest to give the image, instead of the one it has
+    #[arg(long, value_name = "DIGEST")]
+    image_digest: Option<Digest>,
+
+    /// The image id to give the image, instead of the one it has: 64 hex digits
+    #[arg(long, value_name = "ID", value_parser = image_id)]
+    image_id: Option<Digest>,
+
+    /// The Dockerfile that made the image; without it, one is guessed from its history
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+
+    /// What the analyzers look for: the legacy engine's analyzer_config.yaml
+    #[arg(long, value_name = "FILE")]
+    analyzer_config: Option<PathBuf>,
+
+    /// More digests of every file, beside md5, sha1 and sha256
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    digests: Vec<MoreDigests>,
+
+    /// How many threads to work with [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+fn image_id(text: &str) -> Result<Digest, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    format!("sha256:{digits}").parse().map_err(|_| "expected 64 lower-case hex digits".to_owned())
+}
+
+/// What the arguments mean: checked, and every named file read.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub reference: OsString,
+    pub platform: Option<String>,
+    pub identity: Identity,
+    pub config: Config,
+    pub digests: Vec<MoreDigests>,
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// STUB until the document lands: `document::Identity`.
+#[derive(Debug, Default)]
+pub struct Identity {
+    pub tag: Option<String>,
+    pub digest: Option<Digest>,
+    pub id: Option<Digest>,
+    pub dockerfile: Option<String>,
+}
+
+impl ImageArgs {
+    fn meant(self, session: &Session) -> Result<Request> {
+        let config = match &self.analyzer_config {
+            None => Config::default(),
+            Some(path) => {
+                let (config, warnings) = analyzer_config::read(path)?;
+                warnings.iter().for_each(|warning| session.warn(warning));
+                config
+            }
+        };
+        let mut digests = self.digests;
+        digests.sort_by_key(|digest| *digest as u8);
+        digests.dedup();
+        Ok(Request {
+            reference: self.image,
+            platform: self.platform,
+            identity: Identity {
+                tag: self.tag,
+                digest: self.image_digest,
+                id: self.image_id,
+                dockerfile: self.dockerfile.map(dockerfile).transpose()?,
+            },
+            config,
+            digests,
+            threads: self.threads,
+        })
+    }
+}
+
+fn dockerfile(path: PathBuf) -> Result<String> {
+    super::settings::text(&path, "Dockerfile")
+        .map_err(|failure| failure.hint("leave `--dockerfile` out to have one guessed"))
+}
+
+/// Reads and analyzes the image, and hands over the analysis.
+pub(super) fn with_analysis<T>(
+    args: ImageArgs,
+    session: &Session,
+    then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
+) -> Result<T> {
+    let request = args.meant(session)?;
+    let progress = session.reporter();
+    analyze(&request, progress, |analysis| then(analysis, &request.identity))
+}
+
+/// STUB until sources and the pass land.
+fn analyze<T>(
+    request: &Request,
+    // Off the terminal before anything else is written to it: dropped before `then`.
+    _progress: Box<dyn Progress>,
+    _then: impl FnOnce(&Analysis<'_>) -> Result<T>,
+) -> Result<T> {
+    let path = PathBuf::from(&request.reference);
+    fs::metadata(&path).map_err(|error| {
+        let message = format!("could not open the image `{}`", path.display());
+        Failure::usage(anyhow::Error::new(error).context(message))
+            .hint("`inscan scan --help` shows how an image is named")
+    })?;
+    Err(Failure::broken(anyhow::anyhow!("reading images has not landed yet")))
+}
+
+impl Session {
+    /// Who tells the user how far it is.
+    fn reporter(&self) -> Box<dyn Progress> {
+        match self.progress {
+            _ if self.quiet => Box::new(Silent),
+            ProgressStyle::None => Box::new(Silent),
+            ProgressStyle::Auto if progress::on_terminal() => Box::new(Bars::new()),
+            ProgressStyle::Auto | ProgressStyle::Plain => Box::new(Lines::new()),
+        }
+    }
+}
