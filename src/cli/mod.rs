@@ -17,7 +17,6 @@ use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use failure::{Exit, Failure, Result};
-pub use reading::Identity;
 use settings::Settings;
 
 use crate::output::file::Sink;

@@ -1,7 +1,6 @@
 //! Reading an image: the options that every command has that does it, as typed
 //! and as meant, and the way from the image's name to its analysis.
 
-use std::ffi::OsString;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use super::failure::{Failure, Result};
 use super::{ProgressStyle, Session, analyzer_config};
 use crate::analyze::Analysis;
 use crate::digest::{Digest, MoreDigests};
+use crate::document::{Identity, Overrides};
 use crate::output::progress::{self, Bars, Lines};
 use crate::progress::{Progress, Silent};
 
@@ -29,7 +29,7 @@ pub(super) struct ImageArgs {
     /// REF picks one of several images: a name, a digest, or a position (`@0`).
     /// A bare path is recognised by looking at it.
     #[arg(value_name = "IMAGE", verbatim_doc_comment)]
-    image: OsString,
+    image: String,
 
     /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
@@ -72,21 +72,12 @@ fn image_id(text: &str) -> Result<Digest, String> {
 /// What the arguments mean: checked, and every named file read.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub reference: OsString,
+    pub reference: String,
     pub platform: Option<String>,
-    pub identity: Identity,
+    pub overrides: Overrides,
     pub config: Config,
     pub digests: Vec<MoreDigests>,
     pub threads: Option<NonZeroUsize>,
-}
-
-/// STUB until the document lands: `document::Identity`.
-#[derive(Debug, Default)]
-pub struct Identity {
-    pub tag: Option<String>,
-    pub digest: Option<Digest>,
-    pub id: Option<Digest>,
-    pub dockerfile: Option<String>,
 }
 
 impl ImageArgs {
@@ -105,10 +96,10 @@ impl ImageArgs {
         Ok(Request {
             reference: self.image,
             platform: self.platform,
-            identity: Identity {
+            overrides: Overrides {
                 tag: self.tag,
-                digest: self.image_digest,
-                id: self.image_id,
+                image_digest: self.image_digest.map(|digest| digest.to_string()),
+                image_id: self.image_id.map(|id| id.hex()),
                 dockerfile: self.dockerfile.map(dockerfile).transpose()?,
             },
             config,
@@ -131,7 +122,9 @@ pub(super) fn with_analysis<T>(
 ) -> Result<T> {
     let request = args.meant(session)?;
     let progress = session.reporter();
-    analyze(&request, progress, |analysis| then(analysis, &request.identity))
+    analyze(&request, progress, |analysis| {
+        then(analysis, &Identity::new(analysis.image, request.overrides.clone()))
+    })
 }
 
 /// STUB until sources and the pass land.

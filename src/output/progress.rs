@@ -109,7 +109,7 @@ struct State {
 impl Lines {
     pub fn new() -> Self {
         let now = Instant::now();
-        let state = State {
+        let mut state = State {
             begun: now,
             spoken: now,
             doing: "opening the image".to_owned(),
@@ -119,6 +119,7 @@ impl Lines {
             ended: 0,
             over: false,
         };
+        state.say("opening the image");
         let state = Arc::new((Mutex::new(state), Condvar::new()));
         let shared = Arc::clone(&state);
         let heartbeat = thread::Builder::new()

@@ -118,13 +118,10 @@ impl Page<'_> {
 
 fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, config: &Value, page: &mut Page<'_>) {
     let image = analysis.image;
-    let name = identity.tag.as_ref().or(image.names.first()).unwrap_or(&image.source);
-    page.line(&page.style.bold(&shown(name.as_bytes())));
-    if *name != image.source {
-        page.field("source", &shown(image.source.as_bytes()));
-    }
-    page.field("digest", &identity.digest.unwrap_or(image.manifest_digest).to_string());
-    page.field("image id", &identity.id.unwrap_or(image.config_digest).to_string());
+    page.line(&page.style.bold(&shown(identity.full_tag.as_bytes())));
+    page.field("source", &shown(image.source.as_bytes()));
+    page.field("digest", &shown(identity.image_digest.as_bytes()));
+    page.field("image id", &shown(identity.image_id.as_bytes()));
     let platform: Vec<String> = ["os", "architecture", "variant"]
         .iter()
         .filter_map(|part| config[*part].as_str().filter(|text| !text.is_empty()))
@@ -394,4 +391,156 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use inscan_analyzers::{Distribution, Package, Secret};
+
+    use super::*;
+    use crate::analyze::{FoundPackage, FoundProblem, FoundSkip};
+    use crate::document::Overrides;
+    use crate::flatten::flatten;
+    use crate::image::Image;
+    use crate::layer::LayerScan;
+
+    const CONFIG: &str = r#"{
+        "os": "linux", "architecture": "arm64", "variant": "v8", "created": "2026-01-02T03:04:05Z",
+        "config": {
+            "User": "app", "ExposedPorts": {"8080/tcp": {}}, "Env": ["PATH=/bin", "TOKEN=hunter2"],
+            "Entrypoint": ["/bin/app"], "Healthcheck": {"Test": ["CMD", "/bin/app", "health"]}
+        },
+        "history": [
+            {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+            {"created_by": "USER app", "empty_layer": true}
+        ]
+    }"#;
+
+    /// The summary of an analysis that `change` made from an empty one.
+    fn check(change: impl FnOnce(&mut Analysis<'_>), expected: &[&str]) {
+        let image = Image {
+            source: "oci:layout".into(),
+            config: CONFIG.as_bytes().to_vec(),
+            ..Image::default()
+        };
+        let layers = [LayerScan::default()];
+        let mut analysis = Analysis {
+            image: &image,
+            layers: &layers,
+            fs: flatten(&layers),
+            analyzers: &[],
+            distribution: None,
+            packages: Vec::new(),
+            secrets: Vec::new(),
+            legacy: Vec::new(),
+            problems: Vec::new(),
+            skipped: Vec::new(),
+        };
+        change(&mut analysis);
+        let identity = Identity::new(&image, Overrides::default());
+        let text = render(&analysis, &identity, &Style::plain());
+        for line in expected {
+            assert!(text.lines().any(|found| found == *line), "no `{line}` in:\n{text}");
+        }
+        assert!(!text.contains('\x1b') && !text.contains("hunter2"), "{text}");
+        let widest = text.lines().map(width).max().unwrap();
+        assert!(widest <= 90, "{widest} columns:\n{text}");
+    }
+
+    #[test]
+    fn says_what_the_image_is_and_how_it_runs() {
+        check(
+            |analysis| {
+                analysis.distribution = Some(Distribution {
+                    id: "debian".into(),
+                    version: "12".into(),
+                    name: Some("Debian GNU/Linux 12 (bookworm)".into()),
+                    ..Distribution::default()
+                })
+            },
+            &[
+                "  platform      linux/arm64/v8",
+                "  distribution  Debian GNU/Linux 12 (bookworm) (debian 12)",
+                "  user          app",
+                "  ports         8080/tcp",
+                "  healthcheck   CMD /bin/app health",
+                "  environment   PATH TOKEN",
+                "    1        0 B        0 B         0  ADD file:1 in /",
+                "No problems; nothing was skipped.",
+            ],
+        );
+    }
+
+    #[test]
+    fn counts_packages_by_kind() {
+        let package = |kind: &'static str| FoundPackage {
+            analyzer: "dpkg",
+            layer: Some(0),
+            package: Package { kind: kind.into(), ..Package::default() },
+        };
+        check(
+            |analysis| analysis.packages = vec![package("deb"), package("deb")],
+            &["Packages  2", "  deb                 2  found by dpkg"],
+        );
+    }
+
+    #[test]
+    fn a_secret_that_a_later_layer_deletes_is_said_to_be_gone() {
+        check(
+            |analysis| {
+                analysis.secrets = vec![FoundSecret {
+                    analyzer: "secrets",
+                    layer: Some(0),
+                    path: Some(b"root/\x1b[2J.env".to_vec()),
+                    visible: false,
+                    secret: Secret {
+                        rule: "github-token".into(),
+                        severity: Severity::Critical,
+                        line: 3,
+                        column: 1,
+                        excerpt: "TOKEN=ghp_****".into(),
+                    },
+                }]
+            },
+            &[
+                "Secrets  1, 1 of them in files that later layers delete or replace",
+                "  critical  github-token",
+                r"            /root/\x1b[2J.env:3  in layer 1, gone later",
+                "            TOKEN=ghp_****",
+            ],
+        );
+    }
+
+    #[test]
+    fn nothing_that_was_not_understood_is_kept_back() {
+        check(
+            |analysis| {
+                analysis.problems = vec![FoundProblem {
+                    analyzer: Some("dpkg"),
+                    layer: None,
+                    path: Some(b"var/lib/dpkg/status".to_vec()),
+                    message: "line 7: no `Package`".into(),
+                }];
+                analysis.skipped = vec![FoundSkip {
+                    analyzer: "java",
+                    layer: 0,
+                    path: b"a.jar".to_vec(),
+                    reason: "larger than 1 GB".into(),
+                }];
+            },
+            &[
+                "Problems  1",
+                "  - dpkg: /var/lib/dpkg/status: line 7: no `Package`",
+                "Skipped files  1",
+                "  - java: layer 1: /a.jar: larger than 1 GB",
+            ],
+        );
+    }
+
+    #[test]
+    fn long_lines_break_at_blanks_and_lose_nothing() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
+        assert_eq!(wrapped("", 5), [""]);
+    }
 }
