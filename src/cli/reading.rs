@@ -1,17 +1,19 @@
 //! Reading an image: the options that every command has that does it, as typed
 //! and as meant, and the way from the image's name to its analysis.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 
 use inscan_analyzers::Config;
 
 use super::failure::{Failure, Result};
 use super::{ProgressStyle, Session, analyzer_config};
-use crate::analyze::Analysis;
+use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
 use crate::document::{Identity, Overrides};
+use crate::image::{self, Image, Kind, OpenOptions, Opened, Platform, Reference};
+use crate::layer::{self, LayerScan, Pass};
 use crate::output::progress::{self, Bars, Lines};
 use crate::progress::{Progress, Silent};
 
@@ -33,7 +35,7 @@ pub(super) struct ImageArgs {
 
     /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
 
     /// The full name to give the image: registry, repository and tag
     #[arg(long, value_name = "FULLTAG")]
@@ -72,8 +74,8 @@ fn image_id(text: &str) -> Result<Digest, String> {
 /// What the arguments mean: checked, and every named file read.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub reference: String,
-    pub platform: Option<String>,
+    pub reference: Reference,
+    pub options: OpenOptions,
     pub overrides: Overrides,
     pub config: Config,
     pub digests: Vec<MoreDigests>,
@@ -94,8 +96,8 @@ impl ImageArgs {
         digests.sort_by_key(|digest| *digest as u8);
         digests.dedup();
         Ok(Request {
-            reference: self.image,
-            platform: self.platform,
+            reference: Reference::parse(&self.image).map_err(failed)?,
+            options: OpenOptions { platform: self.platform },
             overrides: Overrides {
                 tag: self.tag,
                 image_digest: self.image_digest.map(|digest| digest.to_string()),
@@ -127,20 +129,62 @@ pub(super) fn with_analysis<T>(
     })
 }
 
-/// STUB until sources and the pass land.
+/// From the image's name to its analysis. `progress` is off the terminal before `then` begins.
 fn analyze<T>(
     request: &Request,
-    // Off the terminal before anything else is written to it: dropped before `then`.
-    _progress: Box<dyn Progress>,
-    _then: impl FnOnce(&Analysis<'_>) -> Result<T>,
+    progress: Box<dyn Progress>,
+    then: impl FnOnce(&Analysis<'_>) -> Result<T>,
 ) -> Result<T> {
-    let path = PathBuf::from(&request.reference);
-    fs::metadata(&path).map_err(|error| {
-        let message = format!("could not open the image `{}`", path.display());
-        Failure::usage(anyhow::Error::new(error).context(message))
-            .hint("`inscan scan --help` shows how an image is named")
-    })?;
-    Err(Failure::broken(anyhow::anyhow!("reading images has not landed yet")))
+    let threads = request.threads.or_else(|| thread::available_parallelism().ok());
+    let threads = threads.map_or(1, NonZeroUsize::get);
+    // Fails only where it was done before: once is enough.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let analyzers = inscan_analyzers::all(&request.config);
+    let pass = Pass::new(&analyzers, request.digests.clone());
+    let opened = image::open(&request.reference, &request.options).map_err(failed)?;
+    let (image, layers) = read(opened, &pass, threads, &*progress).map_err(failed)?;
+    progress.analysis_begins();
+    let analysis = analyze::analyze(&image, &layers, &analyzers);
+    drop(progress);
+    then(&analysis)
+}
+
+fn read(
+    opened: Opened,
+    pass: &Pass<'_>,
+    threads: usize,
+    progress: &dyn Progress,
+) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+    match opened {
+        Opened::Image { mut image, blobs } => {
+            let layers = layer::read_all(&image, &*blobs, pass, threads, progress)?;
+            image::complete(&mut image, &layers)?;
+            Ok((image, layers))
+        }
+        Opened::Stream(stream) => {
+            let mut number = 0;
+            image::read_stream(stream, &mut |_, stored| {
+                let this = number;
+                number += 1;
+                progress.layer_begins(this, 0, None);
+                let advance = Box::new(|bytes| progress.layer_advances(this, bytes));
+                let scan = layer::read(pass, Box::new(stored), advance);
+                progress.layer_ends(this);
+                scan
+            })
+        }
+        // STUB until directories land.
+        Opened::Directory(_) => anyhow::bail!("root file systems are not read yet"),
+    }
+}
+
+/// The exit code is the error's own affair: it knows whether something else has to be typed.
+fn failed(error: anyhow::Error) -> Failure {
+    match image::Error::kind_of(&error) {
+        Kind::Usage => Failure::usage(error)
+            .hint("`inscan scan --help` shows how an image is named, with examples"),
+        Kind::Broken => Failure::broken(error),
+    }
 }
 
 impl Session {

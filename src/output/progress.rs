@@ -58,8 +58,8 @@ impl Progress for Bars {
             None => ProgressBar::new_spinner()
                 .with_style(style("  layer {msg:<9} {spinner} {decimal_bytes:>9}")),
         };
-        bar.set_message(format!("{}/{of}", number + 1));
-        self.total.set_message(format!("reading {}", text::counted(of, "layer", "layers")));
+        bar.set_message(position(number, of));
+        self.total.set_message(reading(of));
         let bar = self.bars.insert_before(&self.total, bar);
         guard(&self.layers).insert(number, bar);
     }
@@ -86,6 +86,19 @@ impl Drop for Bars {
         self.total.finish_and_clear();
         let _ = self.bars.clear();
         interrupt::terminal_in_use(false);
+    }
+}
+
+/// `2/7`; `2` where nobody knows of how many.
+fn position(number: usize, of: usize) -> String {
+    let number = number + 1;
+    if of == 0 { number.to_string() } else { format!("{number}/{of}") }
+}
+
+fn reading(of: usize) -> String {
+    match of {
+        0 => "reading the archive".to_owned(),
+        of => format!("reading {}", text::counted(of, "layer", "layers")),
     }
 }
 
@@ -169,19 +182,19 @@ impl State {
         let seconds = self.begun.elapsed().as_secs();
         let read = text::size(self.bytes);
         let Self { doing, ended, layers, .. } = self;
-        format!("still {doing}: {ended} of {layers} layers done, {read} read, {seconds} s")
+        let of = if *layers == 0 { String::new() } else { format!(" of {layers}") };
+        format!("still {doing}: {ended}{of} layers done, {read} read, {seconds} s")
     }
 }
 
 impl Progress for Lines {
     fn layer_begins(&self, number: usize, of: usize, size: Option<u64>) {
         let mut state = self.state();
-        if state.layers != of {
-            state.layers = of;
+        if state.doing != "reading" {
             state.doing = "reading".to_owned();
-            let line = format!("reading {}", text::counted(of, "layer", "layers"));
-            state.say(&line);
+            state.say(&reading(of));
         }
+        state.layers = of;
         state.sizes.insert(number, size.unwrap_or(0));
     }
 
@@ -196,7 +209,7 @@ impl Progress for Lines {
             None | Some(0) => String::new(),
             Some(size) => format!(" ({})", text::size(size)),
         };
-        let line = format!("read layer {} of {}{size}", number + 1, state.layers);
+        let line = format!("read layer {}{size}", position(number, state.layers));
         state.say(&line);
     }
 

@@ -16,7 +16,7 @@ use crate::layer::EntryKind;
 /// Most lines of a list; the document has all of them.
 const MAX_LISTED: usize = 20;
 /// Columns of the labels on the left.
-const LABEL: usize = 14;
+const LABEL: usize = 16;
 
 /// How it may look.
 pub struct Style {
@@ -208,7 +208,7 @@ fn packages(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     }
     for ((kind, analyzer), number) in kinds {
         let number = count(number as u64);
-        page.field(&shown(kind.as_bytes()), &format!("{number:>7}  found by {analyzer}"));
+        page.field(&shown(kind.as_bytes()), &format!("{number:<8}found by {analyzer}"));
     }
 }
 
@@ -247,15 +247,11 @@ fn files(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     page.heading("Files", &format!("{} of {}", count(total), size(bytes)));
     for kind in ["directories", "symbolic links", "special"] {
         if let Some(number) = kinds.get(kind) {
-            page.field(kind, &format!("{:>7}", count(*number)));
+            page.field(kind, &count(*number));
         }
     }
     if !privileged.is_empty() {
-        let number = counted(privileged.len(), "file", "files");
-        page.heading(
-            "Privileged files",
-            &format!("{number} that run with more rights than their caller"),
-        );
+        page.heading("Privileged files", &count(privileged.len() as u64));
         page.list(&privileged, |page, (path, what, mode)| {
             page.line(&format!("  {mode:04o}  /{path}  {}", page.style.dim(what)));
         });
@@ -379,16 +375,16 @@ impl Page<'_> {
 /// Lines of at most so many columns, broken at blanks; a word longer than that has its own line.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for (position, word) in text.split(' ').enumerate() {
         let line = lines.last_mut().expect("there is always one");
-        if !line.trim().is_empty() && width(line) + 1 + width(word) > columns {
+        if position > 0 && width(line) + 1 + width(word) > columns {
             lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() || word.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+            continue;
         }
+        if position > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
     }
     lines
 }
@@ -459,12 +455,12 @@ mod tests {
                 })
             },
             &[
-                "  platform      linux/arm64/v8",
-                "  distribution  Debian GNU/Linux 12 (bookworm) (debian 12)",
-                "  user          app",
-                "  ports         8080/tcp",
-                "  healthcheck   CMD /bin/app health",
-                "  environment   PATH TOKEN",
+                "  platform        linux/arm64/v8",
+                "  distribution    Debian GNU/Linux 12 (bookworm) (debian 12)",
+                "  user            app",
+                "  ports           8080/tcp",
+                "  healthcheck     CMD /bin/app health",
+                "  environment     PATH TOKEN",
                 "    1        0 B        0 B         0  ADD file:1 in /",
                 "No problems; nothing was skipped.",
             ],
@@ -480,7 +476,7 @@ mod tests {
         };
         check(
             |analysis| analysis.packages = vec![package("deb"), package("deb")],
-            &["Packages  2", "  deb                 2  found by dpkg"],
+            &["Packages  2", "  deb             2       found by dpkg"],
         );
     }
 
@@ -542,5 +538,6 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
         assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("1  two", 9), ["1  two"]);
     }
 }
