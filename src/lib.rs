@@ -6,9 +6,12 @@
 //! writes what was found; [`output`] shows it to people. [`cli`] ties them together.
 
 pub mod analyze;
+pub mod cli;
 pub mod digest;
 pub mod document;
 pub mod flatten;
 pub mod image;
+pub mod interrupt;
 pub mod layer;
+pub mod output;
 pub mod progress;

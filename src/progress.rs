@@ -2,7 +2,8 @@
 
 /// Told by the reading threads, in any order and from any of them.
 pub trait Progress: Sync {
-    /// Layer `number` of `of` begins; `size` in stored bytes where known.
+    /// Layer `number` of `of` begins; `size` in stored bytes where known. `of` is 0
+    /// where nobody knows yet how many there are: in an archive that passes by.
     fn layer_begins(&self, _number: usize, _of: usize, _size: Option<u64>) {}
     /// So many more stored bytes of the layer have been read.
     fn layer_advances(&self, _number: usize, _bytes: u64) {}

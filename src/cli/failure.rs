@@ -1,0 +1,78 @@
+//! How a run ends when it does not end well: an exit code, the chain of what
+//! went wrong, and what to type instead.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::output::text;
+
+/// The exit codes, an interface: see the README's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Success = 0,
+    /// The parameters are wrong: something else has to be typed.
+    Usage = 2,
+    /// The parameters are right, and it could not be finished.
+    Broken = 3,
+}
+
+/// Why a command did not finish.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Failure { exit: Exit::Usage, error: error.into(), hint: None }
+    }
+
+    pub fn broken(error: impl Into<anyhow::Error>) -> Self {
+        Failure { exit: Exit::Broken, error: error.into(), hint: None }
+    }
+
+    /// What the user can do about it: one sentence, with the command in backticks.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Says it on stderr, and returns the code to end with. clap's own errors
+    /// (and `--help`, which is one to clap) are printed as clap lays them out.
+    pub fn report(&self) -> ExitCode {
+        // Nobody is left to be told if stderr is gone.
+        let _ = match self.error.downcast_ref::<clap::Error>() {
+            Some(error) => error.print(),
+            None => io::stderr().lock().write_all(self.to_string().as_bytes()),
+        };
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl Display for Failure {
+    /// The chain on one line, outermost first. Parts may come from an image or an archive.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "error: {}", text::printable(&format!("{:#}", self.error)))?;
+        match &self.hint {
+            Some(hint) => writeln!(f, " hint: {}", text::printable(hint)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        Failure { exit, error: error.into(), hint: None }
+    }
+}

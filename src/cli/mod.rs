@@ -1,0 +1,222 @@
+//! The command line. The doc comments of the arguments are the help text.
+
+mod analyze;
+mod analyzer_config;
+mod analyzers;
+mod completions;
+mod failure;
+mod reading;
+mod scan;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use failure::{Exit, Failure, Result};
+use settings::Settings;
+
+use crate::output::file::Sink;
+use crate::output::{Destination, Output, text};
+
+/// Look into a container image: read it once, analyze it, write one document
+///
+/// inscan reads a container image once, layer by layer, without unpacking or
+/// running anything of it, and says what is in it: packages, secrets, files
+/// and their checksums, how it was built. It needs no daemon and no network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inscan",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  Show what is in an image that was saved with `docker save`:
+      inscan scan image.tar
+  Write the analysis document of an image in an OCI layout:
+      inscan analyze oci:build/layout:latest > document.json
+
+Exit codes:
+  0    finished
+  2    wrong parameters
+  3    could not finish
+  130  interrupted
+
+Every flag can be set in the environment (--platform is INSCAN_PLATFORM) and in
+a settings file; a flag stands above the environment, and that above the file."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Read settings from this file
+    ///
+    /// YAML, with the long names of flags as keys. Without it: `./.inscan.yaml`,
+    /// then `$XDG_CONFIG_HOME/inscan/config.yaml`, whichever is there first.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Say nothing on stderr but errors
+    #[arg(long, short, global = true, value_parser = BoolishValueParser::new())]
+    quiet: bool,
+
+    /// How to show progress on stderr
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    progress: ProgressStyle,
+
+    /// When to use colours (NO_COLOR is respected)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ProgressStyle {
+    /// Bars on a terminal, plain lines elsewhere
+    Auto,
+    /// Plain lines
+    Plain,
+    /// Nothing
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Analyze(analyze::Args),
+    Scan(scan::Args),
+    Analyzers(analyzers::Args),
+    Completions(completions::Args),
+}
+
+/// What every command may ask about the one who runs it.
+pub(crate) struct Session {
+    quiet: bool,
+    progress: ProgressStyle,
+    color: When,
+}
+
+/// Parses the arguments and runs the command they name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let (cli, warnings) = parse(arguments)?;
+    let Global { quiet, progress, color, .. } = cli.global;
+    let session = Session { quiet, progress, color };
+    warnings.iter().for_each(|warning| session.warn(warning));
+    match cli.command {
+        Command::Analyze(args) => analyze::run(args, &session),
+        Command::Scan(args) => scan::run(args, &session),
+        Command::Analyzers(args) => analyzers::run(args),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// The command line as it is defined, without environment and settings.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// Once as typed, to learn which settings file holds; then with its values as defaults.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<String>)> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = settings::with_environment(definition());
+    let matches = command.clone().try_get_matches_from(&arguments)?;
+    let Some(file) = settings::file(settings::named_file(&matches)) else {
+        return Ok((Cli::from_arg_matches(&matches)?, Vec::new()));
+    };
+    let settings = Settings::read(&file)?;
+    let in_file = || format!("settings file `{}`", file.display());
+    let (command, warnings) =
+        settings.apply(command).map_err(|error| Failure::usage(error.context(in_file())))?;
+    // What was typed is right: the first parse said so. What is wrong now is the file.
+    let cli = command
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| {
+            Failure::usage(anyhow::anyhow!("{}: {}", in_file(), first_line(&error)))
+        })?;
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", in_file()));
+    Ok((cli, warnings.collect()))
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+impl Session {
+    /// Tells the user something that does not keep the command from running.
+    fn warn(&self, warning: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "warning: {}", text::printable(warning));
+        }
+    }
+
+    /// Whether an output may be coloured.
+    fn colors(&self, to: &Destination) -> bool {
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let forbidden = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+                *to == Destination::Stdout && !forbidden && io::stdout().is_terminal()
+            }
+        }
+    }
+}
+
+/// Opens every output before the work begins: a place that cannot be written is
+/// a wrong parameter, and better known now than in a minute.
+fn open_outputs<F: Copy>(outputs: &[Output<F>]) -> Result<Vec<(F, &Destination, Sink)>> {
+    for (position, output) in outputs.iter().enumerate() {
+        if outputs.iter().take(position).any(|earlier| earlier.to == output.to) {
+            let place = match &output.to {
+                Destination::Stdout => "standard output".to_owned(),
+                Destination::File(path) => format!("`{}`", path.display()),
+            };
+            return Err(Failure::usage(anyhow::anyhow!("two outputs go to {place}"))
+                .hint("give one of them a file of its own: `-o FORMAT=FILE`"));
+        }
+    }
+    let open = |output: &Output<F>| Sink::open(&output.to).map(|sink| (output.format, sink));
+    let mut sinks = Vec::new();
+    for output in outputs {
+        let (format, sink) = open(output).map_err(|error| cannot_write(&output.to, error))?;
+        sinks.push((format, &output.to, sink));
+    }
+    Ok(sinks)
+}
+
+fn cannot_write(to: &Destination, error: io::Error) -> Failure {
+    match to {
+        Destination::Stdout => broken_output(to, error),
+        Destination::File(path) => {
+            let message = format!("could not open the output file `{}`", path.display());
+            Failure::usage(anyhow::Error::new(error).context(message))
+                .hint("`-o FORMAT=FILE` needs a directory that exists and can be written")
+        }
+    }
+}
+
+fn broken_output(to: &Destination, error: io::Error) -> Failure {
+    let place = match to {
+        Destination::Stdout => "standard output".to_owned(),
+        Destination::File(path) => format!("`{}`", path.display()),
+    };
+    Failure::broken(anyhow::Error::new(error).context(format!("could not write to {place}")))
+}

@@ -1,0 +1,200 @@
+//! Reading an image: the options that every command has that does it, as typed
+//! and as meant, and the way from the image's name to its analysis.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread;
+
+use inscan_analyzers::Config;
+
+use super::failure::{Failure, Result};
+use super::{ProgressStyle, Session, analyzer_config};
+use crate::analyze::{self, Analysis};
+use crate::digest::{Digest, MoreDigests};
+use crate::document::{Identity, Overrides};
+use crate::image::{self, Image, Kind, OpenOptions, Opened, Platform, Reference};
+use crate::layer::{self, LayerScan, Pass};
+use crate::output::progress::{self, Bars, Lines};
+use crate::progress::{Progress, Silent};
+
+/// Which image, and how to look at it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Image")]
+pub(super) struct ImageArgs {
+    /// The image, as TRANSPORT:PLACE[:REF], a path, or `-` for an archive on standard input
+    ///
+    ///   docker-archive:FILE[:REF]  what `docker save` writes
+    ///   oci-archive:FILE[:REF]     an OCI layout in a tar
+    ///   oci:DIR[:REF]              an OCI layout in a directory
+    ///   dir:PATH                   a root file system
+    ///
+    /// REF picks one of several images: a name, a digest, or a position (`@0`).
+    /// A bare path is recognised by looking at it.
+    #[arg(value_name = "IMAGE", verbatim_doc_comment)]
+    image: String,
+
+    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
+
+    /// The full name to give the image: registry, repository and tag
+    #[arg(long, value_name = "FULLTAG")]
+    tag: Option<String>,
+
+    /// The manifest digest to give the image, instead of the one it has
+    #[arg(long, value_name = "DIGEST")]
+    image_digest: Option<Digest>,
+
+    /// The image id to give the image, instead of the one it has: 64 hex digits
+    #[arg(long, value_name = "ID", value_parser = image_id)]
+    image_id: Option<Digest>,
+
+    /// The Dockerfile that made the image; without it, one is guessed from its history
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+
+    /// What the analyzers look for: the legacy engine's analyzer_config.yaml
+    #[arg(long, value_name = "FILE")]
+    analyzer_config: Option<PathBuf>,
+
+    /// More digests of every file, beside md5, sha1 and sha256
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    digests: Vec<MoreDigests>,
+
+    /// How many threads to work with [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+fn image_id(text: &str) -> Result<Digest, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    format!("sha256:{digits}").parse().map_err(|_| "expected 64 lower-case hex digits".to_owned())
+}
+
+/// What the arguments mean: checked, and every named file read.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub reference: Reference,
+    pub options: OpenOptions,
+    pub overrides: Overrides,
+    pub config: Config,
+    pub digests: Vec<MoreDigests>,
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl ImageArgs {
+    fn meant(self, session: &Session) -> Result<Request> {
+        let config = match &self.analyzer_config {
+            None => Config::default(),
+            Some(path) => {
+                let (config, warnings) = analyzer_config::read(path)?;
+                warnings.iter().for_each(|warning| session.warn(warning));
+                config
+            }
+        };
+        let mut digests = self.digests;
+        digests.sort_by_key(|digest| *digest as u8);
+        digests.dedup();
+        Ok(Request {
+            reference: Reference::parse(&self.image).map_err(failed)?,
+            options: OpenOptions { platform: self.platform },
+            overrides: Overrides {
+                tag: self.tag,
+                image_digest: self.image_digest.map(|digest| digest.to_string()),
+                image_id: self.image_id.map(|id| id.hex()),
+                dockerfile: self.dockerfile.map(dockerfile).transpose()?,
+            },
+            config,
+            digests,
+            threads: self.threads,
+        })
+    }
+}
+
+fn dockerfile(path: PathBuf) -> Result<String> {
+    super::settings::text(&path, "Dockerfile")
+        .map_err(|failure| failure.hint("leave `--dockerfile` out to have one guessed"))
+}
+
+/// Reads and analyzes the image, and hands over the analysis.
+pub(super) fn with_analysis<T>(
+    args: ImageArgs,
+    session: &Session,
+    then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
+) -> Result<T> {
+    let request = args.meant(session)?;
+    let progress = session.reporter();
+    analyze(&request, progress, |analysis| {
+        then(analysis, &Identity::new(analysis.image, request.overrides.clone()))
+    })
+}
+
+/// From the image's name to its analysis. `progress` is off the terminal before `then` begins.
+fn analyze<T>(
+    request: &Request,
+    progress: Box<dyn Progress>,
+    then: impl FnOnce(&Analysis<'_>) -> Result<T>,
+) -> Result<T> {
+    let threads = request.threads.or_else(|| thread::available_parallelism().ok());
+    let threads = threads.map_or(1, NonZeroUsize::get);
+    // Fails only where it was done before: once is enough.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let analyzers = inscan_analyzers::all(&request.config);
+    let pass = Pass::new(&analyzers, request.digests.clone());
+    let opened = image::open(&request.reference, &request.options).map_err(failed)?;
+    let (image, layers) = read(opened, &pass, threads, &*progress).map_err(failed)?;
+    progress.analysis_begins();
+    let analysis = analyze::analyze(&image, &layers, &analyzers);
+    drop(progress);
+    then(&analysis)
+}
+
+fn read(
+    opened: Opened,
+    pass: &Pass<'_>,
+    threads: usize,
+    progress: &dyn Progress,
+) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+    match opened {
+        Opened::Image { mut image, blobs } => {
+            let layers = layer::read_all(&image, &*blobs, pass, threads, progress)?;
+            image::complete(&mut image, &layers)?;
+            Ok((image, layers))
+        }
+        Opened::Stream(stream) => {
+            let mut number = 0;
+            image::read_stream(stream, &mut |_, stored| {
+                let this = number;
+                number += 1;
+                progress.layer_begins(this, 0, None);
+                let advance = Box::new(|bytes| progress.layer_advances(this, bytes));
+                let scan = layer::read(pass, Box::new(stored), advance);
+                progress.layer_ends(this);
+                scan
+            })
+        }
+        // STUB until directories land.
+        Opened::Directory(_) => anyhow::bail!("root file systems are not read yet"),
+    }
+}
+
+/// The exit code is the error's own affair: it knows whether something else has to be typed.
+fn failed(error: anyhow::Error) -> Failure {
+    match image::Error::kind_of(&error) {
+        Kind::Usage => Failure::usage(error)
+            .hint("`inscan scan --help` shows how an image is named, with examples"),
+        Kind::Broken => Failure::broken(error),
+    }
+}
+
+impl Session {
+    /// Who tells the user how far it is.
+    fn reporter(&self) -> Box<dyn Progress> {
+        match self.progress {
+            _ if self.quiet => Box::new(Silent),
+            ProgressStyle::None => Box::new(Silent),
+            ProgressStyle::Auto if progress::on_terminal() => Box::new(Bars::new()),
+            ProgressStyle::Auto | ProgressStyle::Plain => Box::new(Lines::new()),
+        }
+    }
+}

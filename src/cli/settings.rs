@@ -1,0 +1,215 @@
+//! Where an option's value comes from when it is not typed: the environment
+//! (`INSCAN_` and the flag's name), then the settings file, then the default.
+//! Nothing else in the program looks at either.
+//!
+//! The file is YAML. A key at the top is the long name of a flag, and holds for
+//! every command that has the flag; a section named after a command holds for
+//! that command alone.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::builder::OsStr;
+use clap::{Arg, ArgMatches, Command};
+use serde_json::Value;
+
+use super::failure::{Failure, Result};
+
+/// Larger is no settings file.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// The settings of one file.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Settings {
+    values: BTreeMap<String, Value>,
+}
+
+/// Gives every flag of every command its environment variable.
+pub(super) fn with_environment(command: Command) -> Command {
+    let command = command.mut_args(|arg| match (arg.get_long(), arg.is_positional()) {
+        (Some(long), false) if !matches!(long, "help" | "version") => {
+            let name = format!("INSCAN_{}", long.replace('-', "_").to_uppercase());
+            // Values are not shown in `--help`: one day one of them is a token.
+            arg.env(name).hide_env_values(true)
+        }
+        _ => arg,
+    });
+    command.mut_subcommands(with_environment)
+}
+
+/// The settings file that holds: as named, or the first that is there.
+pub(super) fn file(named: Option<PathBuf>) -> Option<PathBuf> {
+    let user = env::var_os("XDG_CONFIG_HOME")
+        .filter(|directory| !directory.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));
+    let usual = [Some("./.inscan.yaml".into()), user.map(|user| user.join("inscan/config.yaml"))];
+    named.or_else(|| usual.into_iter().flatten().find(|path| path.is_file()))
+}
+
+impl Settings {
+    pub(super) fn read(path: &Path) -> Result<Settings> {
+        let text = text(path, "settings file")?;
+        Settings::parse(&text).map_err(|error| {
+            Failure::usage(error.context(format!("settings file `{}`", path.display())))
+                .hint("its keys are the long names of the flags, as in `platform: linux/arm64`")
+        })
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Settings> {
+        if text.trim().is_empty() {
+            return Ok(Settings::default());
+        }
+        Ok(Settings { values: serde_saphyr::from_str(text)? })
+    }
+
+    /// The command with these settings as its defaults, and warnings about keys that no command knows.
+    pub(super) fn apply(&self, mut command: Command) -> anyhow::Result<(Command, Vec<String>)> {
+        let mut warnings = Vec::new();
+        for (key, value) in &self.values {
+            let known = if command.find_subcommand(key).is_some() {
+                let Value::Object(section) = value else {
+                    anyhow::bail!("`{key}` is a command: expected a section of its flags");
+                };
+                for (key_within, value) in section {
+                    let values = as_texts(key_within, value)?;
+                    let mut known = false;
+                    command = command.mut_subcommand(key, |subcommand| {
+                        set(subcommand, key_within, &values, &mut known)
+                    });
+                    if !known {
+                        warnings.push(format!("`{key}` has no flag `--{key_within}`"));
+                    }
+                }
+                true
+            } else {
+                let values = as_texts(key, value)?;
+                let mut known = false;
+                command = set(command, key, &values, &mut known);
+                let names: Vec<String> =
+                    command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+                for name in names {
+                    // A command's own section says it closer.
+                    if !self.section_has(&name, key) {
+                        command =
+                            command.mut_subcommand(name, |sub| set(sub, key, &values, &mut known));
+                    } else {
+                        known = true;
+                    }
+                }
+                known
+            };
+            if !known {
+                warnings.push(format!("no command has a flag `--{key}`"));
+            }
+        }
+        Ok((command, warnings))
+    }
+
+    fn section_has(&self, command: &str, key: &str) -> bool {
+        self.values.get(command).is_some_and(|section| section.get(key).is_some())
+    }
+}
+
+fn set(command: Command, long: &str, values: &[String], known: &mut bool) -> Command {
+    let is_it = |arg: &&Arg| arg.get_long() == Some(long) && !arg.is_positional();
+    let Some(id) = command.get_arguments().find(is_it).map(|arg| arg.get_id().clone()) else {
+        return command;
+    };
+    *known = true;
+    let values: Vec<OsStr> = values.iter().map(|value| OsStr::from(value.clone())).collect();
+    command.mut_arg(id, |arg| arg.default_values(values))
+}
+
+/// A value, or a list of them, as it would be typed.
+fn as_texts(key: &str, value: &Value) -> anyhow::Result<Vec<String>> {
+    let as_text = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        _ => anyhow::bail!("`{key}`: expected a value or a list of values"),
+    };
+    match value {
+        Value::Array(values) => values.iter().map(as_text).collect(),
+        value => Ok(vec![as_text(value)?]),
+    }
+}
+
+/// The path that `--config` or `INSCAN_CONFIG` names.
+pub(super) fn named_file(matches: &ArgMatches) -> Option<PathBuf> {
+    matches.get_one::<PathBuf>("config").cloned()
+}
+
+/// The text of a file that a user names to set something.
+pub(super) fn text(path: &Path, what: &str) -> Result<String> {
+    let read = || -> anyhow::Result<String> {
+        let metadata = fs::metadata(path)?;
+        anyhow::ensure!(metadata.is_file(), "not a regular file");
+        anyhow::ensure!(metadata.len() <= MAX_SIZE, "larger than {MAX_SIZE} bytes");
+        Ok(fs::read_to_string(path)?)
+    };
+    read().map_err(|error| {
+        Failure::usage(error.context(format!("could not read {what} `{}`", path.display())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command() -> Command {
+        let flag = |name: &'static str| Arg::new(name).long(name);
+        Command::new("inscan")
+            .arg(flag("color").global(true))
+            .subcommand(
+                Command::new("scan")
+                    .arg(flag("platform"))
+                    .arg(flag("output").action(clap::ArgAction::Append)),
+            )
+            .subcommand(Command::new("analyze").arg(flag("platform")))
+    }
+
+    /// The values of a flag of `scan` after parsing, with these settings.
+    fn check(settings: &str, typed: &[&str], flag: &str) -> Vec<String> {
+        let settings = Settings::parse(settings).unwrap();
+        let (command, _) = settings.apply(command()).unwrap();
+        let typed = ["inscan", "scan"].iter().chain(typed);
+        let matches = command.get_matches_from(typed);
+        let scan = matches.subcommand_matches("scan").unwrap();
+        scan.get_many::<String>(flag).unwrap_or_default().cloned().collect()
+    }
+
+    #[test]
+    fn a_flag_stands_above_the_file() {
+        assert_eq!(check("platform: linux/arm64", &[], "platform"), ["linux/arm64"]);
+        let typed = ["--platform", "linux/386"];
+        assert_eq!(check("platform: linux/arm64", &typed, "platform"), ["linux/386"]);
+    }
+
+    #[test]
+    fn a_section_of_a_command_stands_above_the_top() {
+        let settings = "platform: a\nscan:\n  platform: b\n  output: [summary, document=x]\n";
+        assert_eq!(check(settings, &[], "platform"), ["b"]);
+        assert_eq!(check(settings, &[], "output"), ["summary", "document=x"]);
+    }
+
+    #[test]
+    fn unknown_keys_are_warnings() {
+        let settings = "colour: always\nscan: {platfrom: x}\n";
+        let (_, warnings) = Settings::parse(settings).unwrap().apply(command()).unwrap();
+        let expected = ["no command has a flag `--colour`", "`scan` has no flag `--platfrom`"];
+        assert_eq!(warnings, expected);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_shape_is_an_error_that_names_the_key() {
+        let error = |settings: &str| {
+            let settings = Settings::parse(settings).unwrap();
+            settings.apply(command()).unwrap_err().to_string()
+        };
+        assert_eq!(error("color: {a: b}"), "`color`: expected a value or a list of values");
+        assert_eq!(error("scan: 1"), "`scan` is a command: expected a section of its flags");
+        assert!(Settings::parse("a: [1,").is_err());
+    }
+}

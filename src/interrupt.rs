@@ -1,0 +1,58 @@
+//! Ctrl-C: removes unfinished output, gives the terminal back, ends with 130.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static TERMINAL_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Starts the thread that waits for SIGINT and SIGTERM. Without it (no threads
+/// left) the signals end the process as they always do.
+pub fn handle() {
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let _ = thread::Builder::new().name("signals".into()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            clean_up();
+            // What a shell reports for a process that the signal ended.
+            std::process::exit(128 + signal);
+        }
+    });
+}
+
+/// The file is removed if the run is interrupted, until [`finished`].
+pub fn unfinished(path: &Path) {
+    unfinished_files().push(path.to_owned());
+}
+
+pub fn finished(path: &Path) {
+    unfinished_files().retain(|unfinished| unfinished != path);
+}
+
+/// Progress bars are on the terminal: its cursor may be hidden.
+pub fn terminal_in_use(in_use: bool) {
+    TERMINAL_IN_USE.store(in_use, Ordering::Relaxed);
+}
+
+fn unfinished_files() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    // The list is whole after any panic: each change is one call.
+    UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn clean_up() {
+    // Held until the process ends, so that no file is renamed or made meanwhile.
+    let unfinished = unfinished_files();
+    for path in unfinished.iter() {
+        let _ = std::fs::remove_file(path);
+    }
+    if TERMINAL_IN_USE.load(Ordering::Relaxed) {
+        // Clear the line, show the cursor, undo colours.
+        let _ = io::stderr().write_all(b"\r\x1b[2K\x1b[?25h\x1b[0m");
+    }
+    std::mem::forget(unfinished);
+}

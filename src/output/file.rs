@@ -1,0 +1,165 @@
+//! Output files are there whole or not at all: written beside their place, then
+//! renamed. What is no regular file (`/dev/null`, a pipe) is written directly.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::Destination;
+use crate::interrupt;
+
+/// An output that is ready to be written.
+pub enum Sink {
+    Stdout,
+    Direct(File),
+    /// The temporary file, and the place it is renamed to.
+    Atomic(NamedTempFile, PathBuf),
+}
+
+impl Sink {
+    /// Fails where the output could not be written, before any work is done for it.
+    pub fn open(destination: &Destination) -> io::Result<Sink> {
+        match destination {
+            Destination::Stdout => Ok(Sink::Stdout),
+            Destination::File(path) => Sink::open_file(path),
+        }
+    }
+
+    fn open_file(path: &Path) -> io::Result<Sink> {
+        // Through symbolic links: the file is replaced, not the link to it.
+        let place = match fs::canonicalize(path) {
+            Ok(place) => place,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                path.to_owned()
+            }
+            Err(error) => return Err(error),
+        };
+        match fs::metadata(&place) {
+            Ok(existing) if existing.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(existing) if !existing.is_file() => {
+                Ok(Sink::Direct(OpenOptions::new().write(true).open(&place)?))
+            }
+            // A file that must not be written is not replaced either.
+            Ok(_) => {
+                OpenOptions::new().write(true).open(&place)?;
+                Sink::beside(place)
+            }
+            Err(_) => Sink::beside(place),
+        }
+    }
+
+    fn beside(place: PathBuf) -> io::Result<Sink> {
+        let directory = match place.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let temporary = tempfile::Builder::new().prefix(".inscan-").make_in(directory, |path| {
+            interrupt::unfinished(path);
+            // With the mode any new file gets: temporary files are usually private.
+            let made = OpenOptions::new().write(true).create_new(true).open(path);
+            made.inspect_err(|_| interrupt::finished(path))
+        })?;
+        Ok(Sink::Atomic(temporary, place))
+    }
+
+    /// Writes all of it. A reader that closes its end of a pipe has seen enough:
+    /// that is no error.
+    pub fn write(self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Sink::Stdout => forgive_closed(write_buffered(io::stdout().lock(), content)),
+            Sink::Direct(file) => forgive_closed(write_buffered(file, content)),
+            Sink::Atomic(mut temporary, place) => {
+                write_buffered(temporary.as_file_mut(), content)?;
+                if let Ok(existing) = fs::metadata(&place) {
+                    temporary.as_file().set_permissions(existing.permissions())?;
+                }
+                let path = temporary.path().to_owned();
+                temporary.persist(&place).map_err(|failed| failed.error)?;
+                interrupt::finished(&path);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_buffered(
+    to: impl Write,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(256 << 10, to);
+    content(&mut writer)?;
+    writer.flush()
+}
+
+fn forgive_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+        Sink::open(&Destination::File(path.to_owned()))?.write(|out| out.write_all(content))
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.json");
+        write(&path, b"a longer first version").unwrap();
+        write(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(names(directory.path()), ["out.json"]);
+    }
+
+    #[test]
+    fn an_error_while_writing_leaves_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.json");
+        write(&path, b"before").unwrap();
+        let sink = Sink::open(&Destination::File(path.clone())).unwrap();
+        let written = sink.write(|out| {
+            out.write_all(b"half")?;
+            Err(io::Error::other("broken"))
+        });
+        assert_eq!(written.unwrap_err().to_string(), "broken");
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        assert_eq!(names(directory.path()), ["out.json"]);
+    }
+
+    #[test]
+    fn the_file_behind_a_link_is_replaced_and_not_the_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write(&link, b"after").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"after");
+    }
+
+    #[test]
+    fn a_device_is_written_directly_and_an_impossible_place_is_refused_at_once() {
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        let refused =
+            |path: &str| Sink::open(&Destination::File(path.into())).err().expect("refused").kind();
+        assert_eq!(refused("/dev"), io::ErrorKind::IsADirectory);
+        assert_eq!(refused("/dev/null/x"), io::ErrorKind::NotADirectory);
+        assert_eq!(refused("/no/such/directory/x"), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,543 @@
+//! The summary of an analysis, for people: what the image is, how it runs, what
+//! was found in it, and what could not be understood. Plain text of 80 columns,
+//! or of the terminal's, with colours only where they are wanted; nothing is
+//! told by colour alone.
+
+use std::collections::BTreeMap;
+
+use inscan_analyzers::Severity;
+use serde_json::Value;
+
+use super::text::{count, counted, cut, shown, size, width};
+use crate::analyze::{Analysis, FoundSecret};
+use crate::document::Identity;
+use crate::layer::EntryKind;
+
+/// Most lines of a list; the document has all of them.
+const MAX_LISTED: usize = 20;
+/// Columns of the labels on the left.
+const LABEL: usize = 16;
+
+/// How it may look.
+pub struct Style {
+    color: bool,
+    columns: usize,
+}
+
+impl Style {
+    pub fn new(color: bool) -> Self {
+        let terminal = terminal_size::terminal_size();
+        let columns = terminal.map_or(80, |(width, _)| usize::from(width.0).clamp(60, 120));
+        Style { color, columns }
+    }
+
+    /// 80 columns, no colour.
+    pub fn plain() -> Self {
+        Style { color: false, columns: 80 }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn severity(&self, severity: Severity, text: &str) -> String {
+        self.paint(
+            match severity {
+                Severity::Low => "36",
+                Severity::Medium => "33",
+                Severity::High => "31",
+                Severity::Critical => "1;31",
+            },
+            text,
+        )
+    }
+}
+
+/// The whole summary.
+pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
+    let config = serde_json::from_slice(&analysis.image.config).unwrap_or(Value::Null);
+    let mut page = Page { text: String::new(), style };
+    what_it_is(analysis, identity, &config, &mut page);
+    how_it_runs(&config["config"], &mut page);
+    packages(analysis, &mut page);
+    files(analysis, &mut page);
+    secrets(analysis, &mut page);
+    layers(analysis, &config, &mut page);
+    problems(analysis, &mut page);
+    page.text
+}
+
+/// The text so far.
+struct Page<'a> {
+    text: String,
+    style: &'a Style,
+}
+
+impl Page<'_> {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// A heading, with what it counts on the same line.
+    fn heading(&mut self, title: &str, remark: &str) {
+        let title = self.style.bold(title);
+        let line = if remark.is_empty() { title } else { format!("{title}  {remark}") };
+        self.line("");
+        self.line(&line);
+    }
+
+    /// `Label  value`, the value wrapped at blanks and never cut.
+    fn field(&mut self, label: &str, value: &str) {
+        let room = self.style.columns.saturating_sub(2 + LABEL).max(20);
+        for (number, part) in wrapped(value, room).iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            let label = self.style.dim(&format!("{label:LABEL$}"));
+            self.line(&format!("  {label}{part}"));
+        }
+    }
+
+    /// At most [`MAX_LISTED`] lines, and how many there are beside them.
+    fn list<T>(&mut self, items: &[T], mut line: impl FnMut(&mut Self, &T)) {
+        items.iter().take(MAX_LISTED).for_each(|item| line(self, item));
+        if items.len() > MAX_LISTED {
+            let more = items.len() - MAX_LISTED;
+            let line = format!("  … and {} more: `-o document` has them all", count(more as u64));
+            self.line(&self.style.dim(&line));
+        }
+    }
+}
+
+fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, config: &Value, page: &mut Page<'_>) {
+    let image = analysis.image;
+    page.line(&page.style.bold(&shown(identity.full_tag.as_bytes())));
+    page.field("source", &shown(image.source.as_bytes()));
+    page.field("digest", &shown(identity.image_digest.as_bytes()));
+    page.field("image id", &shown(identity.image_id.as_bytes()));
+    let platform: Vec<String> = ["os", "architecture", "variant"]
+        .iter()
+        .filter_map(|part| config[*part].as_str().filter(|text| !text.is_empty()))
+        .map(|part| shown(part.as_bytes()))
+        .collect();
+    if !platform.is_empty() {
+        page.field("platform", &platform.join("/"));
+    }
+    page.field("distribution", &distribution(analysis));
+    if let Some(created) = config["created"].as_str() {
+        page.field("created", &shown(created.as_bytes()));
+    }
+    let tar: u64 = analysis.layers.iter().map(|layer| layer.tar_size).sum();
+    let stored: u64 = analysis.layers.iter().map(|layer| layer.blob_size).sum();
+    let layers = counted(analysis.layers.len(), "layer", "layers");
+    page.field("size", &format!("{} in {layers}, stored as {}", size(tar), size(stored)));
+}
+
+fn distribution(analysis: &Analysis<'_>) -> String {
+    let Some(found) = &analysis.distribution else { return "unknown".to_owned() };
+    let id = format!("{} {}", found.id, found.version);
+    let text = match &found.name {
+        Some(name) => format!("{name} ({})", id.trim()),
+        None => id.trim().to_owned(),
+    };
+    shown(text.as_bytes())
+}
+
+/// The configuration a container would start with.
+fn how_it_runs(config: &Value, page: &mut Page<'_>) {
+    page.heading("Configuration", "");
+    let user = config["user"].as_str().or_else(|| config["User"].as_str()).unwrap_or("");
+    let user =
+        if user.is_empty() { "root (none is set)".to_owned() } else { shown(user.as_bytes()) };
+    page.field("user", &user);
+    for (label, key) in [("entrypoint", "Entrypoint"), ("command", "Cmd")] {
+        if let Some(words) = words(&config[key]) {
+            page.field(label, &words);
+        }
+    }
+    for (label, key) in [("ports", "ExposedPorts"), ("volumes", "Volumes")] {
+        if let Some(keys) = keys(&config[key]) {
+            page.field(label, &keys);
+        }
+    }
+    if let Some(test) = words(&config["Healthcheck"]["Test"]) {
+        page.field("healthcheck", &test);
+    }
+    // Names only: values are where people put passwords.
+    if let Value::Array(variables) = &config["Env"] {
+        let name = |variable: &Value| {
+            variable.as_str().map(|text| shown(text.split('=').next().unwrap_or("").as_bytes()))
+        };
+        let names: Vec<_> = variables.iter().filter_map(name).collect();
+        if !names.is_empty() {
+            page.field("environment", &names.join(" "));
+        }
+    }
+    if let Some(keys) = keys(&config["Labels"]) {
+        page.field("labels", &keys);
+    }
+}
+
+fn words(value: &Value) -> Option<String> {
+    let words: Vec<_> = value
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|word| shown(word.as_bytes()))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn keys(value: &Value) -> Option<String> {
+    let keys: Vec<_> = value.as_object()?.keys().map(|key| shown(key.as_bytes())).collect();
+    (!keys.is_empty()).then(|| keys.join(" "))
+}
+
+fn packages(analysis: &Analysis<'_>, page: &mut Page<'_>) {
+    page.heading("Packages", &count(analysis.packages.len() as u64));
+    let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for found in &analysis.packages {
+        *kinds.entry((&found.package.kind, found.analyzer)).or_default() += 1;
+    }
+    for ((kind, analyzer), number) in kinds {
+        let number = count(number as u64);
+        page.field(&shown(kind.as_bytes()), &format!("{number:<8}found by {analyzer}"));
+    }
+}
+
+fn files(analysis: &Analysis<'_>, page: &mut Page<'_>) {
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut bytes = 0;
+    let mut privileged = Vec::new();
+    analysis.fs.walk(|path, file| {
+        let kind = match file.kind() {
+            EntryKind::File | EntryKind::HardLink => "files",
+            EntryKind::Directory => "directories",
+            EntryKind::Symlink => "symbolic links",
+            EntryKind::CharDevice | EntryKind::BlockDevice | EntryKind::Fifo => "special",
+        };
+        *kinds.entry(kind).or_default() += 1;
+        if !file.is_hard_link() {
+            bytes += file.size();
+        }
+        let capabilities = file.content.is_some_and(|(at, _)| {
+            let layer = analysis.layers.get(at.layer as usize);
+            layer.is_some_and(|layer| layer.capabilities.contains_key(&at.entry))
+        });
+        let what = match file.mode() & 0o6000 {
+            _ if file.kind() != EntryKind::File => "",
+            0o4000 => "set-user-id",
+            0o2000 => "set-group-id",
+            0o6000 => "set-user-id and set-group-id",
+            _ if capabilities => "capabilities",
+            _ => "",
+        };
+        if !what.is_empty() {
+            privileged.push((shown(path), what, file.mode()));
+        }
+    });
+    let total = kinds.get("files").copied().unwrap_or(0);
+    page.heading("Files", &format!("{} of {}", count(total), size(bytes)));
+    for kind in ["directories", "symbolic links", "special"] {
+        if let Some(number) = kinds.get(kind) {
+            page.field(kind, &count(*number));
+        }
+    }
+    if !privileged.is_empty() {
+        page.heading("Privileged files", &count(privileged.len() as u64));
+        page.list(&privileged, |page, (path, what, mode)| {
+            page.line(&format!("  {mode:04o}  /{path}  {}", page.style.dim(what)));
+        });
+    }
+}
+
+fn secrets(analysis: &Analysis<'_>, page: &mut Page<'_>) {
+    if analysis.secrets.is_empty() {
+        page.heading("Secrets", "none found");
+        return;
+    }
+    let hidden = analysis.secrets.iter().filter(|found| !found.visible).count();
+    let remark = match hidden {
+        0 => String::new(),
+        hidden => format!(", {hidden} of them in files that later layers delete or replace"),
+    };
+    page.heading("Secrets", &format!("{}{remark}", analysis.secrets.len()));
+    let mut worst_first: Vec<&FoundSecret> = analysis.secrets.iter().collect();
+    worst_first.sort_by_key(|found| std::cmp::Reverse(found.secret.severity));
+    page.list(&worst_first, |page, found| secret(found, page));
+}
+
+fn secret(found: &FoundSecret, page: &mut Page<'_>) {
+    let severity = match found.secret.severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    };
+    let severity = page.style.severity(found.secret.severity, &format!("{severity:8}"));
+    let place = match &found.path {
+        Some(path) => format!("/{}:{}", shown(path), found.secret.line),
+        None => "the image's configuration".to_owned(),
+    };
+    let layer = match (found.layer, found.visible) {
+        (Some(layer), true) => format!("  in layer {}", layer + 1),
+        (Some(layer), false) => format!("  in layer {}, gone later", layer + 1),
+        (None, _) => String::new(),
+    };
+    let rule = shown(found.secret.rule.as_bytes());
+    page.line(&format!("  {severity}  {rule}"));
+    page.line(&format!("            {place}{}", page.style.dim(&layer)));
+    let excerpt = cut(&shown(found.secret.excerpt.trim().as_bytes()), page.style.columns - 12);
+    if !excerpt.is_empty() {
+        page.line(&format!("            {}", page.style.dim(&excerpt)));
+    }
+}
+
+fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
+    page.heading("Layers", "");
+    let header = format!("  {:>3}  {:>9}  {:>9}  {:>8}  made by", "#", "size", "stored", "entries");
+    page.line(&page.style.dim(&header));
+    let history = history(config);
+    for (number, layer) in analysis.layers.iter().enumerate() {
+        let line = format!(
+            "  {:>3}  {:>9}  {:>9}  {:>8}  ",
+            number + 1,
+            size(layer.tar_size),
+            size(layer.blob_size),
+            count(layer.entries.len() as u64)
+        );
+        let made_by = history.get(number).map_or("", |line| line.trim());
+        let room = page.style.columns.saturating_sub(width(&line));
+        page.line(&format!("{line}{}", cut(&shown(made_by.as_bytes()), room)));
+    }
+}
+
+/// The history line of each layer, without what shells put before it.
+fn history(config: &Value) -> Vec<String> {
+    let Some(history) = config["history"].as_array() else { return Vec::new() };
+    let is_layer = |item: &&Value| !item["empty_layer"].as_bool().unwrap_or(false);
+    let line = |item: &Value| {
+        let line = item["created_by"].as_str().unwrap_or("").trim();
+        let line = line.strip_prefix("/bin/sh -c ").unwrap_or(line);
+        line.strip_prefix("#(nop) ").unwrap_or(line).trim().to_owned()
+    };
+    history.iter().filter(is_layer).map(line).collect()
+}
+
+fn problems(analysis: &Analysis<'_>, page: &mut Page<'_>) {
+    if !analysis.problems.is_empty() {
+        page.heading("Problems", &count(analysis.problems.len() as u64));
+        page.list(&analysis.problems, |page, problem| {
+            let place = place(problem.analyzer, problem.layer, problem.path.as_deref());
+            let message = shown(problem.message.as_bytes());
+            page.hanging(&format!("{place}{message}"));
+        });
+    }
+    if !analysis.skipped.is_empty() {
+        page.heading("Skipped files", &count(analysis.skipped.len() as u64));
+        page.list(&analysis.skipped, |page, skip| {
+            let place = place(Some(skip.analyzer), Some(skip.layer), Some(&skip.path));
+            page.hanging(&format!("{place}{}", shown(skip.reason.as_bytes())));
+        });
+    }
+    if analysis.problems.is_empty() && analysis.skipped.is_empty() {
+        page.line("");
+        page.line(&page.style.dim("No problems; nothing was skipped."));
+    }
+}
+
+/// `python: layer 3: /usr/lib/x: `
+fn place(analyzer: Option<&str>, layer: Option<usize>, path: Option<&[u8]>) -> String {
+    let analyzer = analyzer.map(str::to_owned);
+    let layer = layer.map(|layer| format!("layer {}", layer + 1));
+    let path = path.map(|path| format!("/{}", shown(path)));
+    let parts = [analyzer, layer, path].into_iter().flatten();
+    parts.map(|part| part + ": ").collect()
+}
+
+impl Page<'_> {
+    /// An item of a list, its further lines indented.
+    fn hanging(&mut self, text: &str) {
+        for (number, part) in wrapped(text, self.style.columns - 4).iter().enumerate() {
+            let bullet = if number == 0 { "-" } else { " " };
+            self.line(&format!("  {bullet} {part}"));
+        }
+    }
+}
+
+/// Lines of at most so many columns, broken at blanks; a word longer than that has its own line.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (position, word) in text.split(' ').enumerate() {
+        let line = lines.last_mut().expect("there is always one");
+        if position > 0 && width(line) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if position > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use inscan_analyzers::{Distribution, Package, Secret};
+
+    use super::*;
+    use crate::analyze::{FoundPackage, FoundProblem, FoundSkip};
+    use crate::document::Overrides;
+    use crate::flatten::flatten;
+    use crate::image::Image;
+    use crate::layer::LayerScan;
+
+    const CONFIG: &str = r#"{
+        "os": "linux", "architecture": "arm64", "variant": "v8", "created": "2026-01-02T03:04:05Z",
+        "config": {
+            "User": "app", "ExposedPorts": {"8080/tcp": {}}, "Env": ["PATH=/bin", "TOKEN=hunter2"],
+            "Entrypoint": ["/bin/app"], "Healthcheck": {"Test": ["CMD", "/bin/app", "health"]}
+        },
+        "history": [
+            {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+            {"created_by": "USER app", "empty_layer": true}
+        ]
+    }"#;
+
+    /// The summary of an analysis that `change` made from an empty one.
+    fn check(change: impl FnOnce(&mut Analysis<'_>), expected: &[&str]) {
+        let image = Image {
+            source: "oci:layout".into(),
+            config: CONFIG.as_bytes().to_vec(),
+            ..Image::default()
+        };
+        let layers = [LayerScan::default()];
+        let mut analysis = Analysis {
+            image: &image,
+            layers: &layers,
+            fs: flatten(&layers),
+            analyzers: &[],
+            distribution: None,
+            packages: Vec::new(),
+            secrets: Vec::new(),
+            legacy: Vec::new(),
+            problems: Vec::new(),
+            skipped: Vec::new(),
+        };
+        change(&mut analysis);
+        let identity = Identity::new(&image, Overrides::default());
+        let text = render(&analysis, &identity, &Style::plain());
+        for line in expected {
+            assert!(text.lines().any(|found| found == *line), "no `{line}` in:\n{text}");
+        }
+        assert!(!text.contains('\x1b') && !text.contains("hunter2"), "{text}");
+        let widest = text.lines().map(width).max().unwrap();
+        assert!(widest <= 90, "{widest} columns:\n{text}");
+    }
+
+    #[test]
+    fn says_what_the_image_is_and_how_it_runs() {
+        check(
+            |analysis| {
+                analysis.distribution = Some(Distribution {
+                    id: "debian".into(),
+                    version: "12".into(),
+                    name: Some("Debian GNU/Linux 12 (bookworm)".into()),
+                    ..Distribution::default()
+                })
+            },
+            &[
+                "  platform        linux/arm64/v8",
+                "  distribution    Debian GNU/Linux 12 (bookworm) (debian 12)",
+                "  user            app",
+                "  ports           8080/tcp",
+                "  healthcheck     CMD /bin/app health",
+                "  environment     PATH TOKEN",
+                "    1        0 B        0 B         0  ADD file:1 in /",
+                "No problems; nothing was skipped.",
+            ],
+        );
+    }
+
+    #[test]
+    fn counts_packages_by_kind() {
+        let package = |kind: &'static str| FoundPackage {
+            analyzer: "dpkg",
+            layer: Some(0),
+            package: Package { kind: kind.into(), ..Package::default() },
+        };
+        check(
+            |analysis| analysis.packages = vec![package("deb"), package("deb")],
+            &["Packages  2", "  deb             2       found by dpkg"],
+        );
+    }
+
+    #[test]
+    fn a_secret_that_a_later_layer_deletes_is_said_to_be_gone() {
+        check(
+            |analysis| {
+                analysis.secrets = vec![FoundSecret {
+                    analyzer: "secrets",
+                    layer: Some(0),
+                    path: Some(b"root/\x1b[2J.env".to_vec()),
+                    visible: false,
+                    secret: Secret {
+                        rule: "github-token".into(),
+                        severity: Severity::Critical,
+                        line: 3,
+                        column: 1,
+                        excerpt: "TOKEN=ghp_****".into(),
+                    },
+                }]
+            },
+            &[
+                "Secrets  1, 1 of them in files that later layers delete or replace",
+                "  critical  github-token",
+                r"            /root/\x1b[2J.env:3  in layer 1, gone later",
+                "            TOKEN=ghp_****",
+            ],
+        );
+    }
+
+    #[test]
+    fn nothing_that_was_not_understood_is_kept_back() {
+        check(
+            |analysis| {
+                analysis.problems = vec![FoundProblem {
+                    analyzer: Some("dpkg"),
+                    layer: None,
+                    path: Some(b"var/lib/dpkg/status".to_vec()),
+                    message: "line 7: no `Package`".into(),
+                }];
+                analysis.skipped = vec![FoundSkip {
+                    analyzer: "java",
+                    layer: 0,
+                    path: b"a.jar".to_vec(),
+                    reason: "larger than 1 GB".into(),
+                }];
+            },
+            &[
+                "Problems  1",
+                "  - dpkg: /var/lib/dpkg/status: line 7: no `Package`",
+                "Skipped files  1",
+                "  - java: layer 1: /a.jar: larger than 1 GB",
+            ],
+        );
+    }
+
+    #[test]
+    fn long_lines_break_at_blanks_and_lose_nothing() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("1  two", 9), ["1  two"]);
+    }
+}

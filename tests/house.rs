@@ -1,0 +1,173 @@
+//! The house is in order: who may know whom, and what is generated is fresh.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use inscan_analyzers::Config;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+/// All files below a folder of the project, by path from its root.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap_or_default();
+            if path.is_symlink() || name == "target" || name == ".git" {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What each part of the library may use of the others; one that is not here,
+/// nothing. `cli`, `main` and `lib` tie everything together.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("analyze", &["digest", "flatten", "image", "layer"]),
+    ("document", &["analyze", "digest", "flatten", "image", "layer"]),
+    ("flatten", &["layer"]),
+    ("image", &["digest", "layer"]),
+    ("layer", &["digest", "image", "progress"]),
+    ("output", &["analyze", "document", "flatten", "image", "interrupt", "layer", "progress"]),
+];
+
+#[test]
+fn parts_use_only_what_lies_before_them() {
+    for file in files("src") {
+        let first = file.components().nth(1).unwrap().as_os_str().to_string_lossy();
+        let part = first.trim_end_matches(".rs");
+        if matches!(part, "cli" | "main" | "lib") {
+            continue;
+        }
+        let allowed =
+            MAY_USE.iter().find(|(name, _)| *name == part).map_or(&[][..], |(_, uses)| uses);
+        for (number, line) in text(&file).lines().enumerate() {
+            for used in line.split("crate::").skip(1) {
+                let end = used.find(|char: char| !char.is_alphanumeric() && char != '_');
+                let used = &used[..end.unwrap_or(used.len())];
+                let place = format!("{}:{}", file.display(), number + 1);
+                let fine = used.is_empty() || used == part || allowed.contains(&used);
+                assert!(fine, "{place}: `{part}` must not use `{used}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn analyzers_know_nothing_of_images_threads_and_the_network() {
+    let manifest = text(Path::new("analyzers/Cargo.toml"));
+    for unwanted in ["inscan =", "tokio", "reqwest", "rayon", "clap", "anyhow"] {
+        let used = manifest.lines().any(|line| line.starts_with(unwanted));
+        assert!(!used, "analyzers/Cargo.toml: `{unwanted}`");
+    }
+}
+
+#[test]
+fn analyzers_are_in_order_and_in_the_readme() {
+    let analyzers = inscan_analyzers::all(&Config::default());
+    let names: Vec<_> = analyzers.iter().map(|analyzer| analyzer.name()).collect();
+    let mut sorted = names.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(names, sorted, "in order, and each name once");
+
+    let row = |name: &str, about: &str| format!("| `{name}` | {about} |");
+    let expected: Vec<String> =
+        analyzers.iter().map(|analyzer| row(analyzer.name(), analyzer.about())).collect();
+    let readme = text(Path::new("README.md"));
+    let table = readme.split("<!-- analyzers -->").nth(1).expect("the table is between its marks");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows, expected, "README.md: the rows are to be:\n{}\n", expected.join("\n"));
+}
+
+#[test]
+fn every_command_teaches_with_an_example() {
+    let inscan = inscan::cli::definition();
+    for command in inscan.get_subcommands().chain([&inscan]) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let name = command.get_name();
+        assert!(help.starts_with("Examples:") && help.contains("  inscan "), "`{name}`: {help}");
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "`{name}`: {} has no help", argument.get_id());
+        }
+    }
+}
+
+#[test]
+fn completions_are_fresh() {
+    use clap_complete::Shell;
+    let shells = [
+        (Shell::Bash, "inscan.bash"),
+        (Shell::Fish, "inscan.fish"),
+        (Shell::PowerShell, "_inscan.ps1"),
+        (Shell::Zsh, "_inscan"),
+    ];
+    for (shell, name) in shells {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut inscan::cli::definition(), "inscan", &mut script);
+        let path = root().join("completions").join(name);
+        if std::env::var_os("UPDATE_COMPLETIONS").is_some() {
+            fs::write(&path, &script).unwrap();
+        }
+        let fresh = fs::read(&path).is_ok_and(|kept| kept == script);
+        assert!(fresh, "completions/{name}: run `UPDATE_COMPLETIONS=1 cargo test --test house`");
+    }
+}
+
+#[test]
+fn every_fixture_says_where_it_is_from() {
+    for entry in fs::read_dir(root().join("fixtures")).unwrap() {
+        let folder = entry.unwrap().path();
+        let said = !folder.is_dir() || folder.join("README.md").is_file();
+        assert!(said, "{}: no README.md", folder.display());
+    }
+}
+
+#[test]
+fn no_package_registry_is_named() {
+    // In two pieces, so that this file does not name them either.
+    let hosts = [
+        ("registry.npm", "js.org"),
+        ("registry.yarn", "pkg.com"),
+        ("pypi", ".org"),
+        ("files.python", "hosted.org"),
+        ("crates", ".io/"),
+        ("ruby", "gems.org"),
+        ("repo1.maven", ".org"),
+        ("repo.maven", ".apache.org"),
+        ("proxy.go", "lang.org"),
+        ("deb.deb", "ian.org"),
+        ("security.deb", "ian.org"),
+        ("archive.ub", "untu.com"),
+        ("dl-cdn.alpine", "linux.org"),
+        ("api.nu", "get.org"),
+        ("packag", "ist.org"),
+    ];
+    for file in files(".") {
+        // Cargo's own record of where its crates are from.
+        if file.ends_with("Cargo.lock") {
+            continue;
+        }
+        let content = fs::read(root().join(&file)).unwrap();
+        let content = String::from_utf8_lossy(&content);
+        for (host, end) in hosts {
+            let name = format!("{host}{end}");
+            assert!(!content.contains(&name), "{}: names `{name}`", file.display());
+        }
+    }
+}
