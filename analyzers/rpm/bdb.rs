@@ -183,7 +183,8 @@ impl<'a> Database<'a> {
 
     fn overflow(&mut self, first: usize, len: usize) -> Result<Vec<u8>> {
         if len > MAX_RECORD.min(self.file.len()) {
-            return Err(Error::new(format!("value of `{len}` bytes at page `{first}`")));
+            let file = self.file.len();
+            return Err(Error::new(format!("a record of `{len}` bytes in a file of {file}")));
         }
         let mut value = Vec::with_capacity(len);
         let mut number = first;
