@@ -29,6 +29,7 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+pub mod rpm;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -77,5 +78,6 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(rpm::Rpm),
     ]
 }

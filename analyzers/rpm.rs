@@ -1,0 +1,205 @@
+//! Packages installed by rpm, and by what builds on it: dnf, zypper, tdnf.
+//!
+//! The database is one file in one of three formats, told apart by its first
+//! bytes: a Berkeley DB hash ([`bdb`]), rpm's own ([`ndb`]), or SQLite with its
+//! write-ahead log ([`sqlite`]). Each of its records is the [`header`] of a
+//! package. It lies in `var/lib/rpm`, `usr/lib/sysimage/rpm` (SUSE, newer
+//! Fedora) or `usr/share/rpm` (ostree). Distroless CBL-Mariner has a list of
+//! its packages instead ([`manifest`]). Neither rpm nor a database library is used.
+
+pub mod bdb;
+mod bytes;
+pub mod header;
+mod legacy;
+mod manifest;
+pub mod ndb;
+mod package;
+mod package_files;
+pub mod sqlite;
+mod wal;
+
+use std::collections::HashSet;
+
+pub use legacy::{legacy_file_key, legacy_file_meta};
+
+use crate::{Analyzer, Error, Facts, FileInfo, Files, Package, Pattern, Result, Want};
+use package::{Allowance, Installed};
+
+const DIRECTORIES: [&str; 3] = ["usr/lib/sysimage/rpm", "usr/share/rpm", "var/lib/rpm"];
+const NAMES: [&str; 4] = ["Packages", "Packages.db", "rpmdb.sqlite", "rpmdb.sqlite-wal"];
+const MANIFEST: &str = "var/lib/rpmmanifest/container-manifest-2";
+
+/// A full desktop has some 300 MiB.
+const MAX_DATABASE: u64 = 512 << 20;
+const MAX_MANIFEST: u64 = 16 << 20;
+
+/// rpm's own limit for the data of one header.
+const MAX_RECORD: usize = 256 << 20;
+/// The largest distributions have some ten thousand packages in all.
+const MAX_PACKAGES: usize = 100_000;
+/// A broken database can have a problem on every page; the first ones tell enough.
+const MAX_PROBLEMS: usize = 50;
+
+/// Takes the records of a database one by one. What stands between is lost
+/// with an error; the records after it go on.
+pub type Sink<'s> = &'s mut dyn FnMut(Result<&[u8]>);
+
+pub struct Rpm;
+
+impl Analyzer for Rpm {
+    fn name(&self) -> &'static str {
+        "rpm"
+    }
+
+    fn about(&self) -> &'static str {
+        "Packages installed by rpm, from its database (Berkeley DB, ndb or SQLite)"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let files = DIRECTORIES.iter().flat_map(|directory| {
+            NAMES.iter().map(move |name| Pattern::path(&format!("{directory}/{name}")))
+        });
+        let mut wants: Vec<_> = files.map(|file| Want::keep(file, MAX_DATABASE)).collect();
+        wants.push(Want::keep(Pattern::path(MANIFEST), MAX_MANIFEST));
+        wants
+    }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        let mut all = Vec::new();
+        for file in image.wanted() {
+            if file.path.ends_with(b"-wal") {
+                continue;
+            }
+            let found = match read(image, &file) {
+                Ok(found) => found,
+                Err(error) => {
+                    out.problem_at(file.path, error);
+                    continue;
+                }
+            };
+            for error in found.problems {
+                out.problem_at(file.path.clone(), error);
+            }
+            all.extend(new_ones(&all, found.installed).into_iter().map(|mut one| {
+                one.package.location = file.path.clone();
+                one
+            }));
+        }
+        legacy::state(all.iter(), out);
+        all.into_iter().for_each(|one| out.package(one.package));
+        Ok(())
+    }
+
+    fn is_database(&self) -> bool {
+        true
+    }
+}
+
+fn read(image: &dyn Files, file: &FileInfo) -> Result<Found> {
+    let database = image.read(&file.path)?.unwrap_or_default();
+    let mut found = Found::default();
+    if file.path == MANIFEST {
+        manifest::packages(&database, &mut |one| found.add(one));
+    } else {
+        let log = image.read(&[&file.path, &b"-wal"[..]].concat());
+        let log = log.unwrap_or_else(|error| {
+            found.problem(Error::new(format!("write-ahead log: {error}")));
+            None
+        });
+        found.read(&database, log.as_deref());
+    }
+    Ok(found.finish())
+}
+
+/// An image may hold a database twice (ostree keeps a second name for it, a
+/// conversion may leave the old format behind). A package is stated once; two
+/// of one name in one database are two packages.
+fn new_ones(known: &[Installed], found: Vec<Installed>) -> Vec<Installed> {
+    fn identity(one: &Installed) -> (&str, Option<u64>, &str, Option<&str>) {
+        let Package { name, epoch, version, arch, .. } = &one.package;
+        (name, *epoch, version, arch.as_deref())
+    }
+    let known: HashSet<_> = known.iter().map(identity).collect();
+    found.into_iter().filter(|one| !known.contains(&identity(one))).collect()
+}
+
+/// The packages of one database, with its write-ahead log if it has one, and
+/// what could not be read of it. A pure function of the bytes.
+pub fn packages(database: &[u8], log: Option<&[u8]>) -> (Vec<Package>, Vec<Error>) {
+    let mut found = Found::default();
+    found.read(database, log);
+    let found = found.finish();
+    (found.installed.into_iter().map(|one| one.package).collect(), found.problems)
+}
+
+#[derive(Default)]
+struct Found {
+    installed: Vec<Installed>,
+    problems: Vec<Error>,
+    records: usize,
+    more_packages: usize,
+    more_problems: usize,
+}
+
+impl Found {
+    fn read(&mut self, database: &[u8], log: Option<&[u8]>) {
+        let log = log.filter(|log| !log.is_empty());
+        let mut allowance = Allowance::of_database();
+        let mut sink = |record: Result<&[u8]>| match record {
+            Ok(header) => self.record(header, &mut allowance),
+            Err(error) => self.problem(error),
+        };
+        let outcome = if bdb::is_bdb(database) {
+            bdb::records(database, &mut sink)
+        } else if ndb::is_ndb(database) {
+            ndb::records(database, &mut sink)
+        } else if sqlite::is_sqlite(database) || log.is_some() {
+            sqlite::records(database, log, &mut sink)
+        } else {
+            Err(Error::at_offset(0, "not a package database of a known format"))
+        };
+        if let Err(error) = outcome {
+            self.problem(error);
+        }
+    }
+
+    fn record(&mut self, header: &[u8], allowance: &mut Allowance) {
+        self.records += 1;
+        let mut problems = Vec::new();
+        let one = package::installed(header, allowance, &mut problems);
+        // Its offsets count in the header, which may lie scattered in the file.
+        let one = one.map_err(|error| Error::new(format!("record {}: {error}", self.records)));
+        self.add(one);
+        problems.into_iter().for_each(|error| self.problem(error));
+    }
+
+    fn add(&mut self, one: Result<Installed>) {
+        match one {
+            Ok(_) if self.installed.len() >= MAX_PACKAGES => self.more_packages += 1,
+            Ok(one) => self.installed.push(one),
+            Err(error) => self.problem(error),
+        }
+    }
+
+    fn problem(&mut self, error: Error) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(error);
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    fn finish(mut self) -> Self {
+        let mut last = |count: usize, what| {
+            if count > 0 {
+                self.problems.push(Error::new(format!("{count} more {what}")));
+            }
+        };
+        last(self.more_problems, "problems");
+        last(self.more_packages, "packages than are read of one database");
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;
