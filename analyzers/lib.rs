@@ -10,6 +10,7 @@
 
 pub mod config;
 mod content;
+mod control;
 mod error;
 mod facts;
 mod files;
@@ -29,6 +30,7 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+pub mod distribution;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -77,5 +79,6 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(distribution::Distribution),
     ]
 }
