@@ -31,6 +31,7 @@ pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
 pub mod distribution;
+mod dpkg;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -80,5 +81,6 @@ pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
         Box::new(distribution::Distribution),
+        Box::new(dpkg::Dpkg),
     ]
 }
