@@ -14,6 +14,7 @@ mod control;
 mod error;
 mod facts;
 mod files;
+pub mod legacy_files;
 pub mod path;
 #[cfg(test)]
 mod testing;
@@ -30,8 +31,10 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod apk;
 pub mod distribution;
 mod dpkg;
+mod retrieve_files;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -77,10 +80,12 @@ pub trait Analyzer: Send + Sync {
 }
 
 /// All analyzers, in the order of their names.
-pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
+pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(apk::Apk),
         Box::new(distribution::Distribution),
         Box::new(dpkg::Dpkg),
+        Box::new(retrieve_files::RetrieveFiles::new(config)),
     ]
 }

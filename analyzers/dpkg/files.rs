@@ -115,10 +115,10 @@ impl<'a> Collected<'a> {
     }
 
     fn add(&mut self, mut file: PackageFile) {
-        if let Some((target, except)) = self.diversions.get(&file.path) {
-            if *except != self.package {
-                file.path.clone_from(target);
-            }
+        if let Some((target, except)) = self.diversions.get(&file.path)
+            && *except != self.package
+        {
+            file.path.clone_from(target);
         }
         match self.by_path.get(&file.path) {
             Some(&at) => {
