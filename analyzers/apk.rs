@@ -272,37 +272,10 @@ fn legacy_info(package: &Package) -> Value {
 mod tests {
     use super::*;
     use crate::Fact;
-    use crate::testing::Image;
+    use crate::testing::{Image, cut_everywhere};
 
-    /// Three of its lines end a package: the last has no blank line behind it.
-    const DATABASE: &str = "C:Q1abc=
-P:musl
-V:1.1.18-r3
-A:x86_64
-I:618496
-L:MIT
-o:musl
-m:Timo <t@example.org>
-c:abc
-p:so:libc.musl-x86_64.so.1=1
-F:lib
-M:0:0:755
-R:libc.so
-a:0:0:777
-Z:Q17yJ3JFNypA4mxhJJr0ou6CzsJVI=
-R:plain
-F:usr
-
-P:no-origin
-V:20190108
-L:
-F:
-R:root file
-Z:Q1AAAA=
-
-
-P:last
-V:1.2_rc1-beta-r7";
+    /// Three packages; the last has no blank line behind it.
+    const DATABASE: &str = include_str!("../fixtures/apk/lib/apk/db/installed");
 
     fn run(text: impl AsRef<[u8]>) -> Facts {
         Image::new([(DATABASES[0], text)]).run(&Apk)
@@ -413,8 +386,6 @@ V:1.2_rc1-beta-r7";
 
     #[test]
     fn no_cut_makes_it_panic() {
-        for cut in 0..DATABASE.len() {
-            run(&DATABASE[..cut]);
-        }
+        cut_everywhere(&Apk, "apk");
     }
 }

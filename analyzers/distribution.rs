@@ -135,20 +135,21 @@ pub fn flavor<S: AsRef<str>>(id: &str, like: &[S]) -> Flavor {
 }
 
 fn legacy(found: Option<&Found>, out: &mut Facts) {
-    let id = found.map_or("Unknown", |found| &found.id);
-    let version = match found {
-        Some(found) if !found.version.is_empty() && id == "busybox" => {
-            format!("v{}", found.version)
-        }
-        Some(found) if !found.version.is_empty() => found.version.clone(),
-        _ => "0".to_owned(),
+    let unknown = Found { id: "Unknown".to_owned(), ..Found::default() };
+    let Found { id, version, like, .. } = found.unwrap_or(&unknown);
+    let is_busybox = flavor(id, like) == Flavor::Busybox;
+    let version = match version.as_str() {
+        "" => "0".to_owned(),
+        // The engine keeps what the banner has before the number.
+        number if id == "busybox" => format!("v{number}"),
+        number => number.to_owned(),
     };
-    let like = match found {
-        Some(found) if !found.like.is_empty() => found.like.join(","),
-        _ => id.to_owned(),
-    };
-    for (key, value) in [("DISTRO", id.to_owned()), ("DISTROVERS", version), ("LIKEDISTRO", like)] {
-        out.legacy("analyzer_meta", "analyzer_meta", key, value);
+    let like = if like.is_empty() { id.clone() } else { like.join(",") };
+    if is_busybox {
+        out.legacy_package("pkgs.all", "BusyBox", version.as_str());
+    }
+    for (key, value) in [("DISTRO", id), ("DISTROVERS", &version), ("LIKEDISTRO", &like)] {
+        out.legacy("analyzer_meta", "analyzer_meta", key, value.as_str());
     }
 }
 
@@ -331,7 +332,7 @@ fn busybox_version(program: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Image;
+    use crate::testing::{Image, cut_everywhere};
 
     fn run(image: Image) -> (Option<Found>, [String; 3]) {
         let facts = image.run(&Distribution).facts;
@@ -458,6 +459,18 @@ mod tests {
         ] {
             check(&[("bin/busybox", program)], ["busybox", version, "busybox"]);
         }
+    }
+
+    #[test]
+    fn busybox_alone_is_a_package_of_the_legacy_document() {
+        let facts = Image::new([("bin/busybox", "BusyBox v1.31.0 (x)")]).run(&Distribution).facts;
+        let is_package = |fact: &Fact| matches!(fact, Fact::Legacy(l) if l.key == "BusyBox" && l.value == "v1.31.0");
+        assert!(facts.iter().any(is_package));
+    }
+
+    #[test]
+    fn no_cut_makes_it_panic() {
+        cut_everywhere(&Distribution, "distribution");
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl<'a> Collected<'a> {
             }
         }
         if let (count @ 1.., first) = broken {
-            let message = format!("line {first}: neither a digest nor a path ({count} such lines)");
+            let message = format!("line {first}: not a digest and a path ({count} such lines)");
             out.problem_at(path, message);
         }
     }

@@ -154,7 +154,7 @@ fn a_broken_line_among_digests_loses_that_line_only() {
     let digest = Some("0123456789abcdef0123456789abcdef");
     assert_eq!(files(&facts, "a"), [("usr/a", digest, false), ("usr/b", None, false)]);
     let problem = &facts.problems[0];
-    assert_eq!(problem.message, "line 1: neither a digest nor a path (2 such lines)");
+    assert_eq!(problem.message, "line 1: not a digest and a path (2 such lines)");
     assert_eq!(problem.path.as_ref().unwrap(), "var/lib/dpkg/info/a.md5sums");
 }
 
