@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use serde_json::{Value, json};
 
 use crate::{
@@ -151,12 +151,13 @@ impl Record {
             b'o' => package.source = Some(Source { name: text(), version: None }),
             b'F' => {
                 self.close_directory();
-                self.directory = Some(PackageFile { path: clean(value), ..PackageFile::default() });
+                self.directory =
+                    Some(PackageFile { path: path::clean(value), ..PackageFile::default() });
             }
             b'R' => {
                 self.close_file();
                 let directory = self.directory.as_ref().map_or(&b""[..], |file| &file.path);
-                let path = clean(&path::join(directory, value));
+                let path = path::clean(&path::join(directory, value));
                 self.file = Some(PackageFile { path, ..PackageFile::default() });
             }
             b'M' => own(self.directory.as_mut()?, value)?,
@@ -196,10 +197,6 @@ impl Record {
             ..self.package
         })
     }
-}
-
-fn clean(path: &[u8]) -> BString {
-    path::parts(path).collect::<Vec<_>>().join(&b'/').into()
 }
 
 /// `uid:gid:mode`, and perhaps a digest of extended attributes.

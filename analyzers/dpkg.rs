@@ -8,7 +8,7 @@
 //! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
 
 mod copyright;
-mod files;
+pub(crate) mod files;
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn read_status(text: &[u8], location: &BStr, found: &mut Vec<Package>, out: &mut
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Installed,
     /// Files may be there, of a package that does not work.
     Halfway,
@@ -162,7 +162,7 @@ enum State {
 impl State {
     /// Of `install ok installed`: what is wanted, whether it is broken, what is.
     /// Only the last counts: a package on hold is installed.
-    fn of(status: &str) -> Self {
+    pub(crate) fn of(status: &str) -> Self {
         match status.split_whitespace().nth(2) {
             // Waiting for triggers is being installed: all files are there and configured.
             Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
@@ -172,7 +172,8 @@ impl State {
     }
 }
 
-fn package(paragraph: &Paragraph) -> Option<Package> {
+/// What a paragraph states, in opkg's database too; `None` without name or version.
+pub(crate) fn package(paragraph: &Paragraph) -> Option<Package> {
     let name = paragraph.get("Package")?;
     let version = paragraph.get("Version")?;
     let source = paragraph

@@ -34,6 +34,9 @@ pub use want::{Matcher, Pattern, Use, Want};
 mod apk;
 pub mod distribution;
 mod dpkg;
+mod opkg;
+mod pacman;
+mod portage;
 mod retrieve_files;
 
 /// One analyzer: what it wants to see, and what it makes of it.
@@ -86,6 +89,9 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(apk::Apk),
         Box::new(distribution::Distribution),
         Box::new(dpkg::Dpkg),
+        Box::new(opkg::Opkg),
+        Box::new(pacman::Pacman),
+        Box::new(portage::Portage),
         Box::new(retrieve_files::RetrieveFiles::new(config)),
     ]
 }

@@ -20,8 +20,8 @@ impl RetrieveFiles {
     pub(crate) fn new(config: &Config) -> Self {
         let config = config.retrieve_files.clone().unwrap_or_default();
         let with_path = |name: String| {
-            let path = path::parts(name.as_bytes()).collect::<Vec<_>>().join(&b'/');
-            (name, path.into())
+            let path = path::clean(name.as_bytes());
+            (name, path)
         };
         RetrieveFiles {
             files: config.file_list.unwrap_or_default().into_iter().map(with_path).collect(),

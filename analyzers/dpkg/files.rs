@@ -25,7 +25,7 @@ fn conffile(line: &[u8]) -> Option<PackageFile> {
         is_current = false;
         (rest, last) = rest.rsplit_once_str(" ")?;
     }
-    let digest = is_current.then(|| md5(last)).flatten();
+    let digest = is_current.then(|| hex(last)).flatten();
     Some(PackageFile { conffile: true, ..file(rest, digest) })
 }
 
@@ -157,22 +157,19 @@ fn md5sum(line: &[u8]) -> Option<PackageFile> {
     let (digest, path) = line.split_at_checked(32)?;
     // `*` stands for a file read as binary.
     let path = path.strip_prefix(b"  ").or_else(|| path.strip_prefix(b" *"))?;
-    Some(file(path, Some(md5(digest)?)))
+    Some(file(path, Some(hex(digest)?)))
 }
 
-fn md5(digest: &[u8]) -> Option<String> {
-    let is_md5 = digest.len() == 32 && digest.iter().all(u8::is_ascii_hexdigit);
-    is_md5.then(|| digest.to_str_lossy().to_ascii_lowercase())
+/// A digest: MD5 here, SHA-256 in newer opkg.
+fn hex(digest: &[u8]) -> Option<String> {
+    let is_digest = matches!(digest.len(), 32 | 64) && digest.iter().all(u8::is_ascii_hexdigit);
+    is_digest.then(|| digest.to_str_lossy().to_ascii_lowercase())
 }
 
 fn file(path: &[u8], digest: Option<String>) -> PackageFile {
-    let algorithm = digest.is_some().then_some("md5".into());
-    PackageFile { path: clean(path), digest, algorithm, ..PackageFile::default() }
-}
-
-/// Without leading slash and empty parts; the root (`/.`) is empty.
-fn clean(path: &[u8]) -> BString {
-    path::parts(path).collect::<Vec<_>>().join(&b'/').into()
+    let algorithm = digest.as_ref().map(|hex| if hex.len() == 32 { "md5" } else { "sha256" });
+    let algorithm = algorithm.map(Into::into);
+    PackageFile { path: path::clean(path), digest, algorithm, ..PackageFile::default() }
 }
 
 /// Three lines each: a path, where it goes instead, and the package that it
@@ -182,6 +179,8 @@ pub(super) fn diversions(image: &dyn Files, out: &mut Facts) -> Diversions {
     let lines: Vec<&BStr> = text.lines().map(ByteSlice::as_bstr).collect();
     lines
         .chunks_exact(3)
-        .map(|lines| (clean(lines[0]), (clean(lines[1]), lines[2].to_str_lossy().into_owned())))
+        .map(|lines| {
+            (path::clean(lines[0]), (path::clean(lines[1]), lines[2].to_str_lossy().into_owned()))
+        })
         .collect()
 }
