@@ -11,6 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::{BStr, ByteSlice};
 use serde_json::{Value, json};
 
+use crate::tally::Tally;
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, Source, Want, path,
 };
@@ -71,48 +72,24 @@ impl Analyzer for Apk {
 
 fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
     let mut found = Vec::new();
-    let mut broken = Broken::default();
+    let mut tally = Tally::default();
     let mut record = Record::default();
     // The last record need not have a blank line behind it.
     let lines = text.lines().chain([&b""[..]]);
     for (number, line) in lines.enumerate() {
         if !line.is_empty() {
             if record.add(line).is_none() {
-                broken.add(number + 1);
+                tally.add("not understood", number + 1);
             }
         } else if !record.is_empty {
             match std::mem::take(&mut record).finish(location) {
                 Some(package) => found.push(package),
-                None => {
-                    let message = format!(
-                        "line {number}: the package that ends here has no name or no version"
-                    );
-                    out.problem_at(location, message);
-                }
+                None => tally.add("the package that ends here has no name or no version", number),
             }
         }
     }
-    if broken.count > 0 {
-        let Broken { first, count } = broken;
-        let message = format!("line {first}: not understood ({count} such lines)");
-        out.problem_at(location, message);
-    }
+    tally.report(location, out);
     found
-}
-
-#[derive(Default)]
-struct Broken {
-    first: usize,
-    count: usize,
-}
-
-impl Broken {
-    fn add(&mut self, line: usize) {
-        if self.count == 0 {
-            self.first = line;
-        }
-        self.count += 1;
-    }
 }
 
 /// A package while its lines are read.
@@ -354,8 +331,8 @@ mod tests {
         let messages: Vec<_> =
             facts.problems.iter().map(|problem| problem.message.as_str()).collect();
         let expected = [
+            "line 1: not understood (and 3 more)",
             "line 1: the package that ends here has no name or no version",
-            "line 1: not understood (4 such lines)",
         ];
         assert_eq!(messages, expected);
     }

@@ -8,7 +8,7 @@
 //! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
 
 mod copyright;
-pub(crate) mod files;
+mod files;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use bstr::{BStr, BString, ByteSlice};
 use serde_json::json;
 
 use crate::control::{Paragraph, paragraphs};
+use crate::tally::Tally;
 use crate::{
     Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result, Source,
     Want, path,
@@ -120,34 +121,42 @@ fn status_d(image: &dyn Files) -> impl Iterator<Item = BString> {
 }
 
 fn read_status(text: &[u8], location: &BStr, found: &mut Vec<Package>, out: &mut Facts) {
-    let is_main = location == STATUS;
+    // Distroless images do not state it, and hold nothing else.
+    let unstated = if location == STATUS { State::Removed } else { State::Installed };
+    let packages = installed(text, location, unstated, out);
+    found.extend(packages.into_iter().map(|(_, package)| package));
+}
+
+/// The installed packages of a database, opkg's too, with the paragraphs that state them.
+pub(crate) fn installed<'a>(
+    text: &'a [u8],
+    location: &BStr,
+    unstated: State,
+    out: &mut Facts,
+) -> Vec<(Paragraph<'a>, Package)> {
+    let mut found = Vec::new();
+    let mut tally = Tally::default();
     for paragraph in paragraphs(text) {
         if let Some(line) = paragraph.broken {
-            out.problem_at(location, format!("line {line}: neither a field nor a continuation"));
+            tally.add("neither a field nor a continuation", line);
         }
-        let state = match paragraph.get("Status") {
-            Some(status) => State::of(&status),
-            // Distroless images do not say so, and hold nothing else.
-            None if !is_main => State::Installed,
-            None => State::Removed,
-        };
-        match (state, package(&paragraph)) {
-            (State::Removed, _) => {}
-            (State::Installed, Some(package)) => {
-                found.push(Package { location: location.into(), ..package });
+        let line = paragraph.line;
+        match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
+            State::Removed => {}
+            State::Halfway => {
+                tally.add("a package that is not wholly installed is not listed", line)
             }
-            (State::Installed, None) => {
-                let line = paragraph.line;
-                out.problem_at(location, format!("line {line}: a package without name or version"));
-            }
-            (State::Halfway, _) => {
-                let (line, name) = (paragraph.line, paragraph.get("Package").unwrap_or_default());
-                let message =
-                    format!("line {line}: `{name}` is not wholly installed, and not listed");
-                out.problem_at(location, message);
-            }
+            State::Installed => match package(&paragraph) {
+                Some(package) if package.name.contains('/') => tally.add("not a name", line),
+                Some(package) => {
+                    found.push((paragraph, Package { location: location.into(), ..package }));
+                }
+                None => tally.add("a package without name or version", line),
+            },
         }
     }
+    tally.report(location, out);
+    found
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,8 +181,8 @@ impl State {
     }
 }
 
-/// What a paragraph states, in opkg's database too; `None` without name or version.
-pub(crate) fn package(paragraph: &Paragraph) -> Option<Package> {
+/// `None` without name or version.
+fn package(paragraph: &Paragraph) -> Option<Package> {
     let name = paragraph.get("Package")?;
     let version = paragraph.get("Version")?;
     let source = paragraph
@@ -211,11 +220,6 @@ fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {
     let diversions = files::diversions(image, out);
     let mut without = Vec::new();
     for package in found.iter_mut() {
-        // A name is part of a path below.
-        if package.name.contains('/') {
-            out.problem_at(package.location.clone(), format!("`{}` is not a name", package.name));
-            continue;
-        }
         let is_main = package.location == STATUS;
         if is_main {
             if !files::add_listed(image, package, &diversions, out) {

@@ -16,6 +16,7 @@ mod facts;
 mod files;
 pub mod legacy_files;
 pub mod path;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod want;

@@ -4,17 +4,17 @@
 //! licences and no source packages; `info/NAME.list` names the files.
 //! <https://openwrt.org/docs/guide-user/additional-software/opkg>
 
-use bstr::ByteSlice;
+use std::collections::HashSet;
 
-use crate::control::paragraphs;
+use bstr::{BStr, BString, ByteSlice};
+
 use crate::dpkg::{self, State};
 use crate::{Analyzer, Facts, Files, Package, PackageFile, Pattern, Result, Want, path};
 
 pub(crate) struct Opkg;
 
 /// OpenWrt, Yocto, and Entware, which adds packages to what others installed.
-const DIRECTORIES: [&str; 4] =
-    ["usr/lib/opkg", "var/lib/opkg", "opt/lib/opkg", "var/lib/opkg/status.d"];
+const DIRECTORIES: [&str; 3] = ["usr/lib/opkg", "var/lib/opkg", "opt/lib/opkg"];
 const MAX_SIZE: u64 = 32 << 20;
 
 impl Analyzer for Opkg {
@@ -38,7 +38,7 @@ impl Analyzer for Opkg {
         for file in image.wanted() {
             if path::name(&file.path) == b"status" {
                 match image.read(&file.path) {
-                    Ok(text) => read(image, &file.path, &text.unwrap_or_default(), out),
+                    Ok(text) => read(image, file.path.as_bstr(), &text.unwrap_or_default(), out),
                     Err(error) => out.problem_at(file.path, error),
                 }
             }
@@ -51,26 +51,8 @@ impl Analyzer for Opkg {
     }
 }
 
-fn read(image: &dyn Files, location: &[u8], text: &[u8], out: &mut Facts) {
-    for paragraph in paragraphs(text) {
-        let line = paragraph.line;
-        if let Some(line) = paragraph.broken {
-            out.problem_at(location, format!("line {line}: neither a field nor a continuation"));
-        }
-        match paragraph.get("Status").map(|status| State::of(&status)) {
-            Some(State::Installed) => {}
-            Some(State::Halfway) => {
-                let message =
-                    format!("line {line}: a package that is not wholly installed, not listed");
-                out.problem_at(location, message);
-                continue;
-            }
-            Some(State::Removed) | None => continue,
-        }
-        let Some(mut package) = dpkg::package(&paragraph) else {
-            out.problem_at(location, format!("line {line}: a package without name or version"));
-            continue;
-        };
+fn read(image: &dyn Files, location: &BStr, text: &[u8], out: &mut Facts) {
+    for (paragraph, mut package) in dpkg::installed(text, location, State::Removed, out) {
         add_listed(image, &mut package, location, out);
         out.package(Package {
             kind: "opkg".into(),
@@ -78,29 +60,23 @@ fn read(image: &dyn Files, location: &[u8], text: &[u8], out: &mut Facts) {
             licences: paragraph.get("License").into_iter().collect(),
             // Unlike dpkg's, in bytes.
             size: package.size.map(|size| size / 1024),
-            location: location.into(),
             ..package
         });
     }
 }
 
-/// Lines of a path, and in newer versions a blank and more about it.
-fn add_listed(image: &dyn Files, package: &mut Package, location: &[u8], out: &mut Facts) {
-    if package.name.contains('/') {
-        out.problem_at(location, format!("`{}` is not a name", package.name));
-        return;
-    }
+/// Lines of a path, and in newer versions a tab and more about it.
+fn add_listed(image: &dyn Files, package: &mut Package, location: &BStr, out: &mut Facts) {
     let list = [path::parent(location), b"/info/", package.name.as_bytes(), b".list"].concat();
     let text = match image.read(&list) {
         Ok(text) => text.unwrap_or_default(),
         Err(error) => return out.problem_at(list, error),
     };
-    for line in text.lines().filter(|line| line.starts_with(b"/")) {
-        let path = path::clean(line.split(|&byte| byte == b'\t').next().unwrap_or_default());
-        if !package.files.iter().any(|file| file.conffile && file.path == path) {
-            package.files.push(PackageFile { path, ..PackageFile::default() });
-        }
-    }
+    let conffiles: HashSet<BString> = package.files.iter().map(|file| file.path.clone()).collect();
+    let paths = text.lines().filter_map(|line| line.split(|&byte| byte == b'\t').next());
+    let paths = paths.filter(|path| path.starts_with(b"/")).map(path::clean);
+    let others = paths.filter(|path| !conffiles.contains(path));
+    package.files.extend(others.map(|path| PackageFile { path, ..PackageFile::default() }));
     package.files.sort_by(|a, b| a.path.cmp(&b.path));
 }
 

@@ -2,6 +2,8 @@
 //! machine-readable (<https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/>),
 //! else the names of the common licences that its prose refers to.
 
+use std::collections::HashSet;
+
 use bstr::ByteSlice;
 
 use crate::{Fact, Files};
@@ -23,20 +25,11 @@ pub(super) fn stated(text: &[u8]) -> Vec<String> {
 }
 
 fn distinct<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut distinct = Vec::new();
-    for value in values.map(ByteSlice::trim_end) {
-        if value.is_empty() || value.len() > MAX_LENGTH {
-            continue;
-        }
-        let value = value.to_str_lossy();
-        if !distinct.iter().any(|known| *known == value) {
-            distinct.push(value.into_owned());
-        }
-        if distinct.len() == MAX_LICENCES {
-            break;
-        }
-    }
-    distinct
+    let mut seen = HashSet::new();
+    let is_licence = |value: &&[u8]| !value.is_empty() && value.len() <= MAX_LENGTH;
+    let values = values.map(ByteSlice::trim_end).filter(is_licence);
+    let distinct = values.filter(|value| seen.insert(*value)).take(MAX_LICENCES);
+    distinct.map(|value| value.to_str_lossy().into_owned()).collect()
 }
 
 fn references(text: &[u8]) -> impl Iterator<Item = &[u8]> {

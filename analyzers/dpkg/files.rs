@@ -6,6 +6,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::{DIVERSIONS, INFO};
 use crate::control::Paragraph;
+use crate::tally::Tally;
 use crate::{Facts, Files, Package, PackageFile, path};
 
 /// Where files of a name are really put, and for whom this does not hold.
@@ -138,18 +139,14 @@ impl<'a> Collected<'a> {
     /// Lines of a digest, two blanks, and a path without leading slash.
     fn add_md5sums(&mut self, image: &dyn Files, path: &[u8], out: &mut Facts) {
         let text = read(image, path, out).unwrap_or_default();
-        let mut broken = (0, 0);
+        let mut tally = Tally::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             match md5sum(line) {
                 Some(file) => self.add(file),
-                None if broken.0 == 0 => broken = (1, number + 1),
-                None => broken.0 += 1,
+                None => tally.add("not a digest and a path", number + 1),
             }
         }
-        if let (count @ 1.., first) = broken {
-            let message = format!("line {first}: not a digest and a path ({count} such lines)");
-            out.problem_at(path, message);
-        }
+        tally.report(path, out);
     }
 }
 

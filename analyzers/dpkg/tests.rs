@@ -47,7 +47,7 @@ fn lists_what_is_installed_and_on_hold_for_each_architecture() {
     ];
     assert_eq!(packages(&facts), expected);
     let problems: Vec<_> = facts.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(problems, ["line 11: `half` is not wholly installed, and not listed"]);
+    assert_eq!(problems, ["line 11: a package that is not wholly installed is not listed"]);
 }
 
 #[test]
@@ -129,13 +129,12 @@ fn what_is_not_a_package_is_a_problem() {
     let text = format!(
         "{installed}Package: a\n\n{installed}Version: 1\n\n{installed}Package: ../b\nVersion: 1\nasdf\n"
     );
-    let facts = check_status(&text, &["../b"]);
+    let facts = check_status(&text, &[]);
     let messages: Vec<_> = facts.problems.iter().map(|problem| problem.message.as_str()).collect();
     let expected = [
-        "line 1: a package without name or version",
-        "line 4: a package without name or version",
+        "line 1: a package without name or version (and 1 more)",
         "line 10: neither a field nor a continuation",
-        "`../b` is not a name",
+        "line 7: not a name",
     ];
     assert_eq!(messages, expected);
 }
@@ -154,7 +153,7 @@ fn a_broken_line_among_digests_loses_that_line_only() {
     let digest = Some("0123456789abcdef0123456789abcdef");
     assert_eq!(files(&facts, "a"), [("usr/a", digest, false), ("usr/b", None, false)]);
     let problem = &facts.problems[0];
-    assert_eq!(problem.message, "line 1: not a digest and a path (2 such lines)");
+    assert_eq!(problem.message, "line 1: not a digest and a path (and 1 more)");
     assert_eq!(problem.path.as_ref().unwrap(), "var/lib/dpkg/info/a.md5sums");
 }
 
