@@ -16,6 +16,7 @@ mod facts;
 mod files;
 pub mod legacy_files;
 pub mod path;
+mod purl;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -39,6 +40,7 @@ mod opkg;
 mod pacman;
 mod portage;
 mod retrieve_files;
+mod sbom;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -94,5 +96,6 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(pacman::Pacman),
         Box::new(portage::Portage),
         Box::new(retrieve_files::RetrieveFiles::new(config)),
+        Box::new(sbom::Sbom),
     ]
 }
