@@ -36,11 +36,14 @@ pub use want::{Matcher, Pattern, Use, Want};
 mod apk;
 pub mod distribution;
 mod dpkg;
+mod homebrew;
+mod nix;
 mod opkg;
 mod pacman;
 mod portage;
 mod retrieve_files;
 mod sbom;
+mod snap;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -92,10 +95,13 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(apk::Apk),
         Box::new(distribution::Distribution),
         Box::new(dpkg::Dpkg),
+        Box::new(homebrew::Homebrew),
+        Box::new(nix::Nix),
         Box::new(opkg::Opkg),
         Box::new(pacman::Pacman),
         Box::new(portage::Portage),
         Box::new(retrieve_files::RetrieveFiles::new(config)),
         Box::new(sbom::Sbom),
+        Box::new(snap::Snap),
     ]
 }
