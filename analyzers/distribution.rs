@@ -88,8 +88,7 @@ impl Analyzer for Distribution {
                 let names = PROSE_FILES.iter().chain(&single);
                 names.map(move |name| Pattern::Path(format!("{directory}/{name}")))
             })
-            // Some keep os-release elsewhere and leave a link in etc/: `etc/initrd-release`'s
-            // neighbour, or `nix/store/…-etc-os-release`.
+            // Some keep os-release elsewhere and leave a link in etc/: NixOS has it in its store.
             .chain([Pattern::suffix("os-release")])
             .map(|pattern| Want::keep(pattern, MAX_TEXT))
             .collect();
@@ -471,6 +470,16 @@ mod tests {
     #[test]
     fn no_cut_makes_it_panic() {
         cut_everywhere(&Distribution, "distribution");
+        // Each file alone too: together only the first would be looked at.
+        let alone = [
+            ("etc/system-release-cpe", "cpe:2.3:o:redhat:enterprise_linux:9.3:ga"),
+            ("etc/redhat-release", "CentOS Linux release 7.8.2003 (Core)"),
+            ("etc/debian_version", "bookworm/sid"),
+            ("bin/busybox", "BusyBox v1.36.1 (2024-01-01)"),
+        ];
+        for (path, text) in alone {
+            (0..text.len()).for_each(|cut| drop(run(Image::new([(path, &text[..cut])]))));
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! `var/lib/dpkg/status` holds one paragraph of `Name: value` lines for each
 //! package; images without dpkg (distroless) have one file for each package in
-//! `status.d` instead. `info/NAME.list` names a package's files, one a line,
+//! `status.d` instead, those made by chisel a manifest of its own. `info/NAME.list` names a package's files, one a line,
 //! `info/NAME.md5sums` their digests, `usr/share/doc/NAME/copyright` its licences.
 //! <https://man7.org/linux/man-pages/man1/dpkg-query.1.html>,
 //! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
 
+mod chisel;
 mod copyright;
 mod files;
 
@@ -63,6 +64,7 @@ impl Analyzer for Dpkg {
             Want::keep(Pattern::path(STATUS), MAX_STATUS),
             Want::keep(Pattern::under(STATUS_D, ""), MAX_INFO),
             Want::keep(Pattern::path(DIVERSIONS), MAX_INFO),
+            Want::keep(Pattern::name(chisel::NAME), MAX_INFO),
             Want::inspect(Pattern::under("usr/share/doc", "/copyright"), MAX_COPYRIGHT),
         ];
         for suffix in [".list", ".md5sums", ".conffiles"] {
@@ -92,6 +94,16 @@ impl Analyzer for Dpkg {
                     read_status(&text.unwrap_or_default(), location.as_bstr(), &mut found, out);
                 }
                 Err(error) => out.problem_at(location, error),
+            }
+        }
+        for manifest in image.wanted().into_iter().map(|file| file.path) {
+            if path::name(&manifest) != chisel::NAME.as_bytes() {
+                continue;
+            }
+            let text = image.read(&manifest).map(Option::unwrap_or_default);
+            match text.and_then(|text| chisel::packages(&text, manifest.as_bstr(), out)) {
+                Ok(packages) => found.extend(packages),
+                Err(error) => out.problem_at(manifest, error),
             }
         }
         add_files(image, &mut found, out);
