@@ -43,10 +43,14 @@ impl Analyzer for Sbom {
         let document: Value = serde_json::from_slice(&content.bytes()?)
             .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
         let mut found = Vec::new();
+        let mut is_whole = true;
         if document.get("spdxVersion").is_some() {
-            array(&document, "packages").for_each(|package| found.extend(spdx(package)));
+            found.extend(array(&document, "packages").filter_map(spdx));
         } else if document["bomFormat"] == "CycloneDX" {
-            cyclonedx(&document, 0, &mut found);
+            is_whole = cyclonedx(&document, 0, &mut found);
+        }
+        if !is_whole {
+            out.problem(format!("components within more than {MAX_DEPTH} others are not listed"));
         }
         for package in found {
             out.package(Package {
@@ -84,8 +88,13 @@ fn spdx(package: &Value) -> Option<Package> {
     })
 }
 
-fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) {
+/// False where components lie too deep to be listed.
+fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
+    let mut is_whole = true;
     for component in array(parent, "components") {
+        if depth == MAX_DEPTH {
+            return false;
+        }
         if let Some(purl) = text(component, "purl").and_then(|purl| purl::parse(&purl)) {
             let licences = array(component, "licenses").filter_map(|choice| {
                 let licence = choice.get("license").unwrap_or(choice);
@@ -97,10 +106,9 @@ fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) {
                 ..described(purl, text(component, "version"))
             });
         }
-        if depth < MAX_DEPTH {
-            cyclonedx(component, depth + 1, found);
-        }
+        is_whole &= cyclonedx(component, depth + 1, found);
     }
+    is_whole
 }
 
 /// The version of the package URL counts, as that is what its type compares.
@@ -167,6 +175,17 @@ mod tests {
         let expected =
             ["npm @hi hello 1.0.0 MIT,GPL-2.0 OR ISC", "golang example.org deep v2.0.0 "];
         assert_eq!(found(&facts), expected);
+    }
+
+    #[test]
+    fn components_too_deep_are_a_problem() {
+        let open = "{\"purl\": \"pkg:npm/a@1\", \"components\": [";
+        for (depth, packages, problems) in [(40, 40, 0), (41, 40, 1)] {
+            let components = format!("{}{}", open.repeat(depth), "]}".repeat(depth));
+            let text = format!("{{\"bomFormat\": \"CycloneDX\", \"components\": [{components}]}}");
+            let facts = Image::new([("bom.json", text)]).run(&Sbom);
+            assert_eq!((facts.packages().count(), facts.problems.len()), (packages, problems));
+        }
     }
 
     #[test]
