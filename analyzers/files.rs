@@ -47,6 +47,11 @@ pub trait Files {
     /// Every regular file that matches this analyzer's wants, in path order.
     fn wanted(&self) -> Vec<FileInfo>;
 
+    /// The names in a directory, links followed, in order; none where no directory is.
+    fn list(&self, _directory: &[u8]) -> Vec<BString> {
+        Vec::new()
+    }
+
     /// The facts this analyzer's `inspect` stored on the file at a path, links followed.
     fn facts(&self, path: &[u8]) -> &[Fact];
 }

@@ -10,10 +10,14 @@
 
 pub mod config;
 mod content;
+mod control;
 mod error;
 mod facts;
 mod files;
+pub mod legacy_files;
 pub mod path;
+mod purl;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod want;
@@ -30,6 +34,17 @@ pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
 pub mod rpm;
+mod apk;
+pub mod distribution;
+mod dpkg;
+mod homebrew;
+mod nix;
+mod opkg;
+mod pacman;
+mod portage;
+mod retrieve_files;
+mod sbom;
+mod snap;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -75,9 +90,20 @@ pub trait Analyzer: Send + Sync {
 }
 
 /// All analyzers, in the order of their names.
-pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
+pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
         Box::new(rpm::Rpm),
+        Box::new(apk::Apk),
+        Box::new(distribution::Distribution),
+        Box::new(dpkg::Dpkg),
+        Box::new(homebrew::Homebrew),
+        Box::new(nix::Nix),
+        Box::new(opkg::Opkg),
+        Box::new(pacman::Pacman),
+        Box::new(portage::Portage),
+        Box::new(retrieve_files::RetrieveFiles::new(config)),
+        Box::new(sbom::Sbom),
+        Box::new(snap::Snap),
     ]
 }

@@ -1,5 +1,7 @@
 //! Small questions about paths, which are bytes with `/` between their parts.
 
+use bstr::BString;
+
 /// The last part: `env` of `usr/bin/env`.
 pub fn name(path: &[u8]) -> &[u8] {
     match path.iter().rposition(|&byte| byte == b'/') {
@@ -19,6 +21,12 @@ pub fn parent(path: &[u8]) -> &[u8] {
 /// The parts of a path; empty ones and `.` are passed over.
 pub fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".")
+}
+
+/// As paths of an image are written: without leading slash, empty parts and `.`;
+/// the root is empty.
+pub fn clean(path: &[u8]) -> BString {
+    parts(path).collect::<Vec<_>>().join(&b'/').into()
 }
 
 /// Directory and name put together; the directory may be empty (the root).
@@ -42,5 +50,7 @@ mod tests {
         assert_eq!(join(b"", b"env"), b"env");
         assert_eq!(join(b"usr", b"env"), b"usr/env");
         assert_eq!(parts(b"./a//b/").collect::<Vec<_>>(), [b"a", b"b"]);
+        assert_eq!(clean(b"//usr//./bin/"), "usr/bin");
+        assert_eq!(clean(b"/."), "");
     }
 }

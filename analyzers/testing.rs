@@ -2,7 +2,7 @@
 //! through an analyzer's wants, `inspect` and `analyze` as the core would.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -159,6 +159,17 @@ impl Files for Image {
 
     fn wanted(&self) -> Vec<FileInfo> {
         self.wanted.iter().filter_map(|path| self.info(path)).collect()
+    }
+
+    fn list(&self, directory: &[u8]) -> Vec<BString> {
+        let Some(directory) = self.resolve(directory) else { return Vec::new() };
+        let paths = self.files.keys().chain(self.symlinks.keys());
+        let below = paths.filter_map(|path| {
+            let below = path.strip_prefix(&directory[..])?;
+            let below = if directory.is_empty() { below } else { below.strip_prefix(b"/")? };
+            crate::path::parts(below).next()
+        });
+        below.map(BString::from).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn facts(&self, path: &[u8]) -> &[Fact] {

@@ -1,0 +1,210 @@
+//! Packages that an SBOM in the image lists: SPDX and CycloneDX in JSON.
+//!
+//! Bitnami's images have one for what they compile themselves
+//! (`opt/bitnami/NAME/.spdx-NAME.spdx`), Wolfi's and Chainguard's one for each
+//! apk package (`var/lib/db/sbom/*.spdx.json`), others one beside the program.
+//! Packages are taken by their package URL.
+//! <https://spdx.github.io/spdx-spec/v2.3/>, <https://cyclonedx.org/docs/1.6/json/>
+
+use serde_json::Value;
+
+use crate::purl::{self, Purl};
+use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
+
+pub(crate) struct Sbom;
+
+const SUFFIXES: [&str; 5] = [".spdx.json", ".cdx.json", ".bom.json", ".cyclonedx.json", ".spdx"];
+/// Bitnami's have some hundred KiB. In memory, hostile JSON takes ten times its size.
+const MAX_SIZE: u64 = 16 << 20;
+
+/// Components of CycloneDX hold components. serde_json goes no deeper than 128.
+const MAX_DEPTH: usize = 40;
+
+impl Analyzer for Sbom {
+    fn name(&self) -> &'static str {
+        "sbom"
+    }
+
+    fn about(&self) -> &'static str {
+        "Packages listed by SPDX and CycloneDX documents in the image, such as Bitnami's and Wolfi's"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let suffixes = SUFFIXES.iter().map(|suffix| Pattern::suffix(suffix));
+        let names = ["bom.json", "sbom.json"].iter().map(|name| Pattern::name(name));
+        suffixes.chain(names).map(|pattern| Want::inspect(pattern, MAX_SIZE)).collect()
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if !file.start.trim_ascii_start().starts_with(b"{") {
+            // The other forms of SPDX and CycloneDX; anything may be called `bom.json`.
+            return Err(Error::new("not an SBOM in JSON, the form that is understood"));
+        }
+        let document: Value = serde_json::from_slice(&content.bytes()?)
+            .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
+        let mut found = Vec::new();
+        let mut is_whole = true;
+        if document.get("spdxVersion").is_some() {
+            found.extend(array(&document, "packages").filter_map(spdx));
+        } else if document["bomFormat"] == "CycloneDX" {
+            is_whole = cyclonedx(&document, 0, &mut found);
+        }
+        if !is_whole {
+            out.problem(format!("components within more than {MAX_DEPTH} others are not listed"));
+        }
+        for package in found {
+            out.package(Package {
+                evidence: Evidence::Sbom,
+                location: file.path.into(),
+                ..package
+            });
+        }
+        Ok(())
+    }
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn spdx(package: &Value) -> Option<Package> {
+    let is_purl = |reference: &&Value| reference["referenceType"] == "purl";
+    let reference = array(package, "externalRefs").find(is_purl)?;
+    let purl = purl::parse(reference.get("referenceLocator")?.as_str()?)?;
+    let stated = |key: &str| {
+        text(package, key).filter(|value| !matches!(value.as_str(), "NOASSERTION" | "NONE" | ""))
+    };
+    Some(Package {
+        licences: stated("licenseDeclared")
+            .or_else(|| stated("licenseConcluded"))
+            .into_iter()
+            .collect(),
+        origin: stated("supplier").or_else(|| stated("originator")),
+        ..described(purl, text(package, "versionInfo"))
+    })
+}
+
+/// False where components lie too deep to be listed.
+fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
+    let mut is_whole = true;
+    for component in array(parent, "components") {
+        if depth == MAX_DEPTH {
+            return false;
+        }
+        if let Some(purl) = text(component, "purl").and_then(|purl| purl::parse(&purl)) {
+            let licences = array(component, "licenses").filter_map(|choice| {
+                let licence = choice.get("license").unwrap_or(choice);
+                ["id", "name", "expression"].iter().find_map(|key| text(licence, key))
+            });
+            found.push(Package {
+                licences: licences.collect(),
+                origin: text(component, "publisher"),
+                ..described(purl, text(component, "version"))
+            });
+        }
+        is_whole &= cyclonedx(component, depth + 1, found);
+    }
+    is_whole
+}
+
+/// The version of the package URL counts, as that is what its type compares.
+fn described(mut purl: Purl, version: Option<String>) -> Package {
+    let arch = purl.qualifiers.remove("arch");
+    let epoch = purl.qualifiers.remove("epoch").and_then(|epoch| epoch.parse().ok());
+    let upstream = purl.qualifiers.remove("upstream");
+    // What the core states of every package.
+    purl.qualifiers.remove("distro");
+    // A distribution is the namespace of these, which the core fills in.
+    let is_of_distribution = matches!(purl.kind.as_str(), "apk" | "deb" | "rpm" | "alpm");
+    Package {
+        kind: purl.kind.into(),
+        name: purl.name,
+        namespace: purl.namespace.filter(|_| !is_of_distribution),
+        version: purl.version.or(version).unwrap_or_default(),
+        arch,
+        epoch,
+        source: upstream.map(|upstream| {
+            let (name, version) = upstream
+                .split_once('@')
+                .map_or((&*upstream, None), |(name, version)| (name, Some(version)));
+            crate::Source { name: name.to_owned(), version: version.map(str::to_owned) }
+        }),
+        qualifiers: purl.qualifiers,
+        ..Package::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Image, cut_everywhere};
+
+    fn found(facts: &Facts) -> Vec<String> {
+        let line = |package: &Package| {
+            let namespace = package.namespace.as_deref().unwrap_or("-");
+            let licences = package.licences.join(",");
+            format!("{} {namespace} {} {} {licences}", package.kind, package.name, package.version)
+        };
+        facts.packages().map(line).collect()
+    }
+
+    #[test]
+    fn reads_bitnamis_spdx() {
+        let facts = Image::fixture("sbom/spdx").run(&Sbom);
+        let expected = [
+            "bitnami - hello 2.4.54-1 Apache-2.0",
+            "maven org.example hi 1.0 ",
+            "apk - libhi 1.2-r3 MIT",
+        ];
+        assert_eq!(found(&facts), expected);
+        let hello = facts.packages().next().unwrap();
+        assert_eq!(hello.evidence, Evidence::Sbom);
+        assert_eq!(hello.arch.as_deref(), Some("amd64"));
+        assert_eq!(hello.origin.as_deref(), Some("Organization: Example"));
+        assert_eq!(hello.location, "opt/bitnami/hello/.spdx-hello.spdx");
+        assert_eq!(facts.problems, []);
+    }
+
+    #[test]
+    fn reads_cyclonedx_with_components_of_components() {
+        let facts = Image::fixture("sbom/cyclonedx").run(&Sbom);
+        let expected =
+            ["npm @hi hello 1.0.0 MIT,GPL-2.0 OR ISC", "golang example.org deep v2.0.0 "];
+        assert_eq!(found(&facts), expected);
+    }
+
+    #[test]
+    fn components_too_deep_are_a_problem() {
+        let open = "{\"purl\": \"pkg:npm/a@1\", \"components\": [";
+        for (depth, packages, problems) in [(40, 40, 0), (41, 40, 1)] {
+            let components = format!("{}{}", open.repeat(depth), "]}".repeat(depth));
+            let text = format!("{{\"bomFormat\": \"CycloneDX\", \"components\": [{components}]}}");
+            let facts = Image::new([("bom.json", text)]).run(&Sbom);
+            assert_eq!((facts.packages().count(), facts.problems.len()), (packages, problems));
+        }
+    }
+
+    #[test]
+    fn what_is_no_sbom_lists_nothing() {
+        for (text, problems) in [
+            ("{}", 0),
+            ("[]", 1),
+            ("SPDXVersion: SPDX-2.3", 1),
+            ("{\"a\"", 1),
+            ("{\"spdxVersion\": 1, \"packages\": 2}", 0),
+        ] {
+            let facts = Image::new([("srv/bom.json", text)]).run(&Sbom);
+            assert_eq!((facts.packages().count(), facts.problems.len()), (0, problems), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_cut_makes_it_panic() {
+        cut_everywhere(&Sbom, "sbom/spdx");
+        cut_everywhere(&Sbom, "sbom/cyclonedx");
+    }
+}

@@ -1,0 +1,44 @@
+//! What is wrong with a file, counted: a database of nonsense gives one problem
+//! of each kind, not one for each of its million lines.
+
+use std::collections::BTreeMap;
+
+use bstr::BString;
+
+use crate::Facts;
+
+/// By kind: the first line, and how many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(BTreeMap<&'static str, (usize, usize)>);
+
+impl Tally {
+    /// `line` counts from 1.
+    pub(crate) fn add(&mut self, what: &'static str, line: usize) {
+        self.0.entry(what).or_insert((line, 0)).1 += 1;
+    }
+
+    pub(crate) fn report(self, path: impl Into<BString>, out: &mut Facts) {
+        let path = path.into();
+        for (what, (line, count)) in self.0 {
+            let others =
+                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+            out.problem_at(path.clone(), format!("line {line}: {what}{others}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_each_kind_once_with_its_first_line() {
+        let mut tally = Tally::default();
+        [("b", 7), ("a", 8), ("b", 9), ("b", 10)].into_iter().for_each(|(w, l)| tally.add(w, l));
+        let mut out = Facts::default();
+        tally.report("file", &mut out);
+        let messages: Vec<_> =
+            out.problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["line 8: a", "line 7: b (and 2 more)"]);
+    }
+}
