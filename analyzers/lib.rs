@@ -13,9 +13,12 @@ mod content;
 mod error;
 mod facts;
 mod files;
+mod headers;
+mod json;
 pub mod path;
 #[cfg(test)]
 mod testing;
+mod url;
 mod want;
 
 pub use config::Config;
@@ -29,6 +32,7 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod python;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -77,5 +81,6 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(python::Python),
     ]
 }
