@@ -32,7 +32,20 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod conda;
+mod dart;
+mod erlang;
+mod haskell;
+mod julia;
+mod lua;
+mod node;
+mod ocaml;
+mod pear;
+mod perl;
+mod php;
 mod python;
+mod r;
+mod ruby;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -81,6 +94,19 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(conda::Conda),
+        Box::new(dart::Dart),
+        Box::new(erlang::Erlang),
+        Box::new(haskell::Haskell),
+        Box::new(julia::Julia),
+        Box::new(lua::Lua),
+        Box::new(node::Node),
+        Box::new(ocaml::Ocaml),
+        Box::new(pear::Pear),
+        Box::new(perl::Perl),
+        Box::new(php::Php),
         Box::new(python::Python),
+        Box::new(r::R),
+        Box::new(ruby::Ruby),
     ]
 }

@@ -174,10 +174,10 @@ fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<
         }
     }
     let file = path::join(directory, b"direct_url.json");
-    if let Some(text) = read(image, &file, out) {
-        if let Err(error) = direct_url(&text, &mut package) {
-            out.problem_at(file, error);
-        }
+    if let Some(text) = read(image, &file, out)
+        && let Err(error) = direct_url(&text, &mut package)
+    {
+        out.problem_at(file, error);
     }
     Some(package)
 }
@@ -255,13 +255,9 @@ fn licences(headers: &Headers<'_>) -> Vec<String> {
         let licence = classifier.strip_prefix("License ::")?;
         licence.rsplit("::").next().map(str::trim).filter(|name| *name != "OSI Approved")
     });
-    let mut licences: Vec<String> = Vec::new();
-    for licence in field.into_iter().chain(classifiers).filter(|licence| !licence.is_empty()) {
-        if !licences.iter().any(|known| known == licence) {
-            licences.push(licence.into());
-        }
-    }
-    licences
+    let mut known = BTreeSet::new();
+    let stated = field.into_iter().chain(classifiers).filter(|licence| !licence.is_empty());
+    stated.filter(|licence| known.insert(*licence)).map(str::to_owned).collect()
 }
 
 /// `Author <author@example>`, else the maintainer.
