@@ -39,6 +39,19 @@ pub(crate) fn text<'a>(object: &'a Value, member: &str) -> Option<&'a str> {
     object.get(member)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// The entries of a member that is a list; none where it is not.
+pub(crate) fn list<'a>(object: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    object.get(member).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The members of a member that is an object; none where it is not.
+pub(crate) fn members<'a>(
+    object: &'a Value,
+    member: &str,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    object.get(member).and_then(Value::as_object).into_iter().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

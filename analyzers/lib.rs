@@ -37,6 +37,7 @@ mod dart;
 mod erlang;
 mod haskell;
 mod julia;
+mod lockfiles;
 mod lua;
 mod node;
 mod ocaml;
@@ -99,6 +100,7 @@ pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(erlang::Erlang),
         Box::new(haskell::Haskell),
         Box::new(julia::Julia),
+        Box::new(lockfiles::Lockfiles),
         Box::new(lua::Lua),
         Box::new(node::Node),
         Box::new(ocaml::Ocaml),
