@@ -15,15 +15,18 @@ mod error;
 mod facts;
 mod files;
 pub mod legacy_files;
+mod headers;
+mod json;
 pub mod path;
 mod purl;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod url;
 mod want;
 
 pub use config::Config;
-pub use content::{Content, FileHead, START_LEN};
+pub use content::{Content, FileHead, Reader, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
@@ -45,6 +48,21 @@ mod portage;
 mod retrieve_files;
 mod sbom;
 mod snap;
+mod conda;
+mod dart;
+mod erlang;
+mod haskell;
+mod julia;
+mod lockfiles;
+mod lua;
+mod node;
+mod ocaml;
+mod pear;
+mod perl;
+mod php;
+mod python;
+mod r;
+mod ruby;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -105,5 +123,20 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(retrieve_files::RetrieveFiles::new(config)),
         Box::new(sbom::Sbom),
         Box::new(snap::Snap),
+        Box::new(conda::Conda),
+        Box::new(dart::Dart),
+        Box::new(erlang::Erlang),
+        Box::new(haskell::Haskell),
+        Box::new(julia::Julia),
+        Box::new(lockfiles::Lockfiles),
+        Box::new(lua::Lua),
+        Box::new(node::Node),
+        Box::new(ocaml::Ocaml),
+        Box::new(pear::Pear),
+        Box::new(perl::Perl),
+        Box::new(php::Php),
+        Box::new(python::Python),
+        Box::new(r::R),
+        Box::new(ruby::Ruby),
     ]
 }

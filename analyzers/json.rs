@@ -1,0 +1,82 @@
+//! JSON as package managers leave it: sometimes with a byte order mark, and
+//! with text where an object should be.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// The document in a file. A byte order mark is passed over, and bytes that are
+/// not UTF-8 are replaced: a name stays readable where an author's does not.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    };
+    // serde_json's own limit of 128 levels guards the stack.
+    serde_json::from_str(&text).map_err(|error| {
+        let message = match error.classify() {
+            serde_json::error::Category::Eof => "JSON ends too early".to_owned(),
+            _ => format!("not valid JSON: {}", without_place(&error)),
+        };
+        Error::at_line(error.line(), message)
+    })
+}
+
+/// The message alone: the place is stated by our own error.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// The text of a member, if it is there, is text, and is not blank.
+pub(crate) fn text<'a>(object: &'a Value, member: &str) -> Option<&'a str> {
+    object.get(member)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The entries of a member that is a list; none where it is not.
+pub(crate) fn list<'a>(object: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    object.get(member).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The members of a member that is an object; none where it is not.
+pub(crate) fn members<'a>(
+    object: &'a Value,
+    member: &str,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    object.get(member).and_then(Value::as_object).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(text(&parse(b"\xef\xbb\xbf{\"a\": \" b \"}").unwrap(), "a"), Some("b"));
+    }
+
+    #[test]
+    fn other_encodings_cost_only_their_own_letters() {
+        assert_eq!(text(&parse(b"{\"a\": \"Caf\xe9\"}").unwrap(), "a"), Some("Caf\u{fffd}"));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        assert_eq!(
+            parse(b"{\n x").unwrap_err().to_string(),
+            "line 2: not valid JSON: key must be a string"
+        );
+        assert_eq!(parse(b"{").unwrap_err().to_string(), "line 1: JSON ends too early");
+    }
+
+    #[test]
+    fn depth_is_an_error_and_not_a_crash() {
+        assert!(parse(&[b'['; 100_000]).is_err());
+    }
+}

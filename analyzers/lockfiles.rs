@@ -1,0 +1,140 @@
+//! Lock files: what a package manager resolved, and would install.
+//!
+//! One module a format, each a function from text to packages; the table
+//! [`FORMATS`] says which file is of which format. A lock file proves nothing
+//! about what is there, and its packages carry [`Evidence::Lockfile`].
+
+mod cargo;
+mod cocoapods;
+mod composer;
+mod conan;
+mod gemfile;
+mod gradle;
+mod haskell;
+mod julia;
+mod mix;
+mod npm;
+mod nuget;
+mod pipfile;
+mod pnpm;
+mod poetry;
+mod pub_;
+mod renv;
+mod swift;
+mod yarn;
+
+use std::collections::BTreeSet;
+
+use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
+
+/// The largest seen are some 10 MB.
+const MAX_SIZE: u64 = 64 << 20;
+
+struct Format {
+    /// The name of the file, in any directory.
+    file: &'static str,
+    /// Type of the purl.
+    kind: &'static str,
+    read: fn(&str, &mut Locked<'_>) -> Result<()>,
+}
+
+// Alphabetical by file.
+const FORMATS: [Format; 23] = [
+    Format { file: "Cargo.lock", kind: "cargo", read: cargo::read },
+    Format { file: "Gemfile.lock", kind: "gem", read: gemfile::read },
+    Format { file: "Manifest.toml", kind: "julia", read: julia::read },
+    Format { file: "Package.resolved", kind: "swift", read: swift::read },
+    Format { file: "Pipfile.lock", kind: "pypi", read: pipfile::read },
+    Format { file: "Podfile.lock", kind: "cocoapods", read: cocoapods::read },
+    Format { file: "cabal.project.freeze", kind: "hackage", read: haskell::freeze },
+    Format { file: "composer.lock", kind: "composer", read: composer::read },
+    Format { file: "conan.lock", kind: "conan", read: conan::read },
+    Format { file: "gems.locked", kind: "gem", read: gemfile::read },
+    Format { file: "gradle.lockfile", kind: "maven", read: gradle::read },
+    Format { file: "mix.lock", kind: "hex", read: mix::read },
+    Format { file: "npm-shrinkwrap.json", kind: "npm", read: npm::read },
+    Format { file: "package-lock.json", kind: "npm", read: npm::read },
+    Format { file: "packages.lock.json", kind: "nuget", read: nuget::read },
+    Format { file: "pdm.lock", kind: "pypi", read: poetry::read },
+    Format { file: "pnpm-lock.yaml", kind: "npm", read: pnpm::read },
+    Format { file: "poetry.lock", kind: "pypi", read: poetry::read },
+    Format { file: "pubspec.lock", kind: "pub", read: pub_::read },
+    Format { file: "renv.lock", kind: "cran", read: renv::read },
+    Format { file: "stack.yaml.lock", kind: "hackage", read: haskell::stack },
+    Format { file: "uv.lock", kind: "pypi", read: poetry::read },
+    Format { file: "yarn.lock", kind: "npm", read: yarn::read },
+];
+
+pub(crate) struct Lockfiles;
+
+impl Analyzer for Lockfiles {
+    fn name(&self) -> &'static str {
+        "lockfiles"
+    }
+
+    fn about(&self) -> &'static str {
+        "what lock files of package managers would install"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let names = FORMATS.iter().map(|format| format.file).chain(["pylock.toml"]);
+        names.map(|name| Want::inspect(Pattern::name(name), MAX_SIZE)).collect()
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        // Nobody resolves the lock file that a dependency happened to publish.
+        if path::parts(file.path).any(|part| part == b"node_modules") {
+            return Ok(());
+        }
+        let name = path::name(file.path);
+        let (kind, read) = match FORMATS.iter().find(|format| format.file.as_bytes() == name) {
+            Some(format) => (format.kind, format.read),
+            None => ("pypi", poetry::read as fn(&str, &mut Locked<'_>) -> Result<()>),
+        };
+        let bytes = content.bytes()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let location = file.path;
+        read(&text, &mut Locked { kind, location, seen: BTreeSet::new(), out })
+    }
+}
+
+/// Where a format puts what it finds. The same package locked twice is said once.
+struct Locked<'a> {
+    kind: &'static str,
+    location: &'a [u8],
+    seen: BTreeSet<(String, String)>,
+    out: &'a mut Facts,
+}
+
+impl Locked<'_> {
+    /// `name` as the ecosystem writes it, with scope, vendor or group.
+    fn add(&mut self, name: &str, version: &str) {
+        if name.is_empty() || !self.seen.insert((name.to_owned(), version.to_owned())) {
+            return;
+        }
+        let (namespace, name) = namespace_and_name(self.kind, name);
+        self.out.package(Package {
+            kind: self.kind.into(),
+            name: name.into(),
+            namespace: namespace.map(Into::into),
+            version: version.into(),
+            evidence: Evidence::Lockfile,
+            location: self.location.into(),
+            ..Package::default()
+        });
+    }
+}
+
+fn namespace_and_name<'a>(kind: &str, name: &'a str) -> (Option<&'a str>, &'a str) {
+    let split = match kind {
+        "npm" if !name.starts_with('@') => None,
+        "maven" => name.split_once(':'),
+        "composer" | "npm" => name.split_once('/'),
+        "swift" => name.rsplit_once('/'),
+        _ => None,
+    };
+    split.map_or((None, name), |(namespace, name)| (Some(namespace), name))
+}
+
+#[cfg(test)]
+mod tests;

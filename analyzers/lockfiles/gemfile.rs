@@ -1,0 +1,21 @@
+//! Bundler's `Gemfile.lock`: sections (`GEM`, `GIT`, `PATH`) with `specs:`, where
+//! a line indented by four is a gem and its version, and deeper ones what it needs.
+//! <https://bundler.io/guides/rationale.html>
+
+use super::Locked;
+use crate::Result;
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    for line in text.lines() {
+        let Some(spec) = line.strip_prefix("    ").filter(|spec| !spec.starts_with(' ')) else {
+            continue;
+        };
+        if let Some((name, version)) = spec.split_once(" (")
+            && let Some(version) = version.trim_end().strip_suffix(')')
+        {
+            // `1.15.0-x86_64-linux`: a gem's version has no hyphen, the platform follows it.
+            out.add(name, version.split('-').next().unwrap_or(version));
+        }
+    }
+    Ok(())
+}

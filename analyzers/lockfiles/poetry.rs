@@ -1,0 +1,30 @@
+//! `poetry.lock`, `uv.lock`, `pdm.lock` and `pylock.toml`: TOML, with one table
+//! `package` (`packages` in the last) for each distribution.
+//! <https://packaging.python.org/en/latest/specifications/pylock-toml/>
+
+use serde_json::Value;
+
+use super::Locked;
+use crate::{Error, Result, json};
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let document = table(text)?;
+    for entry in json::list(&document, "package").chain(json::list(&document, "packages")) {
+        if let Some(name) = json::text(entry, "name") {
+            // What comes from a directory or a repository may have no version.
+            out.add(name, json::text(entry, "version").unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// A TOML document. The parser limits how deep values may nest.
+pub(super) fn table(text: &str) -> Result<Value> {
+    toml::from_str(text).map_err(|error| {
+        let message = format!("not valid TOML: {}", error.message());
+        match error.span().and_then(|span| text.get(..span.start)) {
+            Some(before) => Error::at_line(before.matches('\n').count() + 1, message),
+            None => Error::new(message),
+        }
+    })
+}

@@ -1,0 +1,31 @@
+//! Dart's `pubspec.lock`: YAML as pub writes it, below `packages:` a name indented
+//! by two, and its fields by four. <https://dart.dev/tools/pub/package-layout>
+
+use super::Locked;
+use crate::{Error, Result};
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let mut is_packages = false;
+    let mut name = None;
+    for (number, line) in text.lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let content = line.trim();
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let Some((key, value)) = content.split_once(':') else {
+            return Err(Error::at_line(number + 1, "not a field"));
+        };
+        match indent {
+            0 => is_packages = key == "packages",
+            2 if is_packages => name = Some(key.trim_matches('"')),
+            4 if is_packages && key == "version" => {
+                if let Some(name) = name {
+                    out.add(name, value.trim().trim_matches('"'));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+use super::{FORMATS, Lockfiles};
+use crate::testing::{Image, cut_everywhere};
+use crate::{Analyzer, Evidence, Pattern};
+
+#[track_caller]
+fn check(file: &str, content: &str, expected: &[&str]) {
+    let facts = Image::new([(format!("srv/{file}"), content)]).run(&Lockfiles);
+    let found: Vec<_> = facts
+        .packages()
+        .map(|package| {
+            let namespace =
+                package.namespace.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+            format!("{namespace}{} {}", package.name, package.version)
+        })
+        .collect();
+    assert_eq!(found, expected, "{:?}", facts.problems);
+    assert!(facts.packages().all(|package| package.evidence == Evidence::Lockfile));
+}
+
+#[test]
+fn the_table_is_sorted_and_every_format_has_a_fixture() {
+    assert!(FORMATS.is_sorted_by_key(|format| format.file));
+    let facts = Image::fixture("lockfiles").run(&Lockfiles);
+    assert_eq!(facts.problems, []);
+    for want in Lockfiles.wants() {
+        let Pattern::Name(name) = want.pattern else { panic!("not a name") };
+        let is_read = |package: &crate::Package| package.location.ends_with(name.as_bytes());
+        assert!(facts.packages().any(is_read), "{name}");
+    }
+}
+
+#[test]
+fn no_cut_is_a_crash() {
+    cut_everywhere(&Lockfiles, "lockfiles");
+}
+
+#[test]
+fn npm_reads_all_versions() {
+    check(
+        "package-lock.json",
+        r#"{"packages": {"": {"name": "app", "version": "1"}, "node_modules/@s/a": {"version": "1.0"},
+            "node_modules/b/node_modules/c": {"version": "2", "name": "real"},
+            "node_modules/w": {"link": true, "resolved": "w"}, "libs/w": {"version": "3"}}}"#,
+        &["w 3", "@s a 1.0", "real 2"],
+    );
+    check(
+        "package-lock.json",
+        r#"{"dependencies": {"a": {"version": "1", "dependencies": {"b": {"version": "npm:@s/real@2"}}},
+            "d": {"version": "file:d"}}}"#,
+        &["a 1", "d ", "@s real 2"],
+    );
+}
+
+#[test]
+fn a_lock_file_of_a_dependency_does_not_count() {
+    check("node_modules/a/yarn.lock", "b@1:\n  version \"1\"\n", &[]);
+}
+
+#[test]
+fn yarn_reads_both_forms() {
+    let classic = "# yarn lockfile v1\n\n\"@s/a@^1\", \"@s/a@~1\":\n  version \"1.0\"\n\nx@npm:b@2:\n  version \"2.0\"\n";
+    check("yarn.lock", classic, &["@s a 1.0", "b 2.0"]);
+    let berry = "__metadata:\n  version: 6\n\n\"a@npm:^1\":\n  version: 1.0\n  resolution: \"a@npm:1.0\"\n\n\"app@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"app@workspace:.\"\n";
+    check("yarn.lock", berry, &["a 1.0"]);
+}
+
+#[test]
+fn pnpm_reads_all_forms_of_keys() {
+    let keys = "/a/1.0.0_b@2:\n  /@s/a/1.0.0:\n  /a@2.0.0(b@1):\n  '@s/a@2.0.0':\n  a@3.0.0:\n  registry.example/a/4.0.0:\n  file:x:\n    name: n\n    version: 0.1.0\n";
+    let content = format!("lockfileVersion: 5\npackages:\n\n  {keys}snapshots:\n  z@1.0.0: {{}}\n");
+    let expected =
+        ["a 1.0.0", "@s a 1.0.0", "a 2.0.0", "@s a 2.0.0", "a 3.0.0", "a 4.0.0", "n 0.1.0"];
+    check("pnpm-lock.yaml", &content, &expected);
+}
+
+#[test]
+fn bundler_cuts_platforms_and_passes_over_requirements() {
+    let content = "GEM\n  specs:\n    a (1.0)\n      b (>= 1)\n    b (2.0-x86_64-linux)\n\nDEPENDENCIES\n  a\n";
+    check("Gemfile.lock", content, &["a 1.0", "b 2.0"]);
+}
+
+#[test]
+fn conan_reads_lists_and_graphs() {
+    check(
+        "conan.lock",
+        r#"{"requires": ["zlib/1.2.11#rev%1"], "build_requires": ["ninja/1.11"]}"#,
+        &["zlib 1.2.11", "ninja 1.11"],
+    );
+    check(
+        "conan.lock",
+        r#"{"graph_lock": {"nodes": {"0": {"ref": "app/1", "path": "."}, "1": {"pref": "b/2@u/c#r:id"}}}}"#,
+        &["b 2"],
+    );
+}
+
+#[test]
+fn what_is_broken_is_a_problem() {
+    for (file, content, expected) in [
+        ("poetry.lock", "a = 1\nb = [", "line 2: not valid TOML: unclosed array, expected `]`"),
+        ("package-lock.json", "{", "line 1: JSON ends too early"),
+        ("gradle.lockfile", "#\nx=y\n", "line 2: not a module"),
+        ("pubspec.lock", "x\n", "line 1: not a field"),
+    ] {
+        let facts = Image::new([(file, content)]).run(&Lockfiles);
+        assert_eq!(facts.problems[0].message, expected);
+    }
+    let deep = format!("a = {}", "[".repeat(100_000));
+    let facts = Image::new([("uv.lock", deep)]).run(&Lockfiles);
+    assert_eq!(facts.problems.len(), 1);
+}

@@ -1,0 +1,63 @@
+//! `yarn.lock`: blocks of lines. The first of each, not indented, has the ranges
+//! that led to a package (`"a@^1.0", a@1:`); below it stand `version "1.2"` (yarn 1)
+//! or `version: 1.2` and `resolution: "a@npm:1.2"` (later ones).
+//! <https://classic.yarnpkg.com/lang/en/docs/yarn-lock/>
+
+use super::Locked;
+use crate::Result;
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let mut block = Block::default();
+    for line in text.lines().chain(["end:"]) {
+        if line.starts_with('#') || line.trim().is_empty() {
+            continue;
+        }
+        let Some(field) = line.strip_prefix("  ") else {
+            block.state(out);
+            block = Block { ranges: line.trim_end_matches(':'), ..Block::default() };
+            continue;
+        };
+        if let Some(version) = field.strip_prefix("version") {
+            block.version = Some(unquoted(version));
+        } else if let Some(resolution) = field.strip_prefix("resolution:") {
+            block.resolution = Some(unquoted(resolution));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Block<'a> {
+    ranges: &'a str,
+    version: Option<&'a str>,
+    resolution: Option<&'a str>,
+}
+
+impl Block<'_> {
+    fn state(&self, out: &mut Locked<'_>) {
+        let Some(version) = self.version else { return };
+        if self.ranges.starts_with("__metadata") {
+            return;
+        }
+        let first = self.ranges.split(", ").next().unwrap_or_default();
+        let descriptor = self.resolution.unwrap_or(unquoted(first));
+        let Some((name, range)) = name_and_range(descriptor) else { return };
+        // The project itself is told by its `package.json`.
+        if range == "workspace:." {
+            return;
+        }
+        // `alias@npm:real@^1.0` (yarn 1; a resolution has the real name already).
+        let real = range.strip_prefix("npm:").and_then(name_and_range);
+        out.add(real.map_or(name, |(real, _)| real), version);
+    }
+}
+
+/// The `@` of a scope is not the one that ends the name.
+fn name_and_range(descriptor: &str) -> Option<(&str, &str)> {
+    let at = descriptor.get(1..)?.find('@')? + 1;
+    Some((&descriptor[..at], &descriptor[at + 1..]))
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim_matches([' ', ':', '"'])
+}

@@ -1,0 +1,176 @@
+//! The legacy document's `pkgs.python`: what setuptools' `pkg_resources` finds
+//! in each directory that holds a Python module or metadata.
+//!
+//! It differs from our own packages: name and version come from the name of the
+//! directory of metadata, and `License:` and `Author:` count in the body, too.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::{BString, ByteSlice};
+use serde_json::{Value, json};
+
+use super::{Layout, has_suffix, read, version};
+use crate::{Facts, Files, path};
+
+/// One distribution that `pkg_resources` sees.
+struct Distribution {
+    /// Directory of metadata, or the one file.
+    metadata: BString,
+    is_file: bool,
+    /// `six-1.14.0.dist-info`.
+    basename: BString,
+}
+
+pub(super) fn state(image: &dyn Files, layout: &Layout, out: &mut Facts) {
+    let (by_directory, eggs) = distributions(layout);
+    let with_metadata = by_directory
+        .iter()
+        .filter(|(_, found)| found.values().any(|it| !has_suffix(&it.basename, ".egg")))
+        .map(|(directory, _)| directory);
+    let directories: BTreeSet<&BString> = layout.modules.iter().chain(with_metadata).collect();
+    // Of two versions in one directory the later name wins, as there.
+    let mut entries = BTreeMap::new();
+    for directory in directories {
+        if let Some(egg) = eggs.get(directory) {
+            entries.extend(entry(image, egg, directory, out));
+        } else if let Some(found) = by_directory.get(directory) {
+            for distribution in found.values() {
+                entries.extend(entry(image, distribution, directory, out));
+            }
+        }
+    }
+    for (key, value) in entries {
+        out.legacy_package("pkgs.python", key, value);
+    }
+}
+
+type ByName = BTreeMap<BString, Distribution>;
+
+/// The distributions of each directory, and the unpacked eggs by their own path.
+fn distributions(layout: &Layout) -> (BTreeMap<BString, ByName>, BTreeMap<BString, Distribution>) {
+    let mut by_directory: BTreeMap<BString, ByName> = BTreeMap::new();
+    let mut eggs = BTreeMap::new();
+    let mut add = |path: &[u8], metadata: &BString, is_file| {
+        let basename = BString::from(path::name(path));
+        let found = by_directory.entry(path::parent(path).into()).or_default();
+        let distribution = Distribution { metadata: metadata.clone(), is_file, basename };
+        found.insert(distribution.basename.clone(), distribution);
+    };
+    for (directory, names) in &layout.directories {
+        let is_in_egg = path::name(directory) == b"EGG-INFO";
+        if is_in_egg {
+            let egg = path::parent(directory);
+            if has_suffix(egg, ".egg") && names.contains(b"PKG-INFO".as_bstr()) {
+                add(egg, directory, false);
+                let basename = path::name(egg).into();
+                let distribution =
+                    Distribution { metadata: directory.clone(), is_file: false, basename };
+                eggs.insert(BString::from(egg), distribution);
+            }
+        } else if has_suffix(directory, ".dist-info") || has_suffix(directory, ".egg-info") {
+            add(directory, directory, false);
+        }
+    }
+    for file in &layout.egg_info_files {
+        add(file, file, true);
+    }
+    (by_directory, eggs)
+}
+
+fn entry(
+    image: &dyn Files,
+    distribution: &Distribution,
+    directory: &[u8],
+    out: &mut Facts,
+) -> Option<(BString, Value)> {
+    let metadata = if distribution.is_file {
+        // Read as a text file: line ends become plain.
+        read(image, &distribution.metadata, out).map(|text| text.replace("\r\n", "\n").into())
+    } else {
+        let name: &[u8] = match has_suffix(&distribution.metadata, ".dist-info") {
+            true => b"METADATA",
+            false => b"PKG-INFO",
+        };
+        read(image, &path::join(&distribution.metadata, name), out)
+    };
+    let record = match distribution.is_file {
+        true => None,
+        false => read(image, &path::join(&distribution.metadata, b"RECORD"), out),
+    };
+    describe(&distribution.basename, directory, metadata, record.as_deref())
+}
+
+/// One entry of the document. `None` where neither name nor metadata state a
+/// version, and for Python itself.
+pub(super) fn describe(
+    basename: &[u8],
+    directory: &[u8],
+    metadata: Option<Cow<'_, str>>,
+    record: Option<&str>,
+) -> Option<(BString, Value)> {
+    let (name, named_version) = name_and_version(basename)?;
+    if name == "Python" {
+        return None;
+    }
+    let stated = metadata.as_deref().and_then(stated_version);
+    let version = match has_suffix(basename, ".egg-info") {
+        true => stated.or(named_version)?,
+        false => named_version.or(stated)?,
+    };
+    let location = match directory.is_empty() {
+        true => String::new(),
+        false => format!("/{}", directory.to_str_lossy()),
+    };
+    let files: Vec<String> = record
+        .into_iter()
+        .flat_map(str::lines)
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("{location}/{}", line.split(',').next().unwrap_or_default()))
+        .collect();
+    let field = |name| metadata.as_deref().and_then(|text| last_field(text, name));
+    // The legacy engine fills what one package lacks from the one before it, in
+    // the order of its host's directory listing. We do not.
+    let origin = match (field("Author: "), field("Author-email: ")) {
+        (Some(author), Some(email)) => format!("{author} <{email}>"),
+        (Some(author), None) => author.to_owned(),
+        (None, Some(email)) => format!("<{email}>"),
+        (None, None) => "N/A".to_owned(),
+    };
+    let value = json!({
+        "name": name,
+        "version": version,
+        "type": "python",
+        "location": if location.is_empty() { "/" } else { location.as_str() },
+        "files": files,
+        "license": field("License: ").unwrap_or("N/A"),
+        "metadata": metadata.as_deref().unwrap_or("N/A"),
+        "origin": origin,
+    });
+    let key =
+        [if directory.is_empty() { b"" } else { &b"/"[..] }, directory, b"/", name.as_bytes()];
+    Some((key.concat().into(), value))
+}
+
+/// `six` and `1.14.0` of `six-1.14.0.dist-info`.
+fn name_and_version(basename: &[u8]) -> Option<(String, Option<String>)> {
+    let stem = &basename[..basename.rfind_byte(b'.').unwrap_or(basename.len())];
+    let stem = stem.to_str_lossy();
+    let mut parts = stem.split('-');
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let version = parts.next().filter(|version| !version.is_empty());
+    Some((version::hyphened(name), version.map(version::safe)))
+}
+
+fn stated_version(metadata: &str) -> Option<String> {
+    let value = metadata.lines().find_map(|line| {
+        let (name, value) = line.trim().split_once(':')?;
+        name.eq_ignore_ascii_case("version").then(|| value.trim())
+    });
+    value.map(version::safe).filter(|version| !version.is_empty())
+}
+
+/// The last line that begins so, wherever it stands.
+fn last_field<'a>(metadata: &'a str, prefix: &str) -> Option<&'a str> {
+    metadata.lines().filter_map(|line| line.strip_prefix(prefix)).next_back()
+}
