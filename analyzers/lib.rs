@@ -11,12 +11,15 @@
 pub mod config;
 mod content;
 mod error;
+mod executable;
 mod facts;
 mod files;
 pub mod path;
 #[cfg(test)]
 mod testing;
 mod want;
+mod window;
+mod zip;
 
 pub use config::Config;
 pub use content::{Content, FileHead, START_LEN};
@@ -29,6 +32,8 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod go_binary;
+mod rust_binary;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -77,5 +82,7 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(go_binary::GoBinary),
+        Box::new(rust_binary::RustBinary),
     ]
 }
