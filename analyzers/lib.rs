@@ -33,6 +33,7 @@ pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
 mod go_binary;
+mod java;
 mod rust_binary;
 
 /// One analyzer: what it wants to see, and what it makes of it.
@@ -83,6 +84,7 @@ pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
         Box::new(go_binary::GoBinary),
+        Box::new(java::Java),
         Box::new(rust_binary::RustBinary),
     ]
 }
