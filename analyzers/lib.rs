@@ -32,6 +32,7 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod dotnet;
 mod go_binary;
 mod java;
 mod rust_binary;
@@ -83,6 +84,7 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(dotnet::Dotnet),
         Box::new(go_binary::GoBinary),
         Box::new(java::Java),
         Box::new(rust_binary::RustBinary),

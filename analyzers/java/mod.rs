@@ -53,8 +53,13 @@ impl Analyzer for Java {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let mut walk = Walk { held: 0, inflated: 0, out };
-        walk.archive(file.path.into(), content, 0)
+        let mut walk = Walk { held: 0, inflated: 0, problems: 0, out };
+        let outcome = walk.archive(file.path.into(), content, 0);
+        let more = walk.problems.saturating_sub(MAX_PROBLEMS);
+        if more > 0 {
+            out.problem(format!("{more} more problems in this archive"));
+        }
+        outcome
     }
 }
 
@@ -84,11 +89,15 @@ impl Archive {
     }
 }
 
+/// More of one file are counted only: a forged archive has room for thousands.
+const MAX_PROBLEMS: usize = 20;
+
 struct Walk<'a> {
     /// Bytes of nested archives now in memory.
     held: u64,
     /// Bytes of nested archives inflated so far.
     inflated: u64,
+    problems: usize,
     out: &'a mut Facts,
 }
 
@@ -99,7 +108,19 @@ impl Walk<'_> {
             Archive { location, sha1: sha1(content)?, manifest: None, poms: Vec::new() };
         for member in &zip.members {
             if let Err(error) = self.member(&zip, member, &mut archive, depth) {
-                self.out.problem(format!("`{}`: {error}", archive.location));
+                self.problem(&archive, &error);
+            }
+        }
+        for member in zip.members.iter().filter(|member| is_pom(&member.name)) {
+            let directory = path::parent(&member.name);
+            let is_known = |pom: &Pom| pom.directory == directory && pom.is_complete();
+            if !archive.poms.iter().any(is_known) {
+                let pom =
+                    zip.read(member, MAX_METADATA).and_then(|text| Pom::from_xml(directory, &text));
+                match pom {
+                    Ok(pom) => archive.poms.push(pom),
+                    Err(error) => self.problem(&archive, &error),
+                }
             }
         }
         for package in identity::packages(&archive) {
@@ -107,6 +128,18 @@ impl Walk<'_> {
         }
         legacy::state(&archive, self.out);
         Ok(())
+    }
+
+    fn problem(&mut self, archive: &Archive, error: &Error) {
+        self.problems += 1;
+        if self.problems <= MAX_PROBLEMS {
+            match split_nested(&archive.location) {
+                Some(nested) => {
+                    self.out.problem(format!("`{}`: {error}", BStr::new(nested)));
+                }
+                None => self.out.problem(error),
+            }
+        }
     }
 
     fn member(
@@ -122,9 +155,6 @@ impl Walk<'_> {
         } else if path::name(name) == b"pom.properties" {
             let text = zip.read(member, MAX_METADATA)?;
             archive.poms.push(Pom::from_properties(path::parent(name), text));
-        } else if name.starts_with(b"META-INF/maven/") && path::name(name) == b"pom.xml" {
-            let text = zip.read(member, MAX_METADATA)?;
-            archive.poms.push(Pom::from_xml(path::parent(name), &text)?);
         } else if is_archive(name) {
             if depth + 1 >= MAX_DEPTH {
                 return Err(Error::new(format!(
@@ -168,6 +198,16 @@ fn is_archive(name: &BStr) -> bool {
             name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(extension.as_bytes())
         })
     })
+}
+
+/// `WEB-INF/lib/inner.jar` of `app.war:WEB-INF/lib/inner.jar`.
+fn split_nested(location: &BString) -> Option<&[u8]> {
+    let colon = location.find_byte(b':')?;
+    location.get(colon + 1..)
+}
+
+fn is_pom(name: &BString) -> bool {
+    name.starts_with(b"META-INF/maven/") && path::name(name) == b"pom.xml"
 }
 
 fn sha1(content: &dyn Content) -> Result<String> {
@@ -271,6 +311,16 @@ mod tests {
         let found = &["org.x:x 1 in a.war:lib/x.jar"];
         check("a.war", &broken, found, Some("`lib/y.jar`: not a zip archive"));
         check("y.jar", b"no zip", &[], Some("not a zip archive"));
+    }
+
+    #[test]
+    fn the_problems_of_a_forged_archive_are_counted() {
+        let names: Vec<String> = (0..50).map(|at| format!("{at}.jar")).collect();
+        let members: Vec<(&str, &[u8])> =
+            names.iter().map(|name| (name.as_str(), &b"no zip"[..])).collect();
+        let found = Image::new([("a.jar", zip(&members))]).run(&Java);
+        assert_eq!(found.problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(found.problems[MAX_PROBLEMS].message, "30 more problems in this archive");
     }
 
     #[test]

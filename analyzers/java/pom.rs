@@ -34,6 +34,10 @@ impl Pom {
         }
     }
 
+    pub(super) fn is_complete(&self) -> bool {
+        ![&self.group, &self.artifact, &self.version].iter().any(|field| field.is_empty())
+    }
+
     pub(super) fn from_xml(directory: &[u8], bytes: &[u8]) -> Result<Self> {
         let values = project_values(bytes)?;
         let value = |key: &str| {
