@@ -32,6 +32,7 @@ pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+mod binary_classifier;
 mod dotnet;
 mod go_binary;
 mod java;
@@ -84,6 +85,7 @@ pub trait Analyzer: Send + Sync {
 pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(binary_classifier::BinaryClassifier::new()),
         Box::new(dotnet::Dotnet),
         Box::new(go_binary::GoBinary),
         Box::new(java::Java),
