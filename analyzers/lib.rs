@@ -12,6 +12,7 @@ pub mod config;
 mod content;
 mod control;
 mod error;
+mod executable;
 mod facts;
 mod files;
 pub mod legacy_files;
@@ -24,6 +25,8 @@ mod tally;
 mod testing;
 mod url;
 mod want;
+mod window;
+mod zip;
 
 pub use config::Config;
 pub use content::{Content, FileHead, Reader, START_LEN};
@@ -63,6 +66,11 @@ mod php;
 mod python;
 mod r;
 mod ruby;
+mod binary_classifier;
+mod dotnet;
+mod go_binary;
+mod java;
+mod rust_binary;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -138,5 +146,10 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(python::Python),
         Box::new(r::R),
         Box::new(ruby::Ruby),
+        Box::new(binary_classifier::BinaryClassifier::new()),
+        Box::new(dotnet::Dotnet),
+        Box::new(go_binary::GoBinary),
+        Box::new(java::Java),
+        Box::new(rust_binary::RustBinary),
     ]
 }

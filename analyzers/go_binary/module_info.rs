@@ -1,0 +1,222 @@
+//! The list of modules in a Go program: one line each, fields with tabs between.
+//!
+//! `path` names the main package, `mod` its module, `dep` a dependency, `=>`
+//! what took the place of the module before it, `build` a setting of the build.
+//! <https://pkg.go.dev/runtime/debug#BuildInfo>
+
+use std::collections::BTreeMap;
+
+use crate::{Evidence, Package};
+
+/// The version that Go states where it knows none.
+const UNKNOWN: &str = "(devel)";
+
+#[derive(Clone, Debug, Default)]
+struct Module<'a> {
+    path: &'a str,
+    version: &'a str,
+    replacement: Option<(&'a str, &'a str)>,
+}
+
+/// The standard library, the main module and its dependencies.
+pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Package> {
+    let new = |name: &str, version: &str| Package {
+        kind: "golang".into(),
+        name: name.into(),
+        version: version.into(),
+        evidence: Evidence::Binary,
+        location: location.into(),
+        ..Package::default()
+    };
+    let info = parse(modules);
+
+    let mut library = new("stdlib", release_number(release));
+    library.attributes.insert("go-release".into(), release.into());
+    let mut found = vec![library];
+    if let Some(module) = &info.main {
+        let mut main = new(module.path, &main_version(module, &info.settings));
+        main.attributes.insert("main".into(), "true".into());
+        found.push(main);
+    }
+    found.extend(info.dependencies.iter().map(|module| match module.replacement {
+        // A replacement by a directory has no version of its own: what is
+        // known of it is the module whose place it took.
+        Some((path, _)) if path.starts_with(['.', '/']) => {
+            let mut package = new(module.path, module.version);
+            package.attributes.insert("replaced-by".into(), path.into());
+            package
+        }
+        Some((path, version)) => {
+            let mut package = new(path, version);
+            let replaced = format!("{}@{}", module.path, module.version);
+            package.attributes.insert("replaces".into(), replaced);
+            package
+        }
+        None => new(module.path, module.version),
+    }));
+    found
+}
+
+#[derive(Default)]
+struct Info<'a> {
+    main: Option<Module<'a>>,
+    dependencies: Vec<Module<'a>>,
+    settings: BTreeMap<&'a str, String>,
+}
+
+fn parse(modules: &str) -> Info<'_> {
+    let mut info = Info::default();
+    for line in modules.lines() {
+        let mut fields = line.split('\t');
+        let mut field = || fields.next().unwrap_or_default();
+        match field() {
+            "mod" => {
+                info.main = Some(Module { path: field(), version: field(), replacement: None });
+            }
+            "dep" => {
+                let module = Module { path: field(), version: field(), replacement: None };
+                info.dependencies.push(module);
+            }
+            "=>" => {
+                let last = info.dependencies.last_mut().or(info.main.as_mut());
+                if let Some(module) = last {
+                    module.replacement = Some((field(), field()));
+                }
+            }
+            "build" => {
+                if let Some((key, value)) = line.strip_prefix("build\t").and_then(setting) {
+                    info.settings.insert(key, value);
+                }
+            }
+            _ => {}
+        }
+    }
+    info
+}
+
+/// `key=value`, the value quoted as in Go where it holds blanks or quotes.
+fn setting(line: &str) -> Option<(&str, String)> {
+    let (key, value) = line.split_once('=')?;
+    let value = match value.strip_prefix('"') {
+        // Go's quoting agrees with JSON's for printable text.
+        Some(_) => serde_json::from_str(value).unwrap_or_else(|_| value.trim_matches('"').into()),
+        None => value.trim_matches('`').into(),
+    };
+    Some((key, value))
+}
+
+/// `1.22.1` of `go1.22.1 X:nocoverageredesign`.
+fn release_number(release: &str) -> &str {
+    let release = release.strip_prefix("devel ").unwrap_or(release);
+    let number = release.strip_prefix("go").unwrap_or(release);
+    number.split([' ', '-', '+']).next().unwrap_or_default()
+}
+
+/// The main module's version: as Go states it, else as the program's own build
+/// set it with `-ldflags -X`, else as Go would write the commit it was built from.
+fn main_version(module: &Module<'_>, settings: &BTreeMap<&str, String>) -> String {
+    if !matches!(module.version, "" | UNKNOWN) {
+        return module.version.into();
+    }
+    let flags = settings.get("-ldflags").map_or("", String::as_str);
+    linked_version(flags, module.path)
+        .or_else(|| commit_version(settings))
+        .unwrap_or_else(|| UNKNOWN.into())
+}
+
+/// The value of `-X main.version=1.2.3`, or of another variable that by its
+/// place and name holds the program's version.
+fn linked_version(flags: &str, module: &str) -> Option<String> {
+    let mut best: Option<(u8, &str)> = None;
+    for definition in flags.split("-X").skip(1) {
+        let definition = definition.trim_start_matches([' ', '=', '"', '\'']);
+        let Some((variable, value)) = definition.split_once('=') else { continue };
+        let value = value.split([' ', '"', '\'']).next().unwrap_or_default();
+        let Some((package, name)) = variable.rsplit_once('.') else { continue };
+        let rank = match package {
+            "main" => 0,
+            _ if package.starts_with(module) => 1,
+            _ if package.ends_with("/version") => 2,
+            _ => continue,
+        };
+        let is_version = matches!(
+            name.to_ascii_lowercase().as_str(),
+            "version" | "gitversion" | "appversion" | "buildversion" | "releaseversion" | "tag"
+        );
+        if is_version && is_numbered(value) && best.is_none_or(|(other, _)| rank < other) {
+            best = Some((rank, value));
+        }
+    }
+    best.map(|(_, value)| format!("v{}", value.trim_start_matches('v')))
+}
+
+/// Begins like `1.2` or `v1.2`.
+fn is_numbered(value: &str) -> bool {
+    let mut parts = value.trim_start_matches('v').split('.');
+    let mut is_number =
+        || parts.next().is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()));
+    is_number() && is_number()
+}
+
+/// `v0.0.0-20240102030405-0123456789ab`, as Go names a commit without a tag.
+fn commit_version(settings: &BTreeMap<&str, String>) -> Option<String> {
+    let commit = settings.get("vcs.revision")?.get(..12)?;
+    let time: String =
+        settings.get("vcs.time")?.chars().filter(char::is_ascii_digit).take(14).collect();
+    (time.len() == 14).then(|| format!("v0.0.0-{time}-{commit}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(modules: &str, expected: &[&str]) {
+        let found = packages("go1.22.1", modules, b"a");
+        let named: Vec<String> =
+            found.iter().skip(1).map(|it| format!("{} {}", it.name, it.version)).collect();
+        assert_eq!(named, expected);
+    }
+
+    #[track_caller]
+    fn check_main(settings: &str, expected: &str) {
+        check(&format!("mod\tex.org/app\t(devel)\t\n{settings}"), &[expected]);
+    }
+
+    #[test]
+    fn a_replaced_module_is_named_by_its_replacement() {
+        check("dep\ta.org/a\tv1.0.0\th1:x\n=>\tb.org/b\tv2.0.0\th1:y\n", &["b.org/b v2.0.0"]);
+        check("dep\ta.org/a\tv1.0.0\n=>\t../fork\t(devel)\t\n", &["a.org/a v1.0.0"]);
+    }
+
+    #[test]
+    fn the_main_version_comes_from_the_flags_of_the_linker() {
+        check_main("build\t-ldflags=\"-s -X main.version=1.2.3 -w\"\n", "ex.org/app v1.2.3");
+        check_main("build\t-ldflags=\"-X 'ex.org/app/cmd.Version=v2.0.0'\"\n", "ex.org/app v2.0.0");
+        check_main("build\t-ldflags=-X=main.version=1.2.3\n", "ex.org/app v1.2.3");
+        let several = "build\t-ldflags=\"-X x.org/version.Version=9.9.9 -X main.version=1.0.0\"\n";
+        check_main(several, "ex.org/app v1.0.0");
+        check_main("build\t-ldflags=\"-X main.version=unknown\"\n", "ex.org/app (devel)");
+        check_main("build\t-ldflags=\"-X lib.org/x.Version=1.0.0\"\n", "ex.org/app (devel)");
+    }
+
+    #[test]
+    fn the_main_version_comes_from_the_commit_where_nothing_else_is_known() {
+        let settings =
+            "build\tvcs.revision=0123456789abcdef\nbuild\tvcs.time=2024-01-02T03:04:05Z\n";
+        check_main(settings, "ex.org/app v0.0.0-20240102030405-0123456789ab");
+    }
+
+    #[test]
+    fn a_release_is_named_by_its_number() {
+        for (release, expected) in [
+            ("go1.22.1", "1.22.1"),
+            ("go1.22.1 X:boringcrypto", "1.22.1"),
+            ("go1.21.0-custom", "1.21.0"),
+            ("devel go1.23-abcdef Tue", "1.23"),
+            ("go1.21rc2", "1.21rc2"),
+        ] {
+            assert_eq!(release_number(release), expected);
+        }
+    }
+}

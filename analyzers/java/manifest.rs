@@ -1,0 +1,65 @@
+//! `META-INF/MANIFEST.MF`: lines `Name: value`; a line that begins with a blank
+//! goes on with the line before it. The main section ends at an empty line.
+
+use std::collections::BTreeMap;
+
+#[derive(Debug)]
+pub(super) struct Manifest {
+    bytes: Vec<u8>,
+    main: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        let text = String::from_utf8_lossy(&bytes);
+        let mut main = BTreeMap::new();
+        for line in unfolded(&text).take_while(|line| !line.is_empty()) {
+            if let Some((name, value)) = line.split_once(':') {
+                main.entry(name.to_ascii_lowercase()).or_insert_with(|| value.trim().into());
+            }
+        }
+        Manifest { bytes, main }
+    }
+
+    /// An attribute of the main section, if it says anything. Names are compared without case.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.main.get(&name.to_ascii_lowercase())?;
+        // Unfilled templates: `${project.version}`, `@VERSION@`.
+        let is_filled = !value.is_empty() && !value.contains("${") && !value.starts_with('@');
+        is_filled.then_some(value)
+    }
+
+    /// The whole text, for the legacy document; `None` where it is not UTF-8.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+}
+
+/// The lines with their continuations.
+pub(super) fn unfolded(text: &str) -> impl Iterator<Item = String> {
+    let mut lines = text.lines().peekable();
+    std::iter::from_fn(move || {
+        let mut line = lines.next()?.to_owned();
+        while let Some(more) = lines.peek().and_then(|line| line.strip_prefix(' ')) {
+            line.push_str(more);
+            lines.next();
+        }
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_lines_are_joined_and_named_sections_left_out() {
+        let manifest = Manifest::new(
+            b"Implementation-Version: 1.2\r\n .3\r\nEmpty: \r\n\r\nName: x\r\nOther: 1\r\n"
+                .to_vec(),
+        );
+        assert_eq!(manifest.get("implementation-version"), Some("1.2.3"));
+        assert_eq!(manifest.get("Empty"), None);
+        assert_eq!(manifest.get("Other"), None);
+    }
+}
