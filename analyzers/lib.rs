@@ -22,13 +22,15 @@ pub use config::Config;
 pub use content::{Content, FileHead, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
-    Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
+    Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret, Severity,
     Source,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
+pub mod search;
+pub mod secrets;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -74,8 +76,11 @@ pub trait Analyzer: Send + Sync {
 }
 
 /// All analyzers, in the order of their names.
-pub fn all(_config: &Config) -> Vec<Box<dyn Analyzer>> {
+pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
+        Box::new(search::LineSearch::new(search::Section::Content, config)),
+        Box::new(search::LineSearch::new(search::Section::Secret, config)),
+        Box::new(secrets::Secrets::new(config)),
     ]
 }
