@@ -22,11 +22,15 @@ mod value;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use assignment::{Assigned, Context, is_credible, name_before, names_credential, value_after};
+use assignment::{
+    Assigned, Context, is_credible, may_assign, name_before, names_credential, value_after,
+};
 use excerpt::{Lines, excerpt};
 use pack::{Pack, Rule, Use, pack};
 use place::Place;
-use value::{entropy, has_sequence, is_placeholder};
+use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder};
+
+use regex_automata::{Anchored, Input};
 
 use crate::facts::Severity;
 use crate::{
@@ -58,6 +62,23 @@ struct Hit<'a> {
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
     let hits = hits(pack(), text, place::of(name));
     stated(text, &hits[..hits.len().min(MOST_SECRETS)])
+}
+
+/// What a rule finds, in one sentence.
+pub fn description(rule: &str) -> Option<String> {
+    let pack = pack();
+    match rule {
+        "generic-credential" => Some("A value that looks random beside a name such as api_key".into()),
+        "private-key" => Some("A private key in PEM or PGP armour".into()),
+        "url-password" => Some("A password in a URL".into()),
+        _ => {
+            let by_form = pack.rules.iter().find(|known| known.id == rule);
+            let named = pack.providers.iter().find(|provider| provider.rule == rule);
+            by_form
+                .map(|rule| rule.description.clone())
+                .or_else(|| named.map(|provider| format!("A credential of {}", provider.name)))
+        }
+    }
 }
 
 impl Secrets {
@@ -160,7 +181,7 @@ struct Scan<'a, 't> {
 impl<'a> Scan<'a, '_> {
     fn look(&mut self, meaning: Use, keyword: Range<usize>) {
         match meaning {
-            Use::Rule(position) => self.rule(position, keyword.start),
+            Use::Rule(position, written) => self.rule(position, written, keyword),
             Use::PrivateKey => self.private_key(keyword.start),
             Use::Url => self.url(keyword.start),
             Use::Provider(position) => self.provider(position, keyword),
@@ -168,22 +189,24 @@ impl<'a> Scan<'a, '_> {
         }
     }
 
-    fn rule(&mut self, position: usize, keyword: usize) {
+    fn rule(&mut self, position: usize, written: usize, keyword: Range<usize>) {
         let rule = &self.pack.rules[position];
-        if rule.contextual && self.place != Place::Ordinary {
+        if rule.contextual && self.place != Place::Ordinary
+            || !rule.may_match(self.text, keyword.clone(), &rule.keywords[written])
+        {
             return;
         }
-        let from = keyword.saturating_sub(rule.before).max(self.done[position]);
-        let Some((whole, secret)) = matched(rule, self.text, from, keyword) else { return };
+        let from = keyword.start.saturating_sub(rule.before);
+        if from < self.done[position] && rule.before == 0 {
+            return;
+        }
+        let from = from.max(self.done[position]);
+        let Some((whole, secret)) = matched(rule, self.text, from, keyword.start) else { return };
         self.done[position] = whole.end;
-        let value = &self.text[secret.clone()];
-        let is_refused = !rule.keep_placeholders && is_placeholder(value)
-            || rule.refuse_sequences && has_sequence(value)
-            || rule.entropy > 0.0 && entropy(value) < rule.entropy;
-        if !is_refused {
-            let severity =
-                if self.place == Place::Sample { Severity::Low } else { rule.severity };
-            self.hits.push(Hit { rule: &rule.id, severity, secret, rank: u8::from(rule.contextual) });
+        if is_accepted(rule, &self.text[secret.clone()]) {
+            let severity = if self.place == Place::Sample { Severity::Low } else { rule.severity };
+            let rank = u8::from(rule.contextual);
+            self.hits.push(Hit { rule: &rule.id, severity, secret, rank });
         }
     }
 
@@ -198,7 +221,7 @@ impl<'a> Scan<'a, '_> {
             return;
         }
         if let Some(secret) = locate::url_password(self.text, colon) {
-            let (rule, severity) = ("url-password", Severity::High);
+            let (rule, severity) = ("url-password", Severity::Medium);
             self.hits.push(Hit { rule, severity, secret, rank: 2 });
         }
     }
@@ -217,7 +240,7 @@ impl<'a> Scan<'a, '_> {
     }
 
     fn credential(&mut self, word: Range<usize>) {
-        if self.place != Place::Ordinary {
+        if self.place != Place::Ordinary || !may_assign(self.text, word.end) {
             return;
         }
         let Some(assigned) = value_after(self.text, word.end) else { return };
@@ -246,21 +269,38 @@ fn matched(
     from: usize,
     keyword: usize,
 ) -> Option<(Range<usize>, Range<usize>)> {
-    let mut end = text.len().min(keyword.saturating_add(rule.after));
+    let anchored = if rule.before == 0 { Anchored::Yes } else { Anchored::No };
+    let mut length = rule.after;
     loop {
+        let end = text.len().min(keyword.saturating_add(length));
         if from >= end {
             return None;
         }
-        let found = rule.regex().captures_at(&text[..end], from)?;
-        let whole = found.get(0)?.range();
+        let input = Input::new(text).range(from..end).anchored(anchored);
+        let whole = rule.regex().search(&input)?.range();
         // A match up to the window's edge may be the beginning of a longer one.
-        if whole.end == end && end < text.len() && end - keyword < LONGEST_MATCH {
-            end = text.len().min(keyword.saturating_add((end - keyword) * 4));
+        if whole.end == end && end < text.len() && length < LONGEST_MATCH {
+            length *= 4;
             continue;
         }
-        let secret = found.iter().skip(1).flatten().next().map_or(whole.clone(), |group| group.range());
+        let mut groups = rule.regex().create_captures();
+        rule.regex().search_captures(&input, &mut groups);
+        let secret = (1..groups.group_len()).find_map(|group| groups.get_group(group));
+        let secret = secret.map_or(whole.clone(), |group| group.range());
         return (!secret.is_empty()).then_some((whole, secret));
     }
+}
+
+/// The third stage: what a pattern cannot say of a secret.
+fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
+    let shape = Shape::of(secret);
+    (rule.keep_placeholders || !is_placeholder(secret))
+        && !(rule.refuse_sequences && has_sequence(secret))
+        && !(rule.refuse_words && is_common_word(secret))
+        && !(rule.mixed && shape.letters() == shape.length)
+        && shape.digits >= rule.digits
+        && (rule.entropy == 0.0 || entropy(secret) >= rule.entropy)
+        && !(rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret))))
 }
 
 fn private_key_hit(secret: Range<usize>, place: Place) -> Hit<'static> {
@@ -276,13 +316,19 @@ fn private_keys(bytes: &[u8], place: Place) -> Vec<Hit<'static>> {
     without_overlaps(hits)
 }
 
-/// A provider's name begins a word, also within `camelCase`.
+/// A provider's name begins a word, also within `camelCase`, and is no part of
+/// a domain, a path or a blob.
 fn begins_word(text: &[u8], name: &Range<usize>) -> bool {
-    let Some(before) = name.start.checked_sub(1).and_then(|before| text.get(before)) else {
+    let Some(&before) = name.start.checked_sub(1).and_then(|before| text.get(before)) else {
         return true;
     };
-    !before.is_ascii_alphabetic()
-        || before.is_ascii_lowercase() && text[name.start].is_ascii_uppercase()
+    if b"/@.+=&%".contains(&before) || before.is_ascii_digit() {
+        return before == b'.' && !text[name.end..].starts_with(b".") || before == b'=';
+    }
+    let letters = &text[name.clone()];
+    let is_title = letters.first().is_some_and(u8::is_ascii_uppercase)
+        && letters.last().is_some_and(u8::is_ascii_lowercase);
+    !before.is_ascii_alphabetic() || before.is_ascii_lowercase() && is_title
 }
 
 /// The provider that a name such as `box_api_token` speaks of.

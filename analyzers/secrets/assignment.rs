@@ -16,6 +16,9 @@ pub(super) struct Assigned {
     pub(super) by_operator: bool,
     /// A word such as `key` or `secret` stands between them.
     pub(super) credential: bool,
+    /// The last of these words is `id`.
+    pub(super) is_identifier: bool,
+    pub(super) on_same_line: bool,
 }
 
 /// How sure the name makes us.
@@ -40,17 +43,17 @@ const CONNECTORS: &[(&str, bool)] = &[
     ("app", false), ("application", false), ("as", false), ("auth", true),
     ("authorization", true), ("authtoken", true), ("base64", false), ("basic", false),
     ("bearer", false), ("bot", false), ("build", false), ("byte", false), ("ci", false),
-    ("cli", false), ("client", false), ("cloud", false), ("code", false), ("com", false),
+    ("cli", false), ("client", false), ("cloud", false), ("code", false), 
     ("config", false), ("connection", false), ("consumer", false), ("credential", true),
     ("credentials", true), ("customer", false), ("default", false), ("deploy", false),
     ("dev", false), ("developer", false), ("encoded", false), ("encryption", false),
-    ("env", false), ("global", false), ("http", false), ("id", false), ("identifier", false),
+    ("env", false), ("global", false), ("id", false), ("identifier", false),
     ("ingest", false), ("insert", false), ("integration", false), ("internal", false),
-    ("io", false), ("is", false), ("jwt", true), ("key", true), ("keys", true),
+    ("is", false), ("jwt", true), ("key", true), ("keys", true),
     ("license", true), ("live", false), ("login", false), ("machine", false),
     ("main", false), ("management", false), ("master", false), ("my", false),
-    ("net", false), ("new", false), ("oauth", true), ("oauth2", true), ("of", false),
-    ("org", false), ("organization", false), ("param", false), ("parser", false),
+    ("new", false), ("oauth", true), ("oauth2", true), ("of", false),
+    ("organization", false), ("param", false), ("parser", false),
     ("pass", true), ("passwd", true), ("password", true), ("pat", true), ("personal", false),
     ("platform", false), ("primary", false), ("private", true), ("prod", false),
     ("production", false), ("project", false), ("pub", false), ("public", false),
@@ -60,7 +63,7 @@ const CONNECTORS: &[(&str, bool)] = &[
     ("shared", false), ("sid", false), ("signature", false), ("signing", true),
     ("staging", false), ("storage", false), ("str", false), ("string", false),
     ("system", false), ("test", false), ("text", false), ("the", false), ("to", false),
-    ("token", true), ("tokens", true), ("tok", true), ("url", false), ("use", false),
+    ("token", true), ("tokens", true), ("tok", true), ("use", false),
     ("user", false), ("username", false), ("v1", false), ("v2", false), ("v3", false),
     ("value", false), ("var", false), ("verification", false), ("web", false),
     ("webhook", false), ("with", false), ("write", false),
@@ -74,19 +77,21 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
     let mut line_feeds = 0;
     let mut by_operator = false;
     let mut credential = false;
+    let mut is_identifier = false;
     while at < name_end + REACH {
         let byte = *text.get(at)?;
         match byte {
             b'=' | b':' | b'>' => by_operator = true,
             b'\n' if by_operator && line_feeds == 0 => line_feeds = 1,
             b'\n' => return None,
-            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'(' | b'[' | b'{' | b'|'
-            | b'?' | b'\\' | b'.' | b'_' => {}
+            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'[' | b'|' | b'?' | b'\\' | b'.'
+            | b'_' => {}
             // A dash joins words, and begins a random value now and then.
             b'-' if !starts_value(text, at) => {}
             _ => {
                 let rest = &text[at..];
                 if let Some((length, names_credential)) = connector(rest) {
+                    is_identifier = rest[..length].eq_ignore_ascii_case(b"id");
                     words += 1;
                     if words > MOST_WORDS {
                         return None;
@@ -96,15 +101,33 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
                     continue;
                 }
                 let end = at + value_length(rest);
-                let is_call = text.get(end).is_some_and(|&next| next == b'(' || next == b'[');
-                let is_cut = end - at < 8 || end - at > LONGEST_VALUE;
-                return (!is_call && !is_cut)
-                    .then_some(Assigned { value: at..end, by_operator, credential });
+                let behind = &text[end..];
+                let is_call = behind.starts_with(b"(") || behind.starts_with(b"[");
+                let is_cut = end - at < 8 || end - at > LONGEST_VALUE || behind.starts_with(b"..");
+                return (at > name_end && !is_call && !is_cut).then_some(Assigned {
+                    value: at..end,
+                    by_operator,
+                    credential,
+                    is_identifier,
+                    on_same_line: line_feeds == 0,
+                });
             }
         }
         at += 1;
     }
     None
+}
+
+/// Whether a value may follow at all: what nearly every `key` and `token` of a
+/// program is passed over by.
+pub(super) fn may_assign(text: &[u8], word_end: usize) -> bool {
+    let next = text.get(word_end..word_end + 2).unwrap_or_default();
+    match next {
+        [b'(' | b')' | b'[' | b']' | b'{' | b'}' | b';' | b'.' | b',' | b'+' | b'/' | b'\n', _] => false,
+        [b' ', second] => b"=:>?\"'`|".contains(second) || second.is_ascii_alphanumeric(),
+        [_, _] => true,
+        _ => false,
+    }
 }
 
 /// A `-` right behind a quote or operator is part of the value.
@@ -119,37 +142,36 @@ fn starts_value(text: &[u8], at: usize) -> bool {
 /// The longest connecting word that a text begins with, if a word ends there:
 /// at something that is no letter or digit, or where another such word begins.
 fn connector(text: &[u8]) -> Option<(usize, bool)> {
-    let letters = text.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let letters = text.iter().take(24).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let run = &text[..letters];
-    let known = CONNECTORS
-        .iter()
-        .filter(|(word, _)| {
-            run.get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-        })
+    connectors_at(run)
         .filter(|(word, _)| ends_word(run, word.len()))
-        .max_by_key(|(word, _)| word.len())?;
-    Some((known.0.len(), known.1))
+        .max_by_key(|(word, _)| word.len())
+        .map(|&(word, names_credential)| (word.len(), names_credential))
 }
 
+/// The connecting words that a run of letters and digits begins with.
+fn connectors_at(run: &[u8]) -> impl Iterator<Item = &'static (&'static str, bool)> {
+    let first = run.first().map_or(0, u8::to_ascii_lowercase);
+    let start = CONNECTORS.partition_point(|(word, _)| word.as_bytes()[0] < first);
+    CONNECTORS[start..]
+        .iter()
+        .take_while(move |(word, _)| word.as_bytes()[0] == first)
+        .filter(move |(word, _)| {
+            run.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
+        })
+}
+
+/// `accessToken`, `ACCESSTOKEN`, `apikey`: words of the list may follow each other at once.
 fn ends_word(run: &[u8], at: usize) -> bool {
-    match (run.get(at - 1), run.get(at)) {
-        (_, None) => true,
-        // `accessToken`, and `ACCESSTOKEN` or `apikey`, where words of the list follow each other.
-        (Some(last), Some(next)) if last.is_ascii_lowercase() && next.is_ascii_uppercase() => {
-            connector_follows(&run[at..])
+    match run.get(at) {
+        None => true,
+        Some(next) if next.is_ascii_alphabetic() => {
+            let rest = &run[at..];
+            connectors_at(rest).any(|(word, _)| rest.len() == word.len() || word.len() > 2)
         }
-        (_, Some(next)) if next.is_ascii_alphabetic() => connector_follows(&run[at..]),
-        _ => false,
+        Some(_) => false,
     }
-}
-
-fn connector_follows(run: &[u8]) -> bool {
-    CONNECTORS.iter().any(|(word, _)| {
-        run.len() >= word.len()
-            && run[..word.len()].eq_ignore_ascii_case(word.as_bytes())
-            && (run.len() == word.len() || word.len() > 2)
-    })
 }
 
 fn value_length(text: &[u8]) -> usize {
@@ -174,9 +196,17 @@ pub(super) fn is_credible(value: &[u8], assigned: &Assigned, context: Context) -
             shape.length >= 14 && shape.digits >= 2 && is_credential(value, &shape, true)
         }
         Context::Provider => {
-            shape.length >= 20 && shape.digits >= 3 && is_credential(value, &shape, false)
+            (shape.is_alphanumeric() || is_uuid(value))
+                && shape.length >= 20
+                && shape.digits >= 3
+                && is_credential(value, &shape, false)
         }
-        Context::Credential => assigned.by_operator && is_generic(value, &shape),
+        Context::Credential => {
+            assigned.by_operator
+                && assigned.on_same_line
+                && !assigned.is_identifier
+                && is_generic(value, &shape)
+        }
     }
 }
 
@@ -186,6 +216,7 @@ fn is_path_or_reference(value: &[u8], shape: &Shape) -> bool {
     let dots = value.iter().filter(|&&byte| byte == b'.').count();
     contains(value, b"//")
         || contains(value, b"::")
+        || contains(value, b"#")
         || contains(value, b"==") && !value.ends_with(b"==")
         || value.first().is_some_and(|first| b"/.~#@%".contains(first)) && shape.digits < 6
         || slashes > 0 && shape.longest_mixed_part < 16
@@ -204,7 +235,7 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
         return false;
     }
     match (shape.digits, shape.letters()) {
-        (_, 0) => shape.length >= 15 && by_operator,
+        (_, 0) => shape.length >= if by_operator { 15 } else { 24 },
         // One word after another in mixed case is a name in a program.
         (0, _) => {
             by_operator
@@ -249,10 +280,12 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
-    const PUBLIC: [&[u8]; 22] = [
+    const PUBLIC: [&[u8]; 26] = [
         b"public", b"pub", b"foreign", b"cache", b"keyword", b"monkey", b"donkey", b"csrf",
         b"xsrf", b"next", b"page", b"continuation", b"integrity", b"host", b"finger", b"gpg",
-        b"commit", b"keyid", b"tokenizer", b"sort", b"turkey", b"antiforgery",
+        b"commit", b"keyid", b"tokenizer", b"sort", b"turkey", b"antiforgery", b"authenticity",
+        // Their credentials have a form of their own, and rules for it.
+        b"meraki", b"okta", b"telegram",
     ];
     const OF_KEYS: [&[u8]; 16] = [
         b"api", b"access", b"private", b"secret", b"auth", b"encrypt", b"signing", b"account",

@@ -1,10 +1,12 @@
 //! The rules, and the automaton over their keywords.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::syntax;
 use serde::Deserialize;
 
 use crate::facts::Severity;
@@ -32,8 +34,8 @@ pub(super) struct Pack {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Position of a rule.
-    Rule(usize),
+    /// Positions of a rule, and of the keyword among its own.
+    Rule(usize, usize),
     /// Position of a provider.
     Provider(usize),
     /// A word such as `secret`.
@@ -49,11 +51,11 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) description: String,
     pub(super) severity: Severity,
-    /// One of them stands in every match, case ignored.
+    /// One of them stands in every match: as written if upper case is in it, else in any case.
     pub(super) keywords: Vec<String>,
     /// Over bytes. Its first group is the secret; without one, the whole match is.
     pub(super) pattern: String,
-    /// How far before the keyword a match may begin.
+    /// How far before the keyword a match may begin. Zero: it begins at the keyword.
     #[serde(default)]
     pub(super) before: usize,
     /// How far behind the keyword's begin a match may end, unless it runs on there.
@@ -71,17 +73,33 @@ pub(super) struct Rule {
     /// Secrets of this form are accepted even if they look like placeholders.
     #[serde(default)]
     pub(super) keep_placeholders: bool,
+    /// Between keyword and secret stands `=` or `:`, with but a few letters and quotes before it.
+    #[serde(default)]
+    pub(super) assigned: bool,
+    /// The least number of digits in the secret.
+    #[serde(default)]
+    pub(super) digits: usize,
+    /// A secret of nothing but letters is none.
+    #[serde(default)]
+    pub(super) mixed: bool,
+    /// A secret that is but the word `password` or the like is none.
+    #[serde(default)]
+    pub(super) refuse_words: bool,
+    /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
+    #[serde(default)]
+    pub(super) published: Vec<String>,
     #[serde(skip)]
     regex: OnceLock<Regex>,
 }
 
 fn default_after() -> usize {
-    200
+    1000
 }
 
 /// Someone who gives out credentials without a form of their own.
 pub(super) struct Provider {
     pub(super) id: &'static str,
+    pub(super) name: String,
     pub(super) rule: String,
 }
 
@@ -101,13 +119,45 @@ impl Rule {
         self.regex.get_or_init(|| self.compile().expect("a test compiles every pattern"))
     }
 
-    pub(super) fn compile(&self) -> Result<Regex, regex::Error> {
-        RegexBuilder::new(&self.pattern)
-            .unicode(false)
-            .size_limit(PATTERN_SIZE)
-            .dfa_size_limit(PATTERN_SIZE)
-            .build()
+    pub(super) fn compile(&self) -> Result<Regex, Box<meta::BuildError>> {
+        let config =
+            meta::Config::new().utf8_empty(false).nfa_size_limit(Some(PATTERN_SIZE)).onepass(false);
+        Regex::builder()
+            .configure(config)
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build(&self.pattern)
+            .map_err(Box::new)
     }
+
+    /// What can be said of a keyword's place without the pattern: its case if
+    /// it is written in upper case, the begin of a word if the pattern asks for
+    /// one, and the operator behind it.
+    pub(super) fn may_match(&self, text: &[u8], keyword: Range<usize>, written: &str) -> bool {
+        let found = &text[keyword.clone()];
+        if written.bytes().any(|byte| byte.is_ascii_uppercase()) && found != written.as_bytes() {
+            return false;
+        }
+        let before = keyword.start.checked_sub(1).map_or(b' ', |before| text[before]);
+        let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if self.before == 0 && self.starts_word() && of_word(before) {
+            return false;
+        }
+        !self.assigned || found.ends_with(b"=") || has_operator(&text[keyword.end..])
+    }
+
+    fn starts_word(&self) -> bool {
+        let pattern = self.pattern.strip_prefix("(?i)").unwrap_or(&self.pattern);
+        let pattern = pattern.strip_prefix("(?-i:").unwrap_or(pattern);
+        pattern.starts_with(r"\b") && !pattern.starts_with(r"\b{")
+    }
+}
+
+/// `=` or `:` within the next few letters, quotes and blanks.
+fn has_operator(text: &[u8]) -> bool {
+    let mut between = text.iter().take(20).skip_while(|byte| {
+        byte.is_ascii_alphanumeric() || b"_-\"'` \t".contains(byte)
+    });
+    matches!(between.next(), Some(b'=' | b':'))
 }
 
 #[derive(Deserialize)]
@@ -118,7 +168,7 @@ pub(super) struct Rules {
 }
 
 /// Words that name a credential in a program or in settings.
-const CREDENTIAL_WORDS: [&str; 5] = ["credential", "key", "passphrase", "secret", "token"];
+const CREDENTIAL_WORDS: [&str; 6] = ["credential", "credentials", "key", "passphrase", "secret", "token"];
 
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {
@@ -127,18 +177,18 @@ impl Pack {
             uses.entry(keyword.to_ascii_lowercase()).or_default().push(meaning);
         };
         for (position, rule) in rules.rules.iter().enumerate() {
-            for keyword in &rule.keywords {
-                add(keyword, Use::Rule(position));
+            for (keyword, written) in rule.keywords.iter().enumerate() {
+                add(written, Use::Rule(position, keyword));
             }
         }
         let mut all = Vec::new();
         let mut common = HashMap::new();
-        for (id, _) in providers.distinct {
+        for (id, name) in providers.distinct {
             add(&id, Use::Provider(all.len()));
-            all.push(Provider::new(id));
+            all.push(Provider::new(id, name));
         }
-        for (id, _) in providers.common {
-            let provider = Provider::new(id);
+        for (id, name) in providers.common {
+            let provider = Provider::new(id, name);
             common.insert(provider.id, all.len());
             all.push(provider);
         }
@@ -166,8 +216,8 @@ impl Pack {
 
 impl Provider {
     /// The pack lives as long as the program, and so do its few names.
-    fn new(id: String) -> Self {
-        let rule = format!("{id}-credential");
-        Provider { id: id.leak(), rule }
+    fn new(id: String, name: String) -> Self {
+        let rule = format!("{}-credential", id.replace(['.', '_'], "-"));
+        Provider { id: id.leak(), name, rule }
     }
 }

@@ -7,22 +7,27 @@ use crate::path;
 pub(super) enum Place {
     /// Settings, scripts, source code: everything counts.
     Ordinary,
-    /// Documentation, examples, tests, generated or minified code: only tokens
-    /// that are recognised by their own form count, and less.
+    /// Code of published packages, which everyone may read: words around a
+    /// value mean nothing there, only tokens of a form of their own count.
+    Published,
+    /// Documentation, examples, tests, generated or minified code: the same,
+    /// and what is found is of low severity.
     Sample,
-    /// Lists of hashes, translations: nothing counts.
+    /// Lists of hashes, public certificates, translations: nothing counts.
     Ignored,
 }
 
 /// Lists of hashes: they look like secrets and are public by design.
-const HASH_LISTS: [&[u8]; 12] = [
-    b"Cargo.lock", b"Gemfile.lock", b"Pipfile.lock", b"RECORD", b"composer.lock", b"go.sum",
+const HASH_LISTS: [&[u8]; 13] = [
+    b".package-lock.json", b"Cargo.lock", b"Gemfile.lock", b"Pipfile.lock", b"RECORD", b"composer.lock", b"go.sum",
     b"npm-shrinkwrap.json", b"package-lock.json", b"pnpm-lock.yaml", b"poetry.lock", b"uv.lock",
     b"yarn.lock",
 ];
 
-const IGNORED_SUFFIXES: [&[u8]; 9] =
-    [b".md5sums", b".sha256sums", b".po", b".pot", b".svg", b".css", b".crt", b".cer", b".sum"];
+const IGNORED_SUFFIXES: [&[u8]; 10] = [
+    b".md5sums", b".sha256sums", b".po", b".pot", b".svg", b".css", b".crt", b".cer", b".asc",
+    b".sum",
+];
 
 const SAMPLE_SUFFIXES: [&[u8]; 16] = [
     b".md", b".rst", b".html", b".htm", b".map", b".min.js", b".min.mjs", b".adoc", b".texi",
@@ -36,8 +41,6 @@ const SAMPLE_PARTS: [&[u8]; 16] = [
     b"example", b"examples", b"sample", b"samples", b"doc", b"docs", b"man", b"info",
 ];
 
-/// Where packages are unpacked: what they bring of tests and documentation was
-/// published with them.
 pub(super) fn of(file: &[u8]) -> Place {
     let name = path::name(file);
     let lower = name.to_ascii_lowercase();
@@ -52,7 +55,20 @@ pub(super) fn of(file: &[u8]) -> Place {
     if ends(&SAMPLE_SUFFIXES) || is_sample_name || has(&SAMPLE_PARTS) {
         return Place::Sample;
     }
+    if is_published(file) {
+        return Place::Published;
+    }
     Place::Ordinary
+}
+
+/// Below a directory that package managers fill.
+fn is_published(file: &[u8]) -> bool {
+    const ROOTS: [&[u8]; 5] =
+        [b"usr/lib/", b"usr/share/", b"usr/include/", b"var/lib/dpkg/", b"lib/"];
+    const PARTS: [&[u8]; 6] =
+        [b"node_modules", b"site-packages", b"dist-packages", b"gems", b"vendor", b"bower_components"];
+    ROOTS.iter().any(|root| file.starts_with(root))
+        || path::parts(path::parent(file)).any(|part| PARTS.contains(&part))
 }
 
 #[cfg(test)]
@@ -67,6 +83,8 @@ mod tests {
             ("root/.npmrc", Place::Ordinary),
             ("usr/share/doc/x/README", Place::Sample),
             ("app/node_modules/x/dist/x.min.js", Place::Sample),
+            ("app/node_modules/x/index.js", Place::Published),
+            ("usr/lib/python3.11/http/client.py", Place::Published),
             ("app/test_tokens.py", Place::Sample),
             ("app/.env.example", Place::Sample),
             ("app/yarn.lock", Place::Ignored),

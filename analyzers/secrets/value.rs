@@ -158,6 +158,22 @@ pub(super) fn has_sequence(value: &[u8]) -> bool {
     false
 }
 
+/// What stands for any password.
+pub(super) fn is_common_word(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 20] = [
+        b"admin", b"changeit", b"default", b"false", b"hidden", b"none", b"null", b"optional",
+        b"pass", b"passwd", b"password", b"pwd", b"required", b"secret", b"str", b"string",
+        b"test", b"true", b"undefined", b"unused",
+    ];
+    WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// <https://en.wikipedia.org/wiki/Fowler-Noll-Vo_hash_function>
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     bstr::ByteSlice::find(haystack, needle).is_some()
 }
