@@ -69,8 +69,7 @@ impl Default for Config {
                 max_file_size_kb: Some(1000),
                 file_list: Some(vec!["/etc/passwd".into()]),
             }),
-            // The five default rules belong to the `secret_search` analyzer's own file.
-            secret_search: Some(Search::default()),
+            secret_search: Some(crate::search::default_secret_search()),
             content_search: None,
             malware: None,
             secrets: Secrets::default(),

@@ -34,6 +34,8 @@ pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
     Severity, Source,
+    Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret, Severity,
+    Source,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
@@ -71,6 +73,8 @@ mod dotnet;
 mod go_binary;
 mod java;
 mod rust_binary;
+pub mod search;
+pub mod secrets;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -151,5 +155,8 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(go_binary::GoBinary),
         Box::new(java::Java),
         Box::new(rust_binary::RustBinary),
+        Box::new(search::LineSearch::new(search::Section::Content, config)),
+        Box::new(search::LineSearch::new(search::Section::Secret, config)),
+        Box::new(secrets::Secrets::new(config)),
     ]
 }

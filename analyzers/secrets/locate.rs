@@ -1,0 +1,158 @@
+//! Secrets whose form a regular expression describes badly or slowly: private
+//! keys in PEM armour and passwords in URLs.
+
+use std::ops::Range;
+
+use super::value::{is_placeholder, Shape};
+
+/// How far behind its first line the body of a key is looked at.
+const BODY: usize = 16 << 10;
+
+/// A private key whose words `PRIVATE KEY` begin at an offset: the armour of
+/// [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468) or PGP with a body, which
+/// may be written in one string with escaped line feeds.
+pub(super) fn private_key(text: &[u8], words: usize) -> Option<Range<usize>> {
+    let from = words.saturating_sub(48);
+    let head = text.get(from..words)?;
+    let begin = from + bstr::ByteSlice::rfind(head, b"BEGIN ")?;
+    let kind = text.get(begin + 6..words)?;
+    let of_kind = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+    let dashes = text[..begin].iter().rev().take_while(|&&byte| byte == b'-').count();
+    let behind = text.get(words + b"PRIVATE KEY".len()..)?;
+    let behind = behind.strip_prefix(b" BLOCK").unwrap_or(behind);
+    let closing = behind.iter().take_while(|&&byte| byte == b'-').count();
+    if dashes < 4 || !(4..=5).contains(&closing) || !kind.iter().all(of_kind) {
+        return None;
+    }
+    let body = behind.get(closing..)?;
+    let body = &body[..body.len().min(BODY)];
+    let end = bstr::ByteSlice::find(body, b"-----END").unwrap_or(body.len());
+    let start = begin - dashes.min(5);
+    let body_start = text.len() - behind.len() + closing;
+    has_key_material(&body[..end]).then_some(start..body_start + end)
+}
+
+/// At least two dozen letters of base64, header lines and escapes aside.
+fn has_key_material(body: &[u8]) -> bool {
+    let mut material = Vec::new();
+    for line in body.split(|&byte| byte == b'\n') {
+        if line.contains(&b':') && line.len() < 100 {
+            continue;
+        }
+        let mut bytes = line.iter().copied();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\\' => {
+                    bytes.next();
+                }
+                b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => material.push(byte),
+                b' ' | b'\t' | b'\r' | b'"' | b'\'' | b',' | b'=' | b'.' | b'-' | b'#' => {}
+                // Code or prose around a mere mention of the armour.
+                _ => return material.len() >= 64 && is_material(&material),
+            }
+            if material.len() >= 512 {
+                return is_material(&material);
+            }
+        }
+    }
+    material.len() >= 24 && is_material(&material)
+}
+
+fn is_material(material: &[u8]) -> bool {
+    let shape = Shape::of(material);
+    shape.distinct >= 12 && (shape.digits > 0 || shape.upper > 0 && shape.lower > 0)
+}
+
+/// The password of a URL whose `://` begins at an offset: `scheme://user:password@host`.
+pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
+    let from = colon + 3;
+    let rest = text.get(from..text.len().min(from + 300))?;
+    let is_end = |&byte: &u8| byte <= b' ' || b"\"'`<>\\|^".contains(&byte) || byte >= 0x7f;
+    let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
+    let separator = authority.iter().position(|byte| b":/?#@".contains(byte))?;
+    if authority[separator] != b':' {
+        return None;
+    }
+    // The last `@` before the path: passwords with an unescaped `@` are met with.
+    let path = authority.iter().position(|&byte| byte == b'/').unwrap_or(authority.len());
+    let at = authority[..path].iter().rposition(|&byte| byte == b'@')?;
+    let at = match bstr::ByteSlice::find(&authority[..at], b",") {
+        // Several hosts, each with its own user: the first is enough.
+        Some(comma) => authority[..comma].iter().rposition(|&byte| byte == b'@').unwrap_or(at),
+        None => at,
+    };
+    let password = authority.get(separator + 1..at)?;
+    let host = authority.get(at + 1..)?;
+    let user = &authority[..separator];
+    let is_name = host.first().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let is_template = |part: &[u8]| part.iter().any(|byte| b"${}()*[]%".contains(byte));
+    let is_escaped = |part: &[u8]| {
+        // `%40` is an escape, `%s` a template.
+        part.split(|&byte| byte == b'%').skip(1).all(|escape| {
+            escape.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        }) && !part.iter().any(|byte| b"${}()*[]".contains(byte))
+    };
+    if password.len() < 3
+        || !is_name
+        || is_template(user)
+        || !is_escaped(password)
+        || is_placeholder(password)
+        || is_well_known(user, password)
+    {
+        return None;
+    }
+    let start = from + separator + 1;
+    Some(start..start + password.len())
+}
+
+/// What manuals write where a user would write a name and a password.
+fn is_well_known(user: &[u8], password: &[u8]) -> bool {
+    let is_one_of = |value: &[u8], words: &[&str]| {
+        words.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    is_one_of(password, &["pass", "passwd", "pwd", "pw", "xxx", "password1", "port"])
+        || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_url(text: &str, expected: Option<&str>) {
+        let colon = text.find("://").expect("a url");
+        let found = url_password(text.as_bytes(), colon).map(|range| &text[range]);
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn passwords_of_urls_are_found() {
+        check_url("x=postgres://app:h%40ck3d@db:5432/app", Some("h%40ck3d"));
+        check_url("mongodb+srv://a:b@c!d@host/x", Some("b@c!d"));
+        check_url("redis://:s3cr3t@cache", Some("s3cr3t"));
+        check_url("https://host:8080/a:b@c", None);
+        check_url("https://user:${PASSWORD}@host", None);
+        check_url("https://user:%s@host", None);
+        check_url("amqp://user:****@host", None);
+        check_url("http://user:pass@host", None);
+        check_url("'https://host:80';@x", None);
+    }
+
+    #[track_caller]
+    fn check_pem(text: &str, expected: bool) {
+        let words = text.find("PRIVATE KEY").expect("a key");
+        assert_eq!(private_key(text.as_bytes(), words).is_some(), expected, "{text}");
+    }
+
+    #[test]
+    fn private_keys_need_a_body() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+        check_pem(&format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END"), true);
+        check_pem(&format!("\"-----BEGIN EC PRIVATE KEY-----\\n{body}\\n-----END"), true);
+        check_pem(&format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\n{body}"), true);
+        check_pem("-----BEGIN PRIVATE KEY-----\nanything\n-----END PRIVATE KEY-----", false);
+        check_pem("-----BEGIN PRIVATE KEY----------END PRIVATE KEY-----", false);
+        check_pem("if line == \"-----BEGIN PRIVATE KEY-----\" { return parse(line) }", false);
+        check_pem("-----BEGIN PUBLIC KEY PRIVATE KEY", false);
+    }
+}

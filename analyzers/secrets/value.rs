@@ -1,0 +1,212 @@
+//! What a value looks like: could these bytes be a secret at all?
+
+/// Counts over the bytes of one value.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    pub(super) length: usize,
+    pub(super) digits: usize,
+    pub(super) lower: usize,
+    pub(super) upper: usize,
+    pub(super) distinct: usize,
+    /// Separated parts (`-`, `_`, `.`, `:`, `/`) that hold a digit.
+    pub(super) parts_with_digit: usize,
+    pub(super) parts: usize,
+    /// The longest part that holds both letters and digits, or only digits.
+    pub(super) longest_mixed_part: usize,
+    /// How often a letter is followed by a digit or the other way round.
+    pub(super) turns: usize,
+}
+
+impl Shape {
+    pub(super) fn of(value: &[u8]) -> Self {
+        let mut shape = Shape { length: value.len(), ..Shape::default() };
+        let mut seen = [false; 256];
+        let mut part = Part::default();
+        let mut previous = 0_u8;
+        for &byte in value {
+            shape.distinct += usize::from(!std::mem::replace(&mut seen[usize::from(byte)], true));
+            match byte {
+                b'0'..=b'9' => shape.digits += 1,
+                b'a'..=b'z' => shape.lower += 1,
+                b'A'..=b'Z' => shape.upper += 1,
+                _ => {}
+            }
+            let turn = previous.is_ascii_alphabetic() && byte.is_ascii_digit()
+                || previous.is_ascii_digit() && byte.is_ascii_alphabetic();
+            shape.turns += usize::from(turn);
+            previous = byte;
+            if matches!(byte, b'-' | b'_' | b'.' | b':' | b'/') {
+                shape.close(&mut part);
+            } else {
+                part.length += 1;
+                part.digits += usize::from(byte.is_ascii_digit());
+            }
+        }
+        shape.close(&mut part);
+        shape
+    }
+
+    fn close(&mut self, part: &mut Part) {
+        let part = std::mem::take(part);
+        if part.length == 0 {
+            return;
+        }
+        self.parts += 1;
+        if part.digits > 0 {
+            self.parts_with_digit += 1;
+            self.longest_mixed_part = self.longest_mixed_part.max(part.length);
+        }
+    }
+
+    pub(super) fn letters(&self) -> usize {
+        self.lower + self.upper
+    }
+
+    pub(super) fn is_alphanumeric(&self) -> bool {
+        self.letters() + self.digits == self.length
+    }
+
+    /// Words joined by `_`, `-` or `.`, rather than something drawn at random:
+    /// no part is long and mixed, and few parts hold a digit.
+    pub(super) fn is_wordy(&self) -> bool {
+        self.longest_mixed_part < 10 && (self.parts_with_digit < 2 || self.length < 18)
+    }
+}
+
+#[derive(Default)]
+struct Part {
+    length: usize,
+    digits: usize,
+}
+
+/// Shannon entropy in bits a byte.
+pub(super) fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &byte in value {
+        counts[usize::from(byte)] += 1;
+    }
+    let length = value.len() as f64;
+    let share = |&count: &u32| f64::from(count) / length;
+    counts.iter().filter(|&&count| count > 0).map(share).map(|p| -p * p.log2()).sum()
+}
+
+pub(super) fn is_hex(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Words that only a placeholder has in it, lower case.
+const PLACEHOLDERS: [&[u8]; 22] = [
+    b"example", b"xxxx", b"changeme", b"change_me", b"change-me", b"placeholder", b"redacted",
+    b"your_", b"your-", b"yourapi", b"yourkey", b"yourtoken", b"yoursecret", b"insert_", b"dummy",
+    b"notreal", b"****", b"....", b"-----", b"some-other", b"goes_here", b"_here_",
+];
+
+/// Stands for a secret without being one: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    if value.first().is_some_and(|first| b"$<{%[(".contains(first)) && has_reference(value) {
+        return true;
+    }
+    if contains(value, b"${") || contains(value, b"{{") || contains(value, b"%s") {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    PLACEHOLDERS.iter().any(|word| contains(&lower, word)) || is_repetitive(value)
+}
+
+/// `$NAME`, `<name>`, `{name}`, `%NAME%`, `[name]`, `(name)`.
+fn has_reference(value: &[u8]) -> bool {
+    match value {
+        [b'$' | b'%', next, ..] => next.is_ascii_alphabetic() || b"({_".contains(next),
+        [b'<', ..] => true,
+        [b'{', .., b'}'] | [b'[', .., b']'] | [b'(', .., b')'] => true,
+        _ => false,
+    }
+}
+
+/// Fewer than five different bytes in a dozen, or one of them over and over.
+fn is_repetitive(value: &[u8]) -> bool {
+    if value.len() < 8 {
+        return false;
+    }
+    let mut counts = [0_usize; 256];
+    for &byte in value {
+        counts[usize::from(byte)] += 1;
+    }
+    let distinct = counts.iter().filter(|&&count| count > 0).count();
+    let most = counts.iter().max().copied().unwrap_or(0);
+    distinct < 5 || most * 2 > value.len()
+}
+
+/// A long stretch of the alphabet or of counting: typed by a person.
+pub(super) fn has_sequence(value: &[u8]) -> bool {
+    let mut length = 1;
+    for pair in value.windows(2) {
+        length = if pair[1] == pair[0].wrapping_add(1) { length + 1 } else { 1 };
+        if length >= 10 {
+            return true;
+        }
+    }
+    false
+}
+
+/// What stands for any password.
+pub(super) fn is_common_word(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 20] = [
+        b"admin", b"changeit", b"default", b"false", b"hidden", b"none", b"null", b"optional",
+        b"pass", b"passwd", b"password", b"pwd", b"required", b"secret", b"str", b"string",
+        b"test", b"true", b"undefined", b"unused",
+    ];
+    WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// <https://en.wikipedia.org/wiki/Fowler-Noll-Vo_hash_function>
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    bstr::ByteSlice::find(haystack, needle).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_known() {
+        for value in [
+            "changeme_please", "${TOKEN}", "$TOKEN", "<your token>", "%s", "AKIAIOSFODNN7EXAMPLE",
+            "{{ .Values.token }}", "{0}", "%API_KEY%", "00000000000000000000",
+        ] {
+            assert!(is_placeholder(value.as_bytes()), "{value}");
+        }
+        for value in ["8f2c1d", "super$ecret", "#gets0m3", "A1b2C3d4E5f6G7h8"] {
+            assert!(!is_placeholder(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn words_are_told_from_random_values() {
+        let is_wordy = |value: &str| Shape::of(value.as_bytes()).is_wordy();
+        assert!(is_wordy("user_token_v2"));
+        assert!(is_wordy("com.example.api-key1"));
+        assert!(!is_wordy("sk_4f8a91c0d27be653"));
+        assert!(!is_wordy("0f8e-11ac-93bd-77e0-a1b2"));
+    }
+
+    #[test]
+    fn entropy_counts_bits() {
+        assert_eq!(entropy(b"aaaa"), 0.0);
+        assert_eq!(entropy(b"abcdabcd"), 2.0);
+    }
+}
