@@ -15,9 +15,9 @@ mod error;
 mod executable;
 mod facts;
 mod files;
-pub mod legacy_files;
 mod headers;
 mod json;
+pub mod legacy_files;
 pub mod path;
 mod purl;
 mod tally;
@@ -34,47 +34,45 @@ pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
     Severity, Source,
-    Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret, Severity,
-    Source,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};
 
 // Alphabetical: one line for each analyzer.
-pub mod rpm;
 mod apk;
-pub mod distribution;
-mod dpkg;
-mod homebrew;
-mod nix;
-mod opkg;
-mod pacman;
-mod portage;
-mod retrieve_files;
-mod sbom;
-mod snap;
+mod binary_classifier;
 mod conda;
 mod dart;
+pub mod distribution;
+mod dotnet;
+mod dpkg;
 mod erlang;
+mod go_binary;
 mod haskell;
+mod homebrew;
+mod java;
 mod julia;
 mod lockfiles;
 mod lua;
+mod nix;
 mod node;
 mod ocaml;
+mod opkg;
+mod pacman;
 mod pear;
 mod perl;
 mod php;
+mod portage;
 mod python;
 mod r;
+mod retrieve_files;
+pub mod rpm;
 mod ruby;
-mod binary_classifier;
-mod dotnet;
-mod go_binary;
-mod java;
 mod rust_binary;
+mod sbom;
 pub mod search;
 pub mod secrets;
+mod snap;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -123,40 +121,40 @@ pub trait Analyzer: Send + Sync {
 pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
         // Alphabetical: one line for each analyzer.
-        Box::new(rpm::Rpm),
         Box::new(apk::Apk),
-        Box::new(distribution::Distribution),
-        Box::new(dpkg::Dpkg),
-        Box::new(homebrew::Homebrew),
-        Box::new(nix::Nix),
-        Box::new(opkg::Opkg),
-        Box::new(pacman::Pacman),
-        Box::new(portage::Portage),
-        Box::new(retrieve_files::RetrieveFiles::new(config)),
-        Box::new(sbom::Sbom),
-        Box::new(snap::Snap),
+        Box::new(binary_classifier::BinaryClassifier::new()),
         Box::new(conda::Conda),
         Box::new(dart::Dart),
+        Box::new(distribution::Distribution),
+        Box::new(dotnet::Dotnet),
+        Box::new(dpkg::Dpkg),
         Box::new(erlang::Erlang),
+        Box::new(go_binary::GoBinary),
         Box::new(haskell::Haskell),
+        Box::new(homebrew::Homebrew),
+        Box::new(java::Java),
         Box::new(julia::Julia),
         Box::new(lockfiles::Lockfiles),
         Box::new(lua::Lua),
+        Box::new(nix::Nix),
         Box::new(node::Node),
         Box::new(ocaml::Ocaml),
+        Box::new(opkg::Opkg),
+        Box::new(pacman::Pacman),
         Box::new(pear::Pear),
         Box::new(perl::Perl),
         Box::new(php::Php),
+        Box::new(portage::Portage),
         Box::new(python::Python),
         Box::new(r::R),
+        Box::new(retrieve_files::RetrieveFiles::new(config)),
+        Box::new(rpm::Rpm),
         Box::new(ruby::Ruby),
-        Box::new(binary_classifier::BinaryClassifier::new()),
-        Box::new(dotnet::Dotnet),
-        Box::new(go_binary::GoBinary),
-        Box::new(java::Java),
         Box::new(rust_binary::RustBinary),
+        Box::new(sbom::Sbom),
         Box::new(search::LineSearch::new(search::Section::Content, config)),
         Box::new(search::LineSearch::new(search::Section::Secret, config)),
         Box::new(secrets::Secrets::new(config)),
+        Box::new(snap::Snap),
     ]
 }

@@ -254,8 +254,7 @@ mod tests {
 
     fn config(parameters: &[&str], expressions: &[&str]) -> Config {
         let owned = |list: &[&str]| Some(list.iter().map(|text| (*text).to_owned()).collect());
-        let search =
-            Search { match_params: owned(parameters), regexp_match: owned(expressions) };
+        let search = Search { match_params: owned(parameters), regexp_match: owned(expressions) };
         Config { content_search: Some(search), ..Config::default() }
     }
 
@@ -288,7 +287,8 @@ mod tests {
     fn the_default_expressions_match_as_in_python() {
         let key = "K7".repeat(10);
         let secret = "aB3/".repeat(10);
-        let line = |text: &str| text.replace("VALUE", &key).replace("SECRET40", &secret).into_bytes();
+        let line =
+            |text: &str| text.replace("VALUE", &key).replace("SECRET40", &secret).into_bytes();
         check_default(&line("aws_access_key_id = VALUE\n"), &[("AWS_ACCESS_KEY", &[0])]);
         check_default(&line("x\nAWS_ACCESS_KEY_ID  == 'VALUE'"), &[("AWS_ACCESS_KEY", &[1])]);
         check_default(&line("aws_access_key_id=VALUEA\n"), &[]);
@@ -320,7 +320,9 @@ mod tests {
     #[test]
     fn files_above_the_size_limit_are_not_searched() {
         let key = format!("api_key={}\n", "K7".repeat(10));
-        let fill = |size: usize| [vec![b'x'; size - key.len() - 1], b"\n".to_vec(), key.clone().into()].concat();
+        let fill = |size: usize| {
+            [vec![b'x'; size - key.len() - 1], b"\n".to_vec(), key.clone().into()].concat()
+        };
         check_default(&fill(10_000), &[("API_KEY", &[1])]);
         check_default(&fill(10_001), &[]);
     }
@@ -347,8 +349,7 @@ mod tests {
 
     #[test]
     fn a_line_that_costs_too_much_is_a_problem() {
-        let analyzer =
-            LineSearch::new(Section::Content, &config(&[], &[r"N=(a|a)*(?=b)c\1"]));
+        let analyzer = LineSearch::new(Section::Content, &config(&[], &[r"N=(a|a)*(?=b)c\1"]));
         let facts = Image::new([("x", "a".repeat(60).as_bytes())]).run(&analyzer);
         assert_eq!(facts.facts, []);
         assert!(facts.problems[0].message.contains("line 1"), "{:?}", facts.problems);

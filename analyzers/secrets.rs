@@ -33,9 +33,7 @@ use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder}
 use regex_automata::{Anchored, Input};
 
 use crate::facts::Severity;
-use crate::{
-    Analyzer, Config, Content, Fact, Facts, FileHead, Pattern, Result, Secret, Want,
-};
+use crate::{Analyzer, Config, Content, Fact, Facts, FileHead, Pattern, Result, Secret, Want};
 
 /// Findings of one file beyond these are counted, not stated.
 const MOST_SECRETS: usize = 100;
@@ -68,7 +66,9 @@ pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
 pub fn description(rule: &str) -> Option<String> {
     let pack = pack();
     match rule {
-        "generic-credential" => Some("A value that looks random beside a name such as api_key".into()),
+        "generic-credential" => {
+            Some("A value that looks random beside a name such as api_key".into())
+        }
         "private-key" => Some("A private key in PEM or PGP armour".into()),
         "url-password" => Some("A password in a URL".into()),
         _ => {
@@ -130,7 +130,9 @@ impl Analyzer for Secrets {
         };
         if hits.len() > MOST_SECRETS {
             let all = hits.len();
-            out.problem(format!("{all} secrets found, of which the first {MOST_SECRETS} are listed"));
+            out.problem(format!(
+                "{all} secrets found, of which the first {MOST_SECRETS} are listed"
+            ));
         }
         for secret in stated(&text, &hits[..hits.len().min(MOST_SECRETS)]) {
             out.push(Fact::Secret(secret));

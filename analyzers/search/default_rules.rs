@@ -46,8 +46,7 @@ impl DefaultRule {
                 assigned(line, &[b"aws_access_key_id"], u8::is_ascii_alphanumeric, 20, 20)
             }
             DefaultRule::AwsSecretKey => {
-                let of_base64 =
-                    |byte: &u8| byte.is_ascii_alphanumeric() || b"/+=".contains(byte);
+                let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"/+=".contains(byte);
                 assigned(line, &[b"aws_secret_access_key"], of_base64, 40, 40)
             }
             DefaultRule::PrivateKey => is_private_key(line),

@@ -39,34 +39,122 @@ const LONGEST_VALUE: usize = 2000;
 
 /// Words between a name and its value, lower case; with `true` those that name a credential.
 const CONNECTORS: &[(&str, bool)] = &[
-    ("access", true), ("account", false), ("admin", false), ("api", false),
-    ("app", false), ("application", false), ("as", false), ("auth", true),
-    ("authorization", true), ("authtoken", true), ("base64", false), ("basic", false),
-    ("bearer", false), ("bot", false), ("build", false), ("byte", false), ("ci", false),
-    ("cli", false), ("client", false), ("cloud", false), ("code", false), 
-    ("config", false), ("connection", false), ("consumer", false), ("credential", true),
-    ("credentials", true), ("customer", false), ("default", false), ("deploy", false),
-    ("dev", false), ("developer", false), ("encoded", false), ("encryption", false),
-    ("env", false), ("global", false), ("id", false), ("identifier", false),
-    ("ingest", false), ("insert", false), ("integration", false), ("internal", false),
-    ("is", false), ("jwt", true), ("key", true), ("keys", true),
-    ("license", true), ("live", false), ("login", false), ("machine", false),
-    ("main", false), ("management", false), ("master", false), ("my", false),
-    ("new", false), ("oauth", true), ("oauth2", true), ("of", false),
-    ("organization", false), ("param", false), ("parser", false),
-    ("pass", true), ("passwd", true), ("password", true), ("pat", true), ("personal", false),
-    ("platform", false), ("primary", false), ("private", true), ("prod", false),
-    ("production", false), ("project", false), ("pub", false), ("public", false),
-    ("pw", true), ("pwd", true), ("read", false), ("ref", false), ("refresh", false),
-    ("rest", false), ("root", false), ("sandbox", false), ("secret", true), ("secrets", true),
-    ("secure", false), ("server", false), ("service", false), ("session", true),
-    ("shared", false), ("sid", false), ("signature", false), ("signing", true),
-    ("staging", false), ("storage", false), ("str", false), ("string", false),
-    ("system", false), ("test", false), ("text", false), ("the", false), ("to", false),
-    ("token", true), ("tokens", true), ("tok", true), ("use", false),
-    ("user", false), ("username", false), ("v1", false), ("v2", false), ("v3", false),
-    ("value", false), ("var", false), ("verification", false), ("web", false),
-    ("webhook", false), ("with", false), ("write", false),
+    ("access", true),
+    ("account", false),
+    ("admin", false),
+    ("api", false),
+    ("app", false),
+    ("application", false),
+    ("as", false),
+    ("auth", true),
+    ("authorization", true),
+    ("authtoken", true),
+    ("base64", false),
+    ("basic", false),
+    ("bearer", false),
+    ("bot", false),
+    ("build", false),
+    ("byte", false),
+    ("ci", false),
+    ("cli", false),
+    ("client", false),
+    ("cloud", false),
+    ("code", false),
+    ("config", false),
+    ("connection", false),
+    ("consumer", false),
+    ("credential", true),
+    ("credentials", true),
+    ("customer", false),
+    ("default", false),
+    ("deploy", false),
+    ("dev", false),
+    ("developer", false),
+    ("encoded", false),
+    ("encryption", false),
+    ("env", false),
+    ("global", false),
+    ("id", false),
+    ("identifier", false),
+    ("ingest", false),
+    ("insert", false),
+    ("integration", false),
+    ("internal", false),
+    ("is", false),
+    ("jwt", true),
+    ("key", true),
+    ("keys", true),
+    ("license", true),
+    ("live", false),
+    ("login", false),
+    ("machine", false),
+    ("main", false),
+    ("management", false),
+    ("master", false),
+    ("my", false),
+    ("new", false),
+    ("oauth", true),
+    ("oauth2", true),
+    ("of", false),
+    ("organization", false),
+    ("param", false),
+    ("parser", false),
+    ("pass", true),
+    ("passwd", true),
+    ("password", true),
+    ("pat", true),
+    ("personal", false),
+    ("platform", false),
+    ("primary", false),
+    ("private", true),
+    ("prod", false),
+    ("production", false),
+    ("project", false),
+    ("pub", false),
+    ("public", false),
+    ("pw", true),
+    ("pwd", true),
+    ("read", false),
+    ("ref", false),
+    ("refresh", false),
+    ("rest", false),
+    ("root", false),
+    ("sandbox", false),
+    ("secret", true),
+    ("secrets", true),
+    ("secure", false),
+    ("server", false),
+    ("service", false),
+    ("session", true),
+    ("shared", false),
+    ("sid", false),
+    ("signature", false),
+    ("signing", true),
+    ("staging", false),
+    ("storage", false),
+    ("str", false),
+    ("string", false),
+    ("system", false),
+    ("test", false),
+    ("text", false),
+    ("the", false),
+    ("to", false),
+    ("token", true),
+    ("tokens", true),
+    ("tok", true),
+    ("use", false),
+    ("user", false),
+    ("username", false),
+    ("v1", false),
+    ("v2", false),
+    ("v3", false),
+    ("value", false),
+    ("var", false),
+    ("verification", false),
+    ("web", false),
+    ("webhook", false),
+    ("with", false),
+    ("write", false),
 ];
 
 /// The value behind a name that ends at an offset, if what stands between
@@ -84,8 +172,8 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
             b'=' | b':' | b'>' => by_operator = true,
             b'\n' if by_operator && line_feeds == 0 => line_feeds = 1,
             b'\n' => return None,
-            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'[' | b'|' | b'?' | b'\\' | b'.'
-            | b'_' => {}
+            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'[' | b'|' | b'?' | b'\\'
+            | b'.' | b'_' => {}
             // A dash joins words, and begins a random value now and then.
             b'-' if !starts_value(text, at) => {}
             _ => {
@@ -123,7 +211,9 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
 pub(super) fn may_assign(text: &[u8], word_end: usize) -> bool {
     let next = text.get(word_end..word_end + 2).unwrap_or_default();
     match next {
-        [b'(' | b')' | b'[' | b']' | b'{' | b'}' | b';' | b'.' | b',' | b'+' | b'/' | b'\n', _] => false,
+        [b'(' | b')' | b'[' | b']' | b'{' | b'}' | b';' | b'.' | b',' | b'+' | b'/' | b'\n', _] => {
+            false
+        }
         [b' ', second] => b"=:>?\"'`|".contains(second) || second.is_ascii_alphanumeric(),
         [_, _] => true,
         _ => false,
@@ -154,12 +244,11 @@ fn connector(text: &[u8]) -> Option<(usize, bool)> {
 fn connectors_at(run: &[u8]) -> impl Iterator<Item = &'static (&'static str, bool)> {
     let first = run.first().map_or(0, u8::to_ascii_lowercase);
     let start = CONNECTORS.partition_point(|(word, _)| word.as_bytes()[0] < first);
-    CONNECTORS[start..]
-        .iter()
-        .take_while(move |(word, _)| word.as_bytes()[0] == first)
-        .filter(move |(word, _)| {
+    CONNECTORS[start..].iter().take_while(move |(word, _)| word.as_bytes()[0] == first).filter(
+        move |(word, _)| {
             run.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
-        })
+        },
+    )
 }
 
 /// `accessToken`, `ACCESSTOKEN`, `apikey`: words of the list may follow each other at once.
@@ -281,11 +370,33 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
     const PUBLIC: [&[u8]; 26] = [
-        b"public", b"pub", b"foreign", b"cache", b"keyword", b"monkey", b"donkey", b"csrf",
-        b"xsrf", b"next", b"page", b"continuation", b"integrity", b"host", b"finger", b"gpg",
-        b"commit", b"keyid", b"tokenizer", b"sort", b"turkey", b"antiforgery", b"authenticity",
+        b"public",
+        b"pub",
+        b"foreign",
+        b"cache",
+        b"keyword",
+        b"monkey",
+        b"donkey",
+        b"csrf",
+        b"xsrf",
+        b"next",
+        b"page",
+        b"continuation",
+        b"integrity",
+        b"host",
+        b"finger",
+        b"gpg",
+        b"commit",
+        b"keyid",
+        b"tokenizer",
+        b"sort",
+        b"turkey",
+        b"antiforgery",
+        b"authenticity",
         // Their credentials have a form of their own, and rules for it.
-        b"meraki", b"okta", b"telegram",
+        b"meraki",
+        b"okta",
+        b"telegram",
     ];
     const OF_KEYS: [&[u8]; 16] = [
         b"api", b"access", b"private", b"secret", b"auth", b"encrypt", b"signing", b"account",
@@ -351,8 +462,12 @@ mod tests {
     #[test]
     fn names_of_public_things_are_no_credentials() {
         for (name, expected) in [
-            ("my_api_key", true), ("clientsecret", true), ("auth_token", true),
-            ("publickeytoken", false), ("cache_key", false), ("key", false),
+            ("my_api_key", true),
+            ("clientsecret", true),
+            ("auth_token", true),
+            ("publickeytoken", false),
+            ("cache_key", false),
+            ("key", false),
         ] {
             assert_eq!(names_credential(name.as_bytes()), expected, "{name}");
         }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::value::{is_placeholder, Shape};
+use super::value::{Shape, is_placeholder};
 
 /// How far behind its first line the body of a key is looked at.
 const BODY: usize = 16 << 10;

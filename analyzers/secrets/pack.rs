@@ -154,9 +154,10 @@ impl Rule {
 
 /// `=` or `:` within the next few letters, quotes and blanks.
 fn has_operator(text: &[u8]) -> bool {
-    let mut between = text.iter().take(20).skip_while(|byte| {
-        byte.is_ascii_alphanumeric() || b"_-\"'` \t".contains(byte)
-    });
+    let mut between = text
+        .iter()
+        .take(20)
+        .skip_while(|byte| byte.is_ascii_alphanumeric() || b"_-\"'` \t".contains(byte));
     matches!(between.next(), Some(b'=' | b':'))
 }
 
@@ -168,7 +169,8 @@ pub(super) struct Rules {
 }
 
 /// Words that name a credential in a program or in settings.
-const CREDENTIAL_WORDS: [&str; 6] = ["credential", "credentials", "key", "passphrase", "secret", "token"];
+const CREDENTIAL_WORDS: [&str; 6] =
+    ["credential", "credentials", "key", "passphrase", "secret", "token"];
 
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {

@@ -19,26 +19,72 @@ pub(super) enum Place {
 
 /// Lists of hashes: they look like secrets and are public by design.
 const HASH_LISTS: [&[u8]; 13] = [
-    b".package-lock.json", b"Cargo.lock", b"Gemfile.lock", b"Pipfile.lock", b"RECORD", b"composer.lock", b"go.sum",
-    b"npm-shrinkwrap.json", b"package-lock.json", b"pnpm-lock.yaml", b"poetry.lock", b"uv.lock",
+    b".package-lock.json",
+    b"Cargo.lock",
+    b"Gemfile.lock",
+    b"Pipfile.lock",
+    b"RECORD",
+    b"composer.lock",
+    b"go.sum",
+    b"npm-shrinkwrap.json",
+    b"package-lock.json",
+    b"pnpm-lock.yaml",
+    b"poetry.lock",
+    b"uv.lock",
     b"yarn.lock",
 ];
 
 const IGNORED_SUFFIXES: [&[u8]; 10] = [
-    b".md5sums", b".sha256sums", b".po", b".pot", b".svg", b".css", b".crt", b".cer", b".asc",
+    b".md5sums",
+    b".sha256sums",
+    b".po",
+    b".pot",
+    b".svg",
+    b".css",
+    b".crt",
+    b".cer",
+    b".asc",
     b".sum",
 ];
 
 const SAMPLE_SUFFIXES: [&[u8]; 16] = [
-    b".md", b".rst", b".html", b".htm", b".map", b".min.js", b".min.mjs", b".adoc", b".texi",
-    b".d.ts", b".1", b".3", b".5", b".7", b".8", b".pod",
+    b".md",
+    b".rst",
+    b".html",
+    b".htm",
+    b".map",
+    b".min.js",
+    b".min.mjs",
+    b".adoc",
+    b".texi",
+    b".d.ts",
+    b".1",
+    b".3",
+    b".5",
+    b".7",
+    b".8",
+    b".pod",
 ];
 
 const IGNORED_PARTS: [&[u8]; 4] = [b"locale", b"locales", b"i18n", b"zoneinfo"];
 
 const SAMPLE_PARTS: [&[u8]; 16] = [
-    b"__tests__", b"test", b"tests", b"testing", b"testdata", b"fixtures", b"spec", b"specs",
-    b"example", b"examples", b"sample", b"samples", b"doc", b"docs", b"man", b"info",
+    b"__tests__",
+    b"test",
+    b"tests",
+    b"testing",
+    b"testdata",
+    b"fixtures",
+    b"spec",
+    b"specs",
+    b"example",
+    b"examples",
+    b"sample",
+    b"samples",
+    b"doc",
+    b"docs",
+    b"man",
+    b"info",
 ];
 
 pub(super) fn of(file: &[u8]) -> Place {
@@ -49,9 +95,9 @@ pub(super) fn of(file: &[u8]) -> Place {
     if HASH_LISTS.contains(&name) || ends(&IGNORED_SUFFIXES) || has(&IGNORED_PARTS) {
         return Place::Ignored;
     }
-    let is_sample_name = lower.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| {
-        [b"example".as_slice(), b"sample", b"test", b"tests", b"spec"].contains(&word)
-    });
+    let is_sample_name = lower
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .any(|word| [b"example".as_slice(), b"sample", b"test", b"tests", b"spec"].contains(&word));
     if ends(&SAMPLE_SUFFIXES) || is_sample_name || has(&SAMPLE_PARTS) {
         return Place::Sample;
     }
@@ -65,8 +111,14 @@ pub(super) fn of(file: &[u8]) -> Place {
 fn is_published(file: &[u8]) -> bool {
     const ROOTS: [&[u8]; 5] =
         [b"usr/lib/", b"usr/share/", b"usr/include/", b"var/lib/dpkg/", b"lib/"];
-    const PARTS: [&[u8]; 6] =
-        [b"node_modules", b"site-packages", b"dist-packages", b"gems", b"vendor", b"bower_components"];
+    const PARTS: [&[u8]; 6] = [
+        b"node_modules",
+        b"site-packages",
+        b"dist-packages",
+        b"gems",
+        b"vendor",
+        b"bower_components",
+    ];
     ROOTS.iter().any(|root| file.starts_with(root))
         || path::parts(path::parent(file)).any(|part| PARTS.contains(&part))
 }

@@ -72,7 +72,13 @@ fn every_rule_is_complete_and_has_an_example() {
     let examples = examples();
     for rule in rules {
         let id = &rule.id;
-        assert!(!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{id}");
+        assert!(
+            !id.is_empty()
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "{id}"
+        );
         assert!(rule.description.len() > 10, "{id} has a description");
         assert!(!rule.keywords.is_empty(), "{id} has keywords");
         assert!(rule.keywords.iter().all(|keyword| keyword.len() >= 2), "{id}");

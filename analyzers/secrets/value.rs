@@ -105,9 +105,28 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 
 /// Words that only a placeholder has in it, lower case.
 const PLACEHOLDERS: [&[u8]; 22] = [
-    b"example", b"xxxx", b"changeme", b"change_me", b"change-me", b"placeholder", b"redacted",
-    b"your_", b"your-", b"yourapi", b"yourkey", b"yourtoken", b"yoursecret", b"insert_", b"dummy",
-    b"notreal", b"****", b"....", b"-----", b"some-other", b"goes_here", b"_here_",
+    b"example",
+    b"xxxx",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"placeholder",
+    b"redacted",
+    b"your_",
+    b"your-",
+    b"yourapi",
+    b"yourkey",
+    b"yourtoken",
+    b"yoursecret",
+    b"insert_",
+    b"dummy",
+    b"notreal",
+    b"****",
+    b"....",
+    b"-----",
+    b"some-other",
+    b"goes_here",
+    b"_here_",
 ];
 
 /// Stands for a secret without being one: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
@@ -161,9 +180,26 @@ pub(super) fn has_sequence(value: &[u8]) -> bool {
 /// What stands for any password.
 pub(super) fn is_common_word(value: &[u8]) -> bool {
     const WORDS: [&[u8]; 20] = [
-        b"admin", b"changeit", b"default", b"false", b"hidden", b"none", b"null", b"optional",
-        b"pass", b"passwd", b"password", b"pwd", b"required", b"secret", b"str", b"string",
-        b"test", b"true", b"undefined", b"unused",
+        b"admin",
+        b"changeit",
+        b"default",
+        b"false",
+        b"hidden",
+        b"none",
+        b"null",
+        b"optional",
+        b"pass",
+        b"passwd",
+        b"password",
+        b"pwd",
+        b"required",
+        b"secret",
+        b"str",
+        b"string",
+        b"test",
+        b"true",
+        b"undefined",
+        b"unused",
     ];
     WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
@@ -185,8 +221,16 @@ mod tests {
     #[test]
     fn placeholders_are_known() {
         for value in [
-            "changeme_please", "${TOKEN}", "$TOKEN", "<your token>", "%s", "AKIAIOSFODNN7EXAMPLE",
-            "{{ .Values.token }}", "{0}", "%API_KEY%", "00000000000000000000",
+            "changeme_please",
+            "${TOKEN}",
+            "$TOKEN",
+            "<your token>",
+            "%s",
+            "AKIAIOSFODNN7EXAMPLE",
+            "{{ .Values.token }}",
+            "{0}",
+            "%API_KEY%",
+            "00000000000000000000",
         ] {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }
