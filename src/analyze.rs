@@ -407,6 +407,10 @@ impl Files for View<'_, '_> {
         self.wanted.clone()
     }
 
+    fn list(&self, directory: &[u8]) -> Vec<BString> {
+        self.fs.list(directory).into_iter().map(BString::from).collect()
+    }
+
     fn facts(&self, path: &[u8]) -> &[Fact] {
         let Some((at, _)) = self.fs.resolve(path).and_then(|file| file.content) else {
             return &[];

@@ -163,6 +163,19 @@ impl<'a> ImageFs<'a> {
         self.lookup(path, true).map(|node| self.file(node))
     }
 
+    /// The names in a directory, in byte order; none where no directory is.
+    pub fn list(&self, directory: &[u8]) -> Vec<&'a [u8]> {
+        let Some(directory) = self.lookup(directory, true) else { return Vec::new() };
+        let mut names = Vec::new();
+        let mut child = self.nodes[directory as usize].first_child;
+        while child != NONE {
+            names.push(self.nodes[child as usize].name);
+            child = self.nodes[child as usize].next;
+        }
+        names.sort_unstable();
+        names
+    }
+
     /// The full path of a file, without a leading slash; empty for the root.
     pub fn path(&self, file: &File<'_>) -> Vec<u8> {
         let mut names = Vec::new();

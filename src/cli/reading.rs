@@ -142,7 +142,9 @@ fn analyze<T>(
     let analyzers = inscan_analyzers::all(&request.config);
     let pass = Pass::new(&analyzers, request.digests.clone());
     let opened = image::open(&request.reference, &request.options).map_err(failed)?;
-    let (image, layers) = read(opened, &pass, threads, &*progress).map_err(failed)?;
+    let (image, layers) =
+        read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
+            .map_err(failed)?;
     progress.analysis_begins();
     let analysis = analyze::analyze(&image, &layers, &analyzers);
     drop(progress);
@@ -152,6 +154,7 @@ fn analyze<T>(
 fn read(
     opened: Opened,
     pass: &Pass<'_>,
+    platform: Option<&Platform>,
     threads: usize,
     progress: &dyn Progress,
 ) -> anyhow::Result<(Image, Vec<LayerScan>)> {
@@ -173,8 +176,12 @@ fn read(
                 scan
             })
         }
-        // STUB until directories land.
-        Opened::Directory(_) => anyhow::bail!("root file systems are not read yet"),
+        Opened::Directory(root) => {
+            let scan = layer::read_tree(&root, pass, progress)?;
+            let source = format!("dir:{}", root.display());
+            let image = image::directory_image(&source, platform, scan.diff_id);
+            Ok((image, vec![scan]))
+        }
     }
 }
 

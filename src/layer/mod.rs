@@ -11,9 +11,16 @@ mod spool;
 pub mod tar;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tree;
 
 pub use all::{read_all, verify};
 pub use kept::{Keeper, Kept};
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};
 pub use segment::Pass;
+pub use tree::read_tree;
+
+/// Bytes of a layer that are in memory at a time.
+const SEGMENT: usize = 4 << 20;
+/// Files up to this size are dealt with whole.
+const SMALL: u64 = 1 << 20;

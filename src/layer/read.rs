@@ -9,20 +9,16 @@ use anyhow::{Context, Result};
 use inscan_analyzers::{START_LEN, path};
 
 use super::decompress::Blob;
-use super::scan::{Entry, EntryKind, LayerScan, NONE, Span};
+use super::scan::{EntryKind, LayerScan, New};
+
 use super::segment::{Part, Pass, Piece, Progressing, Segment, Whole};
 use super::tar::{self, BLOCK, Member, MemberKind, Unit};
+use super::{SEGMENT, SMALL};
 
-/// Bytes decompressed at a time.
-const SEGMENT: usize = 4 << 20;
-/// Files up to this size are dealt with whole.
-const SMALL: u64 = 1 << 20;
 /// A header with all its records is never longer.
 const MAX_HEADER: usize = 5 << 20;
 /// Holes of sparse files are hashed as the zeros they stand for, up to this many.
 const MAX_HOLES: u64 = 8 << 30;
-/// Most entries of a layer: they are counted in 32 bits, and each takes memory.
-const MAX_ENTRIES: usize = 50_000_000;
 
 /// Reads one layer. `advance` is told how many stored bytes were read.
 pub fn read<'a>(
@@ -303,37 +299,24 @@ impl<'a> Walk<'a> {
                 name.escape_ascii()
             ));
         }
-        if scan.entries.len() >= MAX_ENTRIES {
-            return Err(self.broken(content, &format!("more than {MAX_ENTRIES} entries")));
-        }
-        let id = scan.entries.len() as u32;
-        let digests = match kind {
-            EntryKind::File => {
-                scan.digests.push(Default::default());
-                scan.digests.len() as u32 - 1
-            }
-            _ => NONE,
-        };
         let link = match kind {
             EntryKind::HardLink => clean(&member.link).0,
             EntryKind::Symlink => Cow::Borrowed(&member.link[..]),
             _ => Cow::Borrowed(&[][..]),
         };
-        let (name, link) = (span(&mut scan.names, &name), span(&mut scan.names, &link));
-        let (Some(name), Some(link)) = (name, link) else {
-            return Err(self.broken(content, "more than 4 GiB of names"));
-        };
-        let (uid, gid) = (owner(member.uid), owner(member.gid));
-        scan.entries.push(Entry {
-            name,
-            link,
+        let new = New {
+            path: &name,
+            link: &link,
             kind,
             mode: member.mode,
-            uid,
-            gid,
+            uid: owner(member.uid),
+            gid: owner(member.gid),
             size: member.size,
-            digests,
-        });
+            has_content: kind == EntryKind::File,
+        };
+        let Some(id) = scan.add(&new) else {
+            return Err(self.broken(content, "too many entries, or names too long, for one layer"));
+        };
         if let Some(capability) = &member.capability {
             scan.capabilities.insert(id, capability.clone());
         }
@@ -348,14 +331,6 @@ impl<'a> Walk<'a> {
 /// Linux has 32 bits for them; a forged larger one becomes the largest.
 fn owner(id: u64) -> u32 {
     u32::try_from(id).unwrap_or(u32::MAX)
-}
-
-fn span(names: &mut Vec<u8>, bytes: &[u8]) -> Option<Span> {
-    let start = u32::try_from(names.len()).ok()?;
-    let len = u32::try_from(bytes.len()).ok()?;
-    start.checked_add(len)?;
-    names.extend_from_slice(bytes);
-    Some(Span { start, len })
 }
 
 fn padding(stored: u64) -> usize {

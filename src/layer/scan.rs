@@ -94,7 +94,48 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// An entry to be added to a scan.
+pub(super) struct New<'a> {
+    pub(super) path: &'a [u8],
+    pub(super) link: &'a [u8],
+    pub(super) kind: EntryKind,
+    pub(super) mode: u16,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) size: u64,
+    /// Its content will be read: there will be digests.
+    pub(super) has_content: bool,
+}
+
+/// Most entries of a layer: each takes memory.
+const MAX_ENTRIES: usize = 50_000_000;
+
 impl LayerScan {
+    /// `None` where there are too many entries, or 4 GiB of names.
+    pub(super) fn add(&mut self, new: &New<'_>) -> Option<u32> {
+        let id = u32::try_from(self.entries.len()).ok()?;
+        if self.entries.len() >= MAX_ENTRIES {
+            return None;
+        }
+        let (name, link) = (self.span(new.path)?, self.span(new.link)?);
+        let digests = match new.has_content {
+            true => self.digests.len() as u32,
+            false => NONE,
+        };
+        self.digests.extend(new.has_content.then(FileDigests::default));
+        let New { kind, mode, uid, gid, size, .. } = *new;
+        self.entries.push(Entry { name, link, kind, mode, uid, gid, size, digests });
+        Some(id)
+    }
+
+    fn span(&mut self, bytes: &[u8]) -> Option<Span> {
+        let start = u32::try_from(self.names.len()).ok()?;
+        let len = u32::try_from(bytes.len()).ok()?;
+        start.checked_add(len)?;
+        self.names.extend_from_slice(bytes);
+        Some(Span { start, len })
+    }
+
     /// The entry's path: cleaned, without a leading slash; empty for the root.
     pub fn path(&self, entry: &Entry) -> &[u8] {
         self.piece(entry.name)

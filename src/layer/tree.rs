@@ -1,0 +1,131 @@
+//! A root file system on disk, read as if it were an image of one layer: the
+//! same work on every file as in a layer's pass.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use inscan_analyzers::START_LEN;
+
+use super::scan::{EntryKind, LayerScan, NONE, New};
+use super::segment::{Part, Pass, Piece, Progressing, Segment, Whole};
+use super::{SEGMENT, SMALL};
+use crate::digest::Sha256;
+use crate::image::{Content, DirEntry, walk};
+use crate::progress::Progress;
+
+/// Reads everything below `root`. The scan's diff id is the digest of the tree
+/// as [`tree_digest`] has it, since there is no tar.
+pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Result<LayerScan> {
+    progress.layer_begins(0, 1, None);
+    let mut tree = Tree { progressing: Progressing::new(pass), segment: Segment::default() };
+    let problems = walk(root, &mut |entry| {
+        let size = entry.size;
+        tree.take(entry)?;
+        progress.layer_advances(0, size);
+        Ok(())
+    })?;
+    tree.flush();
+    let mut scan = tree.progressing.finish();
+    scan.problems.extend(
+        problems
+            .iter()
+            .map(|problem| format!("`{}`: {}", problem.path.escape_ascii(), problem.message)),
+    );
+    scan.diff_id = tree_digest(&scan);
+    progress.layer_ends(0);
+    Ok(scan)
+}
+
+/// Digest of names, kinds, modes, owners, sizes, links and contents: one line for each entry.
+fn tree_digest(scan: &LayerScan) -> crate::digest::Digest {
+    let mut sha256 = Sha256::new();
+    for entry in &scan.entries {
+        let content = scan.digests(entry).map(|digests| digests.sha256).unwrap_or_default();
+        let facts = format!(
+            "\0{:?} {:o} {} {} {} ",
+            entry.kind, entry.mode, entry.uid, entry.gid, entry.size
+        );
+        for piece in [scan.path(entry), facts.as_bytes(), scan.link(entry), b"\0", &content] {
+            sha256.update(piece);
+        }
+    }
+    sha256.finish()
+}
+
+struct Tree<'a> {
+    progressing: Progressing<'a>,
+    segment: Segment,
+}
+
+impl Tree<'_> {
+    fn take(&mut self, entry: DirEntry) -> Result<()> {
+        let DirEntry { path, kind, mode, uid, gid, size, link, capability, content } = entry;
+        let new = New {
+            path: &path,
+            link: &link,
+            kind,
+            mode,
+            uid,
+            gid,
+            size,
+            has_content: content.is_some(),
+        };
+        let scan = &mut self.progressing.scan;
+        let id = scan.add(&new).context("too many files, or names too long, for one image")?;
+        scan.capabilities.extend(capability.map(|capability| (id, capability)));
+        let (EntryKind::File, Some(content)) = (kind, content) else { return Ok(()) };
+        let outcome = match size <= SMALL {
+            true => self.small(id, size, content),
+            false => self.large(id, content),
+        };
+        if let Err(error) = outcome {
+            let scan = &mut self.progressing.scan;
+            scan.entries[id as usize].digests = NONE;
+            scan.problems.push(format!("`{}`: could not be read: {error}", path.escape_ascii()));
+        }
+        if self.segment.bytes.len() >= SEGMENT {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    fn small(&mut self, entry: u32, size: u64, content: Content) -> io::Result<()> {
+        let start = self.segment.bytes.len();
+        let outcome = content.take(size).read_to_end(&mut self.segment.bytes);
+        if let Err(error) = outcome {
+            self.segment.bytes.truncate(start);
+            return Err(error);
+        }
+        let content = start..self.segment.bytes.len();
+        self.segment.whole.push(Whole { entry, content });
+        Ok(())
+    }
+
+    fn large(&mut self, entry: u32, mut content: Content) -> io::Result<()> {
+        self.flush();
+        let mut large = None;
+        loop {
+            let segment = &mut self.segment;
+            let count = content.by_ref().take(SEGMENT as u64).read_to_end(&mut segment.bytes)?;
+            let large = *large.get_or_insert_with(|| {
+                let start = &segment.bytes[..count.min(START_LEN)];
+                self.progressing.begin_large(entry, start)
+            });
+            let part = if count > 0 { Part::Bytes(0..count) } else { Part::End };
+            segment.pieces.push(Piece { large, part });
+            self.flush();
+            if count == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.segment.fresh = self.segment.bytes.len();
+        self.progressing.process(&self.segment);
+        self.segment.bytes.clear();
+        self.segment.whole.clear();
+        self.segment.pieces.clear();
+    }
+}
