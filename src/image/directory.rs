@@ -70,7 +70,7 @@ pub fn walk(
     // The path given may itself be a link; what is in it may not.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = fs::open(root, flags, Mode::empty()).with_context(named)?;
-    let device = fs::fstat(&directory).with_context(named)?.st_dev as u64;
+    let device = device(&fs::fstat(&directory).with_context(named)?);
     let mut walk = Walk { device, seen: HashMap::new(), problems: Vec::new(), visit };
     let root = Level::open(directory, 0).with_context(named)?;
     walk.below(root)?;
@@ -120,6 +120,7 @@ struct State {
 }
 
 impl State {
+    #[allow(clippy::unnecessary_cast, reason = "the types differ from system to system")]
     fn of(stat: &Stat) -> Self {
         State {
             size: u64::try_from(stat.st_size).unwrap_or(0),
@@ -249,7 +250,7 @@ impl Walk<'_> {
         stat: &Stat,
         depth: usize,
     ) -> Option<Level> {
-        if stat.st_dev as u64 != self.device {
+        if device(stat) != self.device {
             self.problem(path, "another file system is mounted here, which was not read; to scan it, give it as `dir:`");
             return None;
         }
@@ -275,7 +276,7 @@ impl Walk<'_> {
 
     fn file(&mut self, directory: BorrowedFd<'_>, name: &CStr, stat: &Stat, entry: &mut DirEntry) {
         entry.size = State::of(stat).size;
-        let inode = (stat.st_dev as u64, stat.st_ino);
+        let inode = (device(stat), stat.st_ino);
         if stat.st_nlink > 1 {
             if let Some(first) = self.seen.get(&inode) {
                 entry.kind = EntryKind::HardLink;
@@ -313,6 +314,11 @@ fn open_same(directory: BorrowedFd<'_>, name: &CStr, expected: &Stat) -> io::Res
         return Err(io::Error::other("it was replaced by another while the tree was walked"));
     }
     Ok((file, State::of(&stat)))
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the type differs from system to system")]
+fn device(stat: &Stat) -> u64 {
+    stat.st_dev as u64
 }
 
 fn kind(stat: &Stat) -> Option<EntryKind> {
@@ -412,10 +418,12 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::print_stderr, reason = "says why it is skipped")]
     fn what_cannot_be_read_is_a_problem_and_the_walk_goes_on() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("secret"), "x").unwrap();
-        std::fs::set_permissions(root.path().join("secret"), PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(root.path().join("secret"), PermissionsExt::from_mode(0o000))
+            .unwrap();
         std::fs::write(root.path().join("z"), "z").unwrap();
         let (lines, problems) = listed(root.path());
         if problems.is_empty() {

@@ -156,7 +156,8 @@ fn all_uncompressed(documents: &dyn Documents, layers: &[LayerRef]) -> anyhow::R
 }
 
 /// The manifest that skopeo shows for a Docker archive: schema 2, of the
-/// uncompressed layers, which it calls compressed all the same.
+/// uncompressed layers, which it calls compressed all the same. (For a layer that is a link
+/// in the archive, skopeo 1.9 writes the size 0; here it is the size of what is linked.)
 fn set_manifest(image: &mut Image, sizes: &[u64]) -> anyhow::Result<()> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::{broken, shown};
 use super::manifest::Descriptor;
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 
 /// The largest manifest that registries take is 4 MiB; configurations are smaller.
 pub(super) const MOST_DOCUMENT_BYTES: u64 = 8 << 20;
@@ -38,8 +38,7 @@ pub(super) fn blob_name(digest: &Digest) -> String {
 }
 
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    Digest(digest.as_ref().try_into().expect("a sha256 has 32 bytes"))
+    Sha256::of(bytes)
 }
 
 /// Reads a blob and verifies it. `what` it is goes into the error: "manifest".

@@ -95,7 +95,7 @@ fn split(text: &str, exists: &impl Fn(&Path) -> bool) -> Option<(PathBuf, Option
     let ends =
         text.char_indices().rev().filter(|(_, char)| matches!(char, ':' | '@')).map(|(at, _)| at);
     for end in std::iter::once(text.len()).chain(ends) {
-        let path = Path::new(OsStr::from_bytes(text[..end].as_bytes()));
+        let path = Path::new(OsStr::from_bytes(&text.as_bytes()[..end]));
         if exists(path) {
             let name = text[end..].trim_start_matches(':');
             return Some((path.to_owned(), Some(name.to_owned()).filter(|name| !name.is_empty())));

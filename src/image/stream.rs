@@ -58,7 +58,7 @@ enum Passed {
     /// Kept whole.
     Small(Vec<u8>),
     /// Scanned. What went wrong is told only if an image has it as a layer.
-    Layer { size: u64, start: Vec<u8>, scan: anyhow::Result<LayerScan> },
+    Layer { size: u64, start: Vec<u8>, scan: Box<anyhow::Result<LayerScan>> },
     /// Neither, or too large to keep.
     Other { size: u64, why: &'static str },
 }
@@ -107,7 +107,7 @@ impl Archive {
         let size = member.size;
         if looks_like_layer(&name, &start) {
             let mut whole = start.as_slice().chain(content.by_ref());
-            let scan = scan(&name, &mut whole);
+            let scan = Box::new(scan(&name, &mut whole));
             // What ends the archive in the middle of a layer ends it for all that follow.
             // Reading the rest tells, whatever the scan made of it.
             io::copy(&mut whole, &mut io::sink())

@@ -108,6 +108,7 @@ fn a_docker_archive_is_read_with_linked_and_repeated_layers() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "says why it is skipped")]
 fn the_manifest_of_a_docker_archive_is_the_one_that_skopeo_shows() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&docker_archive()).unwrap();
