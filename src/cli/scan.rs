@@ -1,8 +1,10 @@
+use std::time::{Instant, SystemTime};
+
 use clap::ValueEnum;
 
 use super::reading::{ImageArgs, with_analysis};
 use super::{Result, Session, broken_output, open_outputs};
-use crate::document;
+use crate::document::{self, Run};
 use crate::output::{Output, summary};
 
 /// Analyze an image, and show what it is and what was found
@@ -41,6 +43,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
 /// `scan` and `analyze` differ only in what they write by default.
 pub(super) fn write(image: ImageArgs, outputs: &[Output<Format>], session: &Session) -> Result<()> {
     let outputs = open_outputs(outputs)?;
+    let (started, clock) = (SystemTime::now(), Instant::now());
     with_analysis(image, session, |analysis, identity| {
         for (format, to, sink) in outputs {
             sink.write(|out| match format {
@@ -48,10 +51,19 @@ pub(super) fn write(image: ImageArgs, outputs: &[Output<Format>], session: &Sess
                     let style = summary::Style::new(session.colors(to));
                     out.write_all(summary::render(analysis, identity, &style).as_bytes())
                 }
-                Format::Document => document::write(analysis, identity, out),
+                Format::Document => {
+                    let threads = rayon::current_num_threads();
+                    let run = Run::new(started, clock.elapsed(), threads, source_date_epoch());
+                    document::write(analysis, identity, &run, out)
+                }
             })
             .map_err(|error| broken_output(to, error))?;
         }
         Ok(())
     })
+}
+
+/// For documents that come out the same at any time: <https://reproducible-builds.org/specs/source-date-epoch/>.
+fn source_date_epoch() -> Option<u64> {
+    std::env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()
 }

@@ -2,15 +2,20 @@
 //! that comes after (evaluation, reports, upload) sees this file only.
 //!
 //! It has two top-level keys: `document` is the part that backends of the
-//! legacy engine understand (see [`legacy`]), `inscan` is our own (see
-//! [`section`]). Both are written as a stream: an image has hundreds of
-//! thousands of files, and their rows are never in memory together.
+//! legacy engine understand, `inscan` is our own (its types: [`section`]).
+//! Both are written as a stream: an image has hundreds of thousands of files,
+//! and their rows are never in memory together.
 
 mod capability;
 mod config;
 mod identity;
 mod legacy;
+mod purl;
+mod read;
+mod run;
+pub mod section;
 mod text;
+mod write_section;
 
 use std::io::{self, BufWriter, Write};
 
@@ -18,21 +23,37 @@ use serde::Serialize;
 
 use crate::analyze::Analysis;
 use legacy::Legacy;
+use write_section::SectionOf;
 
 pub use config::{ContainerConfig, Healthcheck, HistoryItem, ImageConfig};
 pub use identity::{Identity, Overrides};
+pub use read::{ReadError, read};
+pub use run::rfc3339;
+pub use section::{Run, Section};
 
 #[derive(Serialize)]
 struct Document<'a> {
     document: Legacy<'a>,
+    inscan: SectionOf<'a>,
 }
 
 /// Writes the whole document, with a line feed at its end.
-pub fn write(analysis: &Analysis<'_>, identity: &Identity, to: impl Write) -> io::Result<()> {
+pub fn write(
+    analysis: &Analysis<'_>,
+    identity: &Identity,
+    run: &Run,
+    to: impl Write,
+) -> io::Result<()> {
     let config = ImageConfig::parse(&analysis.image.config);
     let mut to = BufWriter::with_capacity(1 << 16, to);
-    let legacy = Legacy { analysis, config: &config, identity };
-    serde_json::to_writer(&mut to, &Document { document: legacy })?;
+    let document = Document {
+        document: Legacy { analysis, config: &config, identity },
+        inscan: SectionOf { analysis, config: &config, identity, run },
+    };
+    serde_json::to_writer(&mut to, &document)?;
     to.write_all(b"\n")?;
     to.flush()
 }
+
+#[cfg(test)]
+mod tests;

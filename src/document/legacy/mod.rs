@@ -27,9 +27,7 @@ use crate::analyze::Analysis;
 use files::FileValues;
 use names::OddKeys;
 use other_names::OtherNames;
-use packages::{OwnedFiles, PackageFileMeta, PackageFiles};
-
-pub(super) use searches::base64;
+use packages::{OwnedFiles, PackageFileMeta, PackageFiles, Told};
 
 /// Distributions of Alpine's kind have SHA-1 sums too: apk's database is in them.
 const ALPINE: &str = "alpine";
@@ -91,7 +89,8 @@ impl Serialize for Legacy<'_> {
         let fs = &analysis.fs;
         let keys = OddKeys::of(fs);
         let other_names = OtherNames::of(fs);
-        let owned = OwnedFiles::of(&analysis.packages);
+        let owned = OwnedFiles::of(&analysis.packages, Told::Owner);
+        let verified = OwnedFiles::of(&analysis.packages, Told::Meta);
         let mut stated = stated(analysis);
         let mut report = Report::default();
         let outputs = FileOutputs { fs, keys: &keys, other_names: &other_names };
@@ -99,7 +98,7 @@ impl Serialize for Legacy<'_> {
         let more = stated.remove(&("package_list".into(), "pkgfiles.all".into()));
         let files = PackageFiles { files: &owned, more: more.unwrap_or_default() };
         report.add("package_list", "pkgfiles.all", Output::PackageFiles(files));
-        let meta = Output::PackageFileMeta(PackageFileMeta(&owned));
+        let meta = Output::PackageFileMeta(PackageFileMeta(&verified));
         report.add("file_package_verify", "distro.pkgfilemeta", meta);
         for (module, analyzer) in
             [("content_search", "content-search"), ("secret_search", "secret-search")]
@@ -150,7 +149,7 @@ impl<'a> Report<'a> {
         let is_empty = match &values {
             Output::Files(values) => values.is_empty(),
             Output::PackageFiles(values) => values.files.is_empty() && values.more.is_empty(),
-            Output::PackageFileMeta(values) => !values.0.has_meta(),
+            Output::PackageFileMeta(values) => values.0.is_empty(),
             Output::Values(values) => values.is_empty(),
         };
         if !is_empty {

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use inscan_analyzers::{Evidence, Package, PackageFile};
+use bstr::BString;
+use inscan_analyzers::{Evidence, Package, PackageFile, legacy_files, rpm};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -16,109 +17,61 @@ use crate::document::text;
 /// Files of all OS packages, by their key: small, since there may be hundreds of thousands.
 pub(super) struct OwnedFiles<'a> {
     packages: &'a [FoundPackage],
+    told: Told,
     /// Positions of package and file, sorted by key.
     order: Vec<(u32, u32)>,
 }
 
-/// How one package manager's files are told of.
-struct Form {
-    marker: &'static str,
-    key: fn(&PackageFile) -> String,
-    meta: fn(&Package, &PackageFile) -> Option<Value>,
+/// What is told of a file: that its package brought it, or what it should be like.
+#[derive(Clone, Copy)]
+pub(super) enum Told {
+    Owner,
+    Meta,
 }
 
-fn form(package: &Package) -> Option<Form> {
-    if package.evidence != Evidence::InstalledDb {
-        return None;
+impl Told {
+    /// Key and value, where there is something to tell.
+    fn of(self, package: &Package, file: &PackageFile) -> Option<(BString, Value)> {
+        if package.evidence != Evidence::InstalledDb {
+            return None;
+        }
+        let is_rpm = package.kind == "rpm";
+        match self {
+            Told::Owner if is_rpm => Some((rpm::legacy_file_key(file), "RPMFILE".into())),
+            Told::Owner => legacy_files::owner(package, file).map(|(key, kind)| (key, kind.into())),
+            Told::Meta if is_rpm => {
+                Some((rpm::legacy_file_key(file), rpm::legacy_file_meta(package, file)))
+            }
+            Told::Meta => legacy_files::meta(package, file),
+        }
     }
-    match &*package.kind {
-        "apk" => Some(Form { marker: "APKFILE", key: plain_key, meta: apk_meta }),
-        "deb" => Some(Form { marker: "DPKGFILE", key: plain_key, meta: deb_meta }),
-        "rpm" => Some(Form { marker: "RPMFILE", key: plain_key, meta: rpm_meta }),
-        _ => None,
-    }
-}
-
-fn plain_key(file: &PackageFile) -> String {
-    let path: &[u8] = if file.path.is_empty() { b"." } else { &file.path };
-    format!("/{}", text::shown(path))
-}
-
-/// apk's checksums were lost on the way in the legacy engine: always null.
-fn apk_meta(package: &Package, file: &PackageFile) -> Option<Value> {
-    file.digest.as_ref()?;
-    Some(json!({
-        "conffile": false,
-        "digest": null,
-        "digestalgo": "sha1",
-        "group": file.group,
-        "mode": file.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
-        "package": package.name,
-        "size": null,
-        "user": file.user,
-    }))
-}
-
-fn deb_meta(package: &Package, file: &PackageFile) -> Option<Value> {
-    file.digest.as_ref()?;
-    Some(json!({
-        "conffile": file.conffile,
-        "digest": file.digest,
-        "digestalgo": "md5",
-        "group": null,
-        "mode": null,
-        "package": package.name,
-        "size": null,
-        "user": null,
-    }))
-}
-
-/// The kind of MD5 digests was not told of in the legacy document.
-fn rpm_meta(package: &Package, file: &PackageFile) -> Option<Value> {
-    Some(json!({
-        "conffile": file.conffile,
-        "digest": file.digest,
-        "digestalgo": file.algorithm.as_deref().filter(|name| *name != "md5").unwrap_or("unknown"),
-        "group": file.group,
-        "mode": file.mode.map(|mode| format!("{mode:o}")),
-        "package": package.name,
-        "size": file.size.map(|size| size.to_string()),
-        "user": file.user,
-    }))
 }
 
 impl<'a> OwnedFiles<'a> {
-    pub(super) fn of(packages: &'a [FoundPackage]) -> Self {
+    pub(super) fn of(packages: &'a [FoundPackage], told: Told) -> Self {
+        let mut files = OwnedFiles { packages, told, order: Vec::new() };
         let mut order = Vec::new();
+        let mut is_sorted_by_path = true;
         for (number, found) in packages.iter().enumerate() {
-            if form(&found.package).is_some() {
-                order.extend(
-                    (0..found.package.files.len()).map(|file| (number as u32, file as u32)),
-                );
+            for (index, file) in found.package.files.iter().enumerate() {
+                let Some((key, _)) = told.of(&found.package, file) else { continue };
+                order.push((number as u32, index as u32));
+                is_sorted_by_path &= key.strip_prefix(b"/") == Some(file.path.as_slice())
+                    && matches!(folded(&text::shown(&key)), Cow::Borrowed(_));
             }
         }
-        let path = |&(package, file): &(u32, u32)| {
-            &packages[package as usize].package.files[file as usize].path
-        };
-        // Most images can be sorted by the paths themselves; keys are made for the others.
-        let is_odd = |at: &(u32, u32)| {
-            path(at).is_empty() || matches!(folded(&text::shown(path(at))), Cow::Owned(_))
-        };
-        if order.iter().any(is_odd) {
-            let files = OwnedFiles { packages, order: Vec::new() };
-            order.sort_by_cached_key(|&at| files.key(at));
+        // Most images can be sorted by the paths themselves; keys are kept for the others.
+        if is_sorted_by_path {
+            order.sort_by(|&a, &b| files.at(a).1.path.cmp(&files.at(b).1.path));
         } else {
-            order.sort_by(|a, b| path(a).cmp(path(b)));
+            order.sort_by_cached_key(|&at| files.told(at).map(|(key, _)| key));
         }
-        OwnedFiles { packages, order }
+        files.order = order;
+        files
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
-    }
-
-    pub(super) fn has_meta(&self) -> bool {
-        self.order.iter().any(|&at| self.meta(at).is_some())
     }
 
     fn at(&self, (package, file): (u32, u32)) -> (&'a Package, &'a PackageFile) {
@@ -126,30 +79,22 @@ impl<'a> OwnedFiles<'a> {
         (package, &package.files[file as usize])
     }
 
-    fn key(&self, at: (u32, u32)) -> String {
+    fn told(&self, at: (u32, u32)) -> Option<(String, Value)> {
         let (package, file) = self.at(at);
-        let key = form(package).map_or_else(|| plain_key(file), |form| (form.key)(file));
-        folded(&key).into_owned()
+        let (key, value) = self.told.of(package, file)?;
+        Some((folded(&text::shown(&key)).into_owned(), value))
     }
 
-    fn meta(&self, at: (u32, u32)) -> Option<Value> {
-        let (package, file) = self.at(at);
-        form(package).and_then(|form| (form.meta)(package, file))
-    }
-
-    fn marker(&self, at: (u32, u32)) -> &'static str {
-        form(self.at(at).0).map_or("", |form| form.marker)
-    }
-
-    /// Runs of files with one key.
-    fn groups(&self) -> impl Iterator<Item = (String, &[(u32, u32)])> {
-        let mut rest = self.order.as_slice();
+    /// Visits each key with its values, in the order of the packages.
+    fn groups(&self) -> impl Iterator<Item = (String, Vec<Value>)> {
+        let mut told = self.order.iter().filter_map(|&at| self.told(at)).peekable();
         std::iter::from_fn(move || {
-            let key = self.key(*rest.first()?);
-            let count = rest.iter().take_while(|&&at| self.key(at) == key).count();
-            let (group, others) = rest.split_at(count);
-            rest = others;
-            Some((key, group))
+            let (key, first) = told.next()?;
+            let mut values = vec![first];
+            while let Some((_, value)) = told.next_if(|(other, _)| *other == key) {
+                values.push(value);
+            }
+            Some((key, values))
         })
     }
 }
@@ -164,13 +109,13 @@ impl Serialize for PackageFiles<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let mut more = self.more.iter().peekable();
-        for (key, group) in self.files.groups() {
+        for (key, values) in self.files.groups() {
             while let Some((other, value)) = more.next_if(|(other, _)| **other <= key) {
                 if *other != key {
                     map.serialize_entry(other, value)?;
                 }
             }
-            map.serialize_entry(&key, self.files.marker(group[0]))?;
+            map.serialize_entry(&key, &values[0])?;
         }
         for (key, value) in more {
             map.serialize_entry(key, value)?;
@@ -185,11 +130,8 @@ pub(super) struct PackageFileMeta<'a>(pub(super) &'a OwnedFiles<'a>);
 impl Serialize for PackageFileMeta<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (key, group) in self.0.groups() {
-            let list: Vec<_> = group.iter().filter_map(|&at| self.0.meta(at)).collect();
-            if !list.is_empty() {
-                map.serialize_entry(&key, &Value::from(list).to_string())?;
-            }
+        for (key, list) in self.0.groups() {
+            map.serialize_entry(&key, &Value::from(list).to_string())?;
         }
         map.end()
     }
@@ -236,6 +178,7 @@ mod tests {
         let file = |path: &&str| PackageFile {
             path: (*path).into(),
             digest: Some("00".into()),
+            algorithm: Some("md5".into()),
             mode: Some(0o755),
             ..PackageFile::default()
         };
@@ -248,7 +191,7 @@ mod tests {
     fn files_are_listed_once_in_the_order_of_their_keys() {
         let packages =
             [package("deb", &["", "usr/b", "usr/a  x"]), package("rpm", &["usr/b", "usr/a x"])];
-        let files = OwnedFiles::of(&packages);
+        let files = OwnedFiles::of(&packages, Told::Owner);
         let more = BTreeMap::from([
             ("(contains no files)".into(), "RPMFILE".into()),
             ("/usr/b".into(), "x".into()),
@@ -258,7 +201,8 @@ mod tests {
             text,
             r#"{"(contains no files)":"RPMFILE","/.":"DPKGFILE","/usr/a x":"DPKGFILE","/usr/b":"DPKGFILE"}"#
         );
-        let meta = serde_json::to_value(PackageFileMeta(&files)).unwrap();
+        let meta =
+            serde_json::to_value(PackageFileMeta(&OwnedFiles::of(&packages, Told::Meta))).unwrap();
         let of_b: Value = serde_json::from_str(meta["/usr/b"].as_str().unwrap()).unwrap();
         assert_eq!(of_b[0]["digestalgo"], "md5");
         assert_eq!(of_b[1]["mode"], "755");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use inscan_analyzers::Fact;
+use inscan_analyzers::search::legacy_key;
 
 use super::names::OddKeys;
 use crate::analyze::Analysis;
@@ -48,7 +49,7 @@ fn lines(fs: &ImageFs<'_>, analyzer: usize, path: &[u8]) -> BTreeMap<String, Vec
     for (_, facts) in facts.into_iter().flatten().filter(|(by, _)| usize::from(*by) == analyzer) {
         for fact in &facts.facts {
             if let Fact::Match(found) = fact {
-                let of_expression = lines.entry(mime_base64(&found.expression)).or_default();
+                let of_expression = lines.entry(legacy_key(&found.expression)).or_default();
                 of_expression.extend(&found.lines);
             }
         }
@@ -58,48 +59,4 @@ fn lines(fs: &ImageFs<'_>, analyzer: usize, path: &[u8]) -> BTreeMap<String, Vec
         of_expression.dedup();
     }
     lines
-}
-
-/// Base64 in lines of 76 characters, each with its line feed, as MIME has it.
-fn mime_base64(text: &str) -> String {
-    let mut lines = String::new();
-    // 57 bytes are 76 digits.
-    for chunk in text.as_bytes().chunks(57) {
-        lines.push_str(&base64(chunk));
-        lines.push('\n');
-    }
-    lines
-}
-
-pub(in crate::document) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            text.push(match digit <= chunk.len() {
-                true => DIGITS[(bits >> (18 - 6 * digit) & 63) as usize] as char,
-                false => '=',
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_has_lines_of_76_digits() {
-        for (text, expected) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foo>?", "Zm9vPj8=")]
-        {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-        assert_eq!(mime_base64("NOPASS=^root"), "Tk9QQVNTPV5yb290\n");
-        let lengths: Vec<_> = mime_base64(&"x".repeat(100)).lines().map(str::len).collect();
-        assert_eq!(lengths, [76, 60]);
-    }
 }

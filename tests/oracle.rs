@@ -1,0 +1,235 @@
+//! The legacy part of the document beside real output of the legacy engine.
+//!
+//! The archive is not part of the repository: without it (`../shared`, or
+//! where `INSCAN_SHARED` says) the test says that it is skipped. Differences
+//! that are meant are listed in COMPATIBILITY.md, and nowhere else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// One line of the table in COMPATIBILITY.md.
+struct Meant {
+    case: String,
+    what: String,
+}
+
+#[test]
+fn the_legacy_part_equals_the_engines_but_for_what_is_listed() {
+    let Some(oracle) = oracle() else { return };
+    let meant = meant();
+    let mut used = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in cases(&oracle) {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(expected) = expected(&case) else { continue };
+        let ours = match analyze(&oracle, &case) {
+            Ok(ours) => ours,
+            Err(error) => {
+                wrong.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        for difference in differences(&expected, &ours) {
+            let line = meant
+                .iter()
+                .position(|line| line.case == name && matches(&line.what, &difference.path));
+            match line {
+                Some(line) => drop(used.insert(line)),
+                None => wrong.push(format!("{name}: {difference}")),
+            }
+        }
+    }
+    for (number, line) in meant.iter().enumerate().filter(|(number, _)| !used.contains(number)) {
+        let Meant { case, what } = line;
+        wrong.push(format!("line {} of the table no longer holds: {case} {what}", number + 1));
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The unpacked archive.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn oracle() -> Option<PathBuf> {
+    let shared = std::env::var_os("INSCAN_SHARED")
+        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
+    let archive = shared.join("oracle.tar.xz");
+    if !archive.exists() {
+        eprintln!("skipped: there is no {}", archive.display());
+        return None;
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
+    let done = target.join("unpacked");
+    if !done.exists() {
+        fs::create_dir_all(&target).unwrap();
+        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
+        assert!(status.unwrap().success(), "could not unpack {}", archive.display());
+        fs::write(&done, "").unwrap();
+    }
+    Some(target.join("oracle"))
+}
+
+fn cases(oracle: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(oracle.join("images")).unwrap();
+    let mut cases: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|case| case.join("image.oci.tar").exists());
+    cases.sort();
+    cases
+}
+
+fn expected(case: &Path) -> Option<Value> {
+    let plain = case.join("analysis.json");
+    let bytes = if plain.exists() {
+        fs::read(plain).unwrap()
+    } else {
+        let packed = case.join("analysis.json.gz");
+        if !packed.exists() {
+            return None;
+        }
+        Command::new("gzip").arg("-dc").arg(packed).output().unwrap().stdout
+    };
+    Some(image(serde_json::from_slice(&bytes).unwrap()))
+}
+
+/// Runs the binary with the options of the case.
+fn analyze(oracle: &Path, case: &Path) -> Result<Value, String> {
+    let told: Value = serde_json::from_slice(&fs::read(case.join("case.json")).unwrap()).unwrap();
+    let config = told["analyzer_config"].as_str().unwrap_or("default");
+    let (config, hints) = match config.split_once(" + ") {
+        Some((config, _)) => (config, true),
+        None => (config, false),
+    };
+    let output = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("{}.json", case.file_name().unwrap().to_string_lossy()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inscan"));
+    command.arg("analyze").arg(format!("oci-archive:{}", case.join("image.oci.tar").display()));
+    for option in told["options"].as_array().unwrap() {
+        let (name, value) = (option[0].as_str().unwrap(), option[1].as_str().unwrap());
+        match name {
+            "tag" => command.args(["--tag", value]),
+            "digest" => command.args(["--image-digest", value]),
+            "image-id" => command.args(["--image-id", value]),
+            "dockerfile" => command.arg("--dockerfile").arg(case.join(value)),
+            // About the archive, not the document.
+            _ => &mut command,
+        };
+    }
+    let config = oracle.join("analyzer-config").join(format!("{config}.json"));
+    command.arg("--analyzer-config").arg(config);
+    if hints {
+        command.env("ANCHORE_HINTS_ENABLED", "true");
+    }
+    command.arg("-o").arg(format!("document={}", output.display()));
+    let run = command.output().unwrap();
+    if !run.status.success() {
+        return Err(format!("{}: {}", run.status, String::from_utf8_lossy(&run.stderr)));
+    }
+    let bytes = fs::read(&output).map_err(|error| error.to_string())?;
+    Ok(image(serde_json::from_slice(&bytes).map_err(|error| error.to_string())?))
+}
+
+/// The image's data, with the JSON inside its texts parsed.
+fn image(mut document: Value) -> Value {
+    let image = document["document"][0]["image"].take();
+    assert!(image.is_object(), "no image in the document");
+    parsed(image)
+}
+
+fn parsed(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with(['{', '[']) => {
+            serde_json::from_str(&text).map_or(Value::String(text), parsed)
+        }
+        Value::Array(items) => items.into_iter().map(parsed).collect(),
+        Value::Object(object) => object
+            .into_iter()
+            .map(|(key, value)| (key, parsed(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+struct Difference {
+    path: String,
+    expected: Option<Value>,
+    ours: Option<Value>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |value: &Option<Value>| match value {
+            Some(value) => value.to_string().chars().take(200).collect(),
+            None => "nothing".to_owned(),
+        };
+        write!(f, "{}: expected {}, got {}", self.path, short(&self.expected), short(&self.ours))
+    }
+}
+
+fn differences(expected: &Value, ours: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare(expected, ours, "", &mut found);
+    found
+}
+
+fn compare(expected: &Value, ours: &Value, path: &str, found: &mut Vec<Difference>) {
+    let (Value::Object(left), Value::Object(right)) = (expected, ours) else {
+        if expected != ours {
+            let (expected, ours) = (Some(expected.clone()), Some(ours.clone()));
+            found.push(Difference { path: path.to_owned(), expected, ours });
+        }
+        return;
+    };
+    let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+    for key in keys {
+        // These two are the same in all paths.
+        let path = match key.as_str() {
+            "imagedata" | "base" => path.to_owned(),
+            key if path.is_empty() => key.to_owned(),
+            key => format!("{path}/{key}"),
+        };
+        match (left.get(key), right.get(key)) {
+            (Some(left), Some(right)) => compare(left, right, &path, found),
+            (left, right) => {
+                let (expected, ours) = (left.cloned(), right.cloned());
+                found.push(Difference { path, expected, ours });
+            }
+        }
+    }
+}
+
+fn meant() -> Vec<Meant> {
+    let text = fs::read_to_string(Path::new(ROOT).join("COMPATIBILITY.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| case |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').splitn(3, '|').map(str::trim).collect();
+        assert!(cells.len() == 3 && !cells[2].is_empty(), "a line without a reason: {row}");
+        Meant { case: cells[0].to_owned(), what: cells[1].to_owned() }
+    })
+    .collect()
+}
+
+/// `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[test]
+fn the_table_of_differences_gives_a_reason_for_each() {
+    assert!(!meant().is_empty());
+    assert!(matches("a/*//q*", "a/b/c//q/x") && !matches("a/*//q", "a/b//q/x"));
+}
