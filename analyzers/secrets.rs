@@ -296,13 +296,14 @@ fn matched(
 /// The third stage: what a pattern cannot say of a secret.
 fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
     let shape = Shape::of(secret);
-    (rule.keep_placeholders || !is_placeholder(secret))
-        && !(rule.refuse_sequences && has_sequence(secret))
-        && !(rule.refuse_words && is_common_word(secret))
-        && !(rule.mixed && shape.letters() == shape.length)
+    let is_refused = !rule.keep_placeholders && is_placeholder(secret)
+        || rule.refuse_sequences && has_sequence(secret)
+        || rule.refuse_words && is_common_word(secret)
+        || rule.mixed && shape.letters() == shape.length
+        || rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret)));
+    !is_refused
         && shape.digits >= rule.digits
         && (rule.entropy == 0.0 || entropy(secret) >= rule.entropy)
-        && !(rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret))))
 }
 
 fn private_key_hit(secret: Range<usize>, place: Place) -> Hit<'static> {

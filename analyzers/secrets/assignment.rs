@@ -16,7 +16,7 @@ pub(super) struct Assigned {
     pub(super) by_operator: bool,
     /// A word such as `key` or `secret` stands between them.
     pub(super) credential: bool,
-    /// The last of these words is `id`.
+    /// The last of these words is `id` or `sid`.
     pub(super) is_identifier: bool,
     pub(super) on_same_line: bool,
 }
@@ -179,7 +179,7 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
             _ => {
                 let rest = &text[at..];
                 if let Some((length, names_credential)) = connector(rest) {
-                    is_identifier = rest[..length].eq_ignore_ascii_case(b"id");
+                    is_identifier = rest[..length].to_ascii_lowercase().ends_with(b"id");
                     words += 1;
                     if words > MOST_WORDS {
                         return None;
@@ -369,7 +369,7 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
-    const PUBLIC: [&[u8]; 26] = [
+    const PUBLIC: [&[u8]; 27] = [
         b"public",
         b"pub",
         b"foreign",
@@ -394,6 +394,7 @@ pub(super) fn names_credential(name: &[u8]) -> bool {
         b"antiforgery",
         b"authenticity",
         // Their credentials have a form of their own, and rules for it.
+        b"_authtoken",
         b"meraki",
         b"okta",
         b"telegram",

@@ -95,9 +95,10 @@ pub(super) fn of(file: &[u8]) -> Place {
     if HASH_LISTS.contains(&name) || ends(&IGNORED_SUFFIXES) || has(&IGNORED_PARTS) {
         return Place::Ignored;
     }
-    let is_sample_name = lower
-        .split(|byte| !byte.is_ascii_alphanumeric())
-        .any(|word| [b"example".as_slice(), b"sample", b"test", b"tests", b"spec"].contains(&word));
+    let is_sample_name = lower.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| {
+        [b"example".as_slice(), b"examples", b"sample", b"samples", b"test", b"tests", b"spec"]
+            .contains(&word)
+    });
     if ends(&SAMPLE_SUFFIXES) || is_sample_name || has(&SAMPLE_PARTS) {
         return Place::Sample;
     }
