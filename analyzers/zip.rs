@@ -26,8 +26,6 @@ pub(crate) struct Zip<'a> {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: BString,
-    /// As stated, and not to be believed.
-    pub(crate) size: u64,
     compressed: u64,
     header: u64,
     method: u16,
@@ -190,10 +188,10 @@ fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
             }
             value => u64::from(value),
         };
-        let (size, compressed, header) = (number(24), number(20), number(42));
+        // The size itself is not believed, but comes first among the wide numbers.
+        let (_size, compressed, header) = (number(24), number(20), number(42));
         members.push(Member {
             name: name.into(),
-            size,
             compressed,
             header: header.saturating_add(directory.prefix),
             method: u16_at(rest, 10),

@@ -99,7 +99,7 @@ fn is_busybox(image: &dyn Files) -> Result<bool> {
         return Ok(text.lines().any(|line| line == b"ID=busybox"));
     }
     let has = |path: &&str| image.get(path.as_bytes()).is_some();
-    Ok(!RELEASE_FILES.iter().any(|path| has(path)) && has(&"bin/busybox"))
+    Ok(!RELEASE_FILES.iter().any(has) && has(&"bin/busybox"))
 }
 
 #[cfg(test)]

@@ -65,6 +65,8 @@ impl Analyzer for BinaryClassifier {
 
     fn wants(&self) -> Vec<Want> {
         let mut wants = executable::wants();
+        // The legacy engine goes by this name alone.
+        wants.push(Want::inspect(Pattern::name("busybox"), executable::MAX_EXECUTABLE));
         for name in legacy::HEADERS {
             wants.push(Want::keep(Pattern::name(name), MAX_HEADER));
         }

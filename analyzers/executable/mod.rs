@@ -12,7 +12,7 @@ use crate::window::read_exact_at;
 use crate::{Content, Error, FileHead, Pattern, Result, Use, Want};
 
 /// Larger executables exist; none was met that carries build information.
-const MAX_EXECUTABLE: u64 = 2 << 30;
+pub(crate) const MAX_EXECUTABLE: u64 = 2 << 30;
 /// Section and segment tables, and the table of section names.
 const MAX_TABLE: u64 = 8 << 20;
 

@@ -140,10 +140,10 @@ fn version(manifest: Option<&Manifest>, stem: &str) -> Option<String> {
 /// (`x-1.0-20200101.120000-1`); without any dot, the last one (`x-20040616`).
 fn split_name(stem: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = stem.split('-').collect();
-    let is_number = |part: &&str| part.starts_with(|first: char| first.is_ascii_digit());
-    let with_dot = parts.iter().rposition(|part| is_number(&part) && part.contains('.'));
-    let mut begin = with_dot.or_else(|| parts.iter().rposition(|part| is_number(&part)))?;
-    while begin > 1 && parts.get(begin - 1).is_some_and(is_number) {
+    let is_number = |part: &str| part.starts_with(|first: char| first.is_ascii_digit());
+    let with_dot = parts.iter().rposition(|part| is_number(part) && part.contains('.'));
+    let mut begin = with_dot.or_else(|| parts.iter().rposition(|part| is_number(part)))?;
+    while begin > 1 && parts.get(begin - 1).is_some_and(|part| is_number(part)) {
         begin -= 1;
     }
     let artifact_len = parts[..begin].iter().map(|part| part.len() + 1).sum::<usize>();
