@@ -15,7 +15,11 @@ fn inscan(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("XDG_CONFIG_HOME", "/nonexistent").env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env("NO_COLOR", "1")
+        .env("SOURCE_DATE_EPOCH", "1767323045")
+        .stdin(Stdio::null());
     command
 }
 

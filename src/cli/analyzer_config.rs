@@ -102,16 +102,11 @@ fn search(
             match_params: match_params.clone(),
             regexp_match: Some(vec![expression.value.clone()]),
         };
-        check(&configured(alone))
+        inscan_analyzers::search::check(&configured(alone))
             .map_err(|error| anyhow::anyhow!("line {}: {error}", expression.defined.line()))?;
         expressions.push(expression.value);
     }
     Ok(Some(Search { match_params, regexp_match: Some(expressions) }))
-}
-
-/// STUB until the searches land: `inscan_analyzers::search::check`.
-fn check(_config: &Config) -> inscan_analyzers::Result<()> {
-    Ok(())
 }
 
 fn find_unknown(prefix: &str, value: &Value, unknown: &mut Vec<String>) {
