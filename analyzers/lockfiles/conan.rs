@@ -18,9 +18,9 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let graph = document.get("graph_lock").unwrap_or(&document);
     for (id, node) in json::members(graph, "nodes") {
         let reference = json::text(node, "ref").or_else(|| json::text(node, "pref"));
-        // The first node with a path is the project that was locked.
+        // The project that was locked has a path.
         if let Some(reference) = reference
-            && (id != "0" || node.get("path").is_none())
+            && !(node.get("path").is_some() && (id == "0" || node.get("pref").is_some()))
         {
             add(reference, out);
         }

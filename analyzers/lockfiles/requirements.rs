@@ -20,10 +20,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 /// addresses and directories.
 fn requirement(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
-    if line.starts_with('#') {
-        return None;
-    }
-    let line = line.split(" #").next()?.split(';').next()?.split(" -").next()?.trim();
+    let line = line.split('#').next()?.split(';').next()?.split(" -").next()?.trim();
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let end = line.find(|character| !is_part(character)).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
@@ -66,6 +63,7 @@ mod tests {
             ("-r other.txt", None),
             ("./a.whl", None),
             ("https://example.org/a.whl", None),
+            ("a==1.0#why", Some(("a", "1.0"))),
             ("# a", None),
             ("", None),
         ] {
