@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::content::bytes_up_to;
 use crate::url::without_credentials;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, PackageFile, Pattern, Result,
@@ -30,16 +29,11 @@ impl Analyzer for Conda {
     }
 
     fn wants(&self) -> Vec<Want> {
-        // Most are not ours, so that their size is none of our business.
-        vec![Want::inspect(Pattern::suffix(".json"), u64::MAX)]
+        vec![Want::inspect(Pattern::within("conda-meta", ".json"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let directory = path::parent(file.path);
-        if path::name(directory) != b"conda-meta" {
-            return Ok(());
-        }
-        let record = json::parse(&bytes_up_to(content, MAX_SIZE)?)?;
+        let record = json::parse(&content.bytes()?)?;
         out.package(package(&record, file.path)?);
         Ok(())
     }

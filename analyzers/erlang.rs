@@ -4,10 +4,7 @@
 //! Each has `ebin/NAME.app` beside its modules: one Erlang term
 //! `{application, NAME, [{vsn, "1.0"}, …]}.` <https://www.erlang.org/doc/apps/kernel/app.html>
 
-use crate::content::bytes_up_to;
-use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
-};
+use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
 /// The largest name some hundred modules.
 const MAX_SIZE: u64 = 1 << 20;
@@ -75,14 +72,11 @@ impl Analyzer for Erlang {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::suffix(".app"), u64::MAX)]
+        vec![Want::inspect(Pattern::within("ebin", ".app"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        if path::name(path::parent(file.path)) != b"ebin" {
-            return Ok(());
-        }
-        let bytes = bytes_up_to(content, MAX_SIZE)?;
+        let bytes = content.bytes()?;
         let (name, version) = application(&String::from_utf8_lossy(&bytes))?;
         let kind = if OTP.contains(&name.as_str()) { "otp" } else { "hex" };
         out.package(Package {

@@ -6,12 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::content::bytes_up_to;
 use crate::headers::Headers;
 use crate::url::without_credentials;
-use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
-};
+use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
 const MAX_SIZE: u64 = 4 << 20;
 
@@ -27,23 +24,18 @@ impl Analyzer for Haskell {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::suffix(".conf"), u64::MAX)]
+        // GHC's own, and cabal's store (`store/ghc-9.4.7/package.db`).
+        ["package.conf.d", "package.db"]
+            .map(|directory| Want::inspect(Pattern::within(directory, ".conf"), MAX_SIZE))
+            .into()
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        if !is_package_database(path::parent(file.path)) {
-            return Ok(());
-        }
-        let bytes = bytes_up_to(content, MAX_SIZE)?;
+        let bytes = content.bytes()?;
         let text = String::from_utf8_lossy(&bytes);
         out.package(package(&Headers::parse(&text), file.path)?);
         Ok(())
     }
-}
-
-/// GHC's own, or cabal's store (`store/ghc-9.4.7/package.db`).
-fn is_package_database(directory: &[u8]) -> bool {
-    matches!(path::name(directory), b"package.conf.d" | b"package.db")
 }
 
 fn package(headers: &Headers<'_>, location: &[u8]) -> Result<Package> {

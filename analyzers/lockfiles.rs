@@ -2,8 +2,10 @@
 //!
 //! One module a format, each a function from text to packages; the table
 //! [`FORMATS`] says which file is of which format. A lock file proves nothing
-//! about what is there, and its packages carry [`Evidence::Lockfile`].
+//! about what is there, and its packages carry [`Evidence::Lockfile`]; pip's
+//! requirements are not even resolved, and carry [`Evidence::Manifest`].
 
+mod bun;
 mod cargo;
 mod cocoapods;
 mod composer;
@@ -15,14 +17,18 @@ mod julia;
 mod mix;
 mod npm;
 mod nuget;
+mod paket;
 mod pipfile;
 mod pnpm;
 mod poetry;
 mod pub_;
 mod renv;
+mod requirements;
+mod sbt;
 mod swift;
 mod yarn;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
@@ -39,13 +45,15 @@ struct Format {
 }
 
 // Alphabetical by file.
-const FORMATS: [Format; 23] = [
+const FORMATS: [Format; 27] = [
     Format { file: "Cargo.lock", kind: "cargo", read: cargo::read },
     Format { file: "Gemfile.lock", kind: "gem", read: gemfile::read },
     Format { file: "Manifest.toml", kind: "julia", read: julia::read },
     Format { file: "Package.resolved", kind: "swift", read: swift::read },
     Format { file: "Pipfile.lock", kind: "pypi", read: pipfile::read },
     Format { file: "Podfile.lock", kind: "cocoapods", read: cocoapods::read },
+    Format { file: "build.sbt.lock", kind: "maven", read: sbt::read },
+    Format { file: "bun.lock", kind: "npm", read: bun::read },
     Format { file: "cabal.project.freeze", kind: "hackage", read: haskell::freeze },
     Format { file: "composer.lock", kind: "composer", read: composer::read },
     Format { file: "conan.lock", kind: "conan", read: conan::read },
@@ -55,11 +63,13 @@ const FORMATS: [Format; 23] = [
     Format { file: "npm-shrinkwrap.json", kind: "npm", read: npm::read },
     Format { file: "package-lock.json", kind: "npm", read: npm::read },
     Format { file: "packages.lock.json", kind: "nuget", read: nuget::read },
+    Format { file: "paket.lock", kind: "nuget", read: paket::read },
     Format { file: "pdm.lock", kind: "pypi", read: poetry::read },
     Format { file: "pnpm-lock.yaml", kind: "npm", read: pnpm::read },
     Format { file: "poetry.lock", kind: "pypi", read: poetry::read },
     Format { file: "pubspec.lock", kind: "pub", read: pub_::read },
     Format { file: "renv.lock", kind: "cran", read: renv::read },
+    Format { file: "requirements.txt", kind: "pypi", read: requirements::read },
     Format { file: "stack.yaml.lock", kind: "hackage", read: haskell::stack },
     Format { file: "uv.lock", kind: "pypi", read: poetry::read },
     Format { file: "yarn.lock", kind: "npm", read: yarn::read },
@@ -91,17 +101,31 @@ impl Analyzer for Lockfiles {
             Some(format) => (format.kind, format.read),
             None => ("pypi", poetry::read as fn(&str, &mut Locked<'_>) -> Result<()>),
         };
+        let evidence = match name {
+            b"requirements.txt" => Evidence::Manifest,
+            _ => Evidence::Lockfile,
+        };
         let bytes = content.bytes()?;
-        let text = String::from_utf8_lossy(&bytes);
         let location = file.path;
-        read(&text, &mut Locked { kind, location, seen: BTreeSet::new(), out })
+        read(&text(&bytes), &mut Locked { kind, location, evidence, seen: BTreeSet::new(), out })
     }
+}
+
+/// UTF-8, or UTF-16 with its mark, as PowerShell redirects it.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    let Some(bytes) = bytes.strip_prefix(b"\xff\xfe") else {
+        return String::from_utf8_lossy(bytes);
+    };
+    let units: Vec<u16> =
+        bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units).into()
 }
 
 /// Where a format puts what it finds. The same package locked twice is said once.
 struct Locked<'a> {
     kind: &'static str,
     location: &'a [u8],
+    evidence: Evidence,
     seen: BTreeSet<(String, String)>,
     out: &'a mut Facts,
 }
@@ -118,7 +142,7 @@ impl Locked<'_> {
             name: name.into(),
             namespace: namespace.map(Into::into),
             version: version.into(),
-            evidence: Evidence::Lockfile,
+            evidence: self.evidence,
             location: self.location.into(),
             ..Package::default()
         });

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::content::bytes_up_to;
 use crate::url::without_credentials;
 use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, json, path,
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, json,
 };
 
 /// Some thousand packages.
@@ -29,14 +28,11 @@ impl Analyzer for Php {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::name("installed.json"), u64::MAX)]
+        vec![Want::inspect(Pattern::within("composer", "installed.json"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        if path::name(path::parent(file.path)) != b"composer" {
-            return Ok(());
-        }
-        let document = json::parse(&bytes_up_to(content, MAX_SIZE)?)?;
+        let document = json::parse(&content.bytes()?)?;
         let packages = document.get("packages").unwrap_or(&document);
         let packages = packages.as_array().ok_or_else(|| Error::new("no list of packages"))?;
         let development: BTreeSet<&str> = texts(document.get("dev-package-names")).collect();

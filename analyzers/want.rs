@@ -27,6 +27,9 @@ pub enum Use {
 pub enum Pattern {
     /// Every file. Only with [`Use::Inspect`].
     Any,
+    /// A file directly in a directory of this name, wherever that is, whose own
+    /// name ends with a suffix: `In("conda-meta", ".json")`.
+    In(String, String),
     /// A file whose first bytes are these.
     Magic(&'static [u8]),
     /// A file of this name, in any directory.
@@ -51,6 +54,10 @@ impl Want {
 }
 
 impl Pattern {
+    pub fn within(directory: &str, suffix: &str) -> Self {
+        Pattern::In(directory.to_owned(), suffix.to_owned())
+    }
+
     pub fn name(name: &str) -> Self {
         Pattern::Name(name.to_owned())
     }
@@ -70,7 +77,7 @@ impl Pattern {
 
 /// The wants of all analyzers, ready to be asked about each file of a layer.
 ///
-/// A question costs two hash look-ups, one look at each suffix and directory
+/// A question costs four hash look-ups, one look at each suffix and directory
 /// pattern, and one at each magic number: there are some dozens in all.
 #[derive(Default)]
 pub struct Matcher {
@@ -81,6 +88,8 @@ pub struct Matcher {
     /// Suffixes by their last byte, lower case.
     by_suffix: HashMap<u8, Vec<usize>>,
     by_first_part: HashMap<Vec<u8>, Vec<usize>>,
+    /// By the name of the directory a file is in.
+    by_parent: HashMap<Vec<u8>, Vec<usize>>,
     magic: Vec<usize>,
 }
 
@@ -100,6 +109,9 @@ impl Matcher {
         let id = self.wants.len();
         match &want.pattern {
             Pattern::Any => self.any.push(id),
+            Pattern::In(directory, _) => {
+                self.by_parent.entry(directory.clone().into()).or_default().push(id);
+            }
             Pattern::Magic(_) => self.magic.push(id),
             Pattern::Name(name) => self.by_name.entry(name.clone().into()).or_default().push(id),
             Pattern::Path(path) => self.by_path.entry(path.clone().into()).or_default().push(id),
@@ -130,6 +142,13 @@ impl Matcher {
                 _ => false,
             }));
         }
+        let candidates = self.by_parent.get(path::name(path::parent(file)));
+        found.extend(candidates.into_iter().flatten().filter(
+            |&&id| match &self.wants[id].1.pattern {
+                Pattern::In(_, suffix) => name.ends_with(suffix.as_bytes()),
+                _ => false,
+            },
+        ));
         let first = path::parts(file).next().unwrap_or_default();
         for first in [first, b""] {
             let candidates = self.by_first_part.get(first).into_iter().flatten();
@@ -193,6 +212,10 @@ mod tests {
         check(Pattern::name("METADATA"), "a/METADATA/b", b"", false);
         check(Pattern::suffix(".jar"), "a/b.JAR", b"", true);
         check(Pattern::suffix(".jar"), "jar", b"", false);
+        check(Pattern::within("conda-meta", ".json"), "opt/conda-meta/a.json", b"", true);
+        check(Pattern::within("conda-meta", ".json"), "conda-meta/a.json", b"", true);
+        check(Pattern::within("conda-meta", ".json"), "conda-meta/b/a.json", b"", false);
+        check(Pattern::within("conda-meta", ".json"), "conda-meta/a.txt", b"", false);
         check(Pattern::under("var/lib/dpkg", ".list"), "var/lib/dpkg/info/a.list", b"", true);
         check(Pattern::under("var/lib/dpkg", ""), "var/lib/dpkg", b"", false);
         check(Pattern::under("var/lib/dpkg", ""), "var/lib/dpkgs", b"", false);

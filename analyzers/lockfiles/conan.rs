@@ -16,11 +16,11 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         }
     }
     let graph = document.get("graph_lock").unwrap_or(&document);
-    for (_, node) in json::members(graph, "nodes") {
+    for (id, node) in json::members(graph, "nodes") {
         let reference = json::text(node, "ref").or_else(|| json::text(node, "pref"));
-        // Without a path it is a package; with one, the project that was locked.
+        // The project that was locked has a path.
         if let Some(reference) = reference
-            && node.get("path").is_none()
+            && !(node.get("path").is_some() && (id == "0" || node.get("pref").is_some()))
         {
             add(reference, out);
         }

@@ -6,10 +6,17 @@ use super::Locked;
 use crate::Result;
 
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let mut is_source = false;
     for line in text.lines() {
+        if !line.starts_with(' ') {
+            is_source = ["GEM", "GIT", "PATH", "PLUGIN SOURCE"].contains(&line.trim_end());
+        }
         let Some(spec) = line.strip_prefix("    ").filter(|spec| !spec.starts_with(' ')) else {
             continue;
         };
+        if !is_source {
+            continue;
+        }
         if let Some((name, version)) = spec.split_once(" (")
             && let Some(version) = version.trim_end().strip_suffix(')')
         {

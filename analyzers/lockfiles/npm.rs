@@ -27,9 +27,9 @@ fn packages(document: &Value, out: &mut Locked<'_>) {
             Some((_, name)) => name,
             None => path.rsplit('/').next().unwrap_or(path),
         };
-        if let Some(version) = json::text(entry, "version") {
-            out.add(json::text(entry, "name").unwrap_or(name), version);
-        }
+        // A commit may have no version.
+        let version = json::text(entry, "version").unwrap_or_default();
+        out.add(json::text(entry, "name").unwrap_or(name), version);
     }
 }
 

@@ -69,6 +69,10 @@ fn name_and_version(key: &str) -> Option<(&str, &str)> {
         let (_, rest) = key.split_once('/')?;
         return rest.contains('/').then(|| name_and_version_of_path(rest))?;
     }
+    // `a@file:a` and `a@https://…`: at best, a field below states the version.
+    if path.as_bytes()[end] == b'@' && version.contains(':') {
+        return Some((name, ""));
+    }
     // Format 5 appends peers behind `_`; no version has one.
     let version = version.split('_').next()?;
     version.starts_with(|first: char| first.is_ascii_digit()).then_some((name, version))

@@ -10,6 +10,11 @@ use crate::{Error, Result, json};
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = table(text)?;
     for entry in json::list(&document, "package").chain(json::list(&document, "packages")) {
+        let source = |kind| entry.get("source").and_then(|source| json::text(source, kind));
+        // The project itself is told by what is installed.
+        if source("virtual") == Some(".") || source("editable") == Some(".") {
+            continue;
+        }
         if let Some(name) = json::text(entry, "name") {
             // What comes from a directory or a repository may have no version.
             out.add(name, json::text(entry, "version").unwrap_or_default());

@@ -18,7 +18,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         };
         match indent {
             0 => is_packages = key == "packages",
-            2 if is_packages => name = Some(key.trim_matches('"')),
+            1 | 2 if is_packages => name = Some(key.trim_matches('"')),
             4 if is_packages && key == "version" => {
                 if let Some(name) = name {
                     out.add(name, value.trim().trim_matches('"'));

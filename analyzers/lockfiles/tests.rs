@@ -14,7 +14,6 @@ fn check(file: &str, content: &str, expected: &[&str]) {
         })
         .collect();
     assert_eq!(found, expected, "{:?}", facts.problems);
-    assert!(facts.packages().all(|package| package.evidence == Evidence::Lockfile));
 }
 
 #[test]
@@ -71,6 +70,23 @@ fn pnpm_reads_all_forms_of_keys() {
     let expected =
         ["a 1.0.0", "@s a 1.0.0", "a 2.0.0", "@s a 2.0.0", "a 3.0.0", "a 4.0.0", "n 0.1.0"];
     check("pnpm-lock.yaml", &content, &expected);
+}
+
+#[test]
+fn requirements_are_a_manifest_and_may_be_utf_16() {
+    let utf_16: Vec<u8> = "\u{feff}a==1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let facts = Image::new([("srv/requirements.txt", utf_16)]).run(&Lockfiles);
+    let package = facts.packages().next().unwrap();
+    assert_eq!((&*package.name, &*package.version), ("a", "1"));
+    assert_eq!(package.evidence, Evidence::Manifest);
+    check("requirements.txt", "a \\\n  ==1\nb\n", &["a 1", "b "]);
+}
+
+#[test]
+fn bun_reads_json_with_last_commas() {
+    let content = r#"{"workspaces": {"w": {"version": "3"},}, "packages": {"x": ["@s/a@1.0", "", {},],
+        "w": ["w@workspace:w"], "f": ["f@file:f", {}], "q\"": ["b,]@2", 1,], },}"#;
+    check("bun.lock", content, &["f ", "b,] 2", "w 3", "@s a 1.0"]);
 }
 
 #[test]

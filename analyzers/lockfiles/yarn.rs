@@ -17,10 +17,11 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
             block = Block { ranges: line.trim_end_matches(':'), ..Block::default() };
             continue;
         };
-        if let Some(version) = field.strip_prefix("version") {
-            block.version = Some(unquoted(version));
-        } else if let Some(resolution) = field.strip_prefix("resolution:") {
-            block.resolution = Some(unquoted(resolution));
+        let (key, value) = field.split_once(' ').unwrap_or((field, ""));
+        match unquoted(key) {
+            "version" => block.version = Some(unquoted(value)),
+            "resolution" => block.resolution = Some(unquoted(value)),
+            _ => {}
         }
     }
     Ok(())
@@ -41,7 +42,7 @@ impl Block<'_> {
         }
         let first = self.ranges.split(", ").next().unwrap_or_default();
         let descriptor = self.resolution.unwrap_or(unquoted(first));
-        let Some((name, range)) = name_and_range(descriptor) else { return };
+        let (name, range) = name_and_range(descriptor).unwrap_or((descriptor, ""));
         // The project itself is told by its `package.json`.
         if range == "workspace:." {
             return;
@@ -53,7 +54,7 @@ impl Block<'_> {
 }
 
 /// The `@` of a scope is not the one that ends the name.
-fn name_and_range(descriptor: &str) -> Option<(&str, &str)> {
+pub(super) fn name_and_range(descriptor: &str) -> Option<(&str, &str)> {
     let at = descriptor.get(1..)?.find('@')? + 1;
     Some((&descriptor[..at], &descriptor[at + 1..]))
 }
