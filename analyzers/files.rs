@@ -44,7 +44,8 @@ pub trait Files {
     /// want allows, or reached through a link from a path that nobody wanted).
     fn read(&self, path: &[u8]) -> Result<Option<Cow<'_, [u8]>>>;
 
-    /// Every regular file that matches this analyzer's wants, in path order.
+    /// Every regular file that this analyzer wanted with [`Use::Keep`](crate::Use),
+    /// or of which its `inspect` stated something, in path order.
     fn wanted(&self) -> Vec<FileInfo>;
 
     /// The names in a directory, links followed, in order; none where no directory is.

@@ -25,7 +25,7 @@ impl Analyzer for Julia {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::name("Project.toml"), u64::MAX)]
+        vec![Want::inspect(Pattern::name("Project.toml"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {

@@ -26,7 +26,7 @@ impl Analyzer for Lua {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::suffix(".rockspec"), u64::MAX)]
+        vec![Want::inspect(Pattern::suffix(".rockspec"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {

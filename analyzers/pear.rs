@@ -27,7 +27,7 @@ impl Analyzer for Pear {
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::suffix(".reg"), u64::MAX)]
+        vec![Want::inspect(Pattern::suffix(".reg"), MAX_SIZE)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {

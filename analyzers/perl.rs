@@ -29,7 +29,7 @@ impl Analyzer for Perl {
 
     fn wants(&self) -> Vec<Want> {
         vec![
-            Want::inspect(Pattern::name("install.json"), u64::MAX),
+            Want::inspect(Pattern::name("install.json"), MAX_SIZE),
             Want::inspect(Pattern::name("perllocal.pod"), MAX_SIZE),
         ]
     }

@@ -15,7 +15,7 @@ mod version;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 
 use crate::headers::Headers;
 use crate::url::without_credentials;
@@ -49,10 +49,6 @@ impl Analyzer for Python {
             // Read in place, so that size does not matter.
             Want::inspect(Pattern::suffix(".egg"), u64::MAX),
             Want::inspect(Pattern::suffix(".whl"), u64::MAX),
-            // Only whether they are there: see `legacy`.
-            Want::inspect(Pattern::suffix(".py"), u64::MAX),
-            Want::inspect(Pattern::suffix(".pyc"), u64::MAX),
-            Want::inspect(Pattern::suffix(".pyo"), u64::MAX),
         ]
     }
 
@@ -104,8 +100,6 @@ struct Layout {
     directories: BTreeMap<BString, BTreeSet<BString>>,
     egg_info_files: Vec<BString>,
     egg_links: Vec<BString>,
-    /// Directories that hold Python modules.
-    modules: BTreeSet<BString>,
 }
 
 impl Layout {
@@ -113,12 +107,7 @@ impl Layout {
         let mut layout = Layout::default();
         for FileInfo { path: file, .. } in files {
             let directory = path::parent(&file);
-            if [".py", ".pyc", ".pyo"].iter().any(|suffix| file.ends_with(suffix.as_bytes())) {
-                // Modules lie together: asking first saves most copies.
-                if !layout.modules.contains(BStr::new(directory)) {
-                    layout.modules.insert(directory.into());
-                }
-            } else if has_suffix(&file, ".egg-info") {
+            if has_suffix(&file, ".egg-info") {
                 layout.egg_info_files.push(file);
             } else if has_suffix(&file, ".egg-link") {
                 layout.egg_links.push(file);

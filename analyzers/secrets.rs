@@ -102,7 +102,7 @@ impl Analyzer for Secrets {
         if !self.config.enabled {
             return Vec::new();
         }
-        vec![Want::inspect(Pattern::Any, u64::MAX)]
+        vec![Want::inspect_heads(Pattern::Any, self.config.max_file_size)]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {

@@ -72,13 +72,18 @@ impl Image {
                     found.problem_at(path.clone(), "too large");
                     continue;
                 }
-                self.wanted.push(path.clone());
+                if want.use_ == Use::Keep {
+                    self.wanted.push(path.clone());
+                }
                 if want.use_ == Use::Inspect {
                     let head = FileHead { path, size: content.len() as u64, mode: 0o755, start };
                     let facts = self.facts.entry(path.clone()).or_default();
                     let content = content.as_slice();
                     if let Err(error) = analyzer.inspect(&head, &content as &dyn Content, facts) {
                         found.problem_at(path.clone(), error);
+                    }
+                    if *facts != Facts::default() {
+                        self.wanted.push(path.clone());
                     }
                 }
             }

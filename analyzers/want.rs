@@ -11,6 +11,9 @@ pub struct Want {
     pub use_: Use,
     /// In bytes. A larger file is a problem in the document, never a silence.
     pub max_size: u64,
+    /// Of a file larger than this only the head is shown: its content cannot be
+    /// read. For an analyzer that itself decides what to say of such files.
+    pub content_up_to: u64,
 }
 
 /// What for.
@@ -45,11 +48,16 @@ pub enum Pattern {
 
 impl Want {
     pub fn keep(pattern: Pattern, max_size: u64) -> Self {
-        Want { pattern, use_: Use::Keep, max_size }
+        Want { pattern, use_: Use::Keep, max_size, content_up_to: max_size }
     }
 
     pub fn inspect(pattern: Pattern, max_size: u64) -> Self {
-        Want { pattern, use_: Use::Inspect, max_size }
+        Want { pattern, use_: Use::Inspect, max_size, content_up_to: max_size }
+    }
+
+    /// Every file that matches, whatever its size, with the content of those up to a size.
+    pub fn inspect_heads(pattern: Pattern, content_up_to: u64) -> Self {
+        Want { content_up_to, ..Want::inspect(pattern, u64::MAX) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bstr::BString;
 use inscan_analyzers::{
-    Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Package, Secret,
+    Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Legacy, Package, Secret,
 };
 use rayon::prelude::*;
 
@@ -23,21 +23,22 @@ pub struct Analysis<'a> {
     pub analyzers: &'a [Box<dyn Analyzer>],
     pub distribution: Option<Distribution>,
     /// Sorted by kind, name, version, location.
-    pub packages: Vec<FoundPackage>,
+    pub packages: Vec<FoundPackage<'a>>,
     /// Secrets of all layers, also of files that later layers replace or delete.
     pub secrets: Vec<FoundSecret>,
     /// Values for the legacy part, in the order of the analyzers.
-    pub legacy: Vec<Fact>,
+    pub legacy: Vec<Cow<'a, Legacy>>,
     pub problems: Vec<FoundProblem>,
     pub skipped: Vec<FoundSkip>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundPackage {
+pub struct FoundPackage<'a> {
     pub analyzer: &'static str,
     /// The layer that brought it: position in `layers`.
     pub layer: Option<usize>,
-    pub package: Package,
+    /// Borrowed from the layer where `inspect` stated it.
+    pub package: Cow<'a, Package>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn run(
     facts
 }
 
-impl Analysis<'_> {
+impl<'a> Analysis<'a> {
     fn collect_problems_of_layers(&mut self) {
         for (layer, scan) in self.layers.iter().enumerate() {
             self.problems.extend(scan.problems.iter().map(|message| FoundProblem {
@@ -169,10 +170,11 @@ impl Analysis<'_> {
                     let layer = history
                         .layer(number, &package)
                         .or_else(|| self.layer_of(&package.location));
-                    self.packages.push(FoundPackage { analyzer, layer, package: *package });
+                    let package = Cow::Owned(*package);
+                    self.packages.push(FoundPackage { analyzer, layer, package });
                 }
                 Fact::Distribution(distribution) => self.distribution = Some(distribution),
-                Fact::Legacy(_) => self.legacy.push(fact),
+                Fact::Legacy(legacy) => self.legacy.push(Cow::Owned(legacy)),
                 Fact::Secret(secret) => self.secrets.push(FoundSecret {
                     analyzer,
                     layer: None,
@@ -187,7 +189,8 @@ impl Analysis<'_> {
 
     /// What `inspect` said of each file: of all files for secrets, else of the visible ones.
     fn take_files(&mut self, visible: &Visible) {
-        for (layer, scan) in self.layers.iter().enumerate() {
+        let layers: &'a [LayerScan] = self.layers;
+        for (layer, scan) in layers.iter().enumerate() {
             for (&entry, facts) in &scan.facts {
                 let at = At { layer: layer as u32, entry };
                 let entry = &scan.entries[entry as usize];
@@ -210,8 +213,8 @@ impl Analysis<'_> {
     }
 
     fn sort(&mut self) {
-        let key = |found: &FoundPackage| {
-            let Package { kind, name, version, location, .. } = &found.package;
+        let key = |found: &FoundPackage<'_>| {
+            let Package { kind, name, version, location, .. } = &*found.package;
             (kind.clone(), name.clone(), version.clone(), location.clone())
         };
         self.packages.sort_by_cached_key(key);
@@ -240,12 +243,12 @@ struct FromFile<'a> {
 }
 
 impl FromFile<'_> {
-    fn put(
+    fn put<'a>(
         &self,
-        facts: &Facts,
-        packages: &mut Vec<FoundPackage>,
+        facts: &'a Facts,
+        packages: &mut Vec<FoundPackage<'a>>,
         secrets: &mut Vec<FoundSecret>,
-        legacy: &mut Vec<Fact>,
+        legacy: &mut Vec<Cow<'a, Legacy>>,
         problems: &mut Vec<FoundProblem>,
     ) {
         let FromFile { analyzer, layer, path, visible } = *self;
@@ -261,9 +264,9 @@ impl FromFile<'_> {
                 Fact::Package(package) if visible => packages.push(FoundPackage {
                     analyzer,
                     layer: Some(layer),
-                    package: Package::clone(package),
+                    package: Cow::Borrowed(package),
                 }),
-                Fact::Legacy(_) if visible => legacy.push(fact.clone()),
+                Fact::Legacy(value) if visible => legacy.push(Cow::Borrowed(value)),
                 _ => {}
             }
         }

@@ -9,7 +9,7 @@ mod macho;
 pub(crate) mod pe;
 
 use crate::window::read_exact_at;
-use crate::{Content, Error, FileHead, Pattern, Result, Use, Want};
+use crate::{Content, Error, FileHead, Pattern, Result, Want};
 
 /// Larger executables exist; none was met that carries build information.
 pub(crate) const MAX_EXECUTABLE: u64 = 2 << 30;
@@ -56,12 +56,7 @@ const MAGICS: &[&[u8]] = &[
 
 /// Every executable of every known format.
 pub(crate) fn wants() -> Vec<Want> {
-    let want = |magic: &&'static [u8]| Want {
-        pattern: Pattern::Magic(magic),
-        use_: Use::Inspect,
-        max_size: MAX_EXECUTABLE,
-    };
-    MAGICS.iter().map(want).collect()
+    MAGICS.iter().map(|magic| Want::inspect(Pattern::Magic(magic), MAX_EXECUTABLE)).collect()
 }
 
 /// The executables in a file: one, several for a fat Mach-O file, none where

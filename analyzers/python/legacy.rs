@@ -28,7 +28,9 @@ pub(super) fn state(image: &dyn Files, layout: &Layout, out: &mut Facts) {
         .iter()
         .filter(|(_, found)| found.values().any(|it| !has_suffix(&it.basename, ".egg")))
         .map(|(directory, _)| directory);
-    let directories: BTreeSet<&BString> = layout.modules.iter().chain(with_metadata).collect();
+    let with_modules =
+        by_directory.keys().chain(eggs.keys()).filter(|directory| has_modules(image, directory));
+    let directories: BTreeSet<&BString> = with_modules.chain(with_metadata).collect();
     // Of two versions in one directory the later name wins, as there.
     let mut entries = BTreeMap::new();
     for directory in directories {
@@ -43,6 +45,13 @@ pub(super) fn state(image: &dyn Files, layout: &Layout, out: &mut Facts) {
     for (key, value) in entries {
         out.legacy_package("pkgs.python", key, value);
     }
+}
+
+fn has_modules(image: &dyn Files, directory: &[u8]) -> bool {
+    let is_module = |name: &BString| {
+        [".py", ".pyc", ".pyo"].iter().any(|suffix| name.ends_with(suffix.as_bytes()))
+    };
+    image.list(directory).iter().any(is_module)
 }
 
 type ByName = BTreeMap<BString, Distribution>;

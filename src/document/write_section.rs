@@ -227,14 +227,14 @@ impl SectionOf<'_> {
     }
 
     fn retrieved_files(&self) -> Vec<RetrievedFile> {
-        let row = |fact: &Fact| match fact {
-            Fact::Legacy(value) if value.module == "retrieve_files" => Some(RetrievedFile {
+        let retrieved =
+            self.analysis.legacy.iter().filter(|value| value.module == "retrieve_files");
+        let mut rows: Vec<_> = retrieved
+            .map(|value| RetrievedFile {
                 path: shown(&value.key).into_owned(),
                 content: value.value.as_str().unwrap_or_default().to_owned(),
-            }),
-            _ => None,
-        };
-        let mut rows: Vec<_> = self.analysis.legacy.iter().filter_map(row).collect();
+            })
+            .collect();
         rows.sort_by(|a, b| a.path.cmp(&b.path));
         rows
     }

@@ -1,6 +1,8 @@
 //! What is done with a stretch of a layer's bytes once it is in memory: every
 //! file in it is hashed and shown to the analyzers that want it, in parallel.
 
+use std::borrow::Cow;
+use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,6 +91,14 @@ struct Seen {
     skipped: Vec<Skipped>,
 }
 
+impl Seen {
+    fn want(&mut self, analyzer: u16) {
+        if self.wanted.last() != Some(&analyzer) {
+            self.wanted.push(analyzer);
+        }
+    }
+}
+
 /// The layer as far as it has been read.
 pub(super) struct Progressing<'a> {
     pass: &'a Pass<'a>,
@@ -106,7 +116,7 @@ impl<'a> Progressing<'a> {
     pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> usize {
         let file = &self.scan.entries[entry as usize];
         let matches = self.pass.matcher.matches(self.scan.path(file), start);
-        let is_wanted = matches.iter().any(|(_, want)| file.size <= want.max_size);
+        let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
         self.large.push(Some(Large {
             entry,
             hasher: Hasher::new(&self.pass.more_digests),
@@ -252,7 +262,7 @@ fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
     let content = match (&large.spool, large.spool_error) {
         (_, Some(error)) => Err(error),
         (Some(spool), None) => Ok(spool as &dyn Content),
-        (None, None) => Err("larger than any analyzer wants".to_owned()),
+        (None, None) => Ok(&HeadOnly(scan.entries[large.entry as usize].size) as &dyn Content),
     };
     Learned {
         entry: large.entry,
@@ -274,41 +284,59 @@ fn look(
     let mut seen = Seen::default();
     for (analyzer, want) in pass.matcher.matches(path, start) {
         let number = analyzer as u16;
-        let mut skip =
-            |reason: String| seen.skipped.push(Skipped { entry, analyzer: number, reason });
         if file.size > want.max_size {
-            skip(format!("{} bytes, more than the {} it reads", file.size, want.max_size));
+            let reason = format!("{} bytes, more than the {} it reads", file.size, want.max_size);
+            seen.skipped.push(Skipped { entry, analyzer: number, reason });
             continue;
         }
         let content = match &content {
             Ok(content) => *content,
             Err(reason) => {
-                skip(reason.clone());
+                seen.skipped.push(Skipped { entry, analyzer: number, reason: reason.clone() });
                 continue;
             }
         };
-        if seen.wanted.last() != Some(&number) {
-            seen.wanted.push(number);
-        }
         match want.use_ {
             Use::Inspect => {
                 let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
                 let facts = inspect(&*pass.analyzers[analyzer], &head, content);
                 if facts != Facts::default() {
                     seen.facts.push((number, facts));
+                    seen.want(number);
                 }
             }
-            Use::Keep if seen.kept.is_some() => {}
+            Use::Keep if seen.kept.is_some() => seen.want(number),
             Use::Keep => {
+                seen.want(number);
                 let kept = content.bytes().and_then(|bytes| pass.keeper.keep(&bytes));
                 match kept {
                     Ok(kept) => seen.kept = Some(Arc::new(kept)),
-                    Err(error) => skip(format!("could not be kept: {error}")),
+                    Err(error) => {
+                        let reason = format!("could not be kept: {error}");
+                        seen.skipped.push(Skipped { entry, analyzer: number, reason });
+                    }
                 }
             }
         }
     }
     seen
+}
+
+/// A file of which nobody asked for more than the head.
+struct HeadOnly(u64);
+
+impl Content for HeadOnly {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, _offset: u64, _buf: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("larger than the analyzer's want allows"))
+    }
+
+    fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        Err(io::Error::other("larger than the analyzer's want allows"))
+    }
 }
 
 fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) -> Facts {

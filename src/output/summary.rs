@@ -472,7 +472,7 @@ mod tests {
         let package = |kind: &'static str| FoundPackage {
             analyzer: "dpkg",
             layer: Some(0),
-            package: Package { kind: kind.into(), ..Package::default() },
+            package: std::borrow::Cow::Owned(Package { kind: kind.into(), ..Package::default() }),
         };
         check(
             |analysis| analysis.packages = vec![package("deb"), package("deb")],

@@ -16,7 +16,6 @@ mod searches;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use inscan_analyzers::Fact;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -191,13 +190,11 @@ type Stated<'a> = BTreeMap<(Cow<'a, str>, Cow<'a, str>), BTreeMap<String, String
 
 fn stated<'a>(analysis: &'a Analysis<'_>) -> Stated<'a> {
     let mut stated = Stated::new();
-    for fact in &analysis.legacy {
-        if let Fact::Legacy(value) = fact {
-            let output = (Cow::from(&*value.module), Cow::from(&*value.output));
-            let output = stated.entry(output).or_default();
-            let key = names::folded(&text::shown(&value.key)).into_owned();
-            output.insert(key, leaf(&value.value));
-        }
+    for value in &analysis.legacy {
+        let output = (Cow::from(&*value.module), Cow::from(&*value.output));
+        let output = stated.entry(output).or_default();
+        let key = names::folded(&text::shown(&value.key)).into_owned();
+        output.insert(key, leaf(&value.value));
     }
     for found in &analysis.packages {
         if let Some((output, key, value)) = packages::other_kind(&found.package) {

@@ -16,7 +16,7 @@ use crate::document::text;
 
 /// Files of all OS packages, by their key: small, since there may be hundreds of thousands.
 pub(super) struct OwnedFiles<'a> {
-    packages: &'a [FoundPackage],
+    packages: &'a [FoundPackage<'a>],
     told: Told,
     /// Positions of package and file, sorted by key.
     order: Vec<(u32, u32)>,
@@ -48,7 +48,7 @@ impl Told {
 }
 
 impl<'a> OwnedFiles<'a> {
-    pub(super) fn of(packages: &'a [FoundPackage], told: Told) -> Self {
+    pub(super) fn of(packages: &'a [FoundPackage<'a>], told: Told) -> Self {
         let mut files = OwnedFiles { packages, told, order: Vec::new() };
         let mut order = Vec::new();
         let mut is_sorted_by_path = true;
@@ -174,7 +174,7 @@ pub(super) fn other_kind(package: &Package) -> Option<(String, String, Value)> {
 mod tests {
     use super::*;
 
-    fn package(kind: &'static str, paths: &[&str]) -> FoundPackage {
+    fn package(kind: &'static str, paths: &[&str]) -> FoundPackage<'static> {
         let file = |path: &&str| PackageFile {
             path: (*path).into(),
             digest: Some("00".into()),
@@ -184,7 +184,7 @@ mod tests {
         };
         let files = paths.iter().map(file).collect();
         let package = Package { kind: kind.into(), name: kind.into(), files, ..Package::default() };
-        FoundPackage { analyzer: "test", layer: None, package }
+        FoundPackage { analyzer: "test", layer: None, package: Cow::Owned(package) }
     }
 
     #[test]
