@@ -390,7 +390,7 @@ impl<'a> ImageFs<'a> {
     fn lookup(&self, path: &[u8], follow_last: bool) -> Option<u32> {
         let mut walk = Walk::new(path);
         while let Some(part) = walk.next() {
-            let child = *self.by_name.get(&(walk.node, &part[..]))?;
+            let child = *self.by_name.get(&(walk.node, part))?;
             match self.symlink(child) {
                 Some(target) if follow_last || !walk.rest.is_empty() => walk.follow(target)?,
                 _ => walk.node = child,

@@ -18,7 +18,7 @@ pub(super) struct Blob<'a> {
 
 enum Decoder<'a> {
     None(Stored<'a>),
-    Gzip(Gzip<'a>),
+    Gzip(Box<Gzip<'a>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Stored<'a>>>),
 }
 
@@ -34,7 +34,7 @@ impl<'a> Blob<'a> {
         let decoder = match compression {
             Compression::None => Decoder::None(stored),
             Compression::Gzip => {
-                Decoder::Gzip(Gzip::Member(flate2::bufread::GzDecoder::new(stored)))
+                Decoder::Gzip(Box::new(Gzip::Member(flate2::bufread::GzDecoder::new(stored))))
             }
             Compression::Zstd => {
                 Decoder::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(stored)?))
@@ -49,15 +49,15 @@ impl<'a> Blob<'a> {
         let (mut stored, remark) = match self.decoder {
             Decoder::None(stored) => (stored, None),
             Decoder::Zstd(decoder) => (decoder.finish(), None),
-            Decoder::Gzip(Gzip::Member(decoder)) => (decoder.into_inner(), None),
-            Decoder::Gzip(Gzip::Ended(mut stored)) => {
-                let more = !stored.peek(1)?.is_empty();
-                let remark = "bytes that are not gzip follow its compressed data";
-                (stored, more.then(|| remark.to_owned()))
-            }
-            Decoder::Gzip(Gzip::Between) => {
-                return Err(io::Error::other("read on after an error"));
-            }
+            Decoder::Gzip(gzip) => match *gzip {
+                Gzip::Member(decoder) => (decoder.into_inner(), None),
+                Gzip::Ended(mut stored) => {
+                    let more = !stored.peek(1)?.is_empty();
+                    let remark = "bytes that are not gzip follow its compressed data";
+                    (stored, more.then(|| remark.to_owned()))
+                }
+                Gzip::Between => return Err(io::Error::other("read on after an error")),
+            },
         };
         io::copy(&mut stored, &mut io::sink())?;
         Ok((stored.sha256.finish(), stored.count, remark))
@@ -97,6 +97,7 @@ fn compression(start: &[u8]) -> io::Result<Compression> {
 }
 
 /// A gzip stream of any number of members.
+#[expect(clippy::large_enum_variant, reason = "there is one for each layer in flight")]
 enum Gzip<'a> {
     Member(flate2::bufread::GzDecoder<Stored<'a>>),
     /// The last member is read; nothing follows, or something else.

@@ -19,7 +19,7 @@ use crate::digest::{FileDigests, MoreDigests, Sha256};
 
 /// Small files that one task takes together.
 const GROUP: usize = 256 << 10;
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What every pass of a run shares.
 pub struct Pass<'a> {

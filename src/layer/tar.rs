@@ -19,6 +19,9 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// Most fragments of a sparse file.
 const MAX_FRAGMENTS: usize = 1 << 16;
 
+/// The pieces of a sparse file that are stored: `(offset, length)`.
+pub type Fragments = Vec<(u64, u64)>;
+
 /// What is wrong with an archive, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("broken tar at offset {offset}: {message}")]
@@ -43,7 +46,7 @@ pub struct Member<'a> {
     /// Bytes that follow the header, without padding.
     pub stored: u64,
     /// The pieces of a sparse file that are stored: `(offset, length)`. `None`: all of it.
-    pub sparse: Option<Vec<(u64, u64)>>,
+    pub sparse: Option<Fragments>,
     /// Extended attribute `security.capability`.
     pub capability: Option<Vec<u8>>,
 }
@@ -287,7 +290,7 @@ impl<'a> Header<'a> {
 
     /// The map of an old GNU sparse file: four fragments in the header, 21 in
     /// each block that follows. `None`: more bytes are needed.
-    fn old_sparse(&self, rest: &[u8]) -> Result<Option<(Vec<(u64, u64)>, usize)>, String> {
+    fn old_sparse(&self, rest: &[u8]) -> Result<Option<(Fragments, usize)>, String> {
         let mut fragments = Vec::new();
         read_fragments(self.field(386, 4 * 24), &mut fragments)?;
         let mut extended = self.block[482] != 0;
@@ -312,7 +315,7 @@ fn incomplete<'a>(last: bool) -> Result<Unit<'a>, String> {
     Ok(Unit::Incomplete)
 }
 
-fn read_fragments(fields: &[u8], fragments: &mut Vec<(u64, u64)>) -> Result<(), String> {
+fn read_fragments(fields: &[u8], fragments: &mut Fragments) -> Result<(), String> {
     for pair in fields.chunks_exact(24) {
         if pair[0] == 0 {
             break;
@@ -358,7 +361,7 @@ fn sparse_map(rest: &[u8], stored: u64) -> Result<Option<(Vec<u64>, usize)>, Str
     Ok(Some((numbers, taken)))
 }
 
-fn pairs(numbers: &[u64]) -> Result<Vec<(u64, u64)>, String> {
+fn pairs(numbers: &[u64]) -> Result<Fragments, String> {
     if !numbers.len().is_multiple_of(2) || numbers.len() / 2 > MAX_FRAGMENTS {
         return Err("the map of a sparse file is not made of pairs".into());
     }

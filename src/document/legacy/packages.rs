@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn other_kinds_have_an_output_of_their_own_unless_only_asked_for() {
-        let mut package = package("cargo", &[]).package;
+        let mut package = package("cargo", &[]).package.into_owned();
         package.evidence = Evidence::Binary;
         package.location = "usr/bin/tool".into();
         package.version = "1".into();
