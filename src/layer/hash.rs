@@ -3,15 +3,15 @@
 //! Taking them is most of the work of a pass, so a large file's digests are
 //! taken side by side, and small files are hashed in groups.
 
+use ::md5::{Digest as _, Md5};
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use md5::{Digest as _, Md5};
 
 use crate::digest::{FileDigests, MoreDigests, fixed};
 
-/// Digests of one file whose whole content is at hand.
-pub(super) fn digests(content: &[u8], more: &[MoreDigests]) -> FileDigests {
+/// Digests of one file whose whole content is at hand, and whose md5 is known.
+pub(super) fn digests(content: &[u8], md5: [u8; 16], more: &[MoreDigests]) -> FileDigests {
     FileDigests {
-        md5: Md5::digest(content).into(),
+        md5,
         sha1: fixed(digest(&SHA1_FOR_LEGACY_USE_ONLY, content).as_ref()),
         sha256: fixed(digest(&SHA256, content).as_ref()),
         more: (!more.is_empty()).then(|| {
@@ -49,13 +49,15 @@ impl Hasher {
 
 #[cfg(test)]
 mod tests {
+    use super::super::md5;
     use super::*;
     use crate::digest::hex;
 
     /// Digests of `abc`: RFC 1321, FIPS 180-4.
     #[test]
     fn the_digests_are_those_of_their_specifications() {
-        let whole = digests(b"abc", &[MoreDigests::Sha512]);
+        let md5 = md5::digests(&[b"abc"])[0];
+        let whole = digests(b"abc", md5, &[MoreDigests::Sha512]);
         assert_eq!(hex(&whole.md5), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(hex(&whole.sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(
@@ -72,6 +74,7 @@ mod tests {
             hasher.md5.update(piece);
             hasher.others.iter_mut().for_each(|context| context.update(piece));
         }
-        assert_eq!(hasher.finish(), digests(b"abc", &[MoreDigests::Sha384]));
+        let md5 = md5::digests(&[b"abc"])[0];
+        assert_eq!(hasher.finish(), digests(b"abc", md5, &[MoreDigests::Sha384]));
     }
 }

@@ -4,6 +4,7 @@ mod all;
 mod decompress;
 mod hash;
 mod kept;
+mod md5;
 mod read;
 mod scan;
 mod segment;
@@ -21,6 +22,6 @@ pub use segment::Pass;
 pub use tree::read_tree;
 
 /// Bytes of a layer that are in memory at a time.
-const SEGMENT: usize = 4 << 20;
+const SEGMENT: usize = 2 << 20;
 /// Files up to this size are dealt with whole.
 const SMALL: u64 = 1 << 20;

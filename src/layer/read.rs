@@ -40,7 +40,7 @@ pub fn read<'a>(
         let last = filled.with_context(|| {
             format!(
                 "could not decompress it: broken after {} bytes",
-                walk.offset + filling.bytes.len() as u64
+                walk.offset + filling.end as u64
             )
         })?;
         std::mem::swap(&mut filling, &mut full);
@@ -48,14 +48,10 @@ pub fn read<'a>(
         if last {
             break;
         }
-        filling.bytes.clear();
-        filling.bytes.extend_from_slice(&full.bytes[taken..]);
-        filling.fresh = filling.bytes.len();
-        filling.whole.clear();
-        filling.pieces.clear();
+        filling.restart(&full.used()[taken..]);
     }
     walk.progressing.process(&full);
-    let tar_size = walk.offset + full.bytes.len() as u64;
+    let tar_size = walk.offset + full.end as u64;
     let mut scan = walk.progressing.finish();
     scan.compression = compression;
     scan.tar_size = tar_size;
@@ -68,25 +64,21 @@ pub fn read<'a>(
 
 /// Reads a stretch behind what the segment already holds; true at the end.
 fn fill(blob: &mut Blob<'_>, segment: &mut Segment) -> io::Result<bool> {
-    let start = segment.bytes.len();
-    segment.bytes.resize(start + SEGMENT, 0);
-    let mut end = start;
+    let room = segment.room(SEGMENT);
+    let mut count = 0;
     let last = loop {
-        if end == segment.bytes.len() {
-            break false;
+        if count == room.len() {
+            break Ok(false);
         }
-        match blob.read(&mut segment.bytes[end..]) {
-            Ok(0) => break true,
-            Ok(count) => end += count,
+        match blob.read(&mut room[count..]) {
+            Ok(0) => break Ok(true),
+            Ok(more) => count += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                segment.bytes.truncate(end);
-                return Err(error);
-            }
+            Err(error) => break Err(error),
         }
     };
-    segment.bytes.truncate(end);
-    Ok(last)
+    segment.end += count;
+    last
 }
 
 /// Where in the tar the walk is.
@@ -126,7 +118,7 @@ impl<'a> Walk<'a> {
     fn take(&mut self, segment: &mut Segment, last: bool) -> Result<usize> {
         let bytes = std::mem::take(&mut segment.bytes);
         let mut at = 0;
-        while let Some(next) = self.step(&bytes, at, segment, last)? {
+        while let Some(next) = self.step(&bytes[..segment.end], at, segment, last)? {
             at = next;
         }
         segment.bytes = bytes;

@@ -7,18 +7,19 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::md5::Digest as _;
 use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
-use md5::Digest as _;
 use rayon::prelude::*;
 
 use super::hash::{self, Hasher};
 use super::kept::{Keeper, Kept};
+use super::md5;
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
 use crate::digest::{FileDigests, MoreDigests, Sha256};
 
 /// Small files that one task takes together.
-const GROUP: usize = 256 << 10;
+const GROUP: usize = 512 << 10;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What every pass of a run shares.
@@ -39,11 +40,39 @@ impl<'a> Pass<'a> {
 /// Bytes of a layer, and what is to be done with them.
 #[derive(Default)]
 pub(super) struct Segment {
+    /// The buffer, of which the first `end` bytes are in use: it is not cleared between uses.
     pub(super) bytes: Vec<u8>,
+    pub(super) end: usize,
     /// Where the bytes begin that no segment before had.
     pub(super) fresh: usize,
     pub(super) whole: Vec<Whole>,
     pub(super) pieces: Vec<Piece>,
+}
+
+impl Segment {
+    /// Room for more bytes behind those in use.
+    pub(super) fn room(&mut self, length: usize) -> &mut [u8] {
+        let needed = self.end + length;
+        if self.bytes.len() < needed {
+            self.bytes.reserve_exact(needed - self.bytes.len());
+            self.bytes.resize(needed, 0);
+        }
+        &mut self.bytes[self.end..needed]
+    }
+
+    /// Begins anew, with these bytes that were in the segment before.
+    pub(super) fn restart(&mut self, carried: &[u8]) {
+        self.end = 0;
+        self.room(carried.len()).copy_from_slice(carried);
+        self.end = carried.len();
+        self.fresh = carried.len();
+        self.whole.clear();
+        self.pieces.clear();
+    }
+
+    pub(super) fn used(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
 }
 
 /// A regular file all of whose content is in the segment.
@@ -120,7 +149,7 @@ impl<'a> Progressing<'a> {
         self.large.push(Some(Large {
             entry,
             hasher: Hasher::new(&self.pass.more_digests),
-            spool: is_wanted.then(Spool::default),
+            spool: is_wanted.then(|| Spool::new(file.size)),
             spool_error: None,
             start: start.to_vec(),
         }));
@@ -132,15 +161,15 @@ impl<'a> Progressing<'a> {
         let Progressing { pass, scan, diff_id, large } = self;
         let learned = Mutex::new(Vec::new());
         rayon::scope(|scope| {
-            scope.spawn(|_| diff_id.update(&segment.bytes[segment.fresh..]));
+            let bytes = segment.used();
+            scope.spawn(move |_| diff_id.update(&bytes[segment.fresh..]));
             for (large, pieces) in pieces_by_file(large, &segment.pieces) {
-                feed_in_lanes(scope, large, pieces, &segment.bytes);
+                feed_in_lanes(scope, large, pieces, bytes);
             }
             let scan = &*scan;
             for group in groups(&segment.whole) {
                 scope.spawn(|_| {
-                    let group: Vec<_> =
-                        group.iter().map(|whole| learn(pass, scan, segment, whole)).collect();
+                    let group = learn(pass, scan, bytes, group);
                     learned.lock().unwrap_or_else(PoisonError::into_inner).extend(group);
                 });
             }
@@ -248,14 +277,20 @@ fn groups(files: &[Whole]) -> Vec<&[Whole]> {
     groups
 }
 
-fn learn(pass: &Pass<'_>, scan: &LayerScan, segment: &Segment, whole: &Whole) -> Learned {
-    let content = &segment.bytes[whole.content.clone()];
-    let start = &content[..content.len().min(START_LEN)];
-    Learned {
-        entry: whole.entry,
-        digests: hash::digests(content, &pass.more_digests),
-        seen: look(pass, scan, whole.entry, start, Ok(&content)),
-    }
+fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Vec<Learned> {
+    let contents: Vec<&[u8]> = group.iter().map(|whole| &bytes[whole.content.clone()]).collect();
+    let md5s = md5::digests(&contents);
+    let files = group.iter().zip(contents).zip(md5s);
+    files
+        .map(|((whole, content), md5)| {
+            let start = &content[..content.len().min(START_LEN)];
+            Learned {
+                entry: whole.entry,
+                digests: hash::digests(content, md5, &pass.more_digests),
+                seen: look(pass, scan, whole.entry, start, Ok(&content)),
+            }
+        })
+        .collect()
 }
 
 fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {

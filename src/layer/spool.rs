@@ -8,20 +8,29 @@ use std::os::unix::fs::FileExt;
 
 use inscan_analyzers::Content;
 
-/// Beyond this a file goes to the temporary directory.
-const IN_MEMORY: usize = 8 << 20;
+/// A larger file goes to the temporary directory.
+const IN_MEMORY: u64 = 4 << 20;
 
-#[derive(Default)]
 pub(super) struct Spool {
     memory: Vec<u8>,
     file: Option<File>,
     len: u64,
+    expected: u64,
 }
 
 impl Spool {
+    /// For a file of a size that is known, though not to be relied on.
+    pub(super) fn new(expected: u64) -> Self {
+        let memory = match expected <= IN_MEMORY {
+            true => Vec::with_capacity(expected as usize),
+            false => Vec::new(),
+        };
+        Spool { memory, file: None, len: 0, expected }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.len += bytes.len() as u64;
-        if self.file.is_none() && self.memory.len() + bytes.len() <= IN_MEMORY {
+        if self.file.is_none() && self.expected.max(self.len) <= IN_MEMORY {
             self.memory.extend_from_slice(bytes);
             return Ok(());
         }
@@ -64,8 +73,8 @@ mod tests {
 
     #[test]
     fn small_and_large_content_reads_back() {
-        for pieces in [1, 3, 40] {
-            let mut spool = Spool::default();
+        for pieces in [1u64, 3, 40] {
+            let mut spool = Spool::new(pieces << 18);
             let mut expected = Vec::new();
             for piece in 0..pieces {
                 let bytes = vec![piece as u8; 1 << 18];

@@ -84,21 +84,17 @@ impl Tree<'_> {
             scan.entries[id as usize].digests = NONE;
             scan.problems.push(format!("`{}`: could not be read: {error}", path.escape_ascii()));
         }
-        if self.segment.bytes.len() >= SEGMENT {
+        if self.segment.end >= SEGMENT {
             self.flush();
         }
         Ok(())
     }
 
-    fn small(&mut self, entry: u32, size: u64, content: Content) -> io::Result<()> {
-        let start = self.segment.bytes.len();
-        let outcome = content.take(size).read_to_end(&mut self.segment.bytes);
-        if let Err(error) = outcome {
-            self.segment.bytes.truncate(start);
-            return Err(error);
-        }
-        let content = start..self.segment.bytes.len();
-        self.segment.whole.push(Whole { entry, content });
+    fn small(&mut self, entry: u32, size: u64, mut content: Content) -> io::Result<()> {
+        let count = read_full(&mut content, self.segment.room(size as usize))?;
+        let start = self.segment.end;
+        self.segment.end += count;
+        self.segment.whole.push(Whole { entry, content: start..self.segment.end });
         Ok(())
     }
 
@@ -107,9 +103,10 @@ impl Tree<'_> {
         let mut large = None;
         loop {
             let segment = &mut self.segment;
-            let count = content.by_ref().take(SEGMENT as u64).read_to_end(&mut segment.bytes)?;
+            let count = read_full(&mut content, segment.room(SEGMENT))?;
+            segment.end = count;
             let large = *large.get_or_insert_with(|| {
-                let start = &segment.bytes[..count.min(START_LEN)];
+                let start = &segment.used()[..count.min(START_LEN)];
                 self.progressing.begin_large(entry, start)
             });
             let part = if count > 0 { Part::Bytes(0..count) } else { Part::End };
@@ -122,10 +119,22 @@ impl Tree<'_> {
     }
 
     fn flush(&mut self) {
-        self.segment.fresh = self.segment.bytes.len();
+        self.segment.fresh = self.segment.end;
         self.progressing.process(&self.segment);
-        self.segment.bytes.clear();
-        self.segment.whole.clear();
-        self.segment.pieces.clear();
+        self.segment.restart(&[]);
     }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_full(content: &mut Content, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match content.read(&mut buffer[count..]) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
