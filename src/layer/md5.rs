@@ -2,6 +2,8 @@
 //! 64 dependent steps a block; files side by side in the lanes of a vector can. Measured
 //! on AVX-512: 0.65 GB/s one by one, more than 2 GB/s in sixteen lanes.
 
+use ::md5::{Digest as _, Md5};
+
 /// Digest of each content, in order.
 pub(super) fn digests(contents: &[&[u8]]) -> Vec<[u8; 16]> {
     #[cfg(target_arch = "x86_64")]
@@ -74,6 +76,16 @@ fn in_lanes<const L: usize>(contents: &[&[u8]]) -> Vec<[u8; 16]> {
     // The longest first, so that the lanes end together.
     let mut waiting: Vec<usize> = (0..contents.len()).collect();
     waiting.sort_by_key(|&file| contents[file].len());
+    // One that is as long as many of the others together would keep a lane busy alone.
+    let mut total: usize = contents.iter().map(|content| content.len()).sum();
+    while let Some(&file) = waiting.last()
+        && contents[file].len() > total / 8
+        && contents[file].len() > BLOCK
+    {
+        digests[file] = Md5::digest(contents[file]).into();
+        total -= contents[file].len();
+        waiting.pop();
+    }
     let mut states = [[0; L]; 4];
     let mut lanes: [Option<Lane<'_>>; L] = std::array::from_fn(|_| None);
     loop {
@@ -134,49 +146,51 @@ fn compress<const L: usize>(states: &mut [[u32; L]; 4], blocks: &[&[u8; BLOCK]; 
         }
     }
     let [mut a, mut b, mut c, mut d] = *states;
+    // Four steps bring the four words back to their places, so that nothing is moved about.
     macro_rules! round {
-        ($from:literal, $mix:expr, $word:expr, $shifts:expr) => {
-            for step in 0..16 {
-                let sine = SINES[$from + step];
-                let word = &words[$word(step)];
-                let shift: u32 = $shifts[step % 4];
-                let mut next = [0; L];
-                for lane in 0..L {
-                    let mixed: u32 = $mix(b[lane], c[lane], d[lane]);
-                    next[lane] = a[lane]
-                        .wrapping_add(mixed)
-                        .wrapping_add(sine)
-                        .wrapping_add(word[lane])
-                        .rotate_left(shift)
-                        .wrapping_add(b[lane]);
-                }
-                (a, d, c, b) = (d, c, b, next);
+        ($from:literal, $mix:expr, $word:expr, [$($shift:literal),+]) => {
+            for step in (0..16).step_by(4) {
+                let from = $from + step;
+                let word = |step| &words[$word(step) % 16];
+                let [first, second, third, fourth] = [$($shift),+];
+                turn(&mut a, &b, &c, &d, $mix, word(step), SINES[from], first);
+                turn(&mut d, &a, &b, &c, $mix, word(step + 1), SINES[from + 1], second);
+                turn(&mut c, &d, &a, &b, $mix, word(step + 2), SINES[from + 2], third);
+                turn(&mut b, &c, &d, &a, $mix, word(step + 3), SINES[from + 3], fourth);
             }
         };
     }
     round!(0, |b: u32, c, d| d ^ (b & (c ^ d)), |step: usize| step, [7, 12, 17, 22]);
-    round!(
-        16,
-        |b: u32, c, d: u32| c ^ (d & (b ^ c)),
-        |step: usize| (5 * step + 1) % 16,
-        [5, 9, 14, 20]
-    );
-    round!(
-        32,
-        |b: u32, c: u32, d: u32| b ^ c ^ d,
-        |step: usize| (3 * step + 5) % 16,
-        [4, 11, 16, 23]
-    );
-    round!(
-        48,
-        |b: u32, c: u32, d: u32| c ^ (b | !d),
-        |step: usize| (7 * step) % 16,
-        [6, 10, 15, 21]
-    );
+    round!(16, |b: u32, c, d: u32| c ^ (d & (b ^ c)), |step: usize| 5 * step + 1, [5, 9, 14, 20]);
+    round!(32, |b: u32, c: u32, d: u32| b ^ c ^ d, |step: usize| 3 * step + 5, [4, 11, 16, 23]);
+    round!(48, |b: u32, c: u32, d: u32| c ^ (b | !d), |step: usize| 7 * step, [6, 10, 15, 21]);
     for (state, change) in states.iter_mut().zip([a, b, c, d]) {
         for (state, change) in state.iter_mut().zip(change) {
             *state = state.wrapping_add(change);
         }
+    }
+}
+
+/// One step of every lane.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the step of RFC 1321 has as many")]
+fn turn<const L: usize>(
+    a: &mut [u32; L],
+    b: &[u32; L],
+    c: &[u32; L],
+    d: &[u32; L],
+    mix: impl Fn(u32, u32, u32) -> u32,
+    word: &[u32; L],
+    sine: u32,
+    shift: u32,
+) {
+    for lane in 0..L {
+        a[lane] = a[lane]
+            .wrapping_add(mix(b[lane], c[lane], d[lane]))
+            .wrapping_add(sine)
+            .wrapping_add(word[lane])
+            .rotate_left(shift)
+            .wrapping_add(b[lane]);
     }
 }
 
@@ -250,8 +264,6 @@ static SINES: [u32; 64] = [
 
 #[cfg(test)]
 mod tests {
-    use ::md5::{Digest, Md5};
-
     use super::*;
 
     /// Of every length around a block's, in every number of files, and with lanes that end apart.
