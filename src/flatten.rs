@@ -141,7 +141,11 @@ impl<'a> ImageFs<'a> {
             own: NOWHERE,
             content: NOWHERE,
         };
-        ImageFs { layers, nodes: vec![root], by_name: HashMap::new(), problems: Vec::new() }
+        // At most as many names as entries, but for directories that no layer has an entry for.
+        let names = layers.iter().map(|layer| layer.entries.len()).sum::<usize>() + 1;
+        let mut nodes = Vec::with_capacity(names);
+        nodes.push(root);
+        ImageFs { layers, nodes, by_name: HashMap::with_capacity(names), problems: Vec::new() }
     }
 
     pub fn layers(&self) -> &'a [LayerScan] {
