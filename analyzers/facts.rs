@@ -181,7 +181,8 @@ impl Facts {
         self.facts.push(fact);
     }
 
-    pub fn package(&mut self, package: Package) {
+    pub fn package(&mut self, mut package: Package) {
+        package.files.shrink_to_fit();
         self.push(Fact::Package(Box::new(package)));
     }
 

@@ -5,6 +5,7 @@
 //! container would see; [`analyze`] runs the analyzers over it; [`document`]
 //! writes what was found; [`output`] shows it to people. [`cli`] ties them together.
 
+pub mod allocator;
 pub mod analyze;
 pub mod cli;
 pub mod digest;

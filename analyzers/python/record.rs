@@ -21,9 +21,14 @@ fn file(line: &str, base: &[u8]) -> Option<PackageFile> {
     let (digest, size) = rest.rsplit_once(',')?;
     let (algorithm, digest) = digest.split_once('=').unzip();
     let digest = digest.and_then(hex_of_base64);
+    let algorithm = digest.is_some().then(|| match algorithm {
+        // There are tens of thousands of these in an image, and hardly any other.
+        Some("sha256") => Cow::Borrowed("sha256"),
+        other => Cow::Owned(other.unwrap_or_default().to_owned()),
+    });
     Some(PackageFile {
         path: resolve(path.as_bytes(), base).into(),
-        algorithm: digest.is_some().then(|| algorithm.unwrap_or_default().to_owned().into()),
+        algorithm,
         digest,
         size: size.trim().parse().ok(),
         ..PackageFile::default()

@@ -9,6 +9,7 @@ use inscan_analyzers::Config;
 
 use super::failure::{Failure, Result};
 use super::{ProgressStyle, Session, analyzer_config};
+use crate::allocator;
 use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
 use crate::document::{Identity, Overrides};
@@ -145,6 +146,7 @@ fn analyze<T>(
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
             .map_err(failed)?;
+    allocator::return_freed_memory();
     progress.analysis_begins();
     let analysis = analyze::analyze(&image, &layers, &analyzers);
     drop(progress);
