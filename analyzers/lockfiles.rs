@@ -37,7 +37,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::{Analyzer, Content, Evidence, Fact, Facts, FileHead, Package, Pattern, Result, Want, path};
+use crate::{
+    Analyzer, Content, Evidence, Fact, Facts, FileHead, Package, Pattern, Result, Want, path,
+};
 
 /// The largest seen are some 10 MB.
 const MAX_SIZE: u64 = 64 << 20;

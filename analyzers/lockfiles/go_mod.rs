@@ -70,7 +70,8 @@ impl<'a> GoMod<'a> {
         match directive {
             "require" | "exclude" => {
                 let (path, version) = words.next().zip(words.next()).ok_or_else(broken)?;
-                let list = if directive == "require" { &mut self.requires } else { &mut self.excludes };
+                let list =
+                    if directive == "require" { &mut self.requires } else { &mut self.excludes };
                 list.push(Module { path, version });
             }
             "replace" => {
@@ -94,9 +95,7 @@ impl<'a> GoMod<'a> {
 }
 
 /// The words of `path [version] => path [version]`.
-fn replacement<'a>(
-    words: impl Iterator<Item = &'a str>,
-) -> Option<(Module<'a>, Module<'a>)> {
+fn replacement<'a>(words: impl Iterator<Item = &'a str>) -> Option<(Module<'a>, Module<'a>)> {
     let mut sides = [Module::default(); 2];
     let mut side = 0;
     for word in words {
