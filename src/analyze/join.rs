@@ -118,3 +118,111 @@ fn identity(package: &Package) -> (String, String, String) {
     };
     (package.kind.to_string(), name, package.version.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use inscan_analyzers::{Config, PackageFile};
+
+    use super::super::{FoundPackage, analyze};
+    use super::*;
+    use crate::image::Image;
+    use crate::layer::testing::{File, Symlink, layer};
+
+    fn package(kind: &'static str, name: &str, evidence: Evidence, location: &str) -> Package {
+        let (kind, name) = (Cow::Borrowed(kind), name.to_owned());
+        let version = "1".to_owned();
+        Package { kind, name, version, evidence, location: location.into(), ..Package::default() }
+    }
+
+    /// Which of the packages are left, by kind and location.
+    #[track_caller]
+    fn check(packages: Vec<Package>, expected: &[&str]) {
+        let layers =
+            [layer(&[Symlink("bin", "usr/bin"), File("usr/bin/app", b""), File("x", b"")])];
+        let image = Image::default();
+        let mut analysis = analyze(&image, &layers, &[]);
+        let found =
+            |package| FoundPackage { analyzer: "test", layer: None, package: Cow::Owned(package) };
+        analysis.packages = packages.into_iter().map(found).collect();
+        analysis.join();
+        let left = analysis.packages.iter().map(|found| &found.package);
+        let left: Vec<_> = left.map(|it| format!("{} {}", it.kind, it.location)).collect();
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn an_sbom_adds_only_what_nothing_else_proves() {
+        let in_sbom = |kind, name, namespace: &str| Package {
+            namespace: Some(namespace.to_owned()),
+            ..package(kind, name, Evidence::Sbom, "sbom.json")
+        };
+        check(
+            vec![
+                package("apk", "a", Evidence::InstalledDb, "db"),
+                in_sbom("apk", "a", "alpine"),
+                in_sbom("apk", "b", "alpine"),
+                package("npm", "a", Evidence::InstalledPackage, "package.json"),
+                in_sbom("npm", "a", "@scope"),
+                package("npm", "a", Evidence::Sbom, "sbom.json"),
+                package("npm", "c", Evidence::Lockfile, "package-lock.json"),
+                package("npm", "c", Evidence::Sbom, "sbom.json"),
+            ],
+            &[
+                "apk db",
+                "apk sbom.json",
+                "npm package.json",
+                "npm sbom.json",
+                "npm package-lock.json",
+                "npm sbom.json",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_assembly_is_told_by_the_deps_json_beside_it() {
+        check(
+            vec![
+                package("nuget", "One", Evidence::InstalledPackage, "app/app.deps.json"),
+                package("nuget", "one", Evidence::Binary, "app/One.dll"),
+                package("nuget", "one", Evidence::Binary, "other/One.dll"),
+            ],
+            &["nuget app/app.deps.json", "nuget other/One.dll"],
+        );
+    }
+
+    #[test]
+    fn a_program_of_an_os_package_is_no_news() {
+        let file = PackageFile { path: "bin/app".into(), ..PackageFile::default() };
+        let owner = package("deb", "app", Evidence::InstalledDb, "status");
+        check(
+            vec![
+                Package { files: vec![file], ..owner },
+                package("generic", "app", Evidence::Binary, "usr/bin/app"),
+                package("generic", "x", Evidence::Binary, "x"),
+                // A language's package is kept: the document says whose it is.
+                package("golang", "app", Evidence::Binary, "usr/bin/app"),
+            ],
+            &["deb status", "generic x", "golang usr/bin/app"],
+        );
+    }
+
+    #[test]
+    fn the_configuration_is_searched_for_secrets() {
+        let token = ["ghp", "_q8W7e6R5t4Y3u2I1o0P9a8S7d6F5g4H3j2K1"].concat();
+        let config = format!(
+            r#"{{"config": {{"Env": ["PATH=/bin", "TOKEN={token}"], "Labels": {{"l": "{token}"}}}},
+                "history": [{{"created_by": "ENV x", "empty_layer": true}}, {{"created_by": "RUN x {token}"}}]}}"#
+        );
+        let image = Image { config: config.into_bytes(), ..Image::default() };
+        let layers = [layer(&[])];
+        let analyzers = inscan_analyzers::all(&Config::default());
+        let analysis = analyze(&image, &layers, &analyzers);
+        let found: Vec<_> =
+            analysis.secrets.iter().map(|it| (it.secret.rule.as_str(), it.layer)).collect();
+        let expected = ("github-token", None);
+        assert_eq!(found, [expected, expected, ("github-token", Some(0))]);
+        assert!(analysis.secrets.iter().all(|it| !it.secret.excerpt.contains(&token[8..])));
+    }
+}
