@@ -2,8 +2,9 @@
 //!
 //! One module a format, each a function from text to packages; the table
 //! [`FORMATS`] says which file is of which format. A lock file proves nothing
-//! about what is there, and its packages carry [`Evidence::Lockfile`]; pip's
-//! requirements are not even resolved, and carry [`Evidence::Manifest`].
+//! about what is there, and its packages carry [`Evidence::Lockfile`]; a manifest
+//! is not even resolved, and its packages carry [`Evidence::Manifest`]. What only
+//! development needs is kept, with the attribute `dev`.
 
 mod bun;
 mod cargo;
@@ -11,16 +12,20 @@ mod cocoapods;
 mod composer;
 mod conan;
 mod gemfile;
+mod go_mod;
 mod gradle;
 mod haskell;
 mod julia;
+mod maven;
 mod mix;
 mod npm;
 mod nuget;
+mod packages_config;
 mod paket;
 mod pipfile;
 mod pnpm;
 mod poetry;
+mod project_assets;
 mod pub_;
 mod renv;
 mod requirements;
@@ -29,9 +34,12 @@ mod swift;
 mod yarn;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
+use crate::{
+    Analyzer, Content, Evidence, Fact, Facts, FileHead, Package, Pattern, Result, Want, path,
+};
 
 /// The largest seen are some 10 MB.
 const MAX_SIZE: u64 = 64 << 20;
@@ -45,7 +53,7 @@ struct Format {
 }
 
 // Alphabetical by file.
-const FORMATS: [Format; 27] = [
+const FORMATS: [Format; 32] = [
     Format { file: "Cargo.lock", kind: "cargo", read: cargo::read },
     Format { file: "Gemfile.lock", kind: "gem", read: gemfile::read },
     Format { file: "Manifest.toml", kind: "julia", read: julia::read },
@@ -58,15 +66,20 @@ const FORMATS: [Format; 27] = [
     Format { file: "composer.lock", kind: "composer", read: composer::read },
     Format { file: "conan.lock", kind: "conan", read: conan::read },
     Format { file: "gems.locked", kind: "gem", read: gemfile::read },
+    Format { file: "go.mod", kind: "golang", read: go_mod::read },
     Format { file: "gradle.lockfile", kind: "maven", read: gradle::read },
     Format { file: "mix.lock", kind: "hex", read: mix::read },
+    Format { file: "modules.txt", kind: "golang", read: go_mod::vendored },
     Format { file: "npm-shrinkwrap.json", kind: "npm", read: npm::read },
     Format { file: "package-lock.json", kind: "npm", read: npm::read },
+    Format { file: "packages.config", kind: "nuget", read: packages_config::read },
     Format { file: "packages.lock.json", kind: "nuget", read: nuget::read },
     Format { file: "paket.lock", kind: "nuget", read: paket::read },
     Format { file: "pdm.lock", kind: "pypi", read: poetry::read },
     Format { file: "pnpm-lock.yaml", kind: "npm", read: pnpm::read },
     Format { file: "poetry.lock", kind: "pypi", read: poetry::read },
+    Format { file: "pom.xml", kind: "maven", read: maven::read },
+    Format { file: "project.assets.json", kind: "nuget", read: project_assets::read },
     Format { file: "pubspec.lock", kind: "pub", read: pub_::read },
     Format { file: "renv.lock", kind: "cran", read: renv::read },
     Format { file: "requirements.txt", kind: "pypi", read: requirements::read },
@@ -83,7 +96,7 @@ impl Analyzer for Lockfiles {
     }
 
     fn about(&self) -> &'static str {
-        "what lock files of package managers would install"
+        "what lock files and manifests of package managers would install"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -97,17 +110,21 @@ impl Analyzer for Lockfiles {
             return Ok(());
         }
         let name = path::name(file.path);
+        // Else it is a text file of anybody.
+        if name == b"modules.txt" && path::name(path::parent(file.path)) != b"vendor" {
+            return Ok(());
+        }
         let (kind, read) = match FORMATS.iter().find(|format| format.file.as_bytes() == name) {
             Some(format) => (format.kind, format.read),
             None => ("pypi", poetry::read as fn(&str, &mut Locked<'_>) -> Result<()>),
         };
         let evidence = match name {
-            b"requirements.txt" => Evidence::Manifest,
+            b"go.mod" | b"packages.config" | b"pom.xml" | b"requirements.txt" => Evidence::Manifest,
             _ => Evidence::Lockfile,
         };
         let bytes = content.bytes()?;
         let location = file.path;
-        read(&text(&bytes), &mut Locked { kind, location, evidence, seen: BTreeSet::new(), out })
+        read(&text(&bytes), &mut Locked { kind, location, evidence, stated: BTreeMap::new(), out })
     }
 }
 
@@ -126,24 +143,48 @@ struct Locked<'a> {
     kind: &'static str,
     location: &'a [u8],
     evidence: Evidence,
-    seen: BTreeSet<(String, String)>,
+    /// Where in `out` each name and version is.
+    stated: BTreeMap<(String, String), usize>,
     out: &'a mut Facts,
 }
 
 impl Locked<'_> {
     /// `name` as the ecosystem writes it, with scope, vendor or group.
     fn add(&mut self, name: &str, version: &str) {
-        if name.is_empty() || !self.seen.insert((name.to_owned(), version.to_owned())) {
+        self.state(self.kind, name, version, false);
+    }
+
+    /// What is not installed where only the program itself is.
+    fn add_for_development(&mut self, name: &str, version: &str) {
+        self.state(self.kind, name, version, true);
+    }
+
+    fn state(&mut self, kind: &'static str, name: &str, version: &str, is_dev: bool) {
+        if name.is_empty() {
             return;
         }
-        let (namespace, name) = namespace_and_name(self.kind, name);
+        match self.stated.entry((name.to_owned(), version.to_owned())) {
+            Entry::Vacant(entry) => entry.insert(self.out.facts.len()),
+            Entry::Occupied(entry) => {
+                // Needed in one place is needed.
+                if let Some(Fact::Package(package)) = self.out.facts.get_mut(*entry.get())
+                    && !is_dev
+                {
+                    package.attributes.remove("dev");
+                }
+                return;
+            }
+        };
+        let (namespace, name) = namespace_and_name(kind, name);
+        let dev = is_dev.then(|| ("dev".to_owned(), "true".to_owned()));
         self.out.package(Package {
-            kind: self.kind.into(),
+            kind: kind.into(),
             name: name.into(),
             namespace: namespace.map(Into::into),
             version: version.into(),
             evidence: self.evidence,
             location: self.location.into(),
+            attributes: dev.into_iter().collect(),
             ..Package::default()
         });
     }
@@ -153,7 +194,7 @@ fn namespace_and_name<'a>(kind: &str, name: &'a str) -> (Option<&'a str>, &'a st
     let split = match kind {
         "npm" if !name.starts_with('@') => None,
         "maven" => name.split_once(':'),
-        "composer" | "npm" => name.split_once('/'),
+        "composer" | "github" | "npm" => name.split_once('/'),
         "swift" => name.rsplit_once('/'),
         _ => None,
     };

@@ -120,14 +120,14 @@ impl Analyzer for Secrets {
             return Ok(());
         }
         let bytes = content.bytes()?;
-        let (text, hits) = if is_binary {
-            let hits = private_keys(&bytes, place);
-            (bytes, hits)
-        } else {
-            let text = decoded(&bytes, is_utf16);
-            let hits = hits(pack(), &text, place);
-            (Cow::Owned(text.into_owned()), hits)
-        };
+        if is_binary {
+            if let Some(secret) = in_binary(&bytes, place) {
+                out.push(Fact::Secret(secret));
+            }
+            return Ok(());
+        }
+        let text = decoded(&bytes, is_utf16);
+        let hits = hits(pack(), &text, place);
         if hits.len() > MOST_SECRETS {
             let all = hits.len();
             out.problem(format!(
@@ -311,12 +311,19 @@ fn private_key_hit(secret: Range<usize>, place: Place) -> Hit<'static> {
     Hit { rule: "private-key", severity, secret, rank: 0 }
 }
 
-fn private_keys(bytes: &[u8], place: Place) -> Vec<Hit<'static>> {
-    let hits = memchr::memmem::find_iter(bytes, "PRIVATE KEY")
-        .filter_map(|words| locate::private_key(bytes, words))
-        .map(|secret| private_key_hit(secret, place))
-        .collect();
-    without_overlaps(hits)
+/// The first private key of a binary file. Those that programs keep to test
+/// themselves with stand side by side: one says it all. The bytes around it are
+/// no line of text, so only its armour is shown.
+fn in_binary(bytes: &[u8], place: Place) -> Option<Secret> {
+    let words = memchr::memmem::find_iter(bytes, "PRIVATE KEY");
+    let key = words.filter_map(|words| locate::private_key(bytes, words)).next()?;
+    let secret = stated(bytes, &[private_key_hit(key.clone(), place)]).pop()?;
+    let key = &bytes[key];
+    let behind = bstr::ByteSlice::find(key, b"PRIVATE KEY")? + b"PRIVATE KEY".len();
+    let dash = behind + key[behind..].iter().position(|&byte| byte == b'-')?;
+    let closing = key[dash..].iter().take_while(|&&byte| byte == b'-').count();
+    let armour = String::from_utf8_lossy(&key[..dash + closing]);
+    Some(Secret { excerpt: format!("{armour}********"), ..secret })
 }
 
 /// A provider's name begins a word, also within `camelCase`, and is no part of

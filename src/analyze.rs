@@ -1,5 +1,7 @@
 //! Runs the analyzers over the flattened image, and stamps what they find.
 
+mod join;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,6 +102,7 @@ pub fn analyze<'a>(
         analysis.take_found(number, facts, &history);
     }
     analysis.take_files(&visible);
+    analysis.join();
     analysis.sort();
     analysis
 }

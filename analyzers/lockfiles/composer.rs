@@ -6,12 +6,12 @@ use crate::{Result, json};
 
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = json::parse(text.as_bytes())?;
-    for entry in ["packages", "packages-dev"].iter().flat_map(|list| json::list(&document, list)) {
-        if let (Some(name), Some(version)) =
-            (json::text(entry, "name"), json::text(entry, "version"))
-        {
-            out.add(name, version);
-        }
+    let member = |entry, name| json::text(entry, name).unwrap_or_default();
+    for entry in json::list(&document, "packages") {
+        out.add(member(entry, "name"), member(entry, "version"));
+    }
+    for entry in json::list(&document, "packages-dev") {
+        out.add_for_development(member(entry, "name"), member(entry, "version"));
     }
     Ok(())
 }

@@ -10,9 +10,15 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         if line.is_empty() || line.starts_with('#') || line.starts_with("empty=") {
             continue;
         }
-        let module = line.split('=').next().unwrap_or_default();
+        let (module, configurations) = line.split_once('=').unwrap_or((line, ""));
         match module.rsplit_once(':') {
-            Some((name, version)) if name.contains(':') => out.add(name, version),
+            Some((name, version)) if name.contains(':') => {
+                // `testCompileClasspath,testRuntimeClasspath`
+                match configurations.split(',').all(|one| one.starts_with("test")) {
+                    true => out.add_for_development(name, version),
+                    false => out.add(name, version),
+                }
+            }
             _ => out.out.problem(format!("line {}: not a module", number + 1)),
         }
     }

@@ -29,7 +29,7 @@ fn packages(document: &Value, out: &mut Locked<'_>) {
         };
         // A commit may have no version.
         let version = json::text(entry, "version").unwrap_or_default();
-        out.add(json::text(entry, "name").unwrap_or(name), version);
+        add(json::text(entry, "name").unwrap_or(name), version, entry, out);
     }
 }
 
@@ -40,11 +40,18 @@ fn dependencies(document: &Value, out: &mut Locked<'_>) {
             open.push(entry);
             let Some(version) = json::text(entry, "version") else { continue };
             match version.strip_prefix("npm:").and_then(|alias| alias.rsplit_once('@')) {
-                Some((real, version)) => out.add(real, version),
+                Some((real, version)) => add(real, version, entry, out),
                 // A directory, an archive or a commit: no version is stated.
-                None if version.contains(':') => out.add(name, ""),
-                None => out.add(name, version),
+                None if version.contains(':') => add(name, "", entry, out),
+                None => add(name, version, entry, out),
             }
         }
+    }
+}
+
+fn add(name: &str, version: &str, entry: &Value, out: &mut Locked<'_>) {
+    match entry.get("dev") {
+        Some(Value::Bool(true)) => out.add_for_development(name, version),
+        _ => out.add(name, version),
     }
 }

@@ -12,7 +12,11 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     for group in ["default", "develop"] {
         for (name, entry) in json::members(&document, group) {
             if let Some(version) = json::text(entry, "version") {
-                out.add(name, version.trim_start_matches('='));
+                let version = version.trim_start_matches('=');
+                match group {
+                    "develop" => out.add_for_development(name, version),
+                    _ => out.add(name, version),
+                }
             }
         }
     }

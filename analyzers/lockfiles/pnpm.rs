@@ -29,6 +29,8 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
                     open.name = Some(unquoted(name));
                 } else if let Some(version) = content.strip_prefix("version: ") {
                     open.version = Some(unquoted(version));
+                } else if content.trim_end() == "dev: true" {
+                    open.is_dev = true;
                 }
             }
             _ => {}
@@ -42,6 +44,8 @@ struct Entry<'a> {
     key: &'a str,
     name: Option<&'a str>,
     version: Option<&'a str>,
+    /// Stated up to format 6; later ones leave it to the graph.
+    is_dev: bool,
 }
 
 impl Entry<'_> {
@@ -50,7 +54,10 @@ impl Entry<'_> {
         let name = self.name.or(from_key.map(|(name, _)| name));
         let version = self.version.or(from_key.map(|(_, version)| version));
         if let (Some(name), Some(version)) = (name, version) {
-            out.add(name, version);
+            match self.is_dev {
+                true => out.add_for_development(name, version),
+                false => out.add(name, version),
+            }
         }
     }
 }

@@ -17,10 +17,23 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         }
         if let Some(name) = json::text(entry, "name") {
             // What comes from a directory or a repository may have no version.
-            out.add(name, json::text(entry, "version").unwrap_or_default());
+            let version = json::text(entry, "version").unwrap_or_default();
+            match is_for_development(entry) {
+                true => out.add_for_development(name, version),
+                false => out.add(name, version),
+            }
         }
     }
     Ok(())
+}
+
+/// Poetry and PDM state the groups, poetry 1 a category. uv leaves it to the graph.
+fn is_for_development(entry: &Value) -> bool {
+    let mut groups = json::list(entry, "groups").filter_map(Value::as_str).peekable();
+    match groups.peek() {
+        Some(_) => groups.all(|group| !["default", "main"].contains(&group)),
+        None => json::text(entry, "category") == Some("dev"),
+    }
 }
 
 /// A TOML document. The parser limits how deep values may nest.

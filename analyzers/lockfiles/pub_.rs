@@ -7,6 +7,7 @@ use crate::{Error, Result};
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let mut is_packages = false;
     let mut name = None;
+    let mut is_dev = false;
     for (number, line) in text.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let content = line.trim();
@@ -18,10 +19,19 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         };
         match indent {
             0 => is_packages = key == "packages",
-            1 | 2 if is_packages => name = Some(key.trim_matches('"')),
+            1 | 2 if is_packages => {
+                name = Some(key.trim_matches('"'));
+                is_dev = false;
+            }
+            // Stands before the version: fields are in the order of their names.
+            4 if is_packages && key == "dependency" => is_dev = value.contains("direct dev"),
             4 if is_packages && key == "version" => {
                 if let Some(name) = name {
-                    out.add(name, value.trim().trim_matches('"'));
+                    let version = value.trim().trim_matches('"');
+                    match is_dev {
+                        true => out.add_for_development(name, version),
+                        false => out.add(name, version),
+                    }
                 }
             }
             _ => {}

@@ -11,7 +11,12 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         if let (Some(group), Some(name), Some(version)) =
             (member("org"), member("name"), member("version"))
         {
-            out.add(&format!("{group}:{name}"), version);
+            let name = format!("{group}:{name}");
+            let mut configurations = json::list(entry, "configurations").peekable();
+            match configurations.peek().is_some() && configurations.all(|one| one == "test") {
+                true => out.add_for_development(&name, version),
+                false => out.add(&name, version),
+            }
         }
     }
     Ok(())

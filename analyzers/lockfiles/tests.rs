@@ -110,12 +110,138 @@ fn conan_reads_lists_and_graphs() {
 }
 
 #[test]
+fn go_mod_replaces_and_excludes() {
+    check(
+        "go.mod",
+        "require example.org/a v1.0.0 // indirect\nrequire (\n\t\"example.org/b\" v2.0.0\n)\n",
+        &["example.org/a v1.0.0", "example.org/b v2.0.0"],
+    );
+    let required = "require (\n a v1\n a v2\n)\n";
+    for (more, expected) in [
+        ("replace a => b v3", vec!["b v3"]),
+        ("replace a v1 => b v3", vec!["b v3", "a v2"]),
+        ("replace (\n a v1 => b v3\n a => c v4\n)", vec!["b v3", "c v4"]),
+        ("replace a => ../a", vec![]),
+        ("exclude a v1", vec!["a v2"]),
+        ("exclude (\n a v1\n a v2\n)", vec![]),
+        ("retract v1\ntoolchain go1.22.1\ngo 1.22", vec!["a v1", "a v2"]),
+    ] {
+        check("go.mod", &format!("{required}{more}\n"), &expected);
+    }
+}
+
+#[test]
+fn only_vendored_modules_with_packages_are_there() {
+    let content = "# a v1\n## explicit\na/x\na/y\n# b v1\n## explicit\n# c v1 => d v2\nd\n# e v1 => ./e\ne\n# f => ./f\nf\n# g => h v1\nh\n";
+    check("vendor/modules.txt", content, &["a v1", "d v2", "e v1", "h v1"]);
+    check("modules.txt", content, &[]);
+}
+
+#[test]
+fn a_pom_asks_for_libraries_by_its_properties() {
+    let dependency =
+        |fields: &str| format!("<dependency><groupId>g</groupId>{fields}</dependency>");
+    let content = format!(
+        "<project><version>9</version><properties><v>1</v></properties><dependencies>{}{}{}{}</dependencies>\
+         <dependencyManagement><dependencies>{}</dependencies></dependencyManagement></project>",
+        dependency("<artifactId>a</artifactId><version>${v}</version>"),
+        dependency("<artifactId>b</artifactId><version>${project.version}</version>"),
+        dependency("<artifactId>c</artifactId><version>[1,2)</version>"),
+        dependency(
+            "<artifactId>d</artifactId><exclusions><exclusion><artifactId>x</artifactId></exclusion></exclusions>"
+        ),
+        dependency("<artifactId>managed</artifactId>"),
+    );
+    check("pom.xml", &content, &["g a 1", "g b 9", "g c ", "g d "]);
+}
+
+#[test]
+fn paket_states_repositories_as_such() {
+    let content = "NUGET\n  remote: x\n    A (1.0)\n      B (>= 1)\nGITHUB\n  remote: o/r\n    src/f.fs (abc)\n    FSharp (def)\nHTTP\n  remote: x\n    f (1)\n";
+    check("paket.lock", content, &["A 1.0", "src f.fs abc", "FSharp def"]);
+}
+
+/// Which packages only development needs.
+#[track_caller]
+fn check_dev(file: &str, content: &str, expected: &[(&str, bool)]) {
+    let facts = Image::new([(format!("srv/{file}"), content)]).run(&Lockfiles);
+    let found: Vec<_> = facts
+        .packages()
+        .map(|package| (package.name.as_str(), package.attributes.contains_key("dev")))
+        .collect();
+    assert_eq!(found, expected, "{file}: {:?}", facts.problems);
+}
+
+#[test]
+fn what_only_development_needs_is_marked() {
+    let expected = [("a", false), ("b", true)];
+    for (file, content) in [
+        (
+            "package-lock.json",
+            r#"{"packages": {"node_modules/a": {"version": "1"}, "node_modules/b": {"version": "1", "dev": true}}}"#,
+        ),
+        (
+            "package-lock.json",
+            r#"{"dependencies": {"a": {"version": "1"}, "b": {"version": "1", "dev": true}}}"#,
+        ),
+        ("pnpm-lock.yaml", "packages:\n  /a/1:\n    dev: false\n  /b/1:\n    dev: true\n"),
+        (
+            "composer.lock",
+            r#"{"packages": [{"name": "v/a", "version": "1"}], "packages-dev": [{"name": "v/b", "version": "1"}]}"#,
+        ),
+        (
+            "Pipfile.lock",
+            r#"{"default": {"a": {"version": "==1"}}, "develop": {"b": {"version": "==1"}}}"#,
+        ),
+        (
+            "poetry.lock",
+            "[[package]]\nname = 'a'\nversion = '1'\ngroups = ['main', 'dev']\n[[package]]\nname = 'b'\nversion = '1'\ngroups = ['dev']\n",
+        ),
+        (
+            "poetry.lock",
+            "[[package]]\nname = 'a'\nversion = '1'\ncategory = 'main'\n[[package]]\nname = 'b'\nversion = '1'\ncategory = 'dev'\n",
+        ),
+        (
+            "pubspec.lock",
+            "packages:\n  a:\n    dependency: \"direct main\"\n    version: \"1\"\n  b:\n    dependency: \"direct dev\"\n    version: \"1\"\n",
+        ),
+        (
+            "gradle.lockfile",
+            "g:a:1=runtimeClasspath,testRuntimeClasspath\ng:b:1=testCompileClasspath,testRuntimeClasspath\n",
+        ),
+        (
+            "build.sbt.lock",
+            r#"{"dependencies": [{"org": "g", "name": "a", "version": "1", "configurations": ["compile", "test"]},
+            {"org": "g", "name": "b", "version": "1", "configurations": ["test"]}]}"#,
+        ),
+        (
+            "packages.config",
+            "<packages><package id='a' version='1'/><package id='b' version='1' developmentDependency='true'/></packages>",
+        ),
+        (
+            "pom.xml",
+            "<project><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId></dependency>\
+            <dependency><groupId>g</groupId><artifactId>b</artifactId><scope>test</scope></dependency></dependencies></project>",
+        ),
+    ] {
+        check_dev(file, content, &expected);
+    }
+    // Needed in one place is needed.
+    check_dev(
+        "package-lock.json",
+        r#"{"packages": {"node_modules/a": {"version": "1", "dev": true}, "node_modules/b/node_modules/a": {"version": "1"}}}"#,
+        &[("a", false)],
+    );
+}
+
+#[test]
 fn what_is_broken_is_a_problem() {
     for (file, content, expected) in [
         ("poetry.lock", "a = 1\nb = [", "line 2: not valid TOML: unclosed array, expected `]`"),
         ("package-lock.json", "{", "line 1: JSON ends too early"),
         ("gradle.lockfile", "#\nx=y\n", "line 2: not a module"),
         ("pubspec.lock", "x\n", "line 1: not a field"),
+        ("go.mod", "\nrequire a\n", "line 2: `require` without its module"),
     ] {
         let facts = Image::new([(file, content)]).run(&Lockfiles);
         assert_eq!(facts.problems[0].message, expected);

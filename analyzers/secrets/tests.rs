@@ -116,6 +116,16 @@ fn a_private_key_is_found_at_its_first_line() {
 fn only_private_keys_are_found_in_binary_files() {
     let bytes = [b"\0\0", token().as_bytes(), b"\n", private_key().as_bytes()].concat();
     check_at("opt/app", &bytes, &[("private-key", 2, 1)]);
+    // A program that reads keys has the armour's first line as a constant.
+    check_at("opt/app", b"\0-----BEGIN PRIVATE KEY-----\0-----END PRIVATE KEY-----\0", &[]);
+}
+
+#[test]
+fn a_binary_file_has_one_finding_and_shows_only_the_armour() {
+    let bytes = [b"\0\x01\x02", private_key().as_bytes(), b"\0", private_key().as_bytes()].concat();
+    let facts = Image::new([("opt/app", bytes)]).run(&secrets());
+    let [Fact::Secret(secret)] = &facts.facts[..] else { panic!("{facts:?}") };
+    assert_eq!(secret.excerpt, format!("-----BEGIN {}-----********", "PRIVATE KEY"));
 }
 
 #[test]

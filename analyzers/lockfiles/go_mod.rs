@@ -1,0 +1,155 @@
+//! `go.mod`: one directive a line, or several in parentheses behind its name;
+//! `require` names the modules a program needs, `replace` puts others in their
+//! place, `exclude` forbids a version. <https://go.dev/ref/mod#go-mod-file>
+
+use super::Locked;
+use crate::{Error, Result};
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let mut file = GoMod::default();
+    let outcome = file.read(text);
+    for required in &file.requires {
+        if file.excludes.contains(required) {
+            // Another version is taken then, which only the module graph tells.
+            continue;
+        }
+        match file.replacement(required) {
+            None => out.add(required.path, required.version),
+            // A directory of the project's own has no version.
+            Some(module) if module.version.is_empty() => {}
+            Some(module) => out.add(module.path, module.version),
+        }
+    }
+    outcome
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Module<'a> {
+    path: &'a str,
+    version: &'a str,
+}
+
+#[derive(Default)]
+struct GoMod<'a> {
+    requires: Vec<Module<'a>>,
+    excludes: Vec<Module<'a>>,
+    /// What is replaced (any version where it states none), and by what.
+    replaces: Vec<(Module<'a>, Module<'a>)>,
+}
+
+impl<'a> GoMod<'a> {
+    fn read(&mut self, text: &'a str) -> Result<()> {
+        let mut block = None;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default().trim();
+            let mut words = line.split_whitespace().map(unquoted);
+            match (block, line) {
+                (_, "") => {}
+                (Some(_), ")") => block = None,
+                (Some(directive), _) => self.directive(directive, words, number)?,
+                (None, _) => {
+                    let directive = words.next().unwrap_or_default();
+                    match directive.strip_suffix('(') {
+                        Some(directive) => block = Some(directive),
+                        None if words.clone().next() == Some("(") => block = Some(directive),
+                        None => self.directive(directive, words, number)?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn directive(
+        &mut self,
+        directive: &str,
+        mut words: impl Iterator<Item = &'a str>,
+        number: usize,
+    ) -> Result<()> {
+        let broken = || Error::at_line(number + 1, format!("`{directive}` without its module"));
+        match directive {
+            "require" | "exclude" => {
+                let (path, version) = words.next().zip(words.next()).ok_or_else(broken)?;
+                let list =
+                    if directive == "require" { &mut self.requires } else { &mut self.excludes };
+                list.push(Module { path, version });
+            }
+            "replace" => {
+                let (replaced, by) = replacement(words).ok_or_else(broken)?;
+                self.replaces.push((replaced, by));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A replacement of just this version goes before one of all versions.
+    fn replacement(&self, module: &Module<'_>) -> Option<Module<'a>> {
+        let of = |version: &str| {
+            self.replaces
+                .iter()
+                .find(|(replaced, _)| replaced.path == module.path && replaced.version == version)
+        };
+        of(module.version).or_else(|| of("")).map(|(_, by)| *by)
+    }
+}
+
+/// The words of `path [version] => path [version]`.
+fn replacement<'a>(words: impl Iterator<Item = &'a str>) -> Option<(Module<'a>, Module<'a>)> {
+    let mut sides = [Module::default(); 2];
+    let mut side = 0;
+    for word in words {
+        if word == "=>" {
+            side += 1;
+        } else {
+            let module = sides.get_mut(side)?;
+            let part = if module.path.is_empty() { &mut module.path } else { &mut module.version };
+            *part = word;
+        }
+    }
+    let [replaced, by] = sides;
+    (side == 1 && !replaced.path.is_empty() && !by.path.is_empty()).then_some((replaced, by))
+}
+
+fn unquoted(word: &str) -> &str {
+    word.trim_matches(['"', '`'])
+}
+
+/// `vendor/modules.txt`: `# path version`, perhaps with ` => path version` of its
+/// replacement, then a line for each package of the module that is vendored.
+/// <https://go.dev/ref/mod#go-mod-vendor>
+pub(super) fn vendored(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let mut open = None;
+    for line in text.lines() {
+        if line.starts_with("##") {
+            continue;
+        }
+        match line.strip_prefix("# ") {
+            Some(header) => open = module(header),
+            // A module without packages is in the module graph only: nothing of it is here.
+            None if line.trim().is_empty() => {}
+            None => {
+                if let Some(Module { path, version }) = open.take() {
+                    out.add(path, version);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a header says is vendored. `None` where it states no version of it.
+fn module(header: &str) -> Option<Module<'_>> {
+    let own = |text: Module<'_>| !text.version.is_empty();
+    match header.contains(" => ") {
+        true => {
+            let (replaced, by) = replacement(header.split_whitespace())?;
+            // The code of a directory stands under the name of what it replaces.
+            if by.version.is_empty() { Some(replaced).filter(|one| own(*one)) } else { Some(by) }
+        }
+        false => {
+            let mut words = header.split_whitespace();
+            Some(Module { path: words.next()?, version: words.next()? })
+        }
+    }
+}

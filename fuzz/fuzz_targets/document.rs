@@ -1,0 +1,6 @@
+//! Reading an analysis document back.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ = inscan::document::read(data);
+});
