@@ -4,7 +4,7 @@
 //! The file is one JSON object; its member `packages` is a list of objects with
 //! `type`, `name`, `version` and what else the type has. Whoever makes the image
 //! can claim anything there, so it is read only if the user says so.
-//! <https://docs.anchore.com/3.0/docs/general/concepts/images/analysis/content_hints/>
+//! There is no specification but the engine: <https://github.com/anchore/anchore-engine>
 
 mod legacy;
 
