@@ -12,6 +12,8 @@ pub struct Config {
     pub secret_search: Option<Search>,
     pub content_search: Option<Search>,
     pub malware: Option<Malware>,
+    /// Whether packages that the image's maker lists by hand are believed.
+    pub hints: bool,
     /// The modern rule pack (ours, unknown to the legacy engine). On unless switched off.
     pub secrets: Secrets,
 }
@@ -72,6 +74,7 @@ impl Default for Config {
             secret_search: Some(crate::search::default_secret_search()),
             content_search: None,
             malware: None,
+            hints: false,
             secrets: Secrets::default(),
         }
     }

@@ -81,34 +81,42 @@ impl Analyzer for Distribution {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let single = ["system-release-cpe", "debian_version", "alpine-release", "arch-release"];
-        let mut wants: Vec<Want> = ["etc", "usr/lib"]
-            .iter()
-            .flat_map(|directory| {
-                let names = PROSE_FILES.iter().chain(&single);
-                names.map(move |name| Pattern::Path(format!("{directory}/{name}")))
-            })
-            // Some keep os-release elsewhere and leave a link in etc/: NixOS has it in its store.
-            .chain([Pattern::suffix("os-release")])
-            .map(|pattern| Want::keep(pattern, MAX_TEXT))
-            .collect();
-        wants.push(Want::keep(Pattern::path("bin/busybox"), MAX_BUSYBOX));
-        wants.push(Want::keep(Pattern::path("usr/bin/busybox"), MAX_BUSYBOX));
-        wants
+        wants()
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        let found = os_release(image, out)
-            .or_else(|| system_cpe(image, out))
-            .or_else(|| prose(image, out))
-            .or_else(|| bare_version(image, out))
-            .or_else(|| busybox(image, out));
+        let found = find(image, out);
         legacy(found.as_ref(), out);
         if let Some(found) = found {
             out.push(Fact::Distribution(found));
         }
         Ok(())
     }
+}
+
+pub(crate) fn wants() -> Vec<Want> {
+    let single = ["system-release-cpe", "debian_version", "alpine-release", "arch-release"];
+    let mut wants: Vec<Want> = ["etc", "usr/lib"]
+        .iter()
+        .flat_map(|directory| {
+            let names = PROSE_FILES.iter().chain(&single);
+            names.map(move |name| Pattern::Path(format!("{directory}/{name}")))
+        })
+        // Some keep os-release elsewhere and leave a link in etc/: NixOS has it in its store.
+        .chain([Pattern::suffix("os-release")])
+        .map(|pattern| Want::keep(pattern, MAX_TEXT))
+        .collect();
+    wants.push(Want::keep(Pattern::path("bin/busybox"), MAX_BUSYBOX));
+    wants.push(Want::keep(Pattern::path("usr/bin/busybox"), MAX_BUSYBOX));
+    wants
+}
+
+fn find(image: &dyn Files, out: &mut Facts) -> Option<Found> {
+    os_release(image, out)
+        .or_else(|| system_cpe(image, out))
+        .or_else(|| prose(image, out))
+        .or_else(|| bare_version(image, out))
+        .or_else(|| busybox(image, out))
 }
 
 /// What package manager a distribution has, as the legacy engine sees it.
@@ -131,6 +139,13 @@ pub fn flavor<S: AsRef<str>>(id: &str, like: &[S]) -> Flavor {
         _ => None,
     };
     one(id).or_else(|| like.iter().find_map(|id| one(id.as_ref()))).unwrap_or(Flavor::Unknown)
+}
+
+/// The flavor of an image, for an analyzer with [`wants`] among its own.
+pub(crate) fn flavor_of(image: &dyn Files) -> Flavor {
+    // Problems are for the analyzer of the distribution to tell.
+    let found = find(image, &mut Facts::default());
+    found.map_or(Flavor::Unknown, |found| flavor(&found.id, &found.like))
 }
 
 fn legacy(found: Option<&Found>, out: &mut Facts) {

@@ -2,10 +2,10 @@
 //! `pkgfiles.all` (which paths a package brought) and `distro.pkgfilemeta`
 //! (what they should be like), which the core writes from `Package.files`.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 use serde_json::{Value, json};
 
-use crate::{Package, PackageFile};
+use crate::{Fact, Facts, Files, Legacy, Package, PackageFile};
 
 /// The key and value of `pkgfiles.all`; `None` where the package is of no kind
 /// that has its files there.
@@ -49,6 +49,56 @@ pub fn meta(package: &Package, file: &PackageFile) -> Option<(BString, Value)> {
     Some((key, value))
 }
 
+/// States again, under the names of hard links, what `inspect` stated for the
+/// legacy document: a link brings no bytes of its own, so `inspect` did not see
+/// its path, but there it is a file like any other.
+pub(crate) fn state_hard_links(image: &dyn Files, out: &mut Facts) {
+    for file in image.wanted() {
+        let stated = || {
+            image.facts(&file.path).iter().filter_map(|fact| match fact {
+                Fact::Legacy(legacy) => Some(legacy),
+                _ => None,
+            })
+        };
+        // Other keys are this one, a colon, and what is inside.
+        let Some(inspected) = stated().map(|legacy| &legacy.key).min_by_key(|key| key.len()) else {
+            continue;
+        };
+        let link: BString = [b"/", file.path.as_slice()].concat().into();
+        if *inspected != link {
+            for legacy in stated() {
+                out.push(Fact::Legacy(renamed(legacy, inspected, &link)));
+            }
+        }
+    }
+}
+
+fn renamed(legacy: &Legacy, from: &BString, to: &BString) -> Legacy {
+    let mut legacy = legacy.clone();
+    if let Some(rest) = legacy.key.strip_prefix(from.as_slice()) {
+        legacy.key = [to, rest].concat().into();
+    }
+    let (Ok(from), Ok(to)) = (from.to_str(), to.to_str()) else { return legacy };
+    let Some(Value::String(location)) = legacy.value.get_mut("location") else { return legacy };
+    let is_file_itself = location == from;
+    if let Some(rest) = location.strip_prefix(from) {
+        *location = format!("{to}{rest}");
+    }
+    // An archive that does not say its name is called after its file.
+    if let Some(Value::String(name)) = legacy.value.get_mut("name")
+        && is_file_itself
+        && name == stem(from)
+    {
+        *name = stem(to).to_owned();
+    }
+    legacy
+}
+
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
 fn absolute(root: &str, file: &PackageFile) -> BString {
     [root.as_bytes(), &file.path].concat().into()
 }
@@ -68,6 +118,24 @@ mod tests {
             algorithm: algorithm.map(Into::into),
             ..PackageFile::default()
         }
+    }
+
+    #[test]
+    fn a_hard_link_has_its_own_name_and_place() {
+        let check = |key: &str, name: &str, expected: [&str; 3]| {
+            let legacy = Legacy {
+                module: "package_list".into(),
+                output: "pkgs.java".into(),
+                key: key.into(),
+                value: json!({"location": key, "name": name}),
+            };
+            let found = renamed(&legacy, &"/opt/a-1.jar".into(), &"/srv/b.jar".into());
+            let text = |member: &str| found.value[member].as_str().unwrap_or_default();
+            assert_eq!([&found.key.to_string(), text("location"), text("name")], expected);
+        };
+        check("/opt/a-1.jar", "a-1", ["/srv/b.jar", "/srv/b.jar", "b"]);
+        let inside = ["/srv/b.jar:c", "/srv/b.jar:c", "c"];
+        check("/opt/a-1.jar:c", "c", inside);
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod dpkg;
 mod erlang;
 mod go_binary;
 mod haskell;
+mod hints;
 mod homebrew;
 mod java;
 mod julia;
@@ -132,6 +133,7 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(erlang::Erlang),
         Box::new(go_binary::GoBinary),
         Box::new(haskell::Haskell),
+        Box::new(hints::Hints::new(config)),
         Box::new(homebrew::Homebrew),
         Box::new(java::Java),
         Box::new(julia::Julia),

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::url::without_credentials;
 use crate::{
-    Analyzer, Content, Error, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
-    Want, json, path,
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
+    json, legacy_files, path,
 };
 
 pub(crate) struct Node;
@@ -53,19 +53,8 @@ impl Analyzer for Node {
         Ok(())
     }
 
-    /// A hard link brings no bytes of its own, so `inspect` did not see its path;
-    /// the legacy document lists it as a file like any other.
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        for file in image.wanted() {
-            let key = [b"/", file.path.as_slice()].concat();
-            for fact in image.facts(&file.path) {
-                if let Fact::Legacy(legacy) = fact
-                    && legacy.key != key
-                {
-                    out.legacy_package("pkgs.npms", key.clone(), legacy.value.clone());
-                }
-            }
-        }
+        legacy_files::state_hard_links(image, out);
         Ok(())
     }
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use crate::url::without_credentials;
 use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
+    legacy_files, path,
 };
 
 pub(crate) struct Ruby;
@@ -41,6 +42,11 @@ impl Analyzer for Ruby {
         if is_installed(file.path) && !text.trim().is_empty() {
             out.package(package(&text, file.path)?);
         }
+        Ok(())
+    }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        legacy_files::state_hard_links(image, out);
         Ok(())
     }
 }

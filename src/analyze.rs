@@ -39,6 +39,8 @@ pub struct FoundPackage<'a> {
     pub analyzer: &'static str,
     /// The layer that brought it: position in `layers`.
     pub layer: Option<usize>,
+    /// Its place among what `analyze` stated: the order of a package database.
+    pub order: usize,
     /// Borrowed from the layer where `inspect` stated it.
     pub package: Cow<'a, Package>,
 }
@@ -167,14 +169,14 @@ impl<'a> Analysis<'a> {
                 message: problem.message,
             });
         }
-        for fact in facts.facts {
+        for (order, fact) in facts.facts.into_iter().enumerate() {
             match fact {
                 Fact::Package(package) => {
                     let layer = history
                         .layer(number, &package)
                         .or_else(|| self.layer_of(&package.location));
                     let package = Cow::Owned(*package);
-                    self.packages.push(FoundPackage { analyzer, layer, package });
+                    self.packages.push(FoundPackage { analyzer, layer, order, package });
                 }
                 Fact::Distribution(distribution) => self.distribution = Some(distribution),
                 Fact::Legacy(legacy) => self.legacy.push(Cow::Owned(legacy)),
@@ -267,6 +269,7 @@ impl FromFile<'_> {
                 Fact::Package(package) if visible => packages.push(FoundPackage {
                     analyzer,
                     layer: Some(layer),
+                    order: 0,
                     package: Cow::Borrowed(package),
                 }),
                 Fact::Legacy(value) if visible => legacy.push(Cow::Borrowed(value)),

@@ -42,6 +42,9 @@ struct Program {
     files: Vec<String>,
     patterns: Vec<String>,
     cpe: Option<String>,
+    /// The last match counts, not the first: busybox, as for the distribution's version.
+    #[serde(default)]
+    last: bool,
     /// Compiled when the first file of such a name comes by.
     #[serde(skip)]
     compiled: OnceLock<Vec<Regex>>,
@@ -97,7 +100,7 @@ impl Analyzer for BinaryClassifier {
 impl Program {
     fn version(&self, content: &dyn Content) -> Result<Option<String>> {
         for pattern in self.compiled() {
-            if let Some(version) = first_group(pattern, content)? {
+            if let Some(version) = first_group(pattern, content, self.last)? {
                 return Ok(Some(version));
             }
         }
@@ -137,8 +140,9 @@ impl Program {
     }
 }
 
-/// The first group of a pattern's first match, read piece by piece.
-fn first_group(pattern: &Regex, content: &dyn Content) -> Result<Option<String>> {
+/// The first group of a pattern's first match (or last one), read piece by piece.
+fn first_group(pattern: &Regex, content: &dyn Content, last: bool) -> Result<Option<String>> {
+    let mut found = None;
     let mut buf = vec![0; CHUNK];
     let mut held = 0;
     let mut offset = 0;
@@ -150,13 +154,13 @@ fn first_group(pattern: &Regex, content: &dyn Content) -> Result<Option<String>>
         if !is_end && held < buf.len() {
             continue;
         }
-        if let Some(groups) = pattern.captures(&buf[..held])
-            && let Some(version) = groups.get(1)
-        {
-            return Ok(Some(String::from_utf8_lossy(version.as_bytes()).into_owned()));
+        let mut matches = pattern.captures_iter(&buf[..held]);
+        let groups = if last { matches.last() } else { matches.next() };
+        if let Some(version) = groups.and_then(|groups| groups.get(1)) {
+            found = Some(String::from_utf8_lossy(version.as_bytes()).into_owned());
         }
-        if is_end {
-            return Ok(None);
+        if is_end || (found.is_some() && !last) {
+            return Ok(found);
         }
         buf.copy_within(held - OVERLAP..held, 0);
         held = OVERLAP;
@@ -198,6 +202,7 @@ mod tests {
         check("usr/lib/libcrypto.so.1.1", b"OpenSSL 1.1.1w  11 Sep 2023\0", &["openssl 1.1.1w"]);
         check("bin/other", b"x BusyBox v1.36.1 (", &[]);
         check("bin/busybox", b"nothing", &[]);
+        check("bin/busybox", b"BusyBox v1.31.1 (a\0BusyBox v1.31.0 (b", &["busybox 1.31.0"]);
     }
 
     #[test]
@@ -240,6 +245,7 @@ mod tests {
             files: Vec::new(),
             patterns: Vec::new(),
             cpe: Some("erlang:erlang/otp".into()),
+            last: false,
             compiled: OnceLock::new(),
         };
         let package = program.package("1.0+2".into(), b"x");

@@ -18,7 +18,9 @@ use sha1::{Digest, Sha1};
 
 use crate::window::stream;
 use crate::zip::{Data, Member, Zip};
-use crate::{Analyzer, Content, Error, Facts, FileHead, Pattern, Result, Want, path};
+use crate::{
+    Analyzer, Content, Error, Facts, FileHead, Files, Pattern, Result, Want, legacy_files, path,
+};
 use manifest::Manifest;
 use pom::Pom;
 
@@ -60,6 +62,11 @@ impl Analyzer for Java {
             out.problem(format!("{more} more problems in this archive"));
         }
         outcome
+    }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        legacy_files::state_hard_links(image, out);
+        Ok(())
     }
 }
 

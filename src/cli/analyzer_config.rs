@@ -75,6 +75,7 @@ fn parse(text: &str) -> anyhow::Result<(Config, Vec<String>)> {
             ..off()
         })?,
         malware: file.malware,
+        hints: false,
         secrets: file.secrets.unwrap_or_default(),
     };
     Ok((config, unknown))
@@ -86,6 +87,7 @@ fn off() -> Config {
         secret_search: None,
         content_search: None,
         malware: None,
+        hints: false,
         secrets: Secrets::default(),
     }
 }

@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
 
+use clap::builder::BoolishValueParser;
 use inscan_analyzers::Config;
 
 use super::failure::{Failure, Result};
-use super::{ProgressStyle, Session, analyzer_config};
+use super::{ProgressStyle, Session, analyzer_config, settings};
 use crate::allocator;
 use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
@@ -58,6 +59,13 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "FILE")]
     analyzer_config: Option<PathBuf>,
 
+    /// Believe the packages that the image itself lists in /anchore_hints.json
+    ///
+    /// Whoever made the image may claim anything there. The legacy engine's
+    /// variable ANCHORE_HINTS_ENABLED=true says the same.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    hints: bool,
+
     /// More digests of every file, beside md5, sha1 and sha256
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     digests: Vec<MoreDigests>,
@@ -85,7 +93,7 @@ pub(super) struct Request {
 
 impl ImageArgs {
     fn meant(self, session: &Session) -> Result<Request> {
-        let config = match &self.analyzer_config {
+        let mut config = match &self.analyzer_config {
             None => Config::default(),
             Some(path) => {
                 let (config, warnings) = analyzer_config::read(path)?;
@@ -93,6 +101,7 @@ impl ImageArgs {
                 config
             }
         };
+        config.hints = self.hints || settings::legacy_hints();
         let mut digests = self.digests;
         digests.sort_by_key(|digest| *digest as u8);
         digests.dedup();
@@ -113,7 +122,7 @@ impl ImageArgs {
 }
 
 fn dockerfile(path: PathBuf) -> Result<String> {
-    super::settings::text(&path, "Dockerfile")
+    settings::text(&path, "Dockerfile")
         .map_err(|failure| failure.hint("leave `--dockerfile` out to have one guessed"))
 }
 

@@ -39,6 +39,11 @@ pub(super) fn with_environment(command: Command) -> Command {
     command.mut_subcommands(with_environment)
 }
 
+/// What the legacy engine's users set to have hints read.
+pub(super) fn legacy_hints() -> bool {
+    env::var("ANCHORE_HINTS_ENABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
 /// The settings file that holds: as named, or the first that is there.
 pub(super) fn file(named: Option<PathBuf>) -> Option<PathBuf> {
     let user = env::var_os("XDG_CONFIG_HOME")

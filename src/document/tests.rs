@@ -69,7 +69,12 @@ fn with_package(analysis: &mut Analysis<'_>) {
     owner.files = vec![file("bin/ping"), file("usr/bin")];
     for package in [package("cargo", "crate", Evidence::Binary), owner] {
         let package = Cow::Owned(package);
-        analysis.packages.push(FoundPackage { analyzer: "test", layer: Some(0), package });
+        analysis.packages.push(FoundPackage {
+            analyzer: "test",
+            layer: Some(0),
+            order: 0,
+            package,
+        });
     }
 }
 

@@ -472,6 +472,7 @@ mod tests {
         let package = |kind: &'static str| FoundPackage {
             analyzer: "dpkg",
             layer: Some(0),
+            order: 0,
             package: std::borrow::Cow::Owned(Package { kind: kind.into(), ..Package::default() }),
         };
         check(

@@ -14,7 +14,7 @@ mod report;
 mod searches;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -90,7 +90,7 @@ impl Serialize for Legacy<'_> {
         let other_names = OtherNames::of(fs);
         let owned = OwnedFiles::of(&analysis.packages, Told::Owner);
         let verified = OwnedFiles::of(&analysis.packages, Told::Meta);
-        let mut stated = stated(analysis);
+        let mut stated = stated(analysis, &owned);
         let mut report = Report::default();
         let outputs = FileOutputs { fs, keys: &keys, other_names: &other_names };
         outputs.add(has_sha1(analysis, &stated), &mut report);
@@ -188,30 +188,66 @@ impl<'a> FileOutputs<'a> {
 /// Values that analyzers stated, by module and output, then by key.
 type Stated<'a> = BTreeMap<(Cow<'a, str>, Cow<'a, str>), BTreeMap<String, String>>;
 
-fn stated<'a>(analysis: &'a Analysis<'_>) -> Stated<'a> {
+fn stated<'a>(analysis: &'a Analysis<'_>, owned: &OwnedFiles<'_>) -> Stated<'a> {
     let mut stated = Stated::new();
+    let mut programs = Programs::of(analysis, owned);
     for value in &analysis.legacy {
+        let key = key(value);
+        if value.output == PROGRAMS && !programs.counts(&key, &value.value) {
+            continue;
+        }
         let output = (Cow::from(&*value.module), Cow::from(&*value.output));
-        let output = stated.entry(output).or_default();
-        let key = names::folded(&text::shown(&value.key)).into_owned();
-        output.insert(key, leaf(&value.value));
+        stated.entry(output).or_default().insert(key, leaf(value));
     }
-    for found in &analysis.packages {
+    // Hints have said in their own way what they are.
+    for found in analysis.packages.iter().filter(|found| found.analyzer != "hints") {
         if let Some((output, key, value)) = packages::other_kind(&found.package) {
             let output = stated.entry(("package_list".into(), output.into())).or_default();
-            output.entry(names::folded(&key).into_owned()).or_insert_with(|| leaf(&value));
+            output.entry(names::folded(&key).into_owned()).or_insert_with(|| line(&value));
         }
     }
     stated
 }
 
+fn key(value: &inscan_analyzers::Legacy) -> String {
+    names::folded(&text::shown(&value.key)).into_owned()
+}
+
 /// As text: an empty one was lost on the way through the file of lines, and read back as `none`.
-fn leaf(value: &Value) -> String {
+fn leaf(value: &inscan_analyzers::Legacy) -> String {
+    // Readers decode it, and `none` is not what is in an empty file.
+    let is_content = value.module == "retrieve_files";
+    if is_content && value.value == "" { String::new() } else { line(&value.value) }
+}
+
+fn line(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         other => other.to_string(),
     };
     if text.is_empty() { "none".to_owned() } else { text }
+}
+
+const PROGRAMS: &str = "pkgs.binary";
+
+/// Which values of `pkgs.binary` count: those of files that no OS package
+/// owns, and of several with the same name and version the first.
+struct Programs {
+    owned: BTreeSet<String>,
+    seen: HashSet<(String, String)>,
+}
+
+impl Programs {
+    fn of(analysis: &Analysis<'_>, owned: &OwnedFiles<'_>) -> Self {
+        let programs = analysis.legacy.iter().filter(|value| value.output == PROGRAMS);
+        let keys = programs.map(|value| key(value)).collect();
+        Programs { owned: owned.among(&keys), seen: HashSet::new() }
+    }
+
+    fn counts(&mut self, key: &str, value: &Value) -> bool {
+        let text = |member: &str| value[member].as_str().unwrap_or_default().to_owned();
+        !self.owned.contains(key) && self.seen.insert((text("name"), text("version")))
+    }
 }
 
 /// What the legacy engine takes for Alpine, from what it would say of the distribution.

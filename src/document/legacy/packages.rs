@@ -2,7 +2,7 @@
 //! and `distro.pkgfilemeta`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 use inscan_analyzers::{Evidence, Package, PackageFile, legacy_files, rpm};
@@ -52,7 +52,10 @@ impl<'a> OwnedFiles<'a> {
         let mut files = OwnedFiles { packages, told, order: Vec::new() };
         let mut order = Vec::new();
         let mut is_sorted_by_path = true;
-        for (number, found) in packages.iter().enumerate() {
+        // Of several owners the one that the database has first is told first.
+        let mut databases: Vec<_> = packages.iter().enumerate().collect();
+        databases.sort_by_key(|(_, found)| (found.analyzer, found.order));
+        for (number, found) in databases {
             for (index, file) in found.package.files.iter().enumerate() {
                 let Some((key, _)) = told.of(&found.package, file) else { continue };
                 order.push((number as u32, index as u32));
@@ -72,6 +75,15 @@ impl<'a> OwnedFiles<'a> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+
+    /// Those of some keys that a package has.
+    pub(super) fn among(&self, keys: &BTreeSet<String>) -> BTreeSet<String> {
+        if keys.is_empty() {
+            return BTreeSet::new();
+        }
+        let told = self.order.iter().filter_map(|&at| self.told(at));
+        told.map(|(key, _)| key).filter(|key| keys.contains(key)).collect()
     }
 
     fn at(&self, (package, file): (u32, u32)) -> (&'a Package, &'a PackageFile) {
@@ -184,7 +196,7 @@ mod tests {
         };
         let files = paths.iter().map(file).collect();
         let package = Package { kind: kind.into(), name: kind.into(), files, ..Package::default() };
-        FoundPackage { analyzer: "test", layer: None, package: Cow::Owned(package) }
+        FoundPackage { analyzer: "test", layer: None, order: 0, package: Cow::Owned(package) }
     }
 
     #[test]
