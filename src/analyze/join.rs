@@ -143,8 +143,12 @@ mod tests {
             [layer(&[Symlink("bin", "usr/bin"), File("usr/bin/app", b""), File("x", b"")])];
         let image = Image::default();
         let mut analysis = analyze(&image, &layers, &[]);
-        let found =
-            |package| FoundPackage { analyzer: "test", layer: None, package: Cow::Owned(package) };
+        let found = |package| FoundPackage {
+            analyzer: "test",
+            layer: None,
+            order: 0,
+            package: Cow::Owned(package),
+        };
         analysis.packages = packages.into_iter().map(found).collect();
         analysis.join();
         let left = analysis.packages.iter().map(|found| &found.package);
