@@ -79,7 +79,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyze)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --digests --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --threads --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,7 +289,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --digests --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --threads --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

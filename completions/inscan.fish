@@ -56,6 +56,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -75,6 +76,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
