@@ -1,7 +1,7 @@
 //! The bytes of one file, as `inspect` sees them.
 
 use std::borrow::Cow;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
 use crate::{Error, Result};
 
@@ -62,37 +62,4 @@ pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8
         return Err(Error::new(format!("larger than {max} bytes")));
     }
     Ok(content.bytes()?)
-}
-
-/// A place in a file's content, for crates that want to read and seek.
-#[derive(Clone, Copy)]
-pub struct Reader<'a> {
-    content: &'a dyn Content,
-    position: u64,
-}
-
-impl<'a> Reader<'a> {
-    pub fn new(content: &'a dyn Content) -> Self {
-        Reader { content, position: 0 }
-    }
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = self.content.read_at(self.position, buf)?;
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for Reader<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => self.content.len().checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
-    }
 }

@@ -29,7 +29,7 @@ mod window;
 mod zip;
 
 pub use config::Config;
-pub use content::{Content, FileHead, Reader, START_LEN};
+pub use content::{Content, FileHead, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
