@@ -2,8 +2,9 @@
 //!
 //! Each package has a `package.json` at its root: a JSON object with `name`
 //! (`@scope/name`) and `version`. Below a `node_modules` directory a root is
-//! exactly one name (or scope and name) deep; what lies deeper are parts and
-//! test data of a package. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
+//! exactly one name (or scope and name) deep. What lies deeper is a copy that a
+//! package carries along (`next/dist/compiled/react`) if it states both name and
+//! version, else a part of it. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
 
 mod legacy;
 
@@ -43,7 +44,7 @@ impl Analyzer for Node {
             out.legacy_package("pkgs.npms", key, value);
         }
         let place = place(file.path);
-        if path::name(file.path) != b"package.json" || place == Place::Part {
+        if path::name(file.path) != b"package.json" {
             return Ok(());
         }
         let manifest = json::parse(&bytes)?;
@@ -65,8 +66,8 @@ enum Place {
     Installed,
     /// In no `node_modules` at all: an application, a global tool, a distribution's package.
     Own,
-    /// Deeper in a package than its root.
-    Part,
+    /// Deeper in a package than its root: a part of it, or a copy of another package.
+    Inner,
 }
 
 fn place(file: &[u8]) -> Place {
@@ -77,24 +78,30 @@ fn place(file: &[u8]) -> Place {
     match &directories[modules + 1..] {
         [scope, _] if scope.starts_with(b"@") => Place::Installed,
         [name] if !name.starts_with(b"@") => Place::Installed,
-        _ => Place::Part,
+        _ => Place::Inner,
     }
 }
 
-/// `None` for what claims to be no package: without a name, or, outside of
-/// `node_modules`, without a version.
+/// `None` for what claims to be no package: without a name, or, where it is not
+/// installed, without a version.
 fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Package>> {
     if !manifest.is_object() {
         return Err(Error::new("not a JSON object"));
     }
     let Some(name) = json::text(manifest, "name") else { return Ok(None) };
     let version = json::text(manifest, "version").unwrap_or_default();
-    if place == Place::Own && version.is_empty() {
+    if place != Place::Installed && version.is_empty() {
         return Ok(None);
     }
-    let (namespace, name) = scope_and_name(name).ok_or_else(|| {
-        Error::new(format!("not the name of a package: `{}`", name.escape_debug()))
-    })?;
+    let (namespace, name) = match scope_and_name(name) {
+        Some(names) => names,
+        // Parts of a package are called as it pleases: `name/part`.
+        None if place == Place::Inner => return Ok(None),
+        None => {
+            let name = name.escape_debug();
+            return Err(Error::new(format!("not the name of a package: `{name}`")));
+        }
+    };
     let mut attributes = BTreeMap::new();
     if let Some(homepage) = json::text(manifest, "homepage") {
         attributes.insert("homepage".to_owned(), without_credentials(homepage));
@@ -105,7 +112,7 @@ fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Pac
     // npm never publishes a private package: an application that says what it asks for.
     let is_private = manifest.get("private") == Some(&Value::Bool(true));
     let evidence = match place {
-        Place::Own if is_private => Evidence::Manifest,
+        Place::Own | Place::Inner if is_private => Evidence::Manifest,
         _ => Evidence::InstalledPackage,
     };
     Ok(Some(Package {

@@ -141,6 +141,24 @@ fn every_fixture_says_where_it_is_from() {
 }
 
 #[test]
+fn links_and_named_files_are_there() {
+    for page in files(".").iter().filter(|file| file.extension().is_some_and(|it| it == "md")) {
+        let folder = root().join(page.parent().unwrap());
+        for link in text(page).split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let is_there = target.contains("://") || folder.join(target).exists();
+            assert!(is_there, "{}: `{target}` is not there", page.display());
+        }
+    }
+    let help = inscan::cli::definition()
+        .find_subcommand_mut("analyze")
+        .map(|analyze| analyze.render_long_help().to_string())
+        .unwrap();
+    let schema = "docs/analysis-document.schema.json";
+    assert!(help.contains(schema) && root().join(schema).is_file());
+}
+
+#[test]
 fn no_package_registry_is_named() {
     // In two pieces, so that this file does not name them either.
     let hosts = [

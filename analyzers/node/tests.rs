@@ -32,15 +32,15 @@ fn no_cut_is_a_crash() {
 }
 
 #[test]
-fn only_the_root_of_a_package_counts_below_node_modules() {
+fn a_root_is_one_name_deep_below_node_modules() {
     for (file, expected) in [
         ("node_modules/a/package.json", Place::Installed),
         ("app/node_modules/@s/a/package.json", Place::Installed),
         ("a/node_modules/.pnpm/a@1/node_modules/a/package.json", Place::Installed),
         ("a/node_modules/b/node_modules/c/package.json", Place::Installed),
-        ("a/node_modules/b/dist/package.json", Place::Part),
-        ("a/node_modules/@s/package.json", Place::Part),
-        ("a/node_modules/package.json", Place::Part),
+        ("a/node_modules/b/dist/package.json", Place::Inner),
+        ("a/node_modules/@s/package.json", Place::Inner),
+        ("a/node_modules/package.json", Place::Inner),
         ("opt/app/package.json", Place::Own),
         ("package.json", Place::Own),
     ] {
@@ -49,7 +49,7 @@ fn only_the_root_of_a_package_counts_below_node_modules() {
 }
 
 #[test]
-fn a_package_needs_a_name_and_outside_of_node_modules_a_version() {
+fn a_package_needs_a_name_and_where_it_is_not_installed_a_version() {
     let check = |file, content, expected: &[&str]| {
         assert_eq!(names(&run(file, content)), expected, "{content}");
     };
@@ -58,6 +58,9 @@ fn a_package_needs_a_name_and_outside_of_node_modules_a_version() {
     check("srv/my-package.json", r#"{"name": "a", "version": "1.0"}"#, &[]);
     check("node_modules/a/package.json", r#"{"name": "a"}"#, &["a "]);
     check("node_modules/a/package.json", r#"{"version": "1"}"#, &[]);
+    check("node_modules/a/dist/b/package.json", r#"{"name": "b", "version": "1"}"#, &["b 1"]);
+    check("node_modules/a/es/package.json", r#"{"name": "a"}"#, &[]);
+    check("node_modules/a/es/package.json", r#"{"name": "a/es", "version": "1"}"#, &[]);
     check(
         "node_modules/a/package.json",
         "\u{feff}{\"name\": \"a\", \"version\": \"v1\"}",
@@ -73,6 +76,7 @@ fn a_private_application_is_a_manifest() {
     };
     assert_eq!(evidence("srv/package.json", true), Evidence::Manifest);
     assert_eq!(evidence("opt/yarn/package.json", false), Evidence::InstalledPackage);
+    assert_eq!(evidence("node_modules/a/test/b/package.json", true), Evidence::Manifest);
     assert_eq!(evidence("node_modules/a/package.json", true), Evidence::InstalledPackage);
 }
 

@@ -7,7 +7,7 @@ use crate::output::Output;
 ///
 /// The document is JSON, and all that later steps need: the same image gives
 /// the same document, byte for byte. Its parts are described by the schema in
-/// the source, `schema/document.json`.
+/// the source, `docs/analysis-document.schema.json`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -10,6 +10,7 @@ mod capability;
 mod config;
 mod identity;
 mod legacy;
+mod licence;
 mod purl;
 mod read;
 mod run;

@@ -144,7 +144,11 @@ pub struct PackageRow {
     pub purl: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourcePackage>,
+    /// As written.
     pub licences: Vec<String>,
+    /// SPDX expressions of those that are certain, in order, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licence_expressions: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// Installed size as the package states it.

@@ -11,7 +11,7 @@ use super::config::ImageConfig;
 use super::identity::Identity;
 use super::section::*;
 use super::text::{exact, shown};
-use super::{capability, purl};
+use super::{capability, licence, purl};
 use crate::analyze::{Analysis, FoundPackage};
 use crate::digest::hex;
 use crate::flatten::{At, File};
@@ -291,6 +291,7 @@ impl SectionOf<'_> {
                 version: source.version.clone(),
             }),
             licences: package.licences.clone(),
+            licence_expressions: licence::expressions(&package.licences),
             origin: package.origin.clone(),
             size: package.size,
             evidence: package.evidence,
