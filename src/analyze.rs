@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::flatten::{At, File, ImageFs, flatten_with};
 use crate::image::Image;
 use crate::layer::{EntryKind, LayerScan};
+use crate::malware::Scanner;
 
 /// All that is known about an image: what the document is written from.
 pub struct Analysis<'a> {
@@ -28,6 +29,8 @@ pub struct Analysis<'a> {
     pub packages: Vec<FoundPackage<'a>>,
     /// Secrets of all layers, also of files that later layers replace or delete.
     pub secrets: Vec<FoundSecret>,
+    /// `None`: nobody looked for any.
+    pub malware: Option<Malware>,
     /// Values for the legacy part, in the order of the analyzers.
     pub legacy: Vec<Cow<'a, Legacy>>,
     pub problems: Vec<FoundProblem>,
@@ -54,6 +57,26 @@ pub struct FoundSecret {
     /// False: a later layer replaces or deletes the file; it can still be taken from the image.
     pub visible: bool,
     pub secret: Secret,
+}
+
+/// What a malware scanner found, and which it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malware {
+    pub version: String,
+    /// Version of the daily database, where there is one.
+    pub daily: Option<String>,
+    /// What the configuration says of it; inscan itself updates no database.
+    pub db_update_enabled: bool,
+    /// Sorted by path. Of all layers, also in files that later layers replace or delete.
+    pub findings: Vec<FoundMalware>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundMalware {
+    pub path: Vec<u8>,
+    pub layer: usize,
+    pub visible: bool,
+    pub signature: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +118,7 @@ pub fn analyze<'a>(
         distribution: None,
         packages: Vec::new(),
         secrets: Vec::new(),
+        malware: None,
         legacy: Vec::new(),
         problems: Vec::new(),
         skipped: Vec::new(),
@@ -128,6 +152,36 @@ fn run(
 }
 
 impl<'a> Analysis<'a> {
+    /// Takes from the layers what this scanner found while they were read.
+    pub fn take_malware(&mut self, scanner: &Scanner, db_update_enabled: bool) {
+        let mut findings = Vec::new();
+        let mut shown = HashSet::new();
+        self.fs.walk(|path, file| {
+            let Some((at, _)) = file.content else { return };
+            if let Some(signature) = self.layers[at.layer as usize].malware.get(&at.entry) {
+                shown.insert(at);
+                let (path, layer, signature) =
+                    (path.to_vec(), at.layer as usize, signature.clone());
+                findings.push(FoundMalware { path, layer, visible: true, signature });
+            }
+        });
+        for (layer, scan) in self.layers.iter().enumerate() {
+            let hidden = scan
+                .malware
+                .iter()
+                .filter(|(entry, _)| !shown.contains(&At { layer: layer as u32, entry: **entry }));
+            findings.extend(hidden.map(|(entry, signature)| FoundMalware {
+                path: scan.path(&scan.entries[*entry as usize]).to_vec(),
+                layer,
+                visible: false,
+                signature: signature.clone(),
+            }));
+        }
+        findings.sort();
+        let (version, daily) = (scanner.version.clone(), scanner.daily().map(str::to_owned));
+        self.malware = Some(Malware { version, daily, db_update_enabled, findings });
+    }
+
     fn collect_problems_of_layers(&mut self) {
         for (layer, scan) in self.layers.iter().enumerate() {
             self.problems.extend(scan.problems.iter().map(|message| FoundProblem {

@@ -14,5 +14,6 @@ pub mod flatten;
 pub mod image;
 pub mod interrupt;
 pub mod layer;
+pub mod malware;
 pub mod output;
 pub mod progress;

@@ -38,11 +38,11 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// What each part of the library may use of the others; one that is not here,
 /// nothing. `cli`, `main` and `lib` tie everything together.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("analyze", &["digest", "flatten", "image", "layer"]),
+    ("analyze", &["digest", "flatten", "image", "layer", "malware"]),
     ("document", &["analyze", "digest", "flatten", "image", "layer"]),
     ("flatten", &["layer"]),
     ("image", &["digest", "layer"]),
-    ("layer", &["digest", "image", "progress"]),
+    ("layer", &["digest", "image", "malware", "progress"]),
     ("output", &["analyze", "document", "flatten", "image", "interrupt", "layer", "progress"]),
 ];
 

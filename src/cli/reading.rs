@@ -7,6 +7,7 @@ use std::thread;
 
 use clap::builder::BoolishValueParser;
 use inscan_analyzers::Config;
+use inscan_analyzers::config::ClamAv;
 
 use super::failure::{Failure, Result};
 use super::{ProgressStyle, Session, analyzer_config, settings};
@@ -16,6 +17,7 @@ use crate::digest::{Digest, MoreDigests};
 use crate::document::{Identity, Overrides};
 use crate::image::{self, Image, Kind, OpenOptions, Opened, Platform, Reference};
 use crate::layer::{self, LayerScan, Pass};
+use crate::malware::Scanner;
 use crate::output::progress::{self, Bars, Lines};
 use crate::progress::{Progress, Silent};
 
@@ -70,6 +72,17 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     digests: Vec<MoreDigests>,
 
+    /// Have every file looked at by a running clamd (ClamAV)
+    ///
+    /// As `malware.clamav.enabled` in the analyzer configuration does. clamd's own limits hold:
+    /// with `AlertExceedsMax yes` in its configuration it says what it passes over.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    malware: bool,
+
+    /// Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]
+    #[arg(long, value_name = "SOCKET")]
+    clamd: Option<String>,
+
     /// How many threads to work with [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -89,6 +102,9 @@ pub(super) struct Request {
     pub config: Config,
     pub digests: Vec<MoreDigests>,
     pub threads: Option<NonZeroUsize>,
+    /// Whether files are looked at by clamd.
+    pub malware: bool,
+    pub clamd: Option<String>,
 }
 
 impl ImageArgs {
@@ -114,11 +130,17 @@ impl ImageArgs {
                 image_id: self.image_id.map(|id| id.hex()),
                 dockerfile: self.dockerfile.map(dockerfile).transpose()?,
             },
+            malware: self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled),
+            clamd: self.clamd,
             config,
             digests,
             threads: self.threads,
         })
     }
+}
+
+fn clamav(config: &Config) -> Option<&ClamAv> {
+    config.malware.as_ref()?.clamav.as_ref()
 }
 
 fn dockerfile(path: PathBuf) -> Result<String> {
@@ -150,16 +172,30 @@ fn analyze<T>(
     // Fails only where it was done before: once is enough.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let analyzers = inscan_analyzers::all(&request.config);
-    let pass = Pass::new(&analyzers, request.digests.clone());
+    let mut pass = Pass::new(&analyzers, request.digests.clone());
+    pass.malware = request.malware.then(|| scanner(request.clamd.as_deref())).transpose()?;
     let opened = image::open(&request.reference, &request.options).map_err(failed)?;
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
             .map_err(failed)?;
     allocator::return_freed_memory();
     progress.analysis_begins();
-    let analysis = analyze::analyze(&image, &layers, &analyzers);
+    let mut analysis = analyze::analyze(&image, &layers, &analyzers);
+    if let Some(scanner) = &pass.malware {
+        let update = clamav(&request.config).and_then(|clamav| clamav.db_update_enabled);
+        analysis.take_malware(scanner, update.unwrap_or(true));
+    }
     drop(progress);
     then(&analysis)
+}
+
+fn scanner(clamd: Option<&str>) -> Result<Scanner> {
+    Scanner::find(clamd).map_err(|error| {
+        Failure::broken(error).hint(
+            "install and start it (`apt-get install clamav-daemon`), \
+             or name where it listens: `--clamd SOCKET`",
+        )
+    })
 }
 
 fn read(

@@ -35,13 +35,17 @@ pub struct Section {
     /// Files with the set-user-id or set-group-id bit, sorted by path.
     pub set_id_files: Vec<SetIdFile>,
     pub secrets: Vec<SecretRow>,
+    /// Absent: nobody looked for malware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub malware: Option<MalwareInfo>,
     /// Lines that match configured expressions.
     pub searches: Vec<SearchRow>,
     pub retrieved_files: Vec<RetrievedFile>,
     /// What could not be understood. Never empty in silence: nothing else is hidden.
     pub problems: Vec<ProblemRow>,
     pub skipped: Skipped,
-    /// The only part that differs between two scans of one image with one tool.
+    /// The only part that differs between two scans of one image with one tool (and one
+    /// malware database).
     pub run: Run,
 }
 
@@ -264,6 +268,28 @@ pub struct SecretRow {
     pub column: u32,
     /// The line with the secret masked.
     pub excerpt: String,
+}
+
+/// What a malware scanner said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MalwareInfo {
+    /// `clamav`.
+    pub scanner: String,
+    /// As it states it, with its database's.
+    pub version: String,
+    /// Sorted by path.
+    pub findings: Vec<MalwareRow>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MalwareRow {
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    pub layer: usize,
+    /// False: a later layer replaces or deletes the file; it can still be taken from the image.
+    pub visible: bool,
+    pub signature: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub(super) struct SectionOf<'a> {
 impl Serialize for SectionOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let owners = Owners::of(self.analysis);
-        let mut section = serializer.serialize_struct("Section", 14)?;
+        let mut section = serializer.serialize_struct("Section", 15)?;
         section.serialize_field("format", FORMAT)?;
         section.serialize_field("tool", &self.tool())?;
         section.serialize_field("image", &self.image())?;
@@ -41,6 +41,9 @@ impl Serialize for SectionOf<'_> {
         section.serialize_field("files", &Files { of: self, owners: &owners })?;
         section.serialize_field("set_id_files", &self.set_id_files(&owners))?;
         section.serialize_field("secrets", &self.secrets())?;
+        if let Some(malware) = self.malware() {
+            section.serialize_field("malware", &malware)?;
+        }
         section.serialize_field("searches", &self.searches())?;
         section.serialize_field("retrieved_files", &self.retrieved_files())?;
         section.serialize_field("problems", &self.problems())?;
@@ -200,6 +203,22 @@ impl SectionOf<'_> {
             excerpt: found.secret.excerpt.clone(),
         };
         self.analysis.secrets.iter().map(row).collect()
+    }
+
+    fn malware(&self) -> Option<MalwareInfo> {
+        let malware = self.analysis.malware.as_ref()?;
+        let row = |found: &crate::analyze::FoundMalware| MalwareRow {
+            path: shown(&found.path).into_owned(),
+            path_bytes: exact(&found.path),
+            layer: found.layer,
+            visible: found.visible,
+            signature: found.signature.clone(),
+        };
+        Some(MalwareInfo {
+            scanner: "clamav".to_owned(),
+            version: malware.version.clone(),
+            findings: malware.findings.iter().map(row).collect(),
+        })
     }
 
     /// Of visible files, under the first of their names. Links are not followed

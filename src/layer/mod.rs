@@ -7,6 +7,7 @@ mod kept;
 mod md5;
 mod read;
 mod scan;
+mod screen;
 mod segment;
 mod spool;
 pub mod tar;

@@ -10,8 +10,8 @@ use inscan_analyzers::{START_LEN, path};
 
 use super::decompress::Blob;
 use super::scan::{EntryKind, LayerScan, New};
-
-use super::segment::{Part, Pass, Piece, Progressing, Segment, Whole};
+use super::screen::Screen;
+use super::segment::{LargeFile, Part, Pass, Piece, Progressing, Segment, Whole};
 use super::tar::{self, BLOCK, Member, MemberKind, Unit};
 use super::{SEGMENT, SMALL};
 
@@ -29,13 +29,16 @@ pub fn read<'a>(
     let mut blob = Blob::new(blob, advance).context("could not read its first bytes")?;
     let compression = blob.compression;
     let mut walk = Walk::new(pass);
+    let mut screen = Screen::new(pass.malware.as_ref());
     let mut filling = Segment::default();
     let mut full = Segment::default();
     loop {
         let mut filled = Ok(false);
+        let mut sent = Ok(());
         rayon::in_place_scope(|scope| {
             scope.spawn(|_| walk.progressing.process(&full));
             filled = fill(&mut blob, &mut filling);
+            sent = screen.send(&full);
         });
         let last = filled.with_context(|| {
             format!(
@@ -43,6 +46,7 @@ pub fn read<'a>(
                 walk.offset + filling.end as u64
             )
         })?;
+        sent.context("could not look for malware")?;
         std::mem::swap(&mut filling, &mut full);
         let taken = walk.take(&mut full, last)?;
         if last {
@@ -51,8 +55,10 @@ pub fn read<'a>(
         filling.restart(&full.used()[taken..]);
     }
     walk.progressing.process(&full);
+    screen.send(&full).context("could not look for malware")?;
     let tar_size = walk.offset + full.end as u64;
     let mut scan = walk.progressing.finish();
+    screen.finish(&mut scan)?;
     scan.compression = compression;
     scan.tar_size = tar_size;
     let (digest, size, remark) = blob.finish().context("could not read it to its end")?;
@@ -93,7 +99,7 @@ enum At {
     Header,
     /// Inside the content of a large file, or of something that is passed over.
     Content {
-        large: Option<usize>,
+        large: Option<LargeFile>,
         parts: Vec<Stretch>,
         stored: u64,
     },

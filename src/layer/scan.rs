@@ -35,6 +35,9 @@ pub struct LayerScan {
     pub wanted: BTreeMap<u32, Vec<u16>>,
     /// Content kept for `analyze`, by entry.
     pub kept: BTreeMap<u32, Arc<Kept>>,
+    /// Signatures that the malware scanner found, by entry. Not of the layer's bytes alone:
+    /// the scanner's database is in it.
+    pub malware: BTreeMap<u32, String>,
     /// What was passed over, and why, by entry.
     pub skipped: Vec<Skipped>,
     /// What is wrong with the layer as a whole.

@@ -17,6 +17,7 @@ use super::md5;
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
 use crate::digest::{FileDigests, MoreDigests, Sha256};
+use crate::malware::Scanner;
 
 /// Small files that one task takes together.
 const GROUP: usize = 512 << 10;
@@ -28,12 +29,14 @@ pub struct Pass<'a> {
     pub matcher: Matcher,
     pub more_digests: Vec<MoreDigests>,
     pub keeper: Keeper,
+    /// Asked about every file, if there is one.
+    pub malware: Option<Scanner>,
 }
 
 impl<'a> Pass<'a> {
     pub fn new(analyzers: &'a [Box<dyn Analyzer>], more_digests: Vec<MoreDigests>) -> Self {
         let matcher = Matcher::new(analyzers.iter().map(|analyzer| analyzer.wants()));
-        Pass { analyzers, matcher, more_digests, keeper: Keeper::default() }
+        Pass { analyzers, matcher, more_digests, keeper: Keeper::default(), malware: None }
     }
 }
 
@@ -83,8 +86,15 @@ pub(super) struct Whole {
 
 /// A piece of a large file.
 pub(super) struct Piece {
-    pub(super) large: usize,
+    pub(super) large: LargeFile,
     pub(super) part: Part,
+}
+
+/// Which large file: its number among them, and its entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct LargeFile {
+    number: usize,
+    pub(super) entry: u32,
 }
 
 pub(super) enum Part {
@@ -142,7 +152,7 @@ impl<'a> Progressing<'a> {
     }
 
     /// Begins a file that comes in pieces. `start` is its first bytes.
-    pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> usize {
+    pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> LargeFile {
         let file = &self.scan.entries[entry as usize];
         let matches = self.pass.matcher.matches(self.scan.path(file), start);
         let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
@@ -153,7 +163,7 @@ impl<'a> Progressing<'a> {
             spool_error: None,
             start: start.to_vec(),
         }));
-        self.large.len() - 1
+        LargeFile { number: self.large.len() - 1, entry }
     }
 
     /// Does all the work of a segment.
@@ -179,7 +189,7 @@ impl<'a> Progressing<'a> {
             .pieces
             .iter()
             .filter(|piece| matches!(piece.part, Part::End))
-            .filter_map(|piece| large[piece.large].take())
+            .filter_map(|piece| large[piece.large.number].take())
             .collect();
         let scan_so_far = &*scan;
         learned.par_extend(ended.into_par_iter().map(|large| finish(pass, scan_so_far, large)));
@@ -203,9 +213,9 @@ fn pieces_by_file<'l, 'p>(
     let mut rest = large;
     let mut passed = 0;
     for run in pieces.chunk_by(|a, b| a.large == b.large) {
-        let (_, from) = std::mem::take(&mut rest).split_at_mut(run[0].large - passed);
+        let (_, from) = std::mem::take(&mut rest).split_at_mut(run[0].large.number - passed);
         let Some((first, after)) = from.split_first_mut() else { break };
-        passed = run[0].large + 1;
+        passed = run[0].large.number + 1;
         rest = after;
         files.extend(first.as_mut().map(|large| (large, run)));
     }
@@ -240,7 +250,7 @@ fn feed_in_lanes<'s>(
     }
 }
 
-fn each_part(pieces: &[Piece], bytes: &[u8], mut take: impl FnMut(&[u8])) {
+pub(super) fn each_part(pieces: &[Piece], bytes: &[u8], mut take: impl FnMut(&[u8])) {
     for piece in pieces {
         match &piece.part {
             Part::Bytes(range) => take(&bytes[range.clone()]),

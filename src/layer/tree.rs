@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use inscan_analyzers::START_LEN;
 
 use super::scan::{EntryKind, LayerScan, NONE, New};
+use super::screen::Screen;
 use super::segment::{Part, Pass, Piece, Progressing, Segment, Whole};
 use super::{SEGMENT, SMALL};
 use crate::digest::Sha256;
@@ -18,7 +19,12 @@ use crate::progress::Progress;
 /// as [`tree_digest`] has it, since there is no tar.
 pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Result<LayerScan> {
     progress.layer_begins(0, 1, None);
-    let mut tree = Tree { progressing: Progressing::new(pass), segment: Segment::default() };
+    let mut tree = Tree {
+        progressing: Progressing::new(pass),
+        segment: Segment::default(),
+        screen: Screen::new(pass.malware.as_ref()),
+        screened: Ok(()),
+    };
     let problems = walk(root, &mut |entry| {
         let size = entry.size;
         tree.take(entry)?;
@@ -26,7 +32,9 @@ pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Resul
         Ok(())
     })?;
     tree.flush();
+    tree.screened.context("could not look for malware")?;
     let mut scan = tree.progressing.finish();
+    tree.screen.finish(&mut scan)?;
     scan.problems.extend(
         problems
             .iter()
@@ -56,6 +64,9 @@ fn tree_digest(scan: &LayerScan) -> crate::digest::Digest {
 struct Tree<'a> {
     progressing: Progressing<'a>,
     segment: Segment,
+    screen: Screen<'a>,
+    /// How sending to the malware scanner went.
+    screened: Result<()>,
 }
 
 impl Tree<'_> {
@@ -87,7 +98,7 @@ impl Tree<'_> {
         if self.segment.end >= SEGMENT {
             self.flush();
         }
-        Ok(())
+        std::mem::replace(&mut self.screened, Ok(())).context("could not look for malware")
     }
 
     fn small(&mut self, entry: u32, size: u64, mut content: Content) -> io::Result<()> {
@@ -121,6 +132,9 @@ impl Tree<'_> {
     fn flush(&mut self) {
         self.segment.fresh = self.segment.end;
         self.progressing.process(&self.segment);
+        if self.screened.is_ok() {
+            self.screened = self.screen.send(&self.segment);
+        }
         self.segment.restart(&[]);
     }
 }

@@ -70,6 +70,7 @@ pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> St
     packages(analysis, &mut page);
     files(analysis, &mut page);
     secrets(analysis, &mut page);
+    malware(analysis, &mut page);
     layers(analysis, &config, &mut page);
     problems(analysis, &mut page);
     page.text
@@ -300,6 +301,21 @@ fn secret(found: &FoundSecret, page: &mut Page<'_>) {
     }
 }
 
+fn malware(analysis: &Analysis<'_>, page: &mut Page<'_>) {
+    let Some(malware) = &analysis.malware else { return };
+    let remark = match malware.findings.len() {
+        0 => "none found".to_owned(),
+        number => count(number as u64),
+    };
+    page.heading("Malware", &remark);
+    page.list(&malware.findings, |page, found| {
+        let gone = if found.visible { "" } else { ", gone later" };
+        let layer = page.style.dim(&format!("  in layer {}{gone}", found.layer + 1));
+        let signature = shown(found.signature.as_bytes());
+        page.line(&format!("  {signature}  /{}{layer}", shown(&found.path)));
+    });
+}
+
 fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
     page.heading("Layers", "");
     let header = format!("  {:>3}  {:>9}  {:>9}  {:>8}  made by", "#", "size", "stored", "entries");
@@ -430,6 +446,7 @@ mod tests {
             secrets: Vec::new(),
             legacy: Vec::new(),
             problems: Vec::new(),
+            malware: None,
             skipped: Vec::new(),
         };
         change(&mut analysis);

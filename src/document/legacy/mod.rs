@@ -7,6 +7,7 @@
 //! Outputs with a value for each file are written while the tree is walked.
 
 mod files;
+mod malware;
 mod names;
 mod other_names;
 mod packages;
@@ -108,6 +109,8 @@ impl Serialize for Legacy<'_> {
         let map = report::dockerfile_to_layer_map(&report::steps(analysis, config));
         let map = BTreeMap::from([("dockerfile_to_layer_map".to_owned(), map)]);
         report.add("layer_info", "layers_to_dockerfile", Output::Values(map));
+        let found = analysis.malware.as_ref().map(malware::clamav).unwrap_or_default();
+        report.add("malware", "malware", Output::Values(found));
         for ((module, output), values) in stated {
             report.add(module, output, Output::Values(values));
         }
