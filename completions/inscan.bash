@@ -79,7 +79,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyze)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -111,6 +111,10 @@ _inscan() {
                     ;;
                 --digests)
                     COMPREPLY=($(compgen -W "sha384 sha512" -- "${cur}"))
+                    return 0
+                    ;;
+                --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -289,7 +293,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -321,6 +325,10 @@ _inscan() {
                     ;;
                 --digests)
                     COMPREPLY=($(compgen -W "sha384 sha512" -- "${cur}"))
+                    return 0
+                    ;;
+                --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --threads)

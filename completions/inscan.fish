@@ -47,6 +47,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l dockerfile -d 
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l config -d 'Read settings from this file' -r -F
@@ -57,6 +58,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l color -d 'When
 always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -67,6 +69,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l dockerfile -d 'Th
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
@@ -77,6 +80,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l color -d 'When to
 always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
