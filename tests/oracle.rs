@@ -28,7 +28,9 @@ const AT_A_TIME: usize = 2;
 #[test]
 fn the_legacy_part_equals_the_engines_but_for_what_is_listed() {
     let Some(oracle) = oracle() else { return };
-    let cases = cases(&oracle);
+    let mut cases = cases(&oracle);
+    // It needs clamd with the engine's own signatures: `tests/malware.rs` has clamd with ours.
+    cases.retain(|case| name(case) != "malware");
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
