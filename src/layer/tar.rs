@@ -11,7 +11,6 @@
 //! archive otherwise than the engine can be shown another image.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
 
 pub(crate) const BLOCK: usize = 512;
 /// Long names and PAX records larger than this are refused (Go refuses them at 1 MiB too).
@@ -491,98 +490,6 @@ fn is_zero(block: &[u8]) -> bool {
     block.iter().all(|&byte| byte == 0)
 }
 
-/// Reads an archive front to back, member by member: for the outer archives
-/// that images come in.
-pub struct Archive<R> {
-    reader: R,
-    buffer: Vec<u8>,
-    offset: u64,
-    /// Content (and padding) of the current member that has not been read.
-    rest: u64,
-    padding: u64,
-}
-
-impl<R: Read> Archive<R> {
-    pub fn new(reader: R) -> Self {
-        Archive { reader, buffer: Vec::new(), offset: 0, rest: 0, padding: 0 }
-    }
-
-    /// The next member, owned; its content is then read from the archive itself
-    /// (`Read` for `Archive`). What was not read of the one before is passed over.
-    pub fn next_member(&mut self) -> io::Result<Option<Member<'static>>> {
-        self.skip()?;
-        self.buffer.clear();
-        let mut last = false;
-        loop {
-            let unit = unit(&self.buffer, self.offset, last)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            match unit {
-                Unit::Incomplete => last = !self.read_block()?,
-                Unit::End => return Ok(None),
-                Unit::Global { length } => {
-                    self.offset += length as u64;
-                    self.buffer.drain(..length.min(self.buffer.len()));
-                }
-                Unit::Member { member, length } => {
-                    debug_assert_eq!(length, self.buffer.len(), "blocks are read one by one");
-                    self.offset += length as u64;
-                    self.rest = member.stored;
-                    self.padding = member.stored.next_multiple_of(BLOCK as u64) - member.stored;
-                    let member = Member {
-                        path: Cow::Owned(member.path.into_owned()),
-                        link: Cow::Owned(member.link.into_owned()),
-                        ..member
-                    };
-                    return Ok(Some(member));
-                }
-            }
-        }
-    }
-
-    /// Offset of the current member's content in the archive, as far as it has been read.
-    pub fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    fn read_block(&mut self) -> io::Result<bool> {
-        let before = self.buffer.len();
-        (&mut self.reader).take(BLOCK as u64).read_to_end(&mut self.buffer)?;
-        Ok(self.buffer.len() - before == BLOCK)
-    }
-
-    fn skip(&mut self) -> io::Result<()> {
-        let rest = self.rest + self.padding;
-        let skipped = io::copy(&mut (&mut self.reader).take(rest), &mut io::sink())?;
-        self.offset += skipped;
-        if skipped < self.rest {
-            return Err(truncated(self.offset));
-        }
-        (self.rest, self.padding) = (0, 0);
-        Ok(())
-    }
-}
-
-fn truncated(offset: u64) -> io::Error {
-    let error = Broken { offset, message: "it ends in the middle of a member".into() };
-    io::Error::new(io::ErrorKind::UnexpectedEof, error)
-}
-
-impl<R: Read> Read for Archive<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.rest.min(buf.len() as u64) as usize;
-        if length == 0 {
-            return Ok(0);
-        }
-        let count = self.reader.read(&mut buf[..length])?;
-        if count == 0 {
-            return Err(truncated(self.offset));
-        }
-        self.rest -= count as u64;
-        self.offset += count as u64;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -730,8 +637,6 @@ mod tests {
                 let mut changed = whole.clone();
                 changed[at] = change;
                 let _ = unit(&changed, 0, false);
-                let mut archive = Archive::new(&changed[..]);
-                while let Ok(Some(_)) = archive.next_member() {}
             }
         }
     }
