@@ -213,6 +213,7 @@ fn read(
         }
         Opened::Stream(stream) => {
             let mut number = 0;
+            progress.reading_begins(0, None);
             image::read_stream(stream, &mut |_, stored| {
                 let this = number;
                 number += 1;

@@ -21,6 +21,9 @@ pub fn read_all(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<LayerScan>> {
+    let mut sizes = image.layers.iter().map(|layer| layer.size);
+    let all = sizes.try_fold(0u64, |all, size| all.checked_add(size?));
+    progress.reading_begins(image.layers.len(), all);
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&number| std::cmp::Reverse(image.layers[number].size));
     let next = AtomicUsize::new(0);

@@ -1,6 +1,7 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -15,9 +16,12 @@ use crate::progress::Progress;
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// True where bars can be drawn.
+/// True where bars can be drawn: on a terminal that can move its cursor, and not in
+/// CI, which may give its jobs a terminal whose every move ends in a log.
 pub fn on_terminal() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let in_ci = set("CI").is_some_and(|value| value != "false" && value != "0");
+    io::stderr().is_terminal() && !in_ci && set("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// One line for each layer in flight, and a total.
@@ -25,7 +29,26 @@ pub struct Bars {
     bars: MultiProgress,
     total: ProgressBar,
     layers: Mutex<BTreeMap<usize, ProgressBar>>,
+    done: Mutex<Done>,
 }
+
+/// How many layers are done with.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    of: usize,
+    read: usize,
+    cached: usize,
+}
+
+const LAYER: &str =
+    "  layer {msg:<7} {bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
+/// Its bytes are all there, and the last of them are being looked at.
+const LAYER_READ: &str = "  layer {msg:<7} {bar:20} {decimal_bytes:>9}, analyzing";
+const LAYER_OF_ANY_SIZE: &str =
+    "  layer {msg:<7} {spinner} {decimal_bytes:>9} {decimal_bytes_per_sec}";
+const TOTAL: &str =
+    "{spinner} {msg}: {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {elapsed}";
+const TOTAL_OF_ANY_SIZE: &str = "{spinner} {msg}: {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}";
 
 impl Bars {
     pub fn new() -> Self {
@@ -35,7 +58,14 @@ impl Bars {
         total.set_style(style("{spinner} {msg}"));
         total.set_message("opening the image");
         total.enable_steady_tick(Duration::from_millis(120));
-        Bars { bars, total, layers: Mutex::default() }
+        Bars { bars, total, layers: Mutex::default(), done: Mutex::default() }
+    }
+
+    /// Changes the count, and says it.
+    fn count(&self, change: impl FnOnce(&mut Done)) {
+        let mut done = guard(&self.done);
+        change(&mut done);
+        self.total.set_message(done.to_string());
     }
 }
 
@@ -50,16 +80,25 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 impl Progress for Bars {
+    fn reading_begins(&self, layers: usize, bytes: Option<u64>) {
+        match bytes {
+            Some(bytes) => {
+                self.total.set_style(style(TOTAL));
+                self.total.set_length(bytes);
+            }
+            None => self.total.set_style(style(TOTAL_OF_ANY_SIZE)),
+        }
+        // The speed is that of reading: what came before does not count.
+        self.total.reset();
+        self.count(|done| *done = Done { of: layers, ..Done::default() });
+    }
+
     fn layer_begins(&self, number: usize, of: usize, size: Option<u64>) {
         let bar = match size {
-            Some(size) => ProgressBar::new(size).with_style(style(
-                "  layer {msg:<9} {bar:24} {decimal_bytes:>9} of {decimal_total_bytes}",
-            )),
-            None => ProgressBar::new_spinner()
-                .with_style(style("  layer {msg:<9} {spinner} {decimal_bytes:>9}")),
+            Some(size) => ProgressBar::new(size).with_style(style(LAYER)),
+            None => ProgressBar::new_spinner().with_style(style(LAYER_OF_ANY_SIZE)),
         };
         bar.set_message(position(number, of));
-        self.total.set_message(reading(of));
         let bar = self.bars.insert_before(&self.total, bar);
         guard(&self.layers).insert(number, bar);
     }
@@ -67,17 +106,35 @@ impl Progress for Bars {
     fn layer_advances(&self, number: usize, bytes: u64) {
         if let Some(bar) = guard(&self.layers).get(&number) {
             bar.inc(bytes);
+            if bar.length() == Some(bar.position()) {
+                bar.set_style(style(LAYER_READ));
+            }
         }
+        self.total.inc(bytes);
     }
 
     fn layer_ends(&self, number: usize) {
         if let Some(bar) = guard(&self.layers).remove(&number) {
             bar.finish_and_clear();
         }
+        self.count(|done| done.read += 1);
+    }
+
+    fn layer_cached(&self, _number: usize, _of: usize, size: u64) {
+        // What is left to read gets less; what was read gets no more.
+        let length = self.total.length();
+        length.into_iter().for_each(|all| self.total.set_length(all.saturating_sub(size)));
+        self.count(|done| done.cached += 1);
     }
 
     fn analysis_begins(&self) {
+        self.total.set_style(style("{spinner} {msg}"));
         self.total.set_message("analyzing");
+    }
+
+    fn note(&self, text: &str) {
+        // Progress that nobody can read is no reason to stop.
+        let _ = self.bars.println(format!("note: {}", text::printable(text)));
     }
 }
 
@@ -89,17 +146,24 @@ impl Drop for Bars {
     }
 }
 
+impl Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Done { of, read, cached } = *self;
+        match of {
+            0 => write!(f, "reading the archive, {}", text::counted(read, "layer", "layers"))?,
+            of => write!(f, "{} of {}", read + cached, text::counted(of, "layer", "layers"))?,
+        }
+        if cached > 0 {
+            write!(f, " ({cached} from the cache)")?;
+        }
+        Ok(())
+    }
+}
+
 /// `2/7`; `2` where nobody knows of how many.
 fn position(number: usize, of: usize) -> String {
     let number = number + 1;
     if of == 0 { number.to_string() } else { format!("{number}/{of}") }
-}
-
-fn reading(of: usize) -> String {
-    match of {
-        0 => "reading the archive".to_owned(),
-        of => format!("reading {}", text::counted(of, "layer", "layers")),
-    }
 }
 
 /// A line for each step, and a heartbeat where nothing else is said for long.
@@ -111,12 +175,21 @@ pub struct Lines {
 struct State {
     begun: Instant,
     spoken: Instant,
-    doing: String,
+    /// When the last byte came.
+    moved: Instant,
+    doing: &'static str,
     bytes: u64,
-    sizes: BTreeMap<usize, u64>,
-    layers: usize,
-    ended: usize,
+    /// All there is to read, where known.
+    total: Option<u64>,
+    in_flight: BTreeMap<usize, InFlight>,
+    done: Done,
     over: bool,
+}
+
+struct InFlight {
+    begun: Instant,
+    read: u64,
+    size: Option<u64>,
 }
 
 impl Lines {
@@ -125,11 +198,12 @@ impl Lines {
         let mut state = State {
             begun: now,
             spoken: now,
-            doing: "opening the image".to_owned(),
+            moved: now,
+            doing: "opening the image",
             bytes: 0,
-            sizes: BTreeMap::new(),
-            layers: 0,
-            ended: 0,
+            total: None,
+            in_flight: BTreeMap::new(),
+            done: Done::default(),
             over: false,
         };
         state.say("opening the image");
@@ -164,7 +238,7 @@ fn beat(state: &Mutex<State>, over: &Condvar) {
                     .map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
             }
             _ => {
-                let line = state.heartbeat();
+                let line = state.heartbeat(Instant::now());
                 state.say(&line);
             }
         }
@@ -178,45 +252,91 @@ impl State {
         let _ = writeln!(io::stderr(), "{line}");
     }
 
-    fn heartbeat(&self) -> String {
-        let seconds = self.begun.elapsed().as_secs();
-        let read = text::size(self.bytes);
-        let Self { doing, ended, layers, .. } = self;
-        let of = if *layers == 0 { String::new() } else { format!(" of {layers}") };
-        format!("still {doing}: {ended}{of} layers done, {read} read, {seconds} s")
+    fn begin_reading(&mut self, layers: usize, bytes: Option<u64>) {
+        self.doing = "reading";
+        self.total = bytes;
+        self.done = Done { of: layers, ..Done::default() };
+        let what = match layers {
+            0 => "the archive".to_owned(),
+            layers => text::counted(layers, "layer", "layers"),
+        };
+        let size = bytes.map_or_else(String::new, |bytes| format!(" ({})", text::size(bytes)));
+        self.say(&format!("reading {what}{size}"));
+    }
+
+    /// What it is at, how far it is, and whether anything moves.
+    fn heartbeat(&self, now: Instant) -> String {
+        let seconds = now.duration_since(self.begun).as_secs();
+        if self.doing != "reading" {
+            return format!("still {}, {seconds} s", self.doing);
+        }
+        let of = |size: Option<u64>| {
+            size.map_or_else(String::new, |size| format!(" of {}", text::size(size)))
+        };
+        let mut line = format!(
+            "still reading: {}, {}{} read, {seconds} s",
+            self.done,
+            text::size(self.bytes),
+            of(self.total)
+        );
+        for (number, layer) in &self.in_flight {
+            let position = position(*number, self.done.of);
+            let (read, of) = (text::size(layer.read), of(layer.size));
+            line += &format!("; layer {position}: {read}{of}");
+        }
+        let still = now.duration_since(self.moved);
+        if still >= HEARTBEAT / 2 {
+            line += &format!("; no byte for {} s", still.as_secs());
+        }
+        line
     }
 }
 
 impl Progress for Lines {
-    fn layer_begins(&self, number: usize, of: usize, size: Option<u64>) {
-        let mut state = self.state();
-        if state.doing != "reading" {
-            state.doing = "reading".to_owned();
-            state.say(&reading(of));
-        }
-        state.layers = of;
-        state.sizes.insert(number, size.unwrap_or(0));
+    fn reading_begins(&self, layers: usize, bytes: Option<u64>) {
+        self.state().begin_reading(layers, bytes);
     }
 
-    fn layer_advances(&self, _number: usize, bytes: u64) {
-        self.state().bytes += bytes;
+    fn layer_begins(&self, number: usize, _of: usize, size: Option<u64>) {
+        let layer = InFlight { begun: Instant::now(), read: 0, size };
+        self.state().in_flight.insert(number, layer);
+    }
+
+    fn layer_advances(&self, number: usize, bytes: u64) {
+        let mut state = self.state();
+        state.bytes += bytes;
+        state.moved = Instant::now();
+        if let Some(layer) = state.in_flight.get_mut(&number) {
+            layer.read += bytes;
+        }
     }
 
     fn layer_ends(&self, number: usize) {
         let mut state = self.state();
-        state.ended += 1;
-        let size = match state.sizes.remove(&number) {
-            None | Some(0) => String::new(),
-            Some(size) => format!(" ({})", text::size(size)),
-        };
-        let line = format!("read layer {}{size}", position(number, state.layers));
+        state.done.read += 1;
+        let Some(layer) = state.in_flight.remove(&number) else { return };
+        let position = position(number, state.done.of);
+        let seconds = layer.begun.elapsed().as_secs_f64();
+        let line = format!("read layer {position} ({} in {seconds:.1} s)", text::size(layer.read));
+        state.say(&line);
+    }
+
+    fn layer_cached(&self, number: usize, of: usize, size: u64) {
+        let mut state = self.state();
+        state.done.cached += 1;
+        state.total = state.total.map(|total| total.saturating_sub(size));
+        let line = format!("layer {} is in the cache ({})", position(number, of), text::size(size));
         state.say(&line);
     }
 
     fn analysis_begins(&self) {
         let mut state = self.state();
-        state.doing = "analyzing".to_owned();
+        state.doing = "analyzing";
         state.say("analyzing");
+    }
+
+    fn note(&self, text: &str) {
+        self.state().say(&format!("note: {}", text::printable(text)));
     }
 }
 
@@ -243,12 +363,14 @@ mod tests {
     fn both_reporters_take_the_calls_of_several_threads() {
         let reporters: [Box<dyn Progress>; 2] = [Box::new(Bars::new()), Box::new(Lines::new())];
         for reporter in reporters {
+            reporter.reading_begins(3, None);
             thread::scope(|scope| {
                 for number in 0..3 {
                     let reporter = &reporter;
                     scope.spawn(move || {
                         reporter.layer_begins(number, 3, (number > 0).then_some(1000));
                         reporter.layer_advances(number, 600);
+                        reporter.note("the registry answers 503\x1b[31m");
                         reporter.layer_ends(number);
                     });
                 }
@@ -258,13 +380,23 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_says_how_far_it_is() {
+    fn a_heartbeat_says_how_far_it_is_and_whether_anything_moves() {
         let lines = Lines::new();
-        lines.layer_begins(0, 2, Some(2000));
+        let after = |seconds| {
+            let state = lines.state();
+            state.heartbeat(state.begun + Duration::from_secs(seconds))
+        };
+        assert_eq!(after(30), "still opening the image, 30 s");
+        lines.reading_begins(3, Some(5000));
+        lines.layer_cached(1, 3, 1000);
+        lines.layer_begins(0, 3, Some(2000));
         lines.layer_advances(0, 1500);
-        assert_eq!(
-            lines.state().heartbeat(),
-            "still reading: 0 of 2 layers done, 1.5 kB read, 0 s"
-        );
+        let read = "still reading: 1 of 3 layers (1 from the cache), 1.5 kB of 4.0 kB read";
+        let layer = "layer 1/3: 1.5 kB of 2.0 kB";
+        assert_eq!(after(1), format!("{read}, 1 s; {layer}"));
+        assert_eq!(after(61), format!("{read}, 61 s; {layer}; no byte for 60 s"));
+        lines.layer_ends(0);
+        lines.analysis_begins();
+        assert_eq!(after(62), "still analyzing, 62 s");
     }
 }
