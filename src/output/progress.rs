@@ -40,15 +40,15 @@ struct Done {
     cached: usize,
 }
 
-const LAYER: &str =
-    "  layer {msg:<7} {bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
+const LAYER: &str = "  layer {msg:<7} {bar:20} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
 /// Its bytes are all there, and the last of them are being looked at.
 const LAYER_READ: &str = "  layer {msg:<7} {bar:20} {decimal_bytes:>9}, analyzing";
 const LAYER_OF_ANY_SIZE: &str =
     "  layer {msg:<7} {spinner} {decimal_bytes:>9} {decimal_bytes_per_sec}";
 const TOTAL: &str =
     "{spinner} {msg}: {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {elapsed}";
-const TOTAL_OF_ANY_SIZE: &str = "{spinner} {msg}: {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}";
+const TOTAL_OF_ANY_SIZE: &str =
+    "{spinner} {msg}: {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}";
 
 impl Bars {
     pub fn new() -> Self {
