@@ -3,13 +3,14 @@
 //! The way of the data, from top to bottom: [`image`] opens an image wherever
 //! it lies; [`layer`] reads each layer once; [`flatten`] makes the file system a
 //! container would see; [`analyze`] runs the analyzers over it; [`document`]
-//! writes what was found; [`output`] shows it to people. [`cli`] ties them together.
+//! writes what was found; [`evaluate`] judges it; [`output`] shows it to people. [`cli`] ties them together.
 
 pub mod allocator;
 pub mod analyze;
 pub mod cli;
 pub mod digest;
 pub mod document;
+pub mod evaluate;
 pub mod flatten;
 pub mod image;
 pub mod interrupt;

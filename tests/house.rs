@@ -40,10 +40,14 @@ fn files(folder: &str) -> Vec<PathBuf> {
 const MAY_USE: &[(&str, &[&str])] = &[
     ("analyze", &["digest", "flatten", "image", "layer", "malware"]),
     ("document", &["analyze", "digest", "flatten", "image", "layer"]),
+    ("evaluate", &["document", "versions", "vulndb"]),
     ("flatten", &["layer"]),
     ("image", &["digest", "layer"]),
     ("layer", &["digest", "image", "malware", "progress"]),
-    ("output", &["analyze", "document", "flatten", "image", "interrupt", "layer", "progress"]),
+    (
+        "output",
+        &["analyze", "document", "evaluate", "flatten", "image", "interrupt", "layer", "progress"],
+    ),
 ];
 
 #[test]

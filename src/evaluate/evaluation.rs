@@ -1,0 +1,503 @@
+//! The types of an evaluation: what `-o json` writes, and all that reports are
+//! made from (with the document's own part).
+//!
+//! Rules of its form, as for the document: a field may be added in any release;
+//! one that is taken away or changes its meaning raises the first number of
+//! `format`. What is not known is absent. Its schema:
+//! `docs/evaluation.schema.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::severity::Severity;
+
+/// Of the form described here.
+pub const FORMAT: &str = "1.0";
+
+/// What one document is worth on one day, with one database and one gate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// `1.0`: the first number is of the form, the second of additions.
+    pub format: String,
+    pub tool: Tool,
+    pub image: Image,
+    /// The day it holds for, `2026-11-25`: ages, expiry dates and ends of life are counted from it.
+    pub date: String,
+    /// Absent: there was no database, and nothing is known of vulnerabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// What was asked to be stopped.
+    pub gate: Gate,
+    pub verdict: Verdict,
+    pub counts: Counts,
+    /// Base first, each with what it brought.
+    pub layers: Vec<Layer>,
+    /// The layers from a base image, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// By risk, the worst first: see `Finding::rank`.
+    pub findings: Vec<Finding>,
+    /// What matched and is not held against the image, each with its reason; in the same order.
+    pub suppressed: Vec<Suppressed>,
+    /// What nobody can judge: never to be taken for clean.
+    pub uncovered: Vec<Uncovered>,
+    /// The upgrades that mend something, the one that mends most first.
+    pub upgrades: Vec<Upgrade>,
+    /// What the user should know: an old database, exceptions that expired or match nothing.
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// Which image was judged, as its document says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Registry, repository and tag under which it is reported.
+    pub reference: String,
+    /// Digest of the manifest: `sha256:…`.
+    pub digest: String,
+    /// Digest of the configuration: 64 hex digits.
+    pub id: String,
+    /// What the user named, with its transport.
+    pub source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+    /// How many packages the document lists.
+    pub packages: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distribution {
+    pub id: String,
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is called in the database: `Debian:12`. Absent: it is in no list of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecosystem: Option<String>,
+    /// When security updates end or ended, where the database knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_of_life: Option<String>,
+}
+
+/// Which data it was judged with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Database {
+    /// Where it lies.
+    pub source: String,
+    /// Identifies its content, where it states that: `sha256:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The newest change of any advisory in it: the day its data is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Whole days from then to `Evaluation::date`; 0 where it is of the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_days: Option<u64>,
+    pub advisories: u64,
+}
+
+/// What was asked for, so that a report can say it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Fail from this severity on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<Severity>,
+    /// Only what has a fixed version fails.
+    pub only_fixed: bool,
+    /// Anything known to be exploited fails.
+    pub fail_on_kev: bool,
+    /// Anything whose probability of exploitation is above this fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss_above: Option<f64>,
+    /// What happens where something could not be judged.
+    pub on_uncovered: OnUncovered,
+    /// The oldest database that is believed, in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_database_age_days: Option<u64>,
+    /// Only what is not in that document fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUncovered {
+    /// Said, and no more.
+    #[default]
+    Warn,
+    Fail,
+    Ignore,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    /// Why it failed or could not be said; empty for a pass.
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Pass,
+    Fail,
+    /// Nothing was asked to be stopped: a report, and no judgement.
+    #[default]
+    NoGate,
+    /// A gate was asked for, and there is nothing to judge with.
+    NotJudged,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// `severity`, `kev`, `epss`, `uncovered`, `no-database`, `database-age`.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// Positions in `Evaluation::findings`.
+    pub findings: Vec<usize>,
+}
+
+/// Of the findings that are reported; suppressed ones are counted apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub findings: usize,
+    /// Every severity, also with 0.
+    pub severity: BTreeMap<Severity, usize>,
+    /// Vulnerabilities, each once however many packages have it.
+    pub vulnerabilities: usize,
+    /// Packages with a finding.
+    pub packages: usize,
+    /// With a fixed version.
+    pub fixable: usize,
+    /// Known to be exploited.
+    pub kev: usize,
+    /// Findings that fail the gate.
+    pub failing: usize,
+    /// Not in the baseline; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<usize>,
+    /// Suppressed ones, by the code of the reason.
+    pub suppressed: BTreeMap<String, usize>,
+    /// Findings that were left out of `findings` as the user asked (`--severity`, …).
+    pub not_shown: usize,
+    /// Packages that were compared with the database.
+    pub judged_packages: usize,
+    /// Packages that could not be.
+    pub uncovered_packages: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Counts from 0, base first.
+    pub index: usize,
+    /// Digest of the uncompressed tar.
+    pub diff_id: String,
+    /// The line of the image's history that made it; empty where it has none.
+    pub created_by: String,
+    /// True: of the base image. Absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<bool>,
+    /// Findings in packages that it brought.
+    pub findings: usize,
+    /// Of them, by severity; only those there are.
+    pub severity: BTreeMap<Severity, usize>,
+}
+
+/// Where the base image ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// How many layers, from the first on, are of it.
+    pub layers: usize,
+    /// Its name, where the image's labels state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How that is known, in words: a guess says so.
+    pub how: String,
+}
+
+/// One vulnerability in one package.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The name it is shown under: a CVE's where it has one.
+    pub id: String,
+    /// All its names, that one included: first CVE, then GHSA, then the others by name.
+    pub aliases: Vec<String>,
+    pub package: Package,
+    /// The layer that brought the package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerOf>,
+    pub severity: Rating,
+    pub status: Status,
+    /// Why that, in the source's words, where it gives any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_note: Option<String>,
+    /// Every version that mends it, smallest first, as the advisories name them.
+    pub fixed_versions: Vec<String>,
+    /// The smallest of them above the installed one: what to upgrade to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<String>,
+    /// In CISA's catalogue of exploited vulnerabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kev: Option<Kev>,
+    /// How probable it is that somebody exploits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
+    /// One line.
+    pub summary: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+    /// The advisories that say so, by id.
+    pub advisories: Vec<Advisory>,
+    /// Each address once.
+    pub references: Vec<Reference>,
+    /// `CWE-79`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cwes: Vec<String>,
+    /// What was compared with what, one for each advisory that matches.
+    pub matches: Vec<Match>,
+    /// Counts from 1: its place by risk among all findings. Exploited ones first, then by severity,
+    /// by probability of exploitation, by score, fixable ones first, by id and package.
+    pub rank: usize,
+    /// True: it fails the gate.
+    pub fails: bool,
+    /// False: the baseline has it already. Absent without a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
+}
+
+/// The package, and where it lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Position in the document's list.
+    pub index: usize,
+    pub purl: String,
+    /// The type of its purl.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As people call it: with npm's scope and Maven's group.
+    pub name: String,
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// The source package it was built from, where it has another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The file that proves it, without a leading slash.
+    pub location: String,
+    /// `installed-db`, `lockfile`, …: what kind of proof that is.
+    pub evidence: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerOf {
+    /// Position in `Evaluation::layers`.
+    pub index: usize,
+    pub diff_id: String,
+    pub created_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<bool>,
+}
+
+/// A severity, and who says so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rating {
+    pub level: Severity,
+    /// `DEBIAN-CVE-2024-1 (urgency)`, `GHSA-… (CVSS 3.1)`; empty where nobody rates it.
+    pub source: String,
+    /// Base score of the vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<String>,
+}
+
+/// What can be done about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// No version without it is known.
+    #[default]
+    Affected,
+    /// A later version is without it.
+    Fixed,
+    WillNotFix,
+    FixDeferred,
+    UnderInvestigation,
+    /// The release gets no updates any more.
+    EndOfLife,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kev {
+    /// When it came into the catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<String>,
+    /// When it has to be mended, for those the catalogue binds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// Known to be used by ransomware.
+    pub ransomware: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Epss {
+    /// 0 to 1: within the next 30 days.
+    pub score: f64,
+    /// 0 to 1: the share of all vulnerabilities with a lower score.
+    pub percentile: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Advisory {
+    pub id: String,
+    /// Its own page, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    pub url: String,
+    /// As OSV names them: `ADVISORY`, `FIX`, `WEB`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Why a package is held to be affected: what was compared with what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    pub advisory: String,
+    /// The list it is in: `Debian:12`, `PyPI`.
+    pub ecosystem: String,
+    /// The name that was looked up.
+    pub name: String,
+    /// What that name is of.
+    pub name_of: NameOf,
+    /// The version that was compared.
+    pub version: String,
+    /// The order of versions it was compared by: `dpkg`, `pep440`.
+    pub scheme: String,
+    /// What it lies in: `>= 3.2, < 3.2.4`, or `listed: 3.2.0`.
+    pub range: String,
+    /// The version that ends this range, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameOf {
+    #[default]
+    Package,
+    /// The source package it was built from.
+    Source,
+}
+
+/// What matched and is not held against the image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Suppressed {
+    pub finding: Finding,
+    pub by: Suppression,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    pub code: SuppressionCode,
+    /// One sentence: by which rule of which file, or by which package.
+    pub reason: String,
+    /// The note of the exception, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuppressionCode {
+    /// An entry of a file of exceptions.
+    #[default]
+    Ignored,
+    /// A VEX statement says it is not affected or fixed.
+    Vex,
+    /// The file belongs to an OS package, which is judged by the distribution's own advisories.
+    OwnedByOsPackage,
+    /// Debian's word for what is no practical risk.
+    Unimportant,
+    /// Bug fixes and enhancements that a distribution announces in the same lists.
+    NotSecurity,
+    /// Said of what would be installed by a lock file, not of what is.
+    NotInstalled,
+    /// About who maintains it, not about a weakness.
+    Informational,
+}
+
+/// What cannot be judged, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncovered {
+    pub code: UncoveredCode,
+    /// One sentence.
+    pub message: String,
+    /// What it is about: `debian 14`, `conda`, a package's name.
+    pub subject: String,
+    /// Positions in the document's list.
+    pub packages: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UncoveredCode {
+    /// There is no database at all.
+    NoDatabase,
+    /// OS packages of an image that does not say which distribution it is.
+    #[default]
+    NoDistribution,
+    /// The database has nothing about this release.
+    NoDataForDistribution,
+    /// The database has nothing about packages of this type.
+    NoDataForEcosystem,
+    /// The release gets no updates and no advisories any more: what is found is a part of the truth.
+    EndOfLife,
+    /// The package states no version, or one that its ecosystem's order does not know.
+    VersionNotComparable,
+    /// From a repository of somebody else than the distribution, whose advisories are not there.
+    ThirdParty,
+    /// The analyzers could not read something that may hold packages.
+    NotAnalyzed,
+}
+
+/// One package that, upgraded, is rid of findings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    pub package: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub from: String,
+    /// The smallest version that mends all that can be mended.
+    pub to: String,
+    /// Positions in `Evaluation::findings`.
+    pub findings: Vec<usize>,
+    pub worst: Severity,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// `no-database`, `database-age`, `exception-expired`, `exception-unused`, …
+    pub code: String,
+    pub message: String,
+}
