@@ -16,5 +16,6 @@ pub mod image;
 pub mod interrupt;
 pub mod layer;
 pub mod malware;
+pub mod net;
 pub mod output;
 pub mod progress;

@@ -42,7 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("document", &["analyze", "digest", "flatten", "image", "layer"]),
     ("evaluate", &["document", "versions", "vulndb"]),
     ("flatten", &["layer"]),
-    ("image", &["digest", "layer"]),
+    ("image", &["digest", "layer", "net"]),
     ("layer", &["digest", "image", "malware", "progress"]),
     (
         "output",
@@ -70,6 +70,21 @@ fn parts_use_only_what_lies_before_them() {
                 let fine = used.is_empty() || used == part || allowed.contains(&used);
                 assert!(fine, "{place}: `{part}` must not use `{used}`");
             }
+        }
+    }
+}
+
+/// So that `--offline`, certificates and proxies hold for all there is.
+#[test]
+fn connections_are_made_in_one_place() {
+    // clamd is asked over its own protocol, on this machine.
+    let may = ["src/net", "src/malware.rs"];
+    for file in files("src").iter().filter(|file| !may.iter().any(|place| file.starts_with(place)))
+    {
+        for (number, line) in text(file).lines().enumerate() {
+            let made = ["reqwest", "TcpStream", "UdpSocket"].iter().any(|name| line.contains(name));
+            let comment = line.trim_start().starts_with("//");
+            assert!(comment || !made, "{}:{}: use `crate::net`", file.display(), number + 1);
         }
     }
 }

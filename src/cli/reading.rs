@@ -123,7 +123,7 @@ impl ImageArgs {
         digests.dedup();
         Ok(Request {
             reference: Reference::parse(&self.image).map_err(failed)?,
-            options: OpenOptions { platform: self.platform },
+            options: OpenOptions { platform: self.platform, ..OpenOptions::default() },
             overrides: Overrides {
                 tag: self.tag,
                 image_digest: self.image_digest.map(|digest| digest.to_string()),

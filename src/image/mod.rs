@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::digest::Digest;
+use crate::net::NetOptions;
 
 mod archive_index;
 mod choice;
@@ -112,6 +113,8 @@ impl Stream {
 pub struct OpenOptions {
     /// `--platform`; without it the running machine's, where there is a choice.
     pub platform: Option<Platform>,
+    /// For what is not on this machine.
+    pub net: NetOptions,
 }
 
 /// Opens an image and reads everything but its layers.

@@ -1,0 +1,23 @@
+//! How connections to the world are made: registries, engines' sockets, downloads, uploads.
+//!
+//! There is one way to a connection, [`Http`], so that what holds for all of them is
+//! said once: `--offline`, proxies, certificates, time limits, redirects, and errors
+//! that name the host and never a password. `tests/house.rs` keeps other parts from
+//! making connections of their own.
+
+mod client;
+mod error;
+mod options;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+pub use client::{Answer, Http};
+pub use error::{Cause, Error, origin};
+pub use options::{ClientCertificate, NetOptions};
+pub use retry::{Outcome, Retry, retry_after};
+
+/// What requests are made of.
+pub use reqwest::blocking::{Body, Request};
+pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::{Method, StatusCode, Url};
