@@ -19,3 +19,4 @@ pub mod malware;
 pub mod net;
 pub mod output;
 pub mod progress;
+pub mod vulndb;

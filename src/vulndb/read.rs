@@ -1,0 +1,381 @@
+//! Opening a database and looking things up in it. The file is never written:
+//! any number of processes may read it, and a new one may be put in its place
+//! meanwhile. It may have been downloaded, and so is not trusted.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::advisory::{Advisory, Affected, Reference};
+use super::compression::{Expander, MAX_RECORD};
+use super::facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
+use super::name;
+use super::schema::{self, APPLICATION_ID, Dictionary, SCHEMA};
+
+/// Aliases of one vulnerability beyond these are not followed.
+const MAX_ALIASES: usize = 1000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not read the database `{}`", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("`{}` is no vulnerability database of inscan", .0.display())]
+    Foreign(PathBuf),
+    #[error(
+        "the database `{}` has schema {found}, and this inscan reads schema {SCHEMA}: {}",
+        path.display(),
+        if *found > SCHEMA { "a newer inscan is needed" } else { "it has to be built anew" }
+    )]
+    Schema { path: PathBuf, found: u32 },
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    #[error("the database could not be read")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(super) fn damaged(what: String) -> Error {
+        Error::Damaged(what)
+    }
+}
+
+/// An open database. One thread uses it; others open it for themselves, which costs a millisecond.
+pub struct Database {
+    connection: Connection,
+    heads: Expander,
+    texts: Expander,
+    packages: Expander,
+    ecosystems: BTreeMap<String, i64>,
+    names: BTreeMap<i64, String>,
+}
+
+/// What is kept of an advisory beside its head.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Text {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub details: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+    /// The packages it names: ecosystem and key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<(i64, String)>,
+}
+
+/// One entry of a package: the advisory's number, and what it says of the package.
+/// The ecosystem is left out, and the name where it is the key.
+pub(super) type PackageEntry = (i64, Affected);
+
+impl Database {
+    pub fn open(path: &Path) -> Result<Database> {
+        check_header(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
+        // <https://sqlite.org/security.html>, for files from elsewhere.
+        connection.execute_batch(
+            "PRAGMA trusted_schema = off; PRAGMA cell_size_check = on; PRAGMA query_only = on; \
+             PRAGMA mmap_size = 0; PRAGMA temp_store = memory;",
+        )?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_RECORD as i32)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        check_tables(&connection, path)?;
+        let dictionary = |which: Dictionary| -> Result<Expander> {
+            let bytes: Vec<u8> = connection.query_row(
+                "SELECT bytes FROM dictionary WHERE number = ?1",
+                [which as i64],
+                |row| row.get(0),
+            )?;
+            Expander::new(&bytes)
+        };
+        let (heads, texts, packages) = (
+            dictionary(Dictionary::Head)?,
+            dictionary(Dictionary::Text)?,
+            dictionary(Dictionary::Package)?,
+        );
+        let names: BTreeMap<i64, String> = connection
+            .prepare("SELECT number, name FROM ecosystem")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let ecosystems = names.iter().map(|(number, name)| (name.clone(), *number)).collect();
+        Ok(Database { connection, heads, texts, packages, ecosystems, names })
+    }
+
+    /// The advisories that name a package, with their entries for it alone and
+    /// without `details` and `references`: [`Database::advisory`] has everything.
+    ///
+    /// The ecosystem is as in the sources, with its release (`Debian:12`); the
+    /// name is taken as the ecosystem takes names ([`name::key`]).
+    pub fn advisories_for(&self, ecosystem: &str, name: &str) -> Result<Vec<Advisory>> {
+        let Some(&number) = self.ecosystems.get(ecosystem) else { return Ok(Vec::new()) };
+        let mut advisories: Vec<Advisory> = Vec::new();
+        let mut last = None;
+        for (advisory, affected) in self.entries(number, &name::key(ecosystem, name))? {
+            match advisories.last_mut() {
+                Some(known) if last == Some(advisory) => known.affected.push(affected),
+                _ => {
+                    let mut head = self.head(advisory)?;
+                    head.affected.push(affected);
+                    advisories.push(head);
+                    last = Some(advisory);
+                }
+            }
+        }
+        Ok(advisories)
+    }
+
+    /// All of one advisory.
+    pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
+        let number: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM advisory WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        number.map(|number| self.whole(number)).transpose()
+    }
+
+    /// The names of the same vulnerability, in order, the given one among them.
+    pub fn aliases(&self, id: &str) -> Result<Vec<String>> {
+        let names: Vec<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM alias WHERE family = (SELECT family FROM alias WHERE id = ?1) \
+                 ORDER BY id LIMIT ?2",
+            )?
+            .query_map(params![id, MAX_ALIASES as i64], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(if names.is_empty() { vec![id.to_owned()] } else { names })
+    }
+
+    pub fn kev(&self, cve: &str) -> Result<Option<Kev>> {
+        let entry: Option<String> = self
+            .connection
+            .prepare_cached("SELECT entry FROM kev WHERE cve = ?1")?
+            .query_row([cve], |row| row.get(0))
+            .optional()?;
+        entry.map(|entry| parsed(entry.as_bytes())).transpose()
+    }
+
+    pub fn epss(&self, cve: &str) -> Result<Option<Epss>> {
+        let Some(number) = schema::cve_number(cve) else { return Ok(None) };
+        let score: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT score FROM epss WHERE cve = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        let share = |scaled: i64| scaled as f64 / schema::SCORE_SCALE as f64;
+        let base = schema::SCORE_SCALE + 1;
+        Ok(score.map(|score| Epss {
+            probability: share(score.div_euclid(base)),
+            percentile: share(score.rem_euclid(base)),
+        }))
+    }
+
+    /// What others say of a CVE's severity, without naming packages.
+    pub fn rating(&self, cve: &str) -> Result<Option<Rating>> {
+        let Some(number) = schema::cve_number(cve) else { return Ok(None) };
+        let entry: Option<String> = self
+            .connection
+            .prepare_cached("SELECT entry FROM rating WHERE cve = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        entry.map(|entry| parsed(entry.as_bytes())).transpose()
+    }
+
+    /// Until when a release of a distribution (its `ID` in os-release: `debian`,
+    /// `rhel`) or of another product (`nodejs`) is cared for. A release that is
+    /// not known is taken as the release it belongs to: `3.18.4` as `3.18`.
+    pub fn end_of_life(&self, distribution: &str, release: &str) -> Result<Option<EndOfLife>> {
+        let mut release = release.trim_start_matches('v');
+        loop {
+            let entry: Option<String> = self
+                .connection
+                .prepare_cached(
+                    "SELECT entry FROM end_of_life WHERE product = ?1 AND release = ?2",
+                )?
+                .query_row([distribution, release], |row| row.get(0))
+                .optional()?;
+            if let Some(entry) = entry {
+                return parsed(entry.as_bytes()).map(Some);
+            }
+            match release.rsplit_once('.') {
+                Some((shorter, _)) => release = shorter,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// None where nothing is known of the ecosystem (with its release).
+    pub fn coverage(&self, ecosystem: &str) -> Result<Option<Coverage>> {
+        Ok(self.coverages()?.into_iter().find(|coverage| coverage.ecosystem == ecosystem))
+    }
+
+    /// Every ecosystem that is known of, in order.
+    pub fn coverages(&self) -> Result<Vec<Coverage>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, records, packages, newest FROM ecosystem ORDER BY name",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let newest: Option<i64> = row.get(3)?;
+            Ok(Coverage {
+                ecosystem: row.get(0)?,
+                records: row.get::<_, i64>(1)?.max(0) as u64,
+                packages: row.get::<_, i64>(2)?.max(0) as u64,
+                newest: newest.and_then(|newest| Timestamp::from_second(newest).ok()),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The entry of a list of all packages, as a feed service has for `npm` and `gem`.
+    pub fn listed(&self, feed: &str, name: &str) -> Result<Option<serde_json::Value>> {
+        let entry: Option<String> = self
+            .connection
+            .prepare_cached("SELECT entry FROM listed WHERE feed = ?1 AND name = ?2")?
+            .query_row([feed, name], |row| row.get(0))
+            .optional()?;
+        entry.map(|entry| parsed(entry.as_bytes())).transpose()
+    }
+
+    pub fn about(&self) -> Result<About> {
+        let values: BTreeMap<String, String> = self
+            .connection
+            .prepare_cached("SELECT key, value FROM about")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let value = |key: &str| {
+            let missing = || Error::damaged(format!("`{key}` is missing in the table `about`"));
+            values.get(key).ok_or_else(missing)
+        };
+        let number = |key: &str| {
+            let wrong = |_| Error::damaged(format!("`{key}` is no number in the table `about`"));
+            value(key)?.parse::<i64>().map_err(wrong)
+        };
+        let sources: Vec<SourceFacts> = parsed(value("sources")?.as_bytes())?;
+        Ok(About {
+            schema: SCHEMA,
+            built: Timestamp::from_second(number("built")?)
+                .map_err(|_| Error::damaged("the date of the build is none".to_owned()))?,
+            digest: value("digest")?.clone(),
+            advisories: number("advisories")?.max(0) as u64,
+            sources,
+        })
+    }
+
+    fn entries(&self, ecosystem: i64, key: &str) -> Result<Vec<PackageEntry>> {
+        let affected: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT affected FROM package WHERE ecosystem = ?1 AND key = ?2")?
+            .query_row(params![ecosystem, key], |row| row.get(0))
+            .optional()?;
+        let Some(affected) = affected else { return Ok(Vec::new()) };
+        let mut entries: Vec<PackageEntry> = parsed(&self.packages.expand(&affected)?)?;
+        let name = self.names.get(&ecosystem).cloned().unwrap_or_default();
+        for (_, affected) in &mut entries {
+            affected.ecosystem.clone_from(&name);
+            if affected.name.is_empty() {
+                key.clone_into(&mut affected.name);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn head(&self, number: i64) -> Result<Advisory> {
+        let head: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT head FROM advisory WHERE number = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        let head = head.ok_or_else(|| Error::damaged(format!("advisory {number} is missing")))?;
+        parsed(&self.heads.expand(&head)?)
+    }
+
+    fn whole(&self, number: i64) -> Result<Advisory> {
+        let mut advisory = self.head(number)?;
+        let body: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT body FROM text WHERE number = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        let Some(body) = body else { return Ok(advisory) };
+        let text: Text = parsed(&self.texts.expand(&body)?)?;
+        advisory.details = text.details;
+        advisory.references = text.references;
+        for (ecosystem, key) in text.packages {
+            let entries = self.entries(ecosystem, &key)?.into_iter();
+            let its = entries.filter(|(advisory, _)| *advisory == number);
+            advisory.affected.extend(its.map(|(_, affected)| affected));
+        }
+        Ok(advisory)
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::damaged(format!("a record cannot be understood: {error}")))
+}
+
+/// Before SQLite sees it: whether it is a database of ours at all.
+/// The header is <https://sqlite.org/fileformat.html#the_database_header>.
+fn check_header(path: &Path) -> Result<()> {
+    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Error::Foreign(path.to_owned()));
+    }
+    file.take(100).read_to_end(&mut header).map_err(failed)?;
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    if !header.starts_with(b"SQLite format 3\0") || number(68) != Some(APPLICATION_ID as u32) {
+        return Err(Error::Foreign(path.to_owned()));
+    }
+    match number(60) {
+        Some(SCHEMA) => Ok(()),
+        found => Err(Error::Schema { path: path.to_owned(), found: found.unwrap_or(0) }),
+    }
+}
+
+/// A view, a trigger or a table with expressions of its own would run what its maker wants.
+fn check_tables(connection: &Connection, path: &Path) -> Result<()> {
+    let mut found: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL LIMIT 100")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    found.sort();
+    let mut expected: Vec<(String, String)> =
+        schema::TABLES.iter().map(|(name, sql)| ((*name).into(), (*sql).into())).collect();
+    expected.sort();
+    if found == expected { Ok(()) } else { Err(Error::Foreign(path.to_owned())) }
+}
+
+/// <https://sqlite.org/uri.html>: no locks are taken, no journal is looked for.
+fn immutable_uri(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(byte));
+            }
+            byte => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
