@@ -133,32 +133,23 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::rpm::packages;
-    use crate::rpm::tests::fixture;
+    use crate::rpm::tests::{check, fixture};
 
+    const FILE: &str = "ndb/usr/lib/sysimage/rpm/Packages.db";
     const FIRST_PACKAGE: usize = 4096;
-
-    /// The fixture with one change: how many packages are left, and the problems.
-    #[track_caller]
-    fn check(change: impl Fn(&mut Vec<u8>), expected_packages: usize, expected: &[&str]) {
-        let mut file = fixture("ndb/usr/lib/sysimage/rpm/Packages.db");
-        change(&mut file);
-        let (packages, problems) = packages(&file, None);
-        let problems: Vec<_> = problems.iter().map(Error::to_string).collect();
-        assert_eq!(problems, expected);
-        assert_eq!(packages.len(), expected_packages);
-    }
 
     #[test]
     fn a_broken_package_is_a_problem_and_the_others_go_on() {
-        check(|file| file[32] = b's', 6, &["offset 32: not a slot"]);
+        check(FILE, |file| file[32] = b's', 6, &["offset 32: not a slot"]);
         check(
+            FILE,
             |file| file[40..44].fill(0xff),
             6,
             &["offset 32: package `1` lies outside of the file"],
         );
         check(
+            FILE,
             |file| file[FIRST_PACKAGE] = b'b',
             6,
             &[
@@ -167,6 +158,7 @@ mod tests {
             ],
         );
         check(
+            FILE,
             |file| file[FIRST_PACKAGE + 12..][..4].fill(0xff),
             6,
             &[
@@ -179,6 +171,7 @@ mod tests {
     #[test]
     fn a_package_that_does_not_fit_its_checksum_is_stated_with_a_problem() {
         check(
+            FILE,
             |file| file[FIRST_PACKAGE + 8] ^= 1,
             7,
             &["offset 4096: package `1` does not fit its checksum"],
@@ -187,7 +180,7 @@ mod tests {
 
     #[test]
     fn slots_on_the_same_bytes_end_where_the_file_is_used_up() {
-        let mut file = fixture("ndb/usr/lib/sysimage/rpm/Packages.db");
+        let mut file = fixture(FILE);
         let slot = file[32..48].to_vec();
         file.truncate(FIRST_PACKAGE + 4096);
         (32..FIRST_PACKAGE).step_by(16).for_each(|at| file[at..at + 16].copy_from_slice(&slot));
@@ -198,7 +191,12 @@ mod tests {
 
     #[test]
     fn what_the_header_says_is_not_believed() {
-        check(|file| file[4] = 1, 0, &["offset 4: ndb version `1` is not supported"]);
-        check(|file| file.truncate(20), 0, &["offset 12: `1` slot pages in a file of 20 bytes"]);
+        check(FILE, |file| file[4] = 1, 0, &["offset 4: ndb version `1` is not supported"]);
+        check(
+            FILE,
+            |file| file.truncate(20),
+            0,
+            &["offset 12: `1` slot pages in a file of 20 bytes"],
+        );
     }
 }

@@ -287,20 +287,10 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use super::*;
     use crate::rpm::packages;
-    use crate::rpm::tests::fixture;
+    use crate::rpm::tests::{check, fixture};
 
+    const FILE: &str = "sqlite/var/lib/rpm/rpmdb.sqlite";
     const PAGE: usize = 1024;
-
-    /// The fixture with one change: how many packages are left, and the problems.
-    #[track_caller]
-    fn check(change: impl Fn(&mut Vec<u8>), expected_packages: usize, expected: &[&str]) {
-        let mut file = fixture("sqlite/var/lib/rpm/rpmdb.sqlite");
-        change(&mut file);
-        let (packages, problems) = packages(&file, None);
-        let problems: Vec<_> = problems.iter().map(Error::to_string).collect();
-        assert_eq!(problems, expected);
-        assert_eq!(packages.len(), expected_packages);
-    }
 
     #[test]
     fn numbers_are_seven_bits_a_byte() {
@@ -323,9 +313,10 @@ mod tests {
 
     #[test]
     fn what_the_header_says_is_not_believed() {
-        check(|file| file[16..18].fill(0), 0, &["offset 16: page size `0`"]);
-        check(|file| file[17] = 1, 0, &["offset 16: page size `1025`"]);
+        check(FILE, |file| file[16..18].fill(0), 0, &["offset 16: page size `0`"]);
+        check(FILE, |file| file[17] = 1, 0, &["offset 16: page size `1025`"]);
         check(
+            FILE,
             |file| {
                 file[16..18].copy_from_slice(&512_u16.to_be_bytes());
                 file[20] = 100;
@@ -334,6 +325,7 @@ mod tests {
             &["offset 20: `100` bytes reserved in each page"],
         );
         check(
+            FILE,
             |file| file.truncate(PAGE - 1),
             0,
             &["page `1` of 1 is missing", "no table `Packages`"],
@@ -342,12 +334,17 @@ mod tests {
 
     #[test]
     fn a_page_that_is_none_of_a_table_is_a_problem() {
-        check(|file| file[100] = 10, 0, &["page `1`: type `10` in a table", "no table `Packages`"]);
+        check(
+            FILE,
+            |file| file[100] = 10,
+            0,
+            &["page `1`: type `10` in a table", "no table `Packages`"],
+        );
     }
 
     #[test]
     fn a_loop_of_pages_ends_the_row_and_the_others_go_on() {
-        let mut file = fixture("sqlite/var/lib/rpm/rpmdb.sqlite");
+        let mut file = fixture(FILE);
         let next = |page: usize| Order::Big.size(&file, (page - 1) * PAGE);
         let page = (3..file.len() / PAGE).find(|&page| next(page) == Some(page + 1)).unwrap();
         file[(page - 1) * PAGE..][..4].copy_from_slice(&(page as u32).to_be_bytes());

@@ -14,6 +14,22 @@ pub(super) fn fixture(path: &str) -> Vec<u8> {
     fs::read(format!("{}/../fixtures/rpm/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
+/// A fixture with one change: how many packages are left, and the problems.
+#[track_caller]
+pub(super) fn check(
+    path: &str,
+    change: impl Fn(&mut Vec<u8>),
+    expected_packages: usize,
+    expected: &[&str],
+) {
+    let mut file = fixture(path);
+    change(&mut file);
+    let (packages, problems) = packages(&file, None);
+    let problems: Vec<_> = problems.iter().map(Error::to_string).collect();
+    assert_eq!(problems, expected);
+    assert_eq!(packages.len(), expected_packages);
+}
+
 pub(super) fn identity(package: &Package) -> String {
     let epoch = package.epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default();
     let arch = package.arch.as_deref().unwrap_or("-");
