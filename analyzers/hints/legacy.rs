@@ -13,16 +13,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
         Kind::Apk | Kind::Deb | Kind::Rpm => ("pkgs.allinfo", name.to_owned(), os_package(hint)),
         Kind::Binary => {
             let location = location(hint, &format!("/virtual/binarypkg/{name}-{version}"));
-            let value = json!({
-                "files": hint.files,
-                "license": licence(hint),
-                "location": location,
-                "metadata": metadata(hint).to_string(),
-                "name": name,
-                "origin": origin(hint),
-                "type": "binary",
-                "version": version,
-            });
+            let value = with_metadata(hint, "binary", &location);
             ("pkgs.binary", location, value)
         }
         Kind::Gem => {
@@ -65,16 +56,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
         }
         Kind::Python => {
             let location = location(hint, "/virtual/pypkg/site-packages");
-            let value = json!({
-                "files": hint.files,
-                "license": licence(hint),
-                "location": location,
-                "metadata": metadata(hint).to_string(),
-                "name": name,
-                "origin": origin(hint),
-                "type": "python",
-                "version": version,
-            });
+            let value = with_metadata(hint, "python", &location);
             ("pkgs.python", format!("{location}/{name}-{version}"), value)
         }
     };
@@ -118,6 +100,20 @@ fn os_package(hint: &Hint<'_>) -> Value {
         value.extend(more);
     }
     value
+}
+
+/// `metadata` is JSON inside a string here.
+fn with_metadata(hint: &Hint<'_>, kind: &str, location: &str) -> Value {
+    json!({
+        "files": hint.files,
+        "license": licence(hint),
+        "location": location,
+        "metadata": metadata(hint).to_string(),
+        "name": hint.name,
+        "origin": origin(hint),
+        "type": kind,
+        "version": hint.version(),
+    })
 }
 
 fn of_many_versions(hint: &Hint<'_>) -> Value {
