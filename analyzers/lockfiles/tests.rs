@@ -39,7 +39,8 @@ fn npm_reads_all_versions() {
         "package-lock.json",
         r#"{"packages": {"": {"name": "app", "version": "1"}, "node_modules/@s/a": {"version": "1.0"},
             "node_modules/b/node_modules/c": {"version": "2", "name": "real"},
-            "node_modules/w": {"link": true, "resolved": "w"}, "libs/w": {"version": "3"}}}"#,
+            "node_modules/w": {"link": true, "resolved": "libs/w"}, "libs/w": {"version": "3"},
+            "libs/gone": {"version": "4", "extraneous": true}}}"#,
         &["w 3", "@s a 1.0", "real 2"],
     );
     check(
@@ -59,6 +60,8 @@ fn a_lock_file_of_a_dependency_does_not_count() {
 fn yarn_reads_both_forms() {
     let classic = "# yarn lockfile v1\n\n\"@s/a@^1\", \"@s/a@~1\":\n  version \"1.0\"\n\nx@npm:b@2:\n  version \"2.0\"\n";
     check("yarn.lock", classic, &["@s a 1.0", "b 2.0"]);
+    let fetched = "a@^1:\n  version \"1.0\"\n  resolved \"https://registry.example/npm/@s/real/-/real-1.0.tgz#x\"\n\nb@^1:\n  version \"1.1\"\n  resolved \"https://registry.example/@s/b/c/-/c-1.1.tgz\"\n\nd@^1:\n  version \"1.2\"\n  resolved \"https://registry.example/e/archive.tgz\"\n";
+    check("yarn.lock", fetched, &["@s real 1.0", "c 1.1", "d 1.2"]);
     let berry = "__metadata:\n  version: 6\n\n\"a@npm:^1\":\n  version: 1.0\n  resolution: \"a@npm:1.0\"\n\n\"app@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"app@workspace:.\"\n";
     check("yarn.lock", berry, &["a 1.0"]);
 }

@@ -19,6 +19,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         };
         let (key, value) = field.split_once(' ').unwrap_or((field, ""));
         match unquoted(key) {
+            "resolved" => block.resolved = Some(unquoted(value)),
             "version" => block.version = Some(unquoted(value)),
             "resolution" => block.resolution = Some(unquoted(value)),
             _ => {}
@@ -31,6 +32,9 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 struct Block<'a> {
     ranges: &'a str,
     version: Option<&'a str>,
+    /// Yarn 1: the address that the package is fetched from.
+    resolved: Option<&'a str>,
+    /// Later ones: what it is.
     resolution: Option<&'a str>,
 }
 
@@ -49,8 +53,18 @@ impl Block<'_> {
         }
         // `alias@npm:real@^1.0` (yarn 1; a resolution has the real name already).
         let real = range.strip_prefix("npm:").and_then(name_and_range);
-        out.add(real.map_or(name, |(real, _)| real), version);
+        let fetched = self.resolved.and_then(name_in_address);
+        out.add(fetched.or(real.map(|(real, _)| real)).unwrap_or(name), version);
     }
+}
+
+/// A registry names the package before `/-/`: `https://registry.example/@s/a/-/a-1.0.tgz`.
+/// It may be another than the one asked for, which is then an alias.
+fn name_in_address(address: &str) -> Option<&str> {
+    let (package, _) = address.split_once("/-/")?;
+    let scope = package.rfind("/@").filter(|at| package[at + 1..].matches('/').count() == 1);
+    let start = scope.or_else(|| package.rfind('/'))? + 1;
+    Some(&package[start..]).filter(|name| !name.is_empty() && !name.contains('%'))
 }
 
 /// The `@` of a scope is not the one that ends the name.
