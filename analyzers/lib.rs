@@ -47,6 +47,7 @@ pub mod distribution;
 mod dotnet;
 mod dpkg;
 mod erlang;
+mod flatpak;
 mod go_binary;
 mod haskell;
 mod hints;
@@ -74,6 +75,7 @@ mod sbom;
 pub mod search;
 pub mod secrets;
 mod snap;
+mod swift;
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -131,6 +133,7 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(dotnet::Dotnet),
         Box::new(dpkg::Dpkg),
         Box::new(erlang::Erlang),
+        Box::new(flatpak::Flatpak),
         Box::new(go_binary::GoBinary),
         Box::new(haskell::Haskell),
         Box::new(hints::Hints::new(config)),
@@ -158,5 +161,6 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(search::LineSearch::new(search::Section::Secret, config)),
         Box::new(secrets::Secrets::new(config)),
         Box::new(snap::Snap),
+        Box::new(swift::Swift),
     ]
 }

@@ -7,8 +7,11 @@
 
 mod legacy;
 mod literal;
+mod source;
 
 use std::collections::BTreeMap;
+
+use bstr::ByteSlice;
 
 use crate::url::without_credentials;
 use crate::{
@@ -24,11 +27,15 @@ impl Analyzer for Ruby {
     }
 
     fn about(&self) -> &'static str {
-        "Ruby gems by specifications/*.gemspec"
+        "Ruby gems by specifications/*.gemspec, or by the gemspec of their source"
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![Want::inspect(Pattern::suffix(".gemspec"), 8 << 20)]
+        vec![
+            Want::inspect(Pattern::suffix(".gemspec"), 8 << 20),
+            Want::keep(Pattern::suffix(".gemspec"), 8 << 20),
+            Want::keep(Pattern::name("version.rb"), 1 << 20),
+        ]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
@@ -40,19 +47,30 @@ impl Analyzer for Ruby {
             out.legacy_package("pkgs.gems", [b"/", file.path].concat(), value);
         }
         if is_installed(file.path) && !text.trim().is_empty() {
-            out.package(package(&text, file.path)?);
+            out.package(package(assigned(&text), file.path)?);
         }
         Ok(())
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
         legacy_files::state_hard_links(image, out);
+        for file in image.wanted() {
+            let is_source = file.path.ends_with(b".gemspec") && !is_installed(&file.path);
+            if !is_source || !source::speaks_alone(&file.path, image) {
+                continue;
+            }
+            let Some(text) = image.read(&file.path)? else { continue };
+            match source::package(&text.to_str_lossy(), &file.path, image) {
+                Ok(package) => out.package(package),
+                Err(error) => out.problem_at(file.path, error),
+            }
+        }
         Ok(())
     }
 }
 
-/// A gemspec beside its source code says what could be built from it, and may
-/// compute its version; only `specifications` says what is installed.
+/// In `specifications` RubyGems says what is installed. A gemspec beside its source
+/// code says what could be built from it, and may compute its version.
 fn is_installed(file: &[u8]) -> bool {
     let directory = path::parent(file);
     match path::name(directory) {
@@ -62,9 +80,11 @@ fn is_installed(file: &[u8]) -> bool {
     }
 }
 
+type Values = BTreeMap<&'static str, Vec<String>>;
+
 /// The first value of each attribute that we know.
-fn package(text: &str, location: &[u8]) -> Result<Package> {
-    let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+fn assigned(text: &str) -> Values {
+    let mut values = Values::new();
     for line in text.lines() {
         if let Some((attribute, value)) = assignment(line) {
             let strings = literal::strings(value);
@@ -73,6 +93,10 @@ fn package(text: &str, location: &[u8]) -> Result<Package> {
             }
         }
     }
+    values
+}
+
+fn package(mut values: Values, location: &[u8]) -> Result<Package> {
     let first = |name: &str| values.get(name).and_then(|list| list.first()).cloned();
     let name = first("name");
     let version = first("version");

@@ -18,9 +18,38 @@ pub(crate) fn without_credentials(url: &str) -> String {
     }
 }
 
+/// The repository alone, without scheme, user and `.git`: `code.example/owner/name`.
+pub(crate) fn repository(url: &str) -> String {
+    let (rest, is_url) = match url.split_once("://") {
+        Some((_, rest)) => (rest, true),
+        None => (url, false),
+    };
+    let path = rest.find('/').unwrap_or(rest.len());
+    let host = rest[..path].rfind('@').map_or(0, |at| at + 1);
+    let rest = rest[host..].trim_end_matches('/');
+    let rest = rest.strip_suffix(".git").unwrap_or(rest);
+    // `git@code.example:owner/name`, as ssh writes it.
+    if is_url { rest.to_owned() } else { rest.replacen(':', "/", 1) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_has_one_name_however_it_is_reached() {
+        for url in [
+            "https://code.example/a/b.git",
+            "https://user:pass@code.example/a/b",
+            "ssh://git@code.example/a/b.git",
+            "git@code.example:a/b.git",
+            "code.example/a/b/",
+        ] {
+            assert_eq!(repository(url), "code.example/a/b");
+        }
+        assert_eq!(repository("https://code.example:8443/a"), "code.example:8443/a");
+        assert_eq!(repository(""), "");
+    }
 
     #[test]
     fn drops_what_could_be_a_secret() {

@@ -2,7 +2,7 @@
 //! <https://docs.swift.org/package-manager/PackageDescription/PackageDescription.html>
 
 use super::Locked;
-use crate::url::without_credentials;
+use crate::url::repository;
 use crate::{Result, json};
 
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
@@ -10,14 +10,13 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let parent = document.get("object").unwrap_or(&document);
     for pin in json::list(parent, "pins") {
         let url = json::text(pin, "location").or_else(|| json::text(pin, "repositoryURL"));
-        let Some(url) = url.map(without_credentials) else { continue };
-        let name = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let Some(url) = url else { continue };
         let state = pin.get("state");
         // A branch has no version: its commit stands for it.
         let version = ["version", "branch", "revision"]
             .iter()
             .find_map(|member| state.and_then(|state| json::text(state, member)));
-        out.add(name.trim_end_matches(".git"), version.unwrap_or_default());
+        out.add(&repository(url), version.unwrap_or_default());
     }
     Ok(())
 }

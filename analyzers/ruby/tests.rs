@@ -31,10 +31,49 @@ fn no_cut_is_a_crash() {
     cut_everywhere(&Ruby, "ruby");
 }
 
+#[track_caller]
+fn check_source(required: &str, version: &str, expected: &[&str], problems: &[&str]) {
+    let gemspec = format!("{required}\nGem::Specification.new do |spec|\n  spec.name = 'a'\n  spec.version = {version}\nend\n");
+    let code = "module A\n  VERSION = '1.2'.freeze\n  Version = \"3\"\nend\n";
+    let home = "srv/vendor/ruby/3.1.0/bundler/gems/a-0123456789ab";
+    let files = [
+        (format!("{home}/a.gemspec"), gemspec),
+        (format!("{home}/lib/a/version.rb"), code.to_owned()),
+    ];
+    let facts = Image::new(files).run(&Ruby);
+    let found: Vec<_> = facts.packages().map(|it| format!("{} {}", it.name, it.version)).collect();
+    assert_eq!(found, expected);
+    let messages: Vec<_> = facts.problems.iter().map(|problem| &*problem.message).collect();
+    assert_eq!(messages, problems);
+}
+
 #[test]
-fn source_gemspecs_are_not_installed_and_broken_ones_are_problems() {
+fn the_version_of_a_source_is_the_constant_that_it_requires() {
+    for required in [
+        "require_relative 'lib/a/version'",
+        "require_relative './lib/a/version.rb' if defined?(A)",
+        "require_relative File.dirname(__FILE__) + '/lib/a/version'",
+        "require_relative File.expand_path(\"lib/a/version\", __dir__)",
+        "require_relative File.join(\n  'lib',\n  'a',\n  'version'\n)",
+    ] {
+        check_source(required, "A::VERSION", &["a 1.2"], &[]);
+    }
+    check_source("require_relative 'lib/a/version'", "A::Version", &["a 3"], &[]);
+    check_source("", "'4'", &["a 4"], &[]);
+    let lost = "a gem's source whose version `VERSION` was not found";
+    check_source("require 'a/version'", "A::VERSION", &[], &[lost]);
+    check_source("require_relative 'other'", "A::VERSION", &[], &[lost]);
+    let computed = "a gem's source whose version is not stated as a text";
+    check_source("", "File.read('VERSION').strip", &[], &[computed]);
+    check_source("", "version_of(:a)", &[], &[computed]);
+}
+
+#[test]
+fn a_source_beside_its_specification_is_no_news_and_broken_ones_are_problems() {
     let facts = Image::new([
         ("gems/a-1/a.gemspec", "s.name = \"a\"\ns.version = \"1\""),
+        ("gems/a-1/test/c.gemspec", "s.name = \"c\"\ns.version = \"1\""),
+        ("specifications/a-1.gemspec", ""),
         ("specifications/b.gemspec", "s.name = \"b\""),
         ("specifications/c.gemspec", "s.name ="),
     ])
