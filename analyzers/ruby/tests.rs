@@ -33,7 +33,9 @@ fn no_cut_is_a_crash() {
 
 #[track_caller]
 fn check_source(required: &str, version: &str, expected: &[&str], problems: &[&str]) {
-    let gemspec = format!("{required}\nGem::Specification.new do |spec|\n  spec.name = 'a'\n  spec.version = {version}\nend\n");
+    let gemspec = format!(
+        "{required}\nGem::Specification.new do |spec|\n  spec.name = 'a'\n  spec.version = {version}\nend\n"
+    );
     let code = "module A\n  VERSION = '1.2'.freeze\n  Version = \"3\"\nend\n";
     let home = "srv/vendor/ruby/3.1.0/bundler/gems/a-0123456789ab";
     let files = [
@@ -71,9 +73,9 @@ fn the_version_of_a_source_is_the_constant_that_it_requires() {
 #[test]
 fn a_source_beside_its_specification_is_no_news_and_broken_ones_are_problems() {
     let facts = Image::new([
-        ("gems/a-1/a.gemspec", "s.name = \"a\"\ns.version = \"1\""),
-        ("gems/a-1/test/c.gemspec", "s.name = \"c\"\ns.version = \"1\""),
-        ("specifications/a-1.gemspec", ""),
+        ("3.1.0/gems/a-1/a.gemspec", "s.name = \"a\"\ns.version = \"1\""),
+        ("3.1.0/gems/a-1/test/c.gemspec", "s.name = \"c\"\ns.version = \"1\""),
+        ("3.1.0/specifications/a-1.gemspec", ""),
         ("specifications/b.gemspec", "s.name = \"b\""),
         ("specifications/c.gemspec", "s.name ="),
     ])
