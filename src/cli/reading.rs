@@ -31,6 +31,7 @@ pub(super) struct ImageArgs {
     ///   oci-archive:FILE[:REF]     an OCI layout in a tar
     ///   oci:DIR[:REF]              an OCI layout in a directory
     ///   dir:PATH                   a root file system
+    ///   containers-storage:REF     what podman, buildah and CRI-O have stored
     ///
     /// REF picks one of several images: a name, a digest, or a position (`@0`).
     /// A bare path is recognised by looking at it.

@@ -13,10 +13,13 @@ use crate::net::NetOptions;
 mod archive_index;
 mod choice;
 mod config;
+mod containers_storage;
 mod directory;
 mod docker_archive;
 mod documents;
+mod environment;
 mod error;
+mod known_names;
 mod manifest;
 mod members;
 mod oci_layout;
@@ -40,6 +43,7 @@ pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;
 use documents::Documents;
+use environment::Environment;
 use error::usage;
 use oci_layout::LayoutDirectory;
 use regular::open_regular;
@@ -143,6 +147,10 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> anyhow::Result<Open
             "there is no file `{0}`, and images cannot be read from a registry yet; save it first: skopeo copy docker://{0} oci-archive:image.tar",
             shown(name)
         ))),
+        Reference::Engine { transport, name } if transport == "containers-storage" => {
+            containers_storage::open(name, options, &Environment::of_this_process())
+                .with_context(|| format!("could not open `containers-storage:{}`", shown(name)))
+        }
         Reference::Engine { transport, name } => Err(usage(format!(
             "images cannot be read from `{}` yet; save it first: docker save {} | inscan scan -",
             shown(transport),

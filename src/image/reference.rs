@@ -80,7 +80,7 @@ impl Reference {
                     && rest.starts_with('/') =>
                 {
                     Err(usage(format!(
-                        "`{}:` is no transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH and docker://NAME",
+                        "`{}:` is no transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH, containers-storage:NAME and docker://NAME",
                         shown(transport)
                     )))
                 }

@@ -1,0 +1,58 @@
+//! What of the process and its user decides where images are looked for: the
+//! variables of container engines, the home directory, the user's number.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Read once; what comes after is a function of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Environment {
+    variables: HashMap<String, OsString>,
+    /// Root finds images of the system, everybody else their own.
+    pub(super) user: u32,
+}
+
+impl Environment {
+    pub(super) fn of_this_process() -> Self {
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Environment {
+            variables: std::env::vars_os().filter_map(named).collect(),
+            user: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// A variable that is set to something.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// As [`Self::path`], of one that is text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.variables.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.path("HOME")
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.user == 0
+    }
+
+    pub(super) fn config_directory(&self) -> Option<PathBuf> {
+        self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
+    }
+
+    pub(super) fn data_directory(&self) -> Option<PathBuf> {
+        self.path("XDG_DATA_HOME").or_else(|| Some(self.home()?.join(".local/share")))
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    pub(super) fn with(variables: &[(&str, &str)], user: u32) -> Self {
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), OsString::from(value));
+        Environment { variables: variables.iter().map(owned).collect(), user }
+    }
+}
