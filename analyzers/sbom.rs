@@ -84,6 +84,11 @@ fn spdx(package: &Value) -> Option<Package> {
             .into_iter()
             .collect(),
         origin: stated("supplier").or_else(|| stated("originator")),
+        attributes: array(package, "externalRefs")
+            .filter(|reference| reference["referenceType"] == "cpe23Type")
+            .find_map(|reference| cpe(text(reference, "referenceLocator")?))
+            .into_iter()
+            .collect(),
         ..described(purl, text(package, "versionInfo"))
     })
 }
@@ -103,12 +108,20 @@ fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
             found.push(Package {
                 licences: licences.collect(),
                 origin: text(component, "publisher"),
+                attributes: text(component, "cpe").and_then(cpe).into_iter().collect(),
                 ..described(purl, text(component, "version"))
             });
         }
         is_whole &= cyclonedx(component, depth + 1, found);
     }
     is_whole
+}
+
+/// The attribute, if the text is a name of CPE 2.3: eleven fields.
+fn cpe(name: String) -> Option<(String, String)> {
+    let fields = name.strip_prefix("cpe:2.3:")?.replace("\\:", "").matches(':').count() + 1;
+    let is_plain = name.len() <= 500 && name.bytes().all(|byte| byte.is_ascii_graphic());
+    (fields == 11 && is_plain).then(|| ("cpe".to_owned(), name))
 }
 
 /// The version of the package URL counts, as that is what its type compares.
@@ -165,6 +178,8 @@ mod tests {
         assert_eq!(hello.evidence, Evidence::Sbom);
         assert_eq!(hello.arch.as_deref(), Some("amd64"));
         assert_eq!(hello.origin.as_deref(), Some("Organization: Example"));
+        let cpe = "cpe:2.3:*:hello:hello:2.4.54:*:*:*:*:*:*:*";
+        assert_eq!(hello.attributes["cpe"], cpe);
         assert_eq!(hello.location, "opt/bitnami/hello/.spdx-hello.spdx");
         assert_eq!(facts.problems, []);
     }

@@ -206,6 +206,29 @@ mod tests {
     }
 
     #[test]
+    fn mysql_is_told_from_mariadb() {
+        let client = b"\x009.7.4\x009.7.4.0\x00mysql_real_escape_string\x00";
+        check("usr/bin/mysql", client, &["mysql 9.7.4"]);
+        check("usr/bin/mysqldump", b"\x008.0.37\x00\x00\x00mysql_real_escape", &["mysql 8.0.37"]);
+        check("usr/sbin/mysqld", b"ndb-9.7.4\x00MySQL 9.7.4\x00log", &["mysql 9.7.4"]);
+        check("usr/sbin/mysqld", b"/src/mysql-5.7.44/sql/", &["mysql 5.7.44"]);
+        check("usr/sbin/mysqld", b"\x0010.11.19-MariaDB\x00", &["mariadb 10.11.19"]);
+    }
+
+    #[test]
+    fn programs_of_go_are_known_by_what_their_build_set() {
+        let flags = |text: &str| format!("\tbuild\t-ldflags=\"-s -X {text} -w\"\n").into_bytes();
+        let version = flags("github.com/traefik/traefik/v3/pkg/version.Version=3.1.0-rc2");
+        check("traefik", &version, &["traefik 3.1.0-rc2"]);
+        check("traefik", b"\x00v1.7.34\x00", &["traefik 1.7.34"]);
+        let version = flags("github.com/hashicorp/consul/version.GitDescribe=v1.12.9");
+        check("bin/consul", &version, &["consul 1.12.9"]);
+        let version = flags("github.com/hashicorp/vault/version.Version=1.9.3");
+        check("bin/vault", &version, &["vault 1.9.3"]);
+        check("bin/vault", b"renewrevoke1.18.0state", &["vault 1.18.0"]);
+    }
+
+    #[test]
     fn a_text_across_two_pieces_is_found() {
         for before in CHUNK - 30..CHUNK {
             let text = [&vec![b'x'; before][..], b"BusyBox v1.36.1 (", &[b'x'; 50]].concat();

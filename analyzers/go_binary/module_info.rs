@@ -32,6 +32,10 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
 
     let mut library = new("stdlib", release_number(release));
     library.attributes.insert("go-release".into(), release.into());
+    if library.version.starts_with(|first: char| first.is_ascii_digit()) {
+        let cpe = format!("cpe:2.3:a:golang:go:{}:*:*:*:*:*:*:*", library.version);
+        library.attributes.insert("cpe".into(), cpe);
+    }
     let mut found = vec![library];
     if let Some(module) = &info.main {
         let mut main = new(module.path, &main_version(module, &info.settings));
