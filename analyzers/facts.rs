@@ -158,6 +158,7 @@ pub struct Legacy {
     pub output: Cow<'static, str>,
     pub key: BString,
     /// A string is written as it is; anything else as JSON text inside a string.
+    #[serde(with = "json_text")]
     pub value: Value,
 }
 
@@ -226,5 +227,19 @@ impl Facts {
             Fact::Package(package) => Some(&**package),
             _ => None,
         })
+    }
+}
+
+/// Formats that do not say of what kind a value is (the layer cache's) have it as text.
+mod json_text {
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&serde_json::to_string(value).map_err(ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        serde_json::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 }

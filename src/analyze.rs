@@ -184,7 +184,8 @@ impl<'a> Analysis<'a> {
 
     fn collect_problems_of_layers(&mut self) {
         for (layer, scan) in self.layers.iter().enumerate() {
-            self.problems.extend(scan.problems.iter().map(|message| FoundProblem {
+            let messages = scan.problems.iter().chain(&scan.blob_remark);
+            self.problems.extend(messages.map(|message| FoundProblem {
                 analyzer: None,
                 layer: Some(layer),
                 path: None,

@@ -17,6 +17,7 @@ fn inscan(arguments: &[&str]) -> Command {
     }
     command
         .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env("INSCAN_NO_CACHE", "true")
         .env("NO_COLOR", "1")
         .env("SOURCE_DATE_EPOCH", "1767323045")
         .stdin(Stdio::null());

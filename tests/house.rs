@@ -43,7 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evaluate", &["document", "versions", "vulndb"]),
     ("flatten", &["layer"]),
     ("image", &["digest", "layer", "net"]),
-    ("layer", &["digest", "image", "malware", "progress"]),
+    ("layer", &["digest", "image", "interrupt", "malware", "progress"]),
     (
         "output",
         &["analyze", "document", "evaluate", "flatten", "image", "interrupt", "layer", "progress"],

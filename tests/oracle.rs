@@ -153,6 +153,7 @@ fn analyze(oracle: &Path, case: &Path) -> Result<Value, String> {
     };
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", name(case)));
     let mut command = Command::new(env!("CARGO_BIN_EXE_inscan"));
+    command.env("INSCAN_NO_CACHE", "true");
     command.arg("analyze").arg(format!("oci-archive:{}", case.join("image.oci.tar").display()));
     for option in told["options"].as_array().unwrap() {
         let (name, value) = (option[0].as_str().unwrap(), option[1].as_str().unwrap());

@@ -3,6 +3,7 @@
 mod analyze;
 mod analyzer_config;
 mod analyzers;
+mod cache;
 mod completions;
 mod failure;
 mod reading;
@@ -102,6 +103,7 @@ enum Command {
     Analyze(analyze::Args),
     Scan(scan::Args),
     Analyzers(analyzers::Args),
+    Cache(cache::Args),
     Completions(completions::Args),
 }
 
@@ -122,6 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Analyze(args) => analyze::run(args, &session),
         Command::Scan(args) => scan::run(args, &session),
         Command::Analyzers(args) => analyzers::run(args),
+        Command::Cache(args) => cache::run(args, &session),
         Command::Completions(args) => completions::run(args),
     }
 }
@@ -160,6 +163,13 @@ fn first_line(error: &clap::Error) -> String {
 }
 
 impl Session {
+    /// Tells the user that something was done.
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", text::printable(text));
+        }
+    }
+
     /// Tells the user something that does not keep the command from running.
     fn warn(&self, warning: &str) {
         if !self.quiet {

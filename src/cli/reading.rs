@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use inscan_analyzers::Config;
 use inscan_analyzers::config::ClamAv;
 
+use super::cache::CacheArgs;
 use super::failure::{Failure, Result};
 use super::{ProgressStyle, Session, analyzer_config, settings};
 use crate::allocator;
@@ -87,6 +88,9 @@ pub(super) struct ImageArgs {
     /// How many threads to work with [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 fn image_id(text: &str) -> Result<Digest, String> {
@@ -106,6 +110,7 @@ pub(super) struct Request {
     /// Whether files are looked at by clamd.
     pub malware: bool,
     pub clamd: Option<String>,
+    pub cache: CacheArgs,
 }
 
 impl ImageArgs {
@@ -136,6 +141,7 @@ impl ImageArgs {
             config,
             digests,
             threads: self.threads,
+            cache: self.cache,
         })
     }
 }
@@ -175,6 +181,7 @@ fn analyze<T>(
     let analyzers = inscan_analyzers::all(&request.config);
     let mut pass = Pass::new(&analyzers, request.digests.clone());
     pass.malware = request.malware.then(|| scanner(request.clamd.as_deref())).transpose()?;
+    pass.cache = request.cache.open(&analyzers, &request.config, &request.digests, &*progress);
     let opened = image::open(&request.reference, &request.options).map_err(failed)?;
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
@@ -215,14 +222,10 @@ fn read(
         Opened::Stream(stream) => {
             let mut number = 0;
             progress.reading_begins(0, None);
-            image::read_stream(stream, &mut |_, stored| {
+            image::read_stream(stream, &mut |name, stored| {
                 let this = number;
                 number += 1;
-                progress.layer_begins(this, 0, None);
-                let advance = Box::new(|bytes| progress.layer_advances(this, bytes));
-                let scan = layer::read(pass, Box::new(stored), advance);
-                progress.layer_ends(this);
-                scan
+                layer::read_passing(name, stored, this, pass, progress)
             })
         }
         Opened::Directory(root) => {

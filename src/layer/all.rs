@@ -1,14 +1,17 @@
 //! All layers of an image, several at once.
 
+use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 
+use super::cache::Cache;
 use super::read;
 use super::scan::LayerScan;
 use super::segment::Pass;
+use crate::digest::{Digest, Sha256};
 use crate::image::{Blobs, Image, LayerRef, shown};
 use crate::progress::Progress;
 
@@ -45,6 +48,9 @@ pub fn read_all(
         }
     });
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(cache) = pass.usable_cache() {
+        cache.make_room();
+    }
     // Where several layers failed, the lowest is named, whichever failed first.
     let mut scans = Vec::with_capacity(outcomes.len());
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
@@ -65,14 +71,91 @@ fn read_one(
     progress: &dyn Progress,
 ) -> Result<LayerScan> {
     let layer = &image.layers[number];
-    progress.layer_begins(number, image.layers.len(), layer.size);
-    let named = || format!("could not read layer {} of {}", number + 1, image.layers.len());
+    let of = image.layers.len();
+    let cache = pass.usable_cache();
+    let start = || start(blobs, layer);
+    if let Some(scan) = cache.and_then(|cache| cache.find(layer, &pass.keeper, start)) {
+        progress.layer_cached(number, of, scan.blob_size);
+        return Ok(scan);
+    }
+    progress.layer_begins(number, of, layer.size);
+    let named = || format!("could not read layer {} of {of}", number + 1);
     let blob = blobs.open(layer).with_context(named)?;
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
     let scan = read(pass, blob, advance).with_context(named)?;
     verify(layer, &scan).with_context(named)?;
+    keep(cache, &scan, progress);
     progress.layer_ends(number);
     Ok(scan)
+}
+
+/// The layer's first bytes: its compression is in them.
+fn start(blobs: &dyn Blobs, layer: &LayerRef) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    // What is wrong with it will be said where it is read.
+    blobs.open(layer).ok()?.take(4).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
+/// Only what was verified: all later runs believe it.
+fn keep(cache: Option<&Cache>, scan: &LayerScan, progress: &dyn Progress) {
+    if let Some(trouble) = cache.and_then(|cache| cache.keep(scan)) {
+        progress.note(&trouble);
+    }
+}
+
+/// Reads one layer of an archive that passes by. Where the member's name is its digest,
+/// and the layer is known, its bytes are hashed and not looked at again.
+pub fn read_passing(
+    name: &str,
+    stored: &mut (dyn Read + Send),
+    number: usize,
+    pass: &Pass<'_>,
+    progress: &dyn Progress,
+) -> Result<LayerScan> {
+    let cache = pass.usable_cache();
+    let digest = digest_in_name(name);
+    if let Some(digest) = digest
+        && let Some(scan) = cache.and_then(|cache| cache.find_blob(digest, &pass.keeper))
+    {
+        let (actual, size) = hash(stored)?;
+        if (actual, size) != (digest, scan.blob_size) {
+            bail!("digest mismatch in `{}`: its content is {actual}", shown(name));
+        }
+        progress.layer_cached(number, 0, scan.blob_size);
+        return Ok(scan);
+    }
+    progress.layer_begins(number, 0, None);
+    let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
+    let scan = read(pass, Box::new(stored), advance);
+    progress.layer_ends(number);
+    // Both digests are of what was read. Whether they are those of an image its manifest
+    // says, which has not passed by yet; for the cache that makes no difference.
+    scan.inspect(|scan| keep(cache, scan, progress))
+}
+
+/// `blobs/sha256/HEX` (Docker from 25 on, OCI), `HEX.tar` (podman, skopeo). It is a
+/// supposition: what passes by is hashed.
+fn digest_in_name(name: &str) -> Option<Digest> {
+    let hex = name.strip_prefix("blobs/sha256/").or(name.strip_suffix(".tar"))?;
+    format!("sha256:{hex}").parse().ok()
+}
+
+fn hash(stored: &mut dyn Read) -> io::Result<(Digest, u64)> {
+    let mut sha256 = Sha256::new();
+    let mut size = 0;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match stored.read(&mut buffer) {
+            Ok(0) => return Ok((sha256.finish(), size)),
+            Ok(count) => {
+                sha256.update(&buffer[..count]);
+                size += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// What was read is what the manifest and the configuration name.

@@ -74,7 +74,7 @@ impl Read for Blob<'_> {
     }
 }
 
-fn compression(start: &[u8]) -> io::Result<Compression> {
+pub(super) fn compression(start: &[u8]) -> io::Result<Compression> {
     if start.starts_with(&GZIP) {
         return Ok(Compression::Gzip);
     }

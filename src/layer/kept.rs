@@ -18,6 +18,17 @@ pub enum Kept {
 }
 
 impl Kept {
+    pub fn len(&self) -> usize {
+        match self {
+            Kept::Memory(bytes) => bytes.len(),
+            Kept::Spilled { len, .. } => *len,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     pub fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
         match self {
             Kept::Memory(bytes) => Ok(Cow::Borrowed(bytes)),

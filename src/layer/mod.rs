@@ -1,6 +1,7 @@
 //! One pass over one layer: verify, decompress, verify, walk, look at the content.
 
 mod all;
+pub mod cache;
 mod decompress;
 mod hash;
 mod kept;
@@ -15,7 +16,8 @@ pub mod tar;
 pub(crate) mod testing;
 mod tree;
 
-pub use all::{read_all, verify};
+pub use all::{read_all, read_passing, verify};
+pub use cache::Cache;
 pub use kept::{Keeper, Kept};
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};

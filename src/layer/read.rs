@@ -64,7 +64,7 @@ pub fn read<'a>(
     let (digest, size, remark) = blob.finish().context("could not read it to its end")?;
     scan.blob_digest = digest;
     scan.blob_size = size;
-    scan.problems.extend(remark);
+    scan.blob_remark = remark;
     Ok(scan)
 }
 
@@ -449,7 +449,8 @@ mod tests {
         let tar = tar(&[File("a", b"1")]);
         let scan = scan(&[gzip(&tar), b"trailing".to_vec()].concat()).unwrap();
         assert_eq!(scan.entries.len(), 1);
-        assert_eq!(scan.problems, ["bytes that are not gzip follow its compressed data"]);
+        let remark = "bytes that are not gzip follow its compressed data";
+        assert_eq!(scan.blob_remark.as_deref(), Some(remark));
     }
 
     #[test]

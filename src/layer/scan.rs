@@ -18,6 +18,8 @@ pub struct LayerScan {
     pub blob_digest: Digest,
     pub blob_size: u64,
     pub compression: Compression,
+    /// What is wrong with the blob, and is not in its tar.
+    pub blob_remark: Option<String>,
     /// Digest and size of the uncompressed tar.
     pub diff_id: Digest,
     pub tar_size: u64,
@@ -42,6 +44,9 @@ pub struct LayerScan {
     pub skipped: Vec<Skipped>,
     /// What is wrong with the layer as a whole.
     pub problems: Vec<String>,
+    /// Something failed that may not fail the next time, such as a temporary file: this
+    /// is no function of the layer's bytes alone, and is not to be kept for later.
+    pub is_by_chance: bool,
 }
 
 /// One entry of a layer. Small: an image has hundreds of thousands.
@@ -111,7 +116,7 @@ pub(super) struct New<'a> {
 }
 
 /// Most entries of a layer: each takes memory.
-const MAX_ENTRIES: usize = 50_000_000;
+pub(super) const MAX_ENTRIES: usize = 50_000_000;
 
 impl LayerScan {
     /// `None` where there are too many entries, or 4 GiB of names.

@@ -11,6 +11,7 @@ use ::md5::Digest as _;
 use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
 use rayon::prelude::*;
 
+use super::cache::Cache;
 use super::hash::{self, Hasher};
 use super::kept::{Keeper, Kept};
 use super::md5;
@@ -31,12 +32,21 @@ pub struct Pass<'a> {
     pub keeper: Keeper,
     /// Asked about every file, if there is one.
     pub malware: Option<Scanner>,
+    /// What is known of layers from earlier runs.
+    pub cache: Option<Cache>,
 }
 
 impl<'a> Pass<'a> {
+    /// The cache, where what it has is the answer: nobody has looked for malware with
+    /// today's database.
+    pub(super) fn usable_cache(&self) -> Option<&Cache> {
+        self.cache.as_ref().filter(|_| self.malware.is_none())
+    }
+
     pub fn new(analyzers: &'a [Box<dyn Analyzer>], more_digests: Vec<MoreDigests>) -> Self {
         let matcher = Matcher::new(analyzers.iter().map(|analyzer| analyzer.wants()));
-        Pass { analyzers, matcher, more_digests, keeper: Keeper::default(), malware: None }
+        let keeper = Keeper::default();
+        Pass { analyzers, matcher, more_digests, keeper, malware: None, cache: None }
     }
 }
 
@@ -128,6 +138,8 @@ struct Seen {
     facts: Vec<(u16, Facts)>,
     kept: Option<Arc<Kept>>,
     skipped: Vec<Skipped>,
+    /// See [`LayerScan::is_by_chance`].
+    is_by_chance: bool,
 }
 
 impl Seen {
@@ -309,11 +321,9 @@ fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
         (Some(spool), None) => Ok(spool as &dyn Content),
         (None, None) => Ok(&HeadOnly(scan.entries[large.entry as usize].size) as &dyn Content),
     };
-    Learned {
-        entry: large.entry,
-        digests: large.hasher.finish(),
-        seen: look(pass, scan, large.entry, &large.start, content),
-    }
+    let mut seen = look(pass, scan, large.entry, &large.start, content);
+    seen.is_by_chance |= large.spool.as_ref().is_some_and(Spool::has_failed);
+    Learned { entry: large.entry, digests: large.hasher.finish(), seen }
 }
 
 /// Shows one file to whoever wants it.
@@ -337,6 +347,7 @@ fn look(
         let content = match &content {
             Ok(content) => *content,
             Err(reason) => {
+                seen.is_by_chance = true;
                 seen.skipped.push(Skipped { entry, analyzer: number, reason: reason.clone() });
                 continue;
             }
@@ -357,6 +368,7 @@ fn look(
                 match kept {
                     Ok(kept) => seen.kept = Some(Arc::new(kept)),
                     Err(error) => {
+                        seen.is_by_chance = true;
                         let reason = format!("could not be kept: {error}");
                         seen.skipped.push(Skipped { entry, analyzer: number, reason });
                     }
@@ -407,4 +419,5 @@ fn store(scan: &mut LayerScan, learned: Learned) {
     }
     scan.kept.extend(seen.kept.map(|kept| (entry, kept)));
     scan.skipped.extend(seen.skipped);
+    scan.is_by_chance |= seen.is_by_chance;
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use inscan_analyzers::Content;
 
@@ -16,6 +17,7 @@ pub(super) struct Spool {
     file: Option<File>,
     len: u64,
     expected: u64,
+    failed: AtomicBool,
 }
 
 impl Spool {
@@ -25,7 +27,7 @@ impl Spool {
             true => Vec::with_capacity(expected as usize),
             false => Vec::new(),
         };
-        Spool { memory, file: None, len: 0, expected }
+        Spool { memory, file: None, len: 0, expected, failed: AtomicBool::new(false) }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -45,6 +47,15 @@ impl Spool {
         };
         file.write_all(bytes)
     }
+
+    /// Reading it back failed, at least once.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    fn noted<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        outcome.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
 }
 
 impl Content for Spool {
@@ -54,7 +65,7 @@ impl Content for Spool {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         match &self.file {
-            Some(file) => file.read_at(buf, offset),
+            Some(file) => self.noted(file.read_at(buf, offset)),
             None => self.memory.as_slice().read_at(offset, buf),
         }
     }
@@ -62,7 +73,7 @@ impl Content for Spool {
     fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
         let Some(file) = &self.file else { return Ok(Cow::Borrowed(&self.memory)) };
         let mut bytes = vec![0; usize::try_from(self.len).map_err(io::Error::other)?];
-        file.read_exact_at(&mut bytes, 0)?;
+        self.noted(file.read_exact_at(&mut bytes, 0))?;
         Ok(Cow::Owned(bytes))
     }
 }

@@ -1,0 +1,90 @@
+//! Files of the cache: their names, and how they come to be.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::frame::{Head, Kind};
+use crate::interrupt;
+
+/// All of the layer cache, within the directory that is inscan's.
+pub(super) const LAYERS: &str = "layers";
+/// How a file begins that is being written.
+pub(super) const UNFINISHED: &str = ".new-";
+
+pub(super) fn name(head: &Head) -> String {
+    match head.kind {
+        Kind::Layer => head.of.hex(),
+        Kind::Blob => format!("{}.blob", head.of.hex()),
+    }
+}
+
+/// What is written here is believed later: not where anybody may write.
+pub(super) fn check(root: &Path) -> io::Result<()> {
+    match fs::metadata(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if !metadata.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(metadata) if metadata.mode() & 0o002 != 0 => {
+            Err(io::Error::other("anybody may write there; take that away with `chmod o-w`"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Makes the directories that are missing: nobody else may look into them, since content
+/// of images is in them.
+pub(super) fn make(root: &Path, directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let is_new = !root.is_dir();
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    if is_new {
+        // Backups pass over a directory with this file: https://bford.info/cachedir/
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Layers that inscan has read.\n";
+        put(&root.join("CACHEDIR.TAG"), u64::MAX, |file| file.write_all(tag.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Opens a regular file without ever waiting, as a pipe would have it.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let without_waiting = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// Writes a file whole or not at all, and says how long it is. One of more than `most`
+/// bytes is not kept.
+pub(super) fn put(
+    place: &Path,
+    most: u64,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<u64> {
+    let directory = place.parent().unwrap_or(Path::new("."));
+    let temporary = tempfile::Builder::new().prefix(UNFINISHED).make_in(directory, |path| {
+        interrupt::unfinished(path);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        file.inspect_err(|_| interrupt::finished(path))
+    })?;
+    let path = temporary.path().to_owned();
+    let written = (|| {
+        let mut file = BufWriter::with_capacity(64 << 10, temporary.as_file());
+        content(&mut file)?;
+        file.flush()?;
+        drop(file);
+        let len = temporary.as_file().metadata()?.len();
+        if len > most {
+            return Ok(0);
+        }
+        temporary.persist(place).map_err(|failed| failed.error)?;
+        Ok(len)
+    })();
+    interrupt::finished(&path);
+    written
+}

@@ -1,0 +1,237 @@
+//! The layer cache as a user meets it: the same documents, in less time, whatever
+//! happens to its files.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/demo.oci.tar");
+
+/// The binary, far from the settings and the cache of whoever runs the tests.
+fn inscan(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inscan"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("INSCAN_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("HOME")
+        .env("SOURCE_DATE_EPOCH", "1767323045")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A cache directory of a test's own.
+struct Cache(tempfile::TempDir);
+
+impl Cache {
+    fn new() -> Self {
+        Cache(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = inscan(arguments);
+        command.args(["--cache-dir", self.path()]);
+        command
+    }
+
+    /// The document, and what was said on the way.
+    fn analyze(&self, image: &str, arguments: &[&str]) -> (Vec<u8>, String) {
+        analyzed(self.command(&["analyze", image]).args(arguments).output().unwrap())
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        files(self.0.path()).into_iter().filter(|path| !path.ends_with("CACHEDIR.TAG")).collect()
+    }
+}
+
+#[track_caller]
+fn analyzed(output: Output) -> (Vec<u8>, String) {
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    (output.stdout, errors)
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
+
+fn uncached() -> Vec<u8> {
+    analyzed(inscan(&["analyze", DEMO, "--no-cache"]).output().unwrap()).0
+}
+
+const CACHED: &str = "is in the cache";
+
+#[test]
+fn the_document_is_the_same_with_and_without_the_cache() {
+    let cache = Cache::new();
+    let expected = uncached();
+    let (first, said) = cache.analyze(DEMO, &[]);
+    assert!(first == expected && !said.contains(CACHED), "{said}");
+    let (second, said) = cache.analyze(DEMO, &["--threads", "1"]);
+    assert!(second == expected);
+    assert_eq!(said.matches(CACHED).count(), 3, "{said}");
+    let (third, said) = cache.analyze(DEMO, &["--no-cache"]);
+    assert!(third == expected && !said.contains(CACHED), "{said}");
+    // An archive that passes by has members with the same names.
+    let from_pipe = |cache: &Cache, more: &[&str]| {
+        let mut command = cache.command(&["analyze", "-"]);
+        analyzed(command.args(more).stdin(fs::File::open(DEMO).unwrap()).output().unwrap())
+    };
+    let (passing, said) = from_pipe(&cache, &[]);
+    assert!(passing == from_pipe(&cache, &["--no-cache"]).0);
+    assert_eq!(said.matches(CACHED).count(), 3, "{said}");
+    // Other digests are another matter.
+    let (more, said) = cache.analyze(DEMO, &["--digests", "sha512"]);
+    assert!(more.len() > expected.len() && !said.contains(CACHED), "{said}");
+}
+
+#[test]
+fn nobody_else_can_look_into_it() {
+    let cache = Cache::new();
+    cache.analyze(DEMO, &[]);
+    let files = cache.files();
+    assert!(files.len() > 3);
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+    assert_eq!(mode(files[0].parent().unwrap()), 0o700);
+    assert_eq!(mode(&cache.0.path().join("layers")), 0o700);
+}
+
+#[test]
+fn damage_is_repaired_without_a_word() {
+    let cache = Cache::new();
+    let (expected, _) = cache.analyze(DEMO, &[]);
+    let whole: Vec<_> = cache.files().iter().map(|file| fs::read(file).unwrap()).collect();
+    let damages: [fn(&mut Vec<u8>); 2] =
+        [|bytes| bytes.truncate(40), |bytes| *bytes.last_mut().unwrap() ^= 1];
+    for damage in damages {
+        for (file, whole) in cache.files().iter().zip(&whole) {
+            let mut bytes = whole.clone();
+            damage(&mut bytes);
+            fs::write(file, bytes).unwrap();
+        }
+        let (document, said) = cache.analyze(DEMO, &[]);
+        assert!(document == expected && !said.contains(CACHED) && !said.contains("note"), "{said}");
+        let repaired: Vec<_> = cache.files().iter().map(|file| fs::read(file).unwrap()).collect();
+        assert!(repaired == whole);
+    }
+}
+
+#[test]
+fn sixteen_at_once_neither_wait_nor_differ() {
+    let expected = uncached();
+    let cache = Cache::new();
+    // The first turn fills the cache, the second finds all in it.
+    for turn in 0..2 {
+        let start = |_| -> Child {
+            let mut command = cache.command(&["analyze", DEMO, "--threads", "2"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let children: Vec<Child> = (0..16).map(start).collect();
+        for child in children {
+            let (document, said) = analyzed(child.wait_with_output().unwrap());
+            assert!(document == expected && !said.contains("note"), "{said}");
+            assert!(turn == 0 || said.matches(CACHED).count() == 3, "{said}");
+        }
+    }
+    assert!(cache.files().iter().all(|file| !file.to_string_lossy().contains(".new-")));
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_note() {
+    let expected = uncached();
+    let cache = Cache::new();
+    // `/proc` refuses everybody, also root.
+    for place in ["/proc/self/cache", "/dev/null"] {
+        let output = inscan(&["analyze", DEMO, "--cache-dir", place]).output().unwrap();
+        let (document, said) = analyzed(output);
+        assert!(document == expected);
+        assert_eq!(said.matches("note: ").count(), 1, "{said}");
+        assert!(said.contains(place), "{said}");
+        let quiet = inscan(&["analyze", DEMO, "-q", "--cache-dir", place]).output().unwrap();
+        assert_eq!(analyzed(quiet), (document, String::new()));
+    }
+    // No file may be larger than one block, as if the disk were full.
+    let line = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", line, "bash", env!("CARGO_BIN_EXE_inscan"), "analyze", DEMO]);
+    command.args(["--cache-dir", cache.path()]).env("SOURCE_DATE_EPOCH", "1767323045");
+    let (document, said) = analyzed(command.output().unwrap());
+    assert!(document == expected);
+    assert_eq!(said.matches("note: layers are not kept").count(), 1, "{said}");
+    assert!(cache.files().iter().all(|file| !file.to_string_lossy().contains(".new-")));
+}
+
+#[test]
+fn without_a_home_there_is_none_and_it_is_said() {
+    let (document, said) = analyzed(inscan(&["analyze", DEMO]).output().unwrap());
+    assert!(document == uncached());
+    assert!(said.contains("note: ") && said.contains("--cache-dir"), "{said}");
+    let output = inscan(&["cache", "path"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+fn stdout(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn it_is_where_the_system_has_such_things() {
+    let path = |variables: &[(&str, &str)]| {
+        stdout(inscan(&["cache", "path"]).envs(variables.iter().copied()))
+    };
+    let of_home =
+        if cfg!(target_os = "macos") { "/h/Library/Caches/inscan\n" } else { "/h/.cache/inscan\n" };
+    assert_eq!(path(&[("HOME", "/h")]), of_home);
+    assert_eq!(path(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), "/x/inscan\n");
+    assert_eq!(path(&[("HOME", "/h"), ("XDG_CACHE_HOME", "relative")]), of_home);
+    assert_eq!(path(&[("INSCAN_CACHE_DIR", "/d")]), "/d\n");
+}
+
+#[test]
+fn it_is_shown_and_emptied() {
+    let cache = Cache::new();
+    let status = || stdout(&mut cache.command(&["cache", "status"]));
+    assert!(status().contains("layers      0\n"), "{}", status());
+    cache.analyze(DEMO, &[]);
+    assert!(status().contains("layers      3\nusable      3 by"), "{}", status());
+    assert!(stdout(&mut cache.command(&["cache", "clean", "--older-than", "1"])).is_empty());
+    assert!(status().contains("layers      3\n"));
+    let output = cache.command(&["cache", "clean"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.starts_with("removed 3 layers"), "{said}");
+    assert_eq!(cache.files(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn its_size_is_limited() {
+    let cache = Cache::new();
+    cache.analyze(DEMO, &["--cache-size", "0"]);
+    assert_eq!(files(cache.0.path()), Vec::<PathBuf>::new());
+    cache.analyze(DEMO, &["--cache-size", "20kB"]);
+    let size: u64 = cache.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert!(size <= 20_000 && size > 0, "{size}");
+    let output = cache.command(&["scan", DEMO, "--cache-size", "plenty"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
