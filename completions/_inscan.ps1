@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Analyze an image, and write the analysis document')
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, and show what it is and what was found')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
+            [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -47,6 +48,8 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'More digests of every file, beside md5, sha1 and sha256')
             [CompletionResult]::new('--clamd', '--clamd', [CompletionResultType]::ParameterName, 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
@@ -54,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
             [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
             [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -70,6 +74,8 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'More digests of every file, beside md5, sha1 and sha256')
             [CompletionResult]::new('--clamd', '--clamd', [CompletionResultType]::ParameterName, 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
@@ -77,6 +83,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
             [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
             [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -95,6 +102,74 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'inscan;cache' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where it is, how much is in it, and how much of it this version can use')
+            [CompletionResult]::new('clean', 'clean', [CompletionResultType]::ParameterValue, 'Remove everything in it, or what was not used lately')
+            [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Print the directory it is in')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;cache;status' {
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'The limit to show it beside')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;cache;clean' {
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Only what was not used for so many days')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;cache;path' {
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;cache;help' {
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where it is, how much is in it, and how much of it this version can use')
+            [CompletionResult]::new('clean', 'clean', [CompletionResultType]::ParameterValue, 'Remove everything in it, or what was not used lately')
+            [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Print the directory it is in')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;cache;help;status' {
+            break
+        }
+        'inscan;cache;help;clean' {
+            break
+        }
+        'inscan;cache;help;path' {
+            break
+        }
+        'inscan;cache;help;help' {
+            break
+        }
         'inscan;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
@@ -109,6 +184,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Analyze an image, and write the analysis document')
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, and show what it is and what was found')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
+            [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -120,6 +196,21 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;analyzers' {
+            break
+        }
+        'inscan;help;cache' {
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where it is, how much is in it, and how much of it this version can use')
+            [CompletionResult]::new('clean', 'clean', [CompletionResultType]::ParameterValue, 'Remove everything in it, or what was not used lately')
+            [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Print the directory it is in')
+            break
+        }
+        'inscan;help;cache;status' {
+            break
+        }
+        'inscan;help;cache;clean' {
+            break
+        }
+        'inscan;help;cache;path' {
             break
         }
         'inscan;help;completions' {

@@ -22,6 +22,9 @@ _inscan() {
             inscan,analyzers)
                 cmd="inscan__subcmd__analyzers"
                 ;;
+            inscan,cache)
+                cmd="inscan__subcmd__cache"
+                ;;
             inscan,completions)
                 cmd="inscan__subcmd__completions"
                 ;;
@@ -31,11 +34,38 @@ _inscan() {
             inscan,scan)
                 cmd="inscan__subcmd__scan"
                 ;;
+            inscan__subcmd__cache,clean)
+                cmd="inscan__subcmd__cache__subcmd__clean"
+                ;;
+            inscan__subcmd__cache,help)
+                cmd="inscan__subcmd__cache__subcmd__help"
+                ;;
+            inscan__subcmd__cache,path)
+                cmd="inscan__subcmd__cache__subcmd__path"
+                ;;
+            inscan__subcmd__cache,status)
+                cmd="inscan__subcmd__cache__subcmd__status"
+                ;;
+            inscan__subcmd__cache__subcmd__help,clean)
+                cmd="inscan__subcmd__cache__subcmd__help__subcmd__clean"
+                ;;
+            inscan__subcmd__cache__subcmd__help,help)
+                cmd="inscan__subcmd__cache__subcmd__help__subcmd__help"
+                ;;
+            inscan__subcmd__cache__subcmd__help,path)
+                cmd="inscan__subcmd__cache__subcmd__help__subcmd__path"
+                ;;
+            inscan__subcmd__cache__subcmd__help,status)
+                cmd="inscan__subcmd__cache__subcmd__help__subcmd__status"
+                ;;
             inscan__subcmd__help,analyze)
                 cmd="inscan__subcmd__help__subcmd__analyze"
                 ;;
             inscan__subcmd__help,analyzers)
                 cmd="inscan__subcmd__help__subcmd__analyzers"
+                ;;
+            inscan__subcmd__help,cache)
+                cmd="inscan__subcmd__help__subcmd__cache"
                 ;;
             inscan__subcmd__help,completions)
                 cmd="inscan__subcmd__help__subcmd__completions"
@@ -46,6 +76,15 @@ _inscan() {
             inscan__subcmd__help,scan)
                 cmd="inscan__subcmd__help__subcmd__scan"
                 ;;
+            inscan__subcmd__help__subcmd__cache,clean)
+                cmd="inscan__subcmd__help__subcmd__cache__subcmd__clean"
+                ;;
+            inscan__subcmd__help__subcmd__cache,path)
+                cmd="inscan__subcmd__help__subcmd__cache__subcmd__path"
+                ;;
+            inscan__subcmd__help__subcmd__cache,status)
+                cmd="inscan__subcmd__help__subcmd__cache__subcmd__status"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +92,7 @@ _inscan() {
 
     case "${cmd}" in
         inscan)
-            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan analyzers completions help"
+            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan analyzers cache completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -79,7 +118,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyze)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --no-cache --cache-dir --cache-size --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -118,6 +157,14 @@ _inscan() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -182,6 +229,200 @@ _inscan() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        inscan__subcmd__cache)
+            opts="-q -h --config --quiet --progress --color --help status clean path help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__clean)
+            opts="-q -h --cache-dir --older-than --config --quiet --progress --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__help)
+            opts="status clean path help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__help__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__help__subcmd__path)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__path)
+            opts="-q -h --cache-dir --config --quiet --progress --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__cache__subcmd__status)
+            opts="-q -h --cache-dir --cache-size --config --quiet --progress --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         inscan__subcmd__completions)
             opts="-q -h --config --quiet --progress --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -209,7 +450,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__help)
-            opts="analyze scan analyzers completions help"
+            opts="analyze scan analyzers cache completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +480,62 @@ _inscan() {
         inscan__subcmd__help__subcmd__analyzers)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__cache)
+            opts="status clean path"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__cache__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__cache__subcmd__path)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__cache__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -293,7 +590,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --output --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --no-cache --cache-dir --cache-size --output --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -332,6 +629,14 @@ _inscan() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

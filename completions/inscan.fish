@@ -37,6 +37,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -s V -l version -d 'Print ve
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -49,6 +50,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'Mo
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l threads -d 'How many threads to work with [default: one per core]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -59,6 +62,7 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -71,6 +75,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More 
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l threads -d 'How many threads to work with [default: one per core]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -81,6 +87,7 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -93,6 +100,55 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l cache-size -d 'The limit to show it beside' -r
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l older-than -d 'Only what was not used for so many days' -r
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -102,8 +158,12 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers completions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers completions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers completions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers completions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
