@@ -26,7 +26,7 @@ mod testing;
 mod url;
 mod want;
 mod window;
-mod zip;
+pub mod zip;
 
 pub use config::Config;
 pub use content::{Content, FileHead, START_LEN};

@@ -18,14 +18,14 @@ const MAX_DIRECTORY: u64 = 64 << 20;
 const END_LEN: u64 = 22;
 const MAX_COMMENT: u64 = 0xffff;
 
-pub(crate) struct Zip<'a> {
+pub struct Zip<'a> {
     content: &'a dyn Content,
-    pub(crate) members: Vec<Member>,
+    pub members: Vec<Member>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) name: BString,
+pub struct Member {
+    pub name: BString,
     compressed: u64,
     header: u64,
     method: u16,
@@ -49,7 +49,7 @@ struct Directory {
 }
 
 impl<'a> Zip<'a> {
-    pub(crate) fn open(content: &'a dyn Content) -> Result<Self> {
+    pub fn open(content: &'a dyn Content) -> Result<Self> {
         let directory = find_directory(content)?;
         if directory.size > MAX_DIRECTORY {
             return Err(Error::at_offset(directory.offset, "zip directory larger than 64 MiB"));
@@ -61,7 +61,7 @@ impl<'a> Zip<'a> {
     }
 
     /// A member's content, if it is not larger than `limit` bytes.
-    pub(crate) fn read(&self, member: &Member, limit: u64) -> Result<Vec<u8>> {
+    pub fn read(&self, member: &Member, limit: u64) -> Result<Vec<u8>> {
         match self.data(member, limit)? {
             Data::Inflated(bytes) => Ok(bytes),
             Data::Stored(window) if window.len() > limit => Err(too_large(member, limit)),

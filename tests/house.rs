@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "output",
         &["analyze", "document", "evaluate", "flatten", "image", "interrupt", "layer", "progress"],
     ),
+    ("vulndb", &["digest"]),
 ];
 
 #[test]

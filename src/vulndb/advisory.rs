@@ -43,7 +43,7 @@ pub struct Advisory {
     pub references: Vec<Reference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub affected: Vec<Affected>,
-    /// Whose record it is: `osv` and the folder of the bucket (`osv:Debian`),
+    /// Whose record it is: `osv` and the family of its ecosystem (`osv:Debian`),
     /// `alpine-secdb`, or `feed` and the group of a feed service (`feed:rhel:7`).
     pub source: String,
 }
@@ -71,9 +71,11 @@ pub struct Reference {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Affected {
+    #[serde(skip_serializing_if = "String::is_empty")]
     /// With its release: `Debian:12`, `Alpine:v3.20`, `PyPI`. A feed service's
     /// records keep their namespace: `rhel:7`, `github:python`, `nvdv2:cves`.
     pub ecosystem: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     /// As the source writes it. Looking up does not mind how: see [`super::name`].
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]

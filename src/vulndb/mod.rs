@@ -4,14 +4,32 @@
 //! docs/database.md describes the file, the sources and how it is carried.
 
 pub mod advisory;
+pub mod build;
 mod compression;
+mod digest;
+mod end_of_life;
+mod epss;
 pub mod facts;
+mod family;
+mod feed;
+mod gathered;
+mod input;
+mod json;
+mod kev;
 pub mod name;
+mod osv;
+mod rating;
 mod read;
 pub mod schema;
+mod secdb;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod write;
 
 pub use advisory::{
     Advisory, Affected, Event, Import, Range, RangeKind, Reference, Severity, Specific, Status,
 };
 pub use facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
+pub use gathered::PassedOver;
 pub use read::{Database, Error, Result};

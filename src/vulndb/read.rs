@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::advisory::{Advisory, Affected, Reference};
 use super::compression::{Expander, MAX_RECORD};
 use super::facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
-use super::name;
 use super::schema::{self, APPLICATION_ID, Dictionary, SCHEMA};
+use super::{digest, name};
 
 /// Aliases of one vulnerability beyond these are not followed.
 const MAX_ALIASES: usize = 1000;
@@ -68,7 +68,7 @@ pub(super) struct Text {
     pub references: Vec<Reference>,
     /// The packages it names: ecosystem and key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub packages: Vec<(i64, String)>,
+    pub packages: Vec<(String, String)>,
 }
 
 /// One entry of a package: the advisory's number, and what it says of the package.
@@ -135,14 +135,25 @@ impl Database {
         Ok(advisories)
     }
 
-    /// All of one advisory.
+    /// All of one advisory. Where a feed service has it in several groups: the
+    /// public record, or else the first group's.
     pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
         let number: Option<i64> = self
             .connection
-            .prepare_cached("SELECT number FROM advisory WHERE id = ?1")?
+            .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number LIMIT 1")?
             .query_row([id], |row| row.get(0))
             .optional()?;
         number.map(|number| self.whole(number)).transpose()
+    }
+
+    /// Everything that has the id: one record, and one for each group of a feed service.
+    pub fn records(&self, id: &str) -> Result<Vec<Advisory>> {
+        let numbers: Vec<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number")?
+            .query_map([id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        numbers.into_iter().map(|number| self.whole(number)).collect()
     }
 
     /// The names of the same vulnerability, in order, the given one among them.
@@ -219,6 +230,22 @@ impl Database {
     /// None where nothing is known of the ecosystem (with its release).
     pub fn coverage(&self, ecosystem: &str) -> Result<Option<Coverage>> {
         Ok(self.coverages()?.into_iter().find(|coverage| coverage.ecosystem == ecosystem))
+    }
+
+    /// Reads everything: that the file is whole, and its content what was built.
+    pub fn verify(&self) -> Result<()> {
+        let check: String =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(Error::damaged(check));
+        }
+        let stated = self.about()?.digest;
+        let found = digest::of(&self.connection)?.to_string();
+        if found != stated {
+            let message = format!("its content has the digest {found}, and it says {stated}");
+            return Err(Error::damaged(message));
+        }
+        Ok(())
     }
 
     /// Every ecosystem that is known of, in order.
@@ -313,6 +340,8 @@ impl Database {
         advisory.details = text.details;
         advisory.references = text.references;
         for (ecosystem, key) in text.packages {
+            let number_of_it = self.ecosystems.get(&ecosystem).copied();
+            let Some(ecosystem) = number_of_it else { continue };
             let entries = self.entries(ecosystem, &key)?.into_iter();
             let its = entries.filter(|(advisory, _)| *advisory == number);
             advisory.affected.extend(its.map(|(_, affected)| affected));

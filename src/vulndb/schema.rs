@@ -39,7 +39,7 @@ pub(super) const TABLES: &[(&str, &str)] = &[
         "CREATE TABLE listed (feed TEXT NOT NULL, name TEXT NOT NULL, entry TEXT NOT NULL, \
          PRIMARY KEY (feed, name)) WITHOUT ROWID",
     ),
-    ("advisory_id", "CREATE UNIQUE INDEX advisory_id ON advisory (id)"),
+    ("advisory_id", "CREATE INDEX advisory_id ON advisory (id)"),
     ("alias_family", "CREATE INDEX alias_family ON alias (family, id)"),
 ];
 
