@@ -5,6 +5,7 @@ mod analyzer_config;
 mod analyzers;
 mod cache;
 mod completions;
+mod db;
 mod failure;
 mod reading;
 mod scan;
@@ -104,6 +105,7 @@ enum Command {
     Scan(scan::Args),
     Analyzers(analyzers::Args),
     Cache(cache::Args),
+    Db(db::Args),
     Completions(completions::Args),
 }
 
@@ -125,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Scan(args) => scan::run(args, &session),
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
+        Command::Db(args) => db::run(args, &session),
         Command::Completions(args) => completions::run(args),
     }
 }

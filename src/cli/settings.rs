@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
 use clap::{Arg, ArgMatches, Command};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::failure::{Failure, Result};
@@ -37,6 +38,17 @@ pub(super) fn with_environment(command: Command) -> Command {
         _ => arg,
     });
     command.mut_subcommands(with_environment)
+}
+
+/// The date that builds are to carry: <https://reproducible-builds.org/specs/source-date-epoch/>.
+pub(super) fn source_date() -> Result<Option<Timestamp>> {
+    let Some(seconds) = env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let date = seconds.to_str().and_then(|seconds| seconds.trim().parse().ok());
+    match date.map(Timestamp::from_second) {
+        Some(Ok(date)) => Ok(Some(date)),
+        _ => Err(Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH is no number of seconds"))
+            .hint("unset it, or set it as in `SOURCE_DATE_EPOCH=$(date +%s)`")),
+    }
 }
 
 /// What the legacy engine's users set to have hints read.
