@@ -19,4 +19,5 @@ pub mod malware;
 pub mod net;
 pub mod output;
 pub mod progress;
+pub mod versions;
 pub mod vulndb;

@@ -4,6 +4,7 @@ mod analyze;
 mod analyzer_config;
 mod analyzers;
 mod cache;
+mod compare_versions;
 mod completions;
 mod db;
 mod failure;
@@ -107,6 +108,9 @@ enum Command {
     Cache(cache::Args),
     Db(db::Args),
     Completions(completions::Args),
+    // For tests of the version orders: of no use to a scan.
+    #[command(hide = true)]
+    CompareVersions(compare_versions::Args),
 }
 
 /// What every command may ask about the one who runs it.
@@ -129,6 +133,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),
         Command::Completions(args) => completions::run(args),
+        Command::CompareVersions(args) => compare_versions::run(args, &session),
     }
 }
 

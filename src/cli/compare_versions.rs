@@ -1,0 +1,57 @@
+use std::io::{self, BufRead};
+
+use anyhow::{Context, anyhow};
+
+use super::{Failure, Result, Session, broken_output};
+use crate::output::Destination;
+use crate::output::file::Sink;
+use crate::versions::{self, Scheme};
+
+/// Compare pairs of versions as an ecosystem orders them
+///
+/// Reads lines from stdin, two versions with a tab between them, and prints for
+/// each -1, 0 or 1: the first is earlier than, equal to or later than the second;
+/// or ERR where the ecosystem cannot read one of them, which is then said on stderr.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  Is 1:2.4-1 later than 3.0 on Debian?
+      printf '1:2.4-1\\t3.0\\n' | inscan compare-versions dpkg")]
+pub(super) struct Args {
+    /// Whose order: a name such as dpkg, rpm, npm, pep440, or an ecosystem of OSV
+    #[arg(value_name = "SCHEME")]
+    scheme: String,
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let scheme = Scheme::named(&args.scheme)
+        .or_else(|| versions::of_ecosystem(&args.scheme))
+        .ok_or_else(|| unknown(&args.scheme))?;
+    let mut answers = String::new();
+    for (number, line) in io::stdin().lock().lines().enumerate() {
+        let at = || format!("line {} of standard input", number + 1);
+        let line = line.with_context(at).map_err(Failure::broken)?;
+        let (a, b) = line
+            .split_once('\t')
+            .ok_or_else(|| anyhow!("there is no tab"))
+            .with_context(at)
+            .map_err(Failure::usage)?;
+        match versions::compare(scheme, a, b) {
+            Ok(order) => answers.push_str(&(order as i8).to_string()),
+            Err(error) => {
+                session.warn(&format!("{}: {error}", at()));
+                answers.push_str("ERR");
+            }
+        }
+        answers.push('\n');
+    }
+    Sink::Stdout
+        .write(|out| out.write_all(answers.as_bytes()))
+        .map_err(|error| broken_output(&Destination::Stdout, error))
+}
+
+fn unknown(scheme: &str) -> Failure {
+    let names: Vec<_> = Scheme::ALL.iter().map(|scheme| scheme.name()).collect();
+    Failure::usage(anyhow!("no version order is known for `{scheme}`"))
+        .hint(format!("known are: {}; and the ecosystems of OSV, as `Debian:12`", names.join(", ")))
+}

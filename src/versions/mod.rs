@@ -1,0 +1,242 @@
+//! Version order, one file per ecosystem.
+//!
+//! `compare` answers as the ecosystem's own tool would. A version which that tool
+//! refuses is an error that names it, never an order; where the tool has a rule
+//! for odd versions (dpkg, rpm, apk), that rule holds.
+//!
+//! Versions come from images and advisories, so they are hostile: their length is
+//! capped, nothing recurses, and numbers are compared as strings of digits.
+
+mod apk;
+mod digits;
+mod dpkg;
+mod ecosystem;
+mod pep440;
+mod rpm;
+mod semver;
+
+use std::cmp::Ordering;
+
+pub use ecosystem::{of_ecosystem, of_package};
+
+/// How the versions of an ecosystem are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    Apk,
+    Bitnami,
+    Cargo,
+    Dpkg,
+    Go,
+    Hex,
+    Npm,
+    Pep440,
+    Pub,
+    Rpm,
+    /// Semantic versions, read with some patience: a leading `v`, any number of parts.
+    Semver,
+}
+
+impl Scheme {
+    pub const ALL: [Scheme; 11] = [
+        Scheme::Apk,
+        Scheme::Bitnami,
+        Scheme::Cargo,
+        Scheme::Dpkg,
+        Scheme::Go,
+        Scheme::Hex,
+        Scheme::Npm,
+        Scheme::Pep440,
+        Scheme::Pub,
+        Scheme::Rpm,
+        Scheme::Semver,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::Apk => "apk",
+            Scheme::Bitnami => "bitnami",
+            Scheme::Cargo => "cargo",
+            Scheme::Dpkg => "dpkg",
+            Scheme::Go => "go",
+            Scheme::Hex => "hex",
+            Scheme::Npm => "npm",
+            Scheme::Pep440 => "pep440",
+            Scheme::Pub => "pub",
+            Scheme::Rpm => "rpm",
+            Scheme::Semver => "semver",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Scheme> {
+        Scheme::ALL.into_iter().find(|scheme| scheme.name() == name)
+    }
+}
+
+/// Longer ones are refused: of a million published versions none comes near.
+const LONGEST: usize = 1024;
+
+/// The first version that its ecosystem cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no version of {}: {reason}", shown(version), scheme.name())]
+pub struct Unreadable {
+    pub scheme: Scheme,
+    pub version: String,
+    pub reason: &'static str,
+}
+
+/// As the ecosystem orders them. Equal does not mean the same text: `1.0` and `1.0.0`.
+pub fn compare(scheme: Scheme, a: &str, b: &str) -> Result<Ordering, Unreadable> {
+    match scheme {
+        Scheme::Apk => by(scheme, a, b, apk::read, apk::order),
+        Scheme::Bitnami => by(scheme, a, b, semver::read_bitnami, semver::order),
+        Scheme::Cargo => by(scheme, a, b, semver::read_cargo, semver::order),
+        Scheme::Hex => by(scheme, a, b, semver::read_strict, semver::order),
+        Scheme::Dpkg => by(scheme, a, b, dpkg::read, dpkg::order),
+        Scheme::Go => by(scheme, a, b, semver::read_go, semver::order),
+        Scheme::Npm => by(scheme, a, b, semver::read_npm, semver::order),
+        Scheme::Pep440 => by(scheme, a, b, pep440::read, pep440::order),
+        Scheme::Pub => by(scheme, a, b, semver::read_lenient, semver::order_with_build),
+        Scheme::Rpm => by(scheme, a, b, rpm::read, rpm::order),
+        Scheme::Semver => by(scheme, a, b, semver::read_lenient, semver::order),
+    }
+}
+
+/// Whether the ecosystem can read it at all.
+pub fn check(scheme: Scheme, version: &str) -> Result<(), Unreadable> {
+    compare(scheme, version, version).map(drop)
+}
+
+type Read<'a, V> = fn(&'a str) -> Result<V, &'static str>;
+
+fn by<'a, V>(
+    scheme: Scheme,
+    a: &'a str,
+    b: &'a str,
+    read: Read<'a, V>,
+    order: fn(&V, &V) -> Ordering,
+) -> Result<Ordering, Unreadable> {
+    let read = |version: &'a str| {
+        let known = if version.len() > LONGEST { Err("it is too long") } else { read(version) };
+        known.map_err(|reason| Unreadable { scheme, version: version.to_owned(), reason })
+    };
+    Ok(order(&read(a)?, &read(b)?))
+}
+
+/// In a message: no control characters, and not too much of it.
+fn shown(version: &str) -> String {
+    const ENOUGH: usize = 80;
+    let start: String = version.chars().take(ENOUGH).flat_map(char::escape_debug).collect();
+    if version.chars().nth(ENOUGH).is_some() { start + "…" } else { start }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_all(cases: &[(Scheme, &str, &str, Ordering)]) {
+        for (scheme, a, b, expected) in cases {
+            assert_eq!(compare(*scheme, a, b), Ok(*expected), "{} {a} {b}", scheme.name());
+            assert_eq!(compare(*scheme, b, a), Ok(expected.reverse()), "{} {b} {a}", scheme.name());
+        }
+    }
+
+    #[test]
+    fn orders_what_each_ecosystem_is_known_for() {
+        use Ordering::{Equal, Less};
+        check_all(&[
+            (Scheme::Dpkg, "1.0~rc1-1", "1.0-1", Less),
+            (Scheme::Dpkg, "1.0-1ubuntu2", "1.0-1ubuntu2.1", Less),
+            (Scheme::Dpkg, "9.9", "1:0.1", Less),
+            (Scheme::Rpm, "1.0~rc1-1.el9", "1.0-1.el9", Less),
+            (Scheme::Rpm, "1.0-1", "1.0^20240101-1", Less),
+            (Scheme::Rpm, "0:1.0-1", "1.0-1", Equal),
+            (Scheme::Apk, "1.2.3_rc1-r0", "1.2.3-r0", Less),
+            (Scheme::Apk, "1.2.3-r9", "1.2.3_p1-r0", Less),
+            (Scheme::Npm, "1.0.0-rc.9", "1.0.0-rc.10", Less),
+            (Scheme::Npm, "v1.0", "1.0.0", Equal),
+            (Scheme::Go, "go1.21rc1", "1.21.0", Less),
+            (Scheme::Go, "go1.21.3 X:boringcrypto", "1.21.3", Equal),
+            (Scheme::Go, "go1.9beta2", "go1.9rc1", Less),
+            (Scheme::Go, "v2.0.0+incompatible", "2.0.0", Equal),
+            (Scheme::Go, "v0.0.0-20190101000000-abcdefabcdef", "v0.0.1", Less),
+            (Scheme::Pep440, "1.0.dev1", "1.0a1", Less),
+            (Scheme::Pep440, "1.0", "1.0.post1", Less),
+            (Scheme::Pep440, "1.0+1", "1.0+1.1", Less),
+            (Scheme::Pep440, "1.0.0-ALPHA_1", "1a1", Equal),
+            (Scheme::Cargo, "1.0.0+a", "1.0.0+b", Equal),
+            (Scheme::Bitnami, "1.2.3-4", "1.2.3", Equal),
+            (Scheme::Bitnami, "2.6.0-rc1", "2.6.0", Less),
+        ]);
+    }
+
+    #[test]
+    fn refuses_what_the_ecosystem_cannot_read() {
+        for (scheme, version) in [
+            (Scheme::Dpkg, ""),
+            (Scheme::Dpkg, "1.0 2"),
+            (Scheme::Dpkg, "x:1.0"),
+            (Scheme::Dpkg, "4294967296:1"),
+            (Scheme::Dpkg, "1.0-"),
+            (Scheme::Rpm, ""),
+            (Scheme::Npm, "latest"),
+            (Scheme::Npm, "1.x"),
+            (Scheme::Npm, "1.2.3.4"),
+            (Scheme::Cargo, "01.2.3"),
+            (Scheme::Hex, "1.2"),
+            (Scheme::Go, "(devel)"),
+            (Scheme::Go, "devel go1.22-abcdef"),
+            (Scheme::Pep440, "2013-01-21T20:33:09+0100"),
+            (Scheme::Pep440, "1.0-bulbasaur"),
+            (Scheme::Pep440, "1.0+é"),
+            (Scheme::Semver, "1..2"),
+        ] {
+            let error = compare(scheme, "1.0.0", version).unwrap_err();
+            assert_eq!((error.scheme, &*error.version), (scheme, version));
+        }
+    }
+
+    #[test]
+    fn an_error_shows_the_version_without_its_tricks() {
+        let error = check(Scheme::Pep440, &format!("\u{1b}[2J{}", "9".repeat(99))).unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.starts_with("`\\u{1b}[2J999"), "{shown}");
+        assert!(shown.contains("9…` is no version of pep440: no numbers"), "{shown}");
+    }
+
+    #[test]
+    fn hostile_versions_end_well_and_soon() {
+        let signs =
+            ["", "0", "9", ".", "-", "+", "~", "^", "_", ":", "!", "a", "rc", "-r", "é", "\0"];
+        let long = [
+            "1.".repeat(LONGEST / 2),
+            "-".repeat(LONGEST),
+            "1-".repeat(LONGEST / 2),
+            "9".repeat(LONGEST),
+            "1a".repeat(LONGEST / 2),
+            "é".repeat(LONGEST / 2),
+            "1".repeat(LONGEST + 1),
+        ];
+        let mut all: Vec<String> = long.into();
+        for a in signs {
+            for b in signs {
+                for c in signs {
+                    all.push(format!("{a}{b}{c}"));
+                    all.push(format!("1{a}{b}{c}"));
+                }
+            }
+        }
+        for scheme in Scheme::ALL {
+            for version in &all {
+                for other in ["1.0", "1", version] {
+                    let there = compare(scheme, version, other);
+                    let back = compare(scheme, other, version);
+                    assert_eq!(there.is_ok(), back.is_ok(), "{} {version}", scheme.name());
+                    if let (Ok(there), Ok(back)) = (there, back) {
+                        assert_eq!(there, back.reverse(), "{} {version} {other}", scheme.name());
+                    }
+                }
+            }
+        }
+        assert!(check(Scheme::Rpm, &"1".repeat(LONGEST + 1)).is_err());
+    }
+}
