@@ -12,14 +12,38 @@ use inscan::versions::{self, Scheme};
 /// Each table, whose order it has, and how many pairs it has at least.
 const TABLES: &[(&str, Scheme, usize)] = &[
     ("apk", Scheme::Apk, 8_700),
+    ("conan", Scheme::Conan, 32),
+    ("cran", Scheme::Cran, 40),
     ("deb", Scheme::Dpkg, 8_700),
+    ("gem", Scheme::Gem, 2_500),
     ("golang", Scheme::Go, 1_700),
+    ("hackage", Scheme::Hackage, 5),
+    ("jvm", Scheme::Jvm, 18),
+    ("maven", Scheme::Maven, 9_400),
     ("npm", Scheme::Npm, 1_800),
+    ("nuget", Scheme::NuGet, 21),
+    ("openssl", Scheme::OpenSsl, 13),
+    ("packagist", Scheme::Packagist, 6_400),
+    ("packagist", Scheme::Php, 6_400),
+    ("pacman", Scheme::Pacman, 30),
+    ("portage", Scheme::Portage, 17),
     ("pub", Scheme::Pub, 50),
     ("pypi", Scheme::Pep440, 8_100),
     ("rpm", Scheme::Rpm, 100),
     ("rpm-evr", Scheme::Rpm, 2_400),
     ("semver", Scheme::Semver, 49),
+];
+
+/// Rows that the ecosystem's own tool contradicts.
+const WRONG_ROWS: &[(Scheme, &str)] = &[
+    // `vercmp` of pacman 6.0.2 says the opposite; these rows are rpm's order.
+    (Scheme::Pacman, "1.0.0alpha > 1.0.0"),
+    (Scheme::Pacman, "1.0.0~rc1 < 1.0.0"),
+    // PHP's version_compare alone; Composer makes 3.0 to 3.0.0.0 first.
+    (Scheme::Packagist, "v3.0 < v3.0.0-beta"),
+    (Scheme::Packagist, "v3.4 < v3.4.0-alpha"),
+    (Scheme::Packagist, "v4-beta4 < v4.0-alpha"),
+    (Scheme::Packagist, "v6.6 < v6.6.0-beta"),
 ];
 
 #[test]
@@ -32,8 +56,10 @@ fn every_pair_of_the_tables_is_in_order() {
             .iter()
             .filter_map(|[a, operator, b]| {
                 let found = versions::compare(*scheme, a, b);
+                let row = format!("{a} {operator} {b}");
+                let is_wrong = WRONG_ROWS.contains(&(*scheme, &*row));
                 let holds = found.as_ref().is_ok_and(|order| holds(*order, operator));
-                (!holds).then(|| format!("{a} {operator} {b}: {found:?}"))
+                (holds == is_wrong).then(|| format!("{row}: {found:?}"))
             })
             .collect();
         assert!(wrong.is_empty(), "{table}: {} of {}: {wrong:#?}", wrong.len(), pairs.len());
@@ -66,6 +92,10 @@ fn each_order_is_total() {
         // Every nth, spread over the table: the number of pairs grows with the square.
         let step = all.len().div_ceil(300);
         all = all.into_iter().step_by(step).collect();
+        if *scheme == Scheme::Pacman {
+            // A release counts only where both have one: 1-1 = 1 = 1-2.
+            all.retain(|version| version.contains('-'));
+        }
         let order = |a: &str, b: &str| versions::compare(*scheme, a, b).unwrap();
         merge_sort(&mut all, &order);
         let mut class = 0;

@@ -19,10 +19,17 @@ pub fn of_ecosystem(ecosystem: &str) -> Option<Scheme> {
         | "Wolfi" => Scheme::Apk,
         "Bitnami" => Scheme::Bitnami,
         "crates.io" => Scheme::Cargo,
+        "ConanCenter" => Scheme::Conan,
+        "Bioconductor" | "CRAN" => Scheme::Cran,
         "Debian" | "Echo" | "Ubuntu" => Scheme::Dpkg,
+        "RubyGems" => Scheme::Gem,
         "Go" => Scheme::Go,
+        "GHC" | "Hackage" => Scheme::Hackage,
         "Hex" => Scheme::Hex,
+        "Maven" => Scheme::Maven,
         "npm" => Scheme::Npm,
+        "NuGet" => Scheme::NuGet,
+        "Packagist" => Scheme::Packagist,
         "PyPI" => Scheme::Pep440,
         "Pub" => Scheme::Pub,
         "AlmaLinux" | "Azure Linux" | "Mageia" | "openEuler" | "openSUSE" | "Photon OS"
@@ -32,16 +39,27 @@ pub fn of_ecosystem(ecosystem: &str) -> Option<Scheme> {
     })
 }
 
-/// By the type of a package URL.
-pub fn of_package(purl_type: &str) -> Option<Scheme> {
+/// By the type of a package URL; for programs that are of no package manager, by their name.
+pub fn of_package(purl_type: &str, name: &str) -> Option<Scheme> {
     Some(match purl_type {
+        "generic" if name == "openssl" => Scheme::OpenSsl,
+        "generic" if ["java", "jdk", "jre", "openjdk"].contains(&name) => Scheme::Jvm,
         "apk" => Scheme::Apk,
         "bitnami" => Scheme::Bitnami,
         "cargo" => Scheme::Cargo,
+        "conan" => Scheme::Conan,
+        "cran" | "bioconductor" => Scheme::Cran,
         "deb" | "opkg" => Scheme::Dpkg,
+        "gem" => Scheme::Gem,
         "golang" => Scheme::Go,
+        "hackage" => Scheme::Hackage,
         "hex" => Scheme::Hex,
+        "maven" => Scheme::Maven,
         "npm" => Scheme::Npm,
+        "nuget" => Scheme::NuGet,
+        "composer" => Scheme::Packagist,
+        "alpm" => Scheme::Pacman,
+        "ebuild" => Scheme::Portage,
         "pypi" => Scheme::Pep440,
         "pub" => Scheme::Pub,
         "rpm" => Scheme::Rpm,
@@ -68,6 +86,6 @@ mod tests {
         for ecosystem in ["", "GIT", "Linux", "Debian12", "debian", "OSS-Fuzz", "Tomorrow:1"] {
             assert_eq!(of_ecosystem(ecosystem), None, "{ecosystem}");
         }
-        assert_eq!(of_package("tomorrow"), None);
+        assert_eq!(of_package("tomorrow", "x"), None);
     }
 }

@@ -8,10 +8,20 @@
 //! capped, nothing recurses, and numbers are compared as strings of digits.
 
 mod apk;
+mod conan;
 mod digits;
 mod dpkg;
 mod ecosystem;
+mod gem;
+mod jvm;
+mod maven;
+mod nuget;
+mod numeric;
+mod openssl;
+mod packagist;
+mod pacman;
 mod pep440;
+mod portage;
 mod rpm;
 mod semver;
 
@@ -25,11 +35,24 @@ pub enum Scheme {
     Apk,
     Bitnami,
     Cargo,
+    Conan,
+    Cran,
     Dpkg,
+    Gem,
     Go,
+    Hackage,
     Hex,
+    Jvm,
+    Maven,
     Npm,
+    NuGet,
+    OpenSsl,
+    Packagist,
+    Pacman,
     Pep440,
+    /// PHP's version_compare, without what Composer does before.
+    Php,
+    Portage,
     Pub,
     Rpm,
     /// Semantic versions, read with some patience: a leading `v`, any number of parts.
@@ -37,15 +60,27 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    pub const ALL: [Scheme; 11] = [
+    pub const ALL: [Scheme; 23] = [
         Scheme::Apk,
         Scheme::Bitnami,
         Scheme::Cargo,
+        Scheme::Conan,
+        Scheme::Cran,
         Scheme::Dpkg,
+        Scheme::Gem,
         Scheme::Go,
+        Scheme::Hackage,
         Scheme::Hex,
+        Scheme::Jvm,
+        Scheme::Maven,
         Scheme::Npm,
+        Scheme::NuGet,
+        Scheme::OpenSsl,
+        Scheme::Packagist,
+        Scheme::Pacman,
         Scheme::Pep440,
+        Scheme::Php,
+        Scheme::Portage,
         Scheme::Pub,
         Scheme::Rpm,
         Scheme::Semver,
@@ -56,11 +91,23 @@ impl Scheme {
             Scheme::Apk => "apk",
             Scheme::Bitnami => "bitnami",
             Scheme::Cargo => "cargo",
+            Scheme::Conan => "conan",
+            Scheme::Cran => "cran",
             Scheme::Dpkg => "dpkg",
+            Scheme::Gem => "gem",
             Scheme::Go => "go",
+            Scheme::Hackage => "hackage",
             Scheme::Hex => "hex",
+            Scheme::Jvm => "jvm",
+            Scheme::Maven => "maven",
             Scheme::Npm => "npm",
+            Scheme::NuGet => "nuget",
+            Scheme::OpenSsl => "openssl",
+            Scheme::Packagist => "packagist",
+            Scheme::Pacman => "pacman",
             Scheme::Pep440 => "pep440",
+            Scheme::Php => "php",
+            Scheme::Portage => "portage",
             Scheme::Pub => "pub",
             Scheme::Rpm => "rpm",
             Scheme::Semver => "semver",
@@ -90,11 +137,23 @@ pub fn compare(scheme: Scheme, a: &str, b: &str) -> Result<Ordering, Unreadable>
         Scheme::Apk => by(scheme, a, b, apk::read, apk::order),
         Scheme::Bitnami => by(scheme, a, b, semver::read_bitnami, semver::order),
         Scheme::Cargo => by(scheme, a, b, semver::read_cargo, semver::order),
-        Scheme::Hex => by(scheme, a, b, semver::read_strict, semver::order),
+        Scheme::Conan => by(scheme, a, b, conan::read, conan::order),
+        Scheme::Cran => by(scheme, a, b, numeric::read_cran, numeric::order),
         Scheme::Dpkg => by(scheme, a, b, dpkg::read, dpkg::order),
+        Scheme::Gem => by(scheme, a, b, gem::read, gem::order),
         Scheme::Go => by(scheme, a, b, semver::read_go, semver::order),
+        Scheme::Hackage => by(scheme, a, b, numeric::read_hackage, numeric::order),
+        Scheme::Hex => by(scheme, a, b, semver::read_strict, semver::order),
+        Scheme::Jvm => by(scheme, a, b, jvm::read, jvm::order),
+        Scheme::Maven => by(scheme, a, b, maven::read, maven::order),
         Scheme::Npm => by(scheme, a, b, semver::read_npm, semver::order),
+        Scheme::NuGet => by(scheme, a, b, nuget::read, nuget::order),
+        Scheme::OpenSsl => by(scheme, a, b, openssl::read, openssl::order),
+        Scheme::Packagist => by(scheme, a, b, packagist::read, packagist::order),
+        Scheme::Pacman => by(scheme, a, b, pacman::read, pacman::order),
         Scheme::Pep440 => by(scheme, a, b, pep440::read, pep440::order),
+        Scheme::Php => by(scheme, a, b, packagist::read_php, packagist::order),
+        Scheme::Portage => by(scheme, a, b, portage::read, portage::order),
         Scheme::Pub => by(scheme, a, b, semver::read_lenient, semver::order_with_build),
         Scheme::Rpm => by(scheme, a, b, rpm::read, rpm::order),
         Scheme::Semver => by(scheme, a, b, semver::read_lenient, semver::order),
@@ -165,6 +224,28 @@ mod tests {
             (Scheme::Pep440, "1.0.0-ALPHA_1", "1a1", Equal),
             (Scheme::Cargo, "1.0.0+a", "1.0.0+b", Equal),
             (Scheme::Bitnami, "1.2.3-4", "1.2.3", Equal),
+            (Scheme::Conan, "1.1-alpha.1", "1.1.0", Less),
+            (Scheme::Cran, "0.1-0", "0.01.0", Equal),
+            (Scheme::Gem, "1.0.0.pre1", "1.0", Less),
+            (Scheme::Gem, "1.0-x86", "1.0", Less),
+            (Scheme::Hackage, "1.0", "1.0.0", Less),
+            (Scheme::Jvm, "8u402-b06", "1.8.0_402", Equal),
+            (Scheme::Jvm, "1.8.0_402-8u402-ga-2ubuntu1-b06", "8.0.402", Equal),
+            (Scheme::Jvm, "11.0.2-ea+9", "11.0.2", Less),
+            (Scheme::Maven, "1.0-alpha-1", "1.0a2", Less),
+            (Scheme::Maven, "5.1.3.RELEASE", "5.1.3", Equal),
+            (Scheme::Maven, "28.1-android", "28.1-jre", Less),
+            (Scheme::NuGet, "1.0-RC.2", "1.0.0-rc.10", Less),
+            (Scheme::OpenSsl, "1.0.2k-fips", "1.0.2k", Equal),
+            (Scheme::OpenSsl, "1.0.2z", "1.0.2za", Less),
+            (Scheme::OpenSsl, "3.0.0-alpha10", "3.0.0-beta1", Less),
+            (Scheme::Packagist, "v5.4", "5.4.0", Equal),
+            (Scheme::Packagist, "1.0.0-RC1", "1.0", Less),
+            (Scheme::Packagist, "2.4.4", "2.4.4-p9", Less),
+            (Scheme::Packagist, "1.99", "1.x-dev", Less),
+            (Scheme::Pacman, "1.0rc", "1.0", Less),
+            (Scheme::Portage, "1.0_rc1", "1.0", Less),
+            (Scheme::Portage, "1.0", "1.0_p1-r1", Less),
             (Scheme::Bitnami, "2.6.0-rc1", "2.6.0", Less),
         ]);
     }
@@ -189,6 +270,13 @@ mod tests {
             (Scheme::Pep440, "1.0-bulbasaur"),
             (Scheme::Pep440, "1.0+é"),
             (Scheme::Semver, "1..2"),
+            (Scheme::Cran, "1.0a"),
+            (Scheme::Gem, "1beta"),
+            (Scheme::Jvm, "temurin"),
+            (Scheme::NuGet, "1.2.3.4.5"),
+            (Scheme::OpenSsl, "1.0.2K"),
+            (Scheme::Packagist, "dev-main"),
+            (Scheme::Portage, "1.0_gamma"),
         ] {
             let error = compare(scheme, "1.0.0", version).unwrap_err();
             assert_eq!((error.scheme, &*error.version), (scheme, version));
