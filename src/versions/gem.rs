@@ -12,22 +12,29 @@ pub(super) fn read(text: &str) -> Result<Vec<&str>, &'static str> {
         return Ok(Vec::new());
     }
     let (first, _) = digits::split(text.as_bytes());
-    let starts_well = !first.is_empty() && matches!(text.as_bytes().get(first.len()), None | Some(b'.' | b'-'));
+    let starts_well =
+        !first.is_empty() && matches!(text.as_bytes().get(first.len()), None | Some(b'.' | b'-'));
     let (numbers, pre) = text.split_once('-').map_or((text, None), |(a, b)| (a, Some(b)));
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric());
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric());
     let is_pre = |word: &str| {
         !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
     };
-    if !starts_well || !numbers.split('.').all(is_word) || !pre.is_none_or(|it| it.split('.').all(is_pre)) {
+    if !starts_well
+        || !numbers.split('.').all(is_word)
+        || !pre.is_none_or(|it| it.split('.').all(is_pre))
+    {
         return Err("RubyGems wants a number, then letters and digits between dots");
     }
     let mut segments = runs(numbers);
     if let Some(pre) = pre {
         // A dash begins a pre-release.
         segments.push("pre");
-        segments.extend(pre.split('-').enumerate().flat_map(|(at, part)| {
-            (at > 0).then_some("pre").into_iter().chain(runs(part))
-        }));
+        segments.extend(
+            pre.split('-')
+                .enumerate()
+                .flat_map(|(at, part)| (at > 0).then_some("pre").into_iter().chain(runs(part))),
+        );
     }
     Ok(canonical(&segments))
 }
@@ -36,7 +43,10 @@ fn runs(text: &str) -> Vec<&str> {
     let mut runs = Vec::new();
     let mut start = 0;
     for (at, pair) in text.as_bytes().windows(2).enumerate() {
-        if pair[0].is_ascii_digit() != pair[1].is_ascii_digit() || pair[1] == b'.' || pair[0] == b'.' {
+        if pair[0].is_ascii_digit() != pair[1].is_ascii_digit()
+            || pair[1] == b'.'
+            || pair[0] == b'.'
+        {
             runs.push(&text[start..=at]);
             start = at + 1;
         }

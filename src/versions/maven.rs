@@ -152,7 +152,9 @@ impl Item<'_> {
     fn order_to_nothing(&self) -> Ordering {
         match self {
             Item::Number(number) => digits::order(number.as_bytes(), b""),
-            Item::Word(word, digit_follows) => rank(&known_word(word, *digit_follows)).cmp(&RELEASE),
+            Item::Word(word, digit_follows) => {
+                rank(&known_word(word, *digit_follows)).cmp(&RELEASE)
+            }
         }
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn read(text: &str) -> Result<Version<'_>, &'static str> {
         return Err("behind its numbers stand not only small letters");
     }
     // `1.0.2k-fips` is a build of 1.0.2k.
-    let is_stage = |word: &&str| ["alpha", "beta", "pre", "dev"].iter().any(|it| word.starts_with(it));
+    let is_stage =
+        |word: &&str| ["alpha", "beta", "pre", "dev"].iter().any(|it| word.starts_with(it));
     Ok(Version { numbers, patch, pre: behind.filter(is_stage) })
 }
 
@@ -46,7 +47,8 @@ pub(super) fn order(a: &Version, b: &Version) -> Ordering {
 
 /// `alpha`, `beta`, `dev`, `pre` are in the order of the alphabet.
 fn order_stages(a: &str, b: &str) -> Ordering {
-    let split = |stage: &'_ str| stage.find(|char: char| char.is_ascii_digit()).unwrap_or(stage.len());
+    let split =
+        |stage: &'_ str| stage.find(|char: char| char.is_ascii_digit()).unwrap_or(stage.len());
     let ((word_a, a), (word_b, b)) = (a.split_at(split(a)), b.split_at(split(b)));
     word_a.cmp(word_b).then_with(|| digits::order(a.as_bytes(), b.as_bytes()))
 }

@@ -50,10 +50,8 @@ pub(super) fn read_php(text: &str) -> Result<Version<'_>, &'static str> {
 }
 
 fn read_branch(branch: &str) -> Result<Version<'_>, &'static str> {
-    let mut parts: Vec<_> = branch
-        .split('.')
-        .map(|part| if is_open(part) { OPEN } else { part })
-        .collect();
+    let mut parts: Vec<_> =
+        branch.split('.').map(|part| if is_open(part) { OPEN } else { part }).collect();
     if !parts.iter().all(|part| digits::is_number(part)) {
         return Err("it is a branch and has no place among versions");
     }
@@ -68,13 +66,14 @@ fn is_open(part: &str) -> bool {
 
 fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_ascii_alphanumeric()).flat_map(|word| {
-        word.as_bytes()
-            .chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit())
-            .scan(0, move |start, run| {
+        word.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).scan(
+            0,
+            move |start, run| {
                 let from = *start;
                 *start += run.len();
                 word.get(from..*start)
-            })
+            },
+        )
     })
 }
 

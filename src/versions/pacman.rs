@@ -52,8 +52,7 @@ fn order_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
         if numbers != first_b.is_ascii_digit() {
             return numbers.cmp(&first_b.is_ascii_digit());
         }
-        let belongs =
-            |byte: u8| byte.is_ascii_alphanumeric() && byte.is_ascii_digit() == numbers;
+        let belongs = |byte: u8| byte.is_ascii_alphanumeric() && byte.is_ascii_digit() == numbers;
         let (run_a, run_b);
         (run_a, a) = digits::split_where(a, belongs);
         (run_b, b) = digits::split_where(b, belongs);
