@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
+            [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -180,12 +181,23 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'inscan;compare-versions' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'inscan;help' {
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Analyze an image, and write the analysis document')
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, and show what it is and what was found')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
+            [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -214,6 +226,9 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;completions' {
+            break
+        }
+        'inscan;help;compare-versions' {
             break
         }
         'inscan;help;help' {

@@ -25,6 +25,9 @@ _inscan() {
             inscan,cache)
                 cmd="inscan__subcmd__cache"
                 ;;
+            inscan,compare-versions)
+                cmd="inscan__subcmd__compare__subcmd__versions"
+                ;;
             inscan,completions)
                 cmd="inscan__subcmd__completions"
                 ;;
@@ -67,6 +70,9 @@ _inscan() {
             inscan__subcmd__help,cache)
                 cmd="inscan__subcmd__help__subcmd__cache"
                 ;;
+            inscan__subcmd__help,compare-versions)
+                cmd="inscan__subcmd__help__subcmd__compare__subcmd__versions"
+                ;;
             inscan__subcmd__help,completions)
                 cmd="inscan__subcmd__help__subcmd__completions"
                 ;;
@@ -92,7 +98,7 @@ _inscan() {
 
     case "${cmd}" in
         inscan)
-            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan analyzers cache completions help"
+            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan analyzers cache completions compare-versions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -423,6 +429,32 @@ _inscan() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        inscan__subcmd__compare__subcmd__versions)
+            opts="-q -h --config --quiet --progress --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         inscan__subcmd__completions)
             opts="-q -h --config --quiet --progress --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -450,7 +482,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__help)
-            opts="analyze scan analyzers cache completions help"
+            opts="analyze scan analyzers cache completions compare-versions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,6 +568,20 @@ _inscan() {
         inscan__subcmd__help__subcmd__cache__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__compare__subcmd__versions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -39,6 +39,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an 
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l tag -d 'The full name to give the image: registry, repository and tag' -r
@@ -158,12 +159,22 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
