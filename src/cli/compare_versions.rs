@@ -15,8 +15,8 @@ use crate::versions::{self, Scheme};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  Is 1:2.4-1 later than 3.0 on Debian?
-      printf '1:2.4-1\\t3.0\\n' | inscan compare-versions dpkg")]
+  Compare as Debian does, pair by pair:
+      inscan compare-versions dpkg < pairs.tsv")]
 pub(super) struct Args {
     /// Whose order: a name such as dpkg, rpm, npm, pep440, or an ecosystem of OSV
     #[arg(value_name = "SCHEME")]
