@@ -2,8 +2,6 @@
 //! `packages` from paths (`node_modules/a/node_modules/b`), before that nested
 //! `dependencies`. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-lock-json.md>
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::Locked;
@@ -20,20 +18,15 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 }
 
 fn packages(document: &Value, out: &mut Locked<'_>) {
-    let is_link = |entry: &Value| entry.get("link") == Some(&Value::Bool(true));
-    let linked: HashSet<&str> = json::members(document, "packages")
-        .filter(|(_, entry)| is_link(entry))
-        .filter_map(|(_, entry)| json::text(entry, "resolved"))
-        .collect();
     for (path, entry) in json::members(document, "packages") {
         // The project itself is told by its `package.json`; a link points at another entry.
-        if path.is_empty() || is_link(entry) {
+        let is = |what| entry.get(what) == Some(&Value::Bool(true));
+        // npm keeps the entry of a directory that is no workspace any more.
+        if path.is_empty() || is("link") || is("extraneous") {
             continue;
         }
         let name = match path.rsplit_once("node_modules/") {
             Some((_, name)) => name,
-            // npm keeps the entry of a directory that is no workspace any more.
-            None if !linked.contains(path.as_str()) => continue,
             None => path.rsplit('/').next().unwrap_or(path),
         };
         // A commit may have no version.
