@@ -11,6 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::{BStr, ByteSlice};
 use serde_json::{Value, json};
 
+use crate::allowance::Allowance;
 use crate::tally::Tally;
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, Source, Want, path,
@@ -74,11 +75,12 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
     let mut found = Vec::new();
     let mut tally = Tally::default();
     let mut record = Record::default();
+    let mut allowance = Allowance::of_record(text.len());
     // The last record need not have a blank line behind it.
     let lines = text.lines().chain([&b""[..]]);
     for (number, line) in lines.enumerate() {
         if !line.is_empty() {
-            if record.add(line).is_none() {
+            if record.add(line, &mut allowance).is_none() {
                 tally.add("not understood", number + 1);
             }
         } else if !record.is_empty {
@@ -89,6 +91,7 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
         }
     }
     tally.report(location, out);
+    allowance.report(location, out);
     found
 }
 
@@ -109,7 +112,7 @@ impl Default for Record {
 
 impl Record {
     /// `None` where the line, or what it says, makes no sense.
-    fn add(&mut self, line: &[u8]) -> Option<()> {
+    fn add(&mut self, line: &[u8], allowance: &mut Allowance) -> Option<()> {
         self.is_empty = false;
         let &[letter, b':', ref value @ ..] = line else { return None };
         let package = &mut self.package;
@@ -134,6 +137,9 @@ impl Record {
             b'R' => {
                 self.close_file();
                 let directory = self.directory.as_ref().map_or(&b""[..], |file| &file.path);
+                if !allowance.admits(directory.len() + value.len()) {
+                    return Some(());
+                }
                 let path = path::clean(&path::join(directory, value));
                 self.file = Some(PackageFile { path, ..PackageFile::default() });
             }
@@ -311,6 +317,17 @@ mod tests {
         assert_eq!(musl.files[0], expected);
         assert_eq!(musl.files[1].algorithm, None);
         assert_eq!(musl.files[2].mode, Some(0o755));
+    }
+
+    #[test]
+    fn a_directory_is_not_repeated_without_end() {
+        let database = format!("P:a\nV:1\nF:{}\n{}", "d".repeat(1 << 20), "R:f\n".repeat(1000));
+        let facts = run(&database);
+        let package = facts.packages().next().unwrap();
+        let text: usize = package.files.iter().map(|file| file.path.len()).sum();
+        assert!(text < 20 * database.len() && package.files.len() > 10, "{text}");
+        let message = &facts.problems[0].message;
+        assert!(message.starts_with("too many files, or too long paths: 98"), "{message}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::allowance::Allowance;
 use crate::url::without_credentials;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, PackageFile, Pattern, Result,
@@ -34,12 +35,14 @@ impl Analyzer for Conda {
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let record = json::parse(&content.bytes()?)?;
-        out.package(package(&record, file.path)?);
+        let mut allowance = Allowance::of_record(content.len() as usize);
+        out.package(package(&record, file.path, &mut allowance)?);
+        allowance.report(file.path, out);
         Ok(())
     }
 }
 
-fn package(record: &Value, location: &[u8]) -> Result<Package> {
+fn package(record: &Value, location: &[u8], allowance: &mut Allowance) -> Result<Package> {
     let needed = |member| {
         json::text(record, member).ok_or_else(|| Error::new(format!("no `{member}` in the record")))
     };
@@ -60,7 +63,7 @@ fn package(record: &Value, location: &[u8]) -> Result<Package> {
         size: record.get("size").and_then(Value::as_u64),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
-        files: files(record, environment),
+        files: files(record, environment, allowance),
         qualifiers: stated(&[("build", "build"), ("build_string", "build"), ("subdir", "subdir")]),
         attributes: stated(&[
             ("channel", "channel"),
@@ -73,28 +76,31 @@ fn package(record: &Value, location: &[u8]) -> Result<Package> {
 }
 
 /// `paths_data` has digests; older records have only `files`.
-fn files(record: &Value, environment: &[u8]) -> Vec<PackageFile> {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let at = |file: &str| path::join(environment, file.as_bytes()).into();
-    let paths = list(record.get("paths_data").and_then(|data| data.get("paths")));
-    if paths.is_empty() {
-        let files = list(record.get("files"));
-        let file =
-            |file: &Value| Some(PackageFile { path: at(file.as_str()?), ..PackageFile::default() });
-        return files.iter().filter_map(file).collect();
+fn files(record: &Value, environment: &[u8], allowance: &mut Allowance) -> Vec<PackageFile> {
+    let mut at = |file: &str| {
+        let is_admitted = allowance.admits(environment.len() + file.len());
+        is_admitted.then(|| path::join(environment, file.as_bytes()).into())
+    };
+    let mut paths =
+        record.get("paths_data").into_iter().flat_map(|data| json::list(data, "paths")).peekable();
+    if paths.peek().is_none() {
+        let file = |file: &Value| {
+            Some(PackageFile { path: at(file.as_str()?)?, ..PackageFile::default() })
+        };
+        return json::list(record, "files").filter_map(file).collect();
     }
     let file = |file: &Value| {
         // What the linker made of a file with a prefix in it differs from what was packed.
         let digest = json::text(file, "sha256_in_prefix").or_else(|| json::text(file, "sha256"));
         Some(PackageFile {
-            path: at(json::text(file, "_path")?),
+            path: at(json::text(file, "_path")?)?,
             algorithm: digest.map(|_| "sha256".into()),
             digest: digest.map(str::to_owned),
             size: file.get("size_in_bytes").and_then(Value::as_u64),
             ..PackageFile::default()
         })
     };
-    paths.iter().filter_map(file).collect()
+    paths.filter_map(file).collect()
 }
 
 #[cfg(test)]

@@ -175,15 +175,45 @@ pub struct Problem {
 pub struct Facts {
     pub facts: Vec<Fact>,
     pub problems: Vec<Problem>,
+    #[serde(skip)]
+    taken: Taken,
 }
+
+/// What the packages take in memory. A list of a few megabytes may name millions of them.
+#[derive(Clone, Debug, Default)]
+struct Taken(usize);
+
+/// It is no fact: two are equal that say the same.
+impl PartialEq for Taken {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// As much as a distribution with a million files takes.
+const MAX_TAKEN: usize = 512 << 20;
 
 impl Facts {
     pub fn push(&mut self, fact: Fact) {
         self.facts.push(fact);
     }
 
+    /// Beyond a size that no real list has, packages are left out, which is a problem.
     pub fn package(&mut self, mut package: Package) {
         package.files.shrink_to_fit();
+        let before = self.taken.0;
+        self.taken.0 = before.saturating_add(size_of_package(&package));
+        if self.taken.0 > MAX_TAKEN {
+            if before <= MAX_TAKEN {
+                let name = package.name.escape_debug();
+                self.problem_at(
+                    package.location,
+                    format!("too many packages: those from `{name}` on are left out"),
+                );
+            }
+            self.taken.0 = usize::MAX;
+            return;
+        }
         self.push(Fact::Package(Box::new(package)));
     }
 
@@ -241,5 +271,42 @@ mod json_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
         serde_json::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
+}
+
+fn size_of_package(package: &Package) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let map = |map: &BTreeMap<String, String>| -> usize {
+        map.iter().map(|(key, value)| size_of::<[String; 2]>() + key.len() + value.len()).sum()
+    };
+    let file = |file: &PackageFile| size_of::<PackageFile>() + file.path.len() + text(&file.digest);
+    size_of::<Package>()
+        + package.name.len()
+        + text(&package.namespace)
+        + package.version.len()
+        + package.location.len()
+        + package.licences.iter().map(|licence| size_of::<String>() + licence.len()).sum::<usize>()
+        + text(&package.origin)
+        + package.files.iter().map(file).sum::<usize>()
+        + map(&package.qualifiers)
+        + map(&package.attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_beyond_any_real_list_are_left_out_with_one_problem() {
+        let mut facts = Facts::default();
+        let location = BString::from(vec![b'd'; 1 << 20]);
+        for number in 0..600 {
+            let (name, location) = (number.to_string(), location.clone());
+            facts.package(Package { name, location, ..Package::default() });
+        }
+        assert_eq!(facts.packages().count(), 511);
+        assert_eq!(facts.problems.len(), 1);
+        let expected = "too many packages: those from `511` on are left out";
+        assert_eq!(facts.problems[0].message, expected);
     }
 }

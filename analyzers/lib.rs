@@ -8,6 +8,7 @@
 //!
 //! Adding one = one new file, two alphabetical lines below, and its fixtures.
 
+mod allowance;
 pub mod config;
 mod content;
 mod control;

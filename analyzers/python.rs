@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice};
 
+use crate::allowance::Allowance;
 use crate::headers::Headers;
 use crate::url::without_credentials;
 use crate::{
@@ -147,12 +148,14 @@ fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<
     for (name, base) in [("RECORD", below), ("installed-files.txt", directory)] {
         let file = path::join(directory, name.as_bytes());
         if let Some(text) = read(image, &file, out) {
-            let files = if name == "RECORD" {
-                record::files(&text, base)
+            let mut allowance = Allowance::of_record(text.len());
+            let lines = text.lines().filter(|line| allowance.admits(base.len() + line.len()));
+            package.files = if name == "RECORD" {
+                lines.filter_map(|line| record::file(line, base)).collect()
             } else {
-                text.lines().map(|line| record::installed(line, base)).collect()
+                lines.map(|line| record::installed(line, base)).collect()
             };
-            package.files = files;
+            allowance.report(file, out);
             break;
         }
     }

@@ -10,6 +10,7 @@ use std::io::Read;
 use bstr::{BStr, ByteSlice};
 use serde::Deserialize;
 
+use crate::allowance::Allowance;
 use crate::tally::Tally;
 use crate::{Error, Evidence, Facts, Package, PackageFile, Result, path};
 
@@ -48,6 +49,7 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
     let mut found: Vec<Package> = Vec::new();
     let mut files: HashMap<String, Vec<PackageFile>> = HashMap::new();
     let mut tally = Tally::default();
+    let mut allowance = Allowance::of_record(text.len());
     for (number, line) in text.lines().enumerate() {
         let Ok(line) = serde_json::from_slice::<Line>(line) else {
             tally.add("not understood", number + 1);
@@ -71,6 +73,9 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
                 let mut packages: Vec<&str> = packages.collect();
                 packages.dedup();
                 for package in packages {
+                    if !allowance.admits(line.path.len()) {
+                        continue;
+                    }
                     files.entry(package.to_owned()).or_default().push(file(&line));
                 }
             }
@@ -78,6 +83,7 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
         }
     }
     tally.report(location, out);
+    allowance.report(location, out);
     for package in &mut found {
         package.files = files.remove(&package.name).unwrap_or_default();
     }
@@ -135,6 +141,22 @@ mod tests {
         let text = format!("{{\n{MANIFEST}{{\"kind\":\"package\",\"name\":\"x\"}}\n");
         assert_eq!(listed(text.as_bytes(), "m".into(), &mut out).len(), 2);
         assert_eq!(out.problems.len(), 2);
+    }
+
+    #[test]
+    fn a_bomb_and_a_path_of_many_slices_are_problems() {
+        let bomb = zstd::encode_all(&vec![b' '; MAX_TEXT as usize + 1][..], 1).unwrap();
+        assert!(bomb.len() < 10_000);
+        let error = packages(&bomb, "m".into(), &mut Facts::default()).unwrap_err();
+        assert_eq!(error.to_string(), "more than 67108864 bytes when decompressed");
+
+        let slices: Vec<_> = (0..1000).map(|number| format!("\"p{number}_x\"")).collect();
+        let path = "d".repeat(1 << 20);
+        let line = format!(r#"{{"kind":"path","path":"/{path}","slices":[{}]}}"#, slices.join(","));
+        let mut out = Facts::default();
+        listed(line.as_bytes(), "m".into(), &mut out);
+        let message = &out.problems[0].message;
+        assert!(message.starts_with("too many files, or too long paths: 98"), "{message}");
     }
 
     #[test]

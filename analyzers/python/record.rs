@@ -6,17 +6,13 @@ use std::borrow::Cow;
 
 use crate::{PackageFile, path};
 
-/// The files a `RECORD` names. `base` is the directory its paths are relative to.
-pub(super) fn files(text: &str, base: &[u8]) -> Vec<PackageFile> {
-    text.lines().filter_map(|line| file(line, base)).collect()
-}
-
 /// A path of `installed-files.txt`.
 pub(super) fn installed(line: &str, base: &[u8]) -> PackageFile {
     PackageFile { path: resolve(line.as_bytes(), base).into(), ..PackageFile::default() }
 }
 
-fn file(line: &str, base: &[u8]) -> Option<PackageFile> {
+/// A file that a `RECORD` names. `base` is the directory its path is relative to.
+pub(super) fn file(line: &str, base: &[u8]) -> Option<PackageFile> {
     let (path, rest) = first_value(line)?;
     let (digest, size) = rest.rsplit_once(',')?;
     let (algorithm, digest) = digest.split_once('=').unzip();
