@@ -7,14 +7,14 @@ use inscan::image::{Choice, Stream, read_stream};
 use inscan::layer::{self, Pass};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let analyzers = inscan_analyzers::all(&inscan_analyzers::Config::default());
-    let pass = Pass::new(&analyzers, Vec::new());
+    let analyzers = inscan_fuzz::analyzers();
+    let pass = Pass::new(analyzers, Vec::new());
     let reader = Box::new(Cursor::new(data.to_vec()));
     let stream = Stream::new("fuzz".to_owned(), reader, Choice::default());
     let read = read_stream(stream, &mut |_, stored| {
         layer::read(&pass, Box::new(stored), Box::new(|_| {}))
     });
     if let Ok((image, layers)) = read {
-        inscan::analyze::analyze(&image, &layers, &analyzers);
+        inscan::analyze::analyze(&image, &layers, analyzers);
     }
 });

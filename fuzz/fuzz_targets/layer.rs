@@ -5,8 +5,8 @@ use inscan::flatten::flatten;
 use inscan::layer::{self, Pass};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let analyzers = inscan_analyzers::all(&inscan_analyzers::Config::default());
-    let pass = Pass::new(&analyzers, Vec::new());
+    let analyzers = inscan_fuzz::analyzers();
+    let pass = Pass::new(analyzers, Vec::new());
     if let Ok(scan) = layer::read(&pass, Box::new(data), Box::new(|_| {})) {
         // Twice: the second layer meets what the first one made.
         let second = layer::read(&pass, Box::new(data), Box::new(|_| {})).expect("as before");

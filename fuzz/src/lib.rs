@@ -1,6 +1,7 @@
 //! What the fuzz targets share: an image of one file for each analyzer.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bstr::BString;
 use inscan_analyzers::{
@@ -8,11 +9,17 @@ use inscan_analyzers::{
     START_LEN, Use, Want, all, path,
 };
 
+/// All analyzers, made once.
+pub fn analyzers() -> &'static [Box<dyn Analyzer>] {
+    static ANALYZERS: LazyLock<Vec<Box<dyn Analyzer>>> = LazyLock::new(|| all(&Config::default()));
+    &ANALYZERS
+}
+
 /// First byte: which analyzer; second: which of its wants; the rest is a file's
 /// content. `None` where the bytes are too few, or the want is no path.
 pub fn one_file(data: &[u8]) -> Option<Facts> {
     let [analyzer, want, content @ ..] = data else { return None };
-    let analyzers = all(&Config::default());
+    let analyzers = analyzers();
     let analyzer = &analyzers[usize::from(*analyzer) % analyzers.len()];
     let wants = analyzer.wants();
     let want = wants.get(usize::from(*want) % wants.len().max(1))?;
