@@ -1,6 +1,6 @@
 //! Which Maven packages an archive is and holds, from all that it says of itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Archive;
 use super::manifest::Manifest;
@@ -40,8 +40,12 @@ pub(super) fn packages(archive: &Archive) -> Vec<Package> {
 fn complete_poms(poms: &[Pom]) -> Vec<Pom> {
     let mut complete: Vec<Pom> =
         poms.iter().filter(|pom| pom.properties.is_some()).cloned().collect();
+    let mut by_directory = HashMap::new();
+    for (at, pom) in complete.iter().enumerate() {
+        by_directory.entry(pom.directory.clone()).or_insert(at);
+    }
     for pom in poms.iter().filter(|pom| pom.properties.is_none()) {
-        match complete.iter_mut().find(|other| other.directory == pom.directory) {
+        match by_directory.get(&pom.directory).and_then(|&at| complete.get_mut(at)) {
             Some(properties) => {
                 for (field, other) in [
                     (&mut properties.group, &pom.group),

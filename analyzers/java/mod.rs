@@ -11,6 +11,7 @@ mod legacy;
 mod manifest;
 mod pom;
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -31,8 +32,10 @@ const EXTENSIONS: &[&str] =
 const MAX_ARCHIVE: u64 = 4 << 30;
 /// An ear holds wars, these hold jars, and some of these hold jars again.
 const MAX_DEPTH: usize = 16;
-/// Of manifests, properties and poms.
+/// Of one manifest, properties file or pom …
 const MAX_METADATA: u64 = 4 << 20;
+/// … and of all that one file of the image holds. A thousand poms have some 5 MB.
+const MAX_METADATA_IN_ALL: u64 = 64 << 20;
 /// What nested archives that had to be inflated may take in memory at a time …
 const MAX_INFLATED: u64 = 256 << 20;
 /// … and altogether, for one file of the image.
@@ -55,7 +58,7 @@ impl Analyzer for Java {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let mut walk = Walk { held: 0, inflated: 0, problems: 0, out };
+        let mut walk = Walk { held: 0, inflated: 0, metadata: 0, problems: 0, out };
         let outcome = walk.archive(file.path.into(), content, 0);
         let more = walk.problems.saturating_sub(MAX_PROBLEMS);
         if more > 0 {
@@ -104,6 +107,8 @@ struct Walk<'a> {
     held: u64,
     /// Bytes of nested archives inflated so far.
     inflated: u64,
+    /// Bytes of manifests, properties and poms read so far.
+    metadata: u64,
     problems: usize,
     out: &'a mut Facts,
 }
@@ -118,13 +123,13 @@ impl Walk<'_> {
                 self.problem(&archive, &error);
             }
         }
+        let complete = archive.poms.iter().filter(|pom| pom.is_complete());
+        let mut known: HashSet<BString> = complete.map(|pom| pom.directory.clone()).collect();
         for member in zip.members.iter().filter(|member| is_pom(&member.name)) {
             let directory = path::parent(&member.name);
-            let is_known = |pom: &Pom| pom.directory == directory && pom.is_complete();
-            if !archive.poms.iter().any(is_known) {
-                let pom =
-                    zip.read(member, MAX_METADATA).and_then(|text| Pom::from_xml(directory, &text));
-                match pom {
+            if known.insert(directory.into()) {
+                let text = self.metadata(&zip, member);
+                match text.and_then(|text| Pom::from_xml(directory, &text)) {
                     Ok(pom) => archive.poms.push(pom),
                     Err(error) => self.problem(&archive, &error),
                 }
@@ -135,6 +140,13 @@ impl Walk<'_> {
         }
         legacy::state(&archive, self.out);
         Ok(())
+    }
+
+    fn metadata(&mut self, zip: &Zip<'_>, member: &Member) -> Result<Vec<u8>> {
+        let limit = MAX_METADATA.min(MAX_METADATA_IN_ALL - self.metadata);
+        let text = zip.read(member, limit)?;
+        self.metadata += text.len() as u64;
+        Ok(text)
     }
 
     fn problem(&mut self, archive: &Archive, error: &Error) {
@@ -158,9 +170,9 @@ impl Walk<'_> {
     ) -> Result<()> {
         let name = member.name.as_bstr();
         if name.eq_ignore_ascii_case(b"META-INF/MANIFEST.MF") {
-            archive.manifest = Some(Manifest::new(zip.read(member, MAX_METADATA)?));
+            archive.manifest = Some(Manifest::new(self.metadata(zip, member)?));
         } else if path::name(name) == b"pom.properties" {
-            let text = zip.read(member, MAX_METADATA)?;
+            let text = self.metadata(zip, member)?;
             archive.poms.push(Pom::from_properties(path::parent(name), text));
         } else if is_archive(name) {
             if depth + 1 >= MAX_DEPTH {
@@ -328,6 +340,22 @@ mod tests {
         let found = Image::new([("a.jar", zip(&members))]).run(&Java);
         assert_eq!(found.problems.len(), MAX_PROBLEMS + 1);
         assert_eq!(found.problems[MAX_PROBLEMS].message, "30 more problems in this archive");
+    }
+
+    #[test]
+    fn what_inflates_beyond_all_measure_is_a_problem() {
+        let bomb = vec![b' '; MAX_METADATA as usize];
+        let names: Vec<String> =
+            (0..17).map(|at| format!("META-INF/{at}/pom.properties")).collect();
+        let members: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &bomb[..])).collect();
+        let archive = zip(&members);
+        assert!(archive.len() < 100_000);
+        let found = Image::new([("a.jar", archive)]).run(&Java);
+        let message = &found.problems[0].message;
+        assert_eq!(
+            message,
+            "member `META-INF/16/pom.properties` is larger than the limit of 0 bytes"
+        );
     }
 
     #[test]

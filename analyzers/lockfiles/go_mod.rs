@@ -2,6 +2,8 @@
 //! `require` names the modules a program needs, `replace` puts others in their
 //! place, `exclude` forbids a version. <https://go.dev/ref/mod#go-mod-file>
 
+use std::collections::{HashMap, HashSet};
+
 use super::Locked;
 use crate::{Error, Result};
 
@@ -23,7 +25,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     outcome
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Module<'a> {
     path: &'a str,
     version: &'a str,
@@ -32,9 +34,9 @@ struct Module<'a> {
 #[derive(Default)]
 struct GoMod<'a> {
     requires: Vec<Module<'a>>,
-    excludes: Vec<Module<'a>>,
+    excludes: HashSet<Module<'a>>,
     /// What is replaced (any version where it states none), and by what.
-    replaces: Vec<(Module<'a>, Module<'a>)>,
+    replaces: HashMap<Module<'a>, Module<'a>>,
 }
 
 impl<'a> GoMod<'a> {
@@ -70,13 +72,15 @@ impl<'a> GoMod<'a> {
         match directive {
             "require" | "exclude" => {
                 let (path, version) = words.next().zip(words.next()).ok_or_else(broken)?;
-                let list =
-                    if directive == "require" { &mut self.requires } else { &mut self.excludes };
-                list.push(Module { path, version });
+                let module = Module { path, version };
+                match directive {
+                    "require" => self.requires.push(module),
+                    _ => drop(self.excludes.insert(module)),
+                }
             }
             "replace" => {
                 let (replaced, by) = replacement(words).ok_or_else(broken)?;
-                self.replaces.push((replaced, by));
+                self.replaces.entry(replaced).or_insert(by);
             }
             _ => {}
         }
@@ -85,12 +89,8 @@ impl<'a> GoMod<'a> {
 
     /// A replacement of just this version goes before one of all versions.
     fn replacement(&self, module: &Module<'_>) -> Option<Module<'a>> {
-        let of = |version: &str| {
-            self.replaces
-                .iter()
-                .find(|(replaced, _)| replaced.path == module.path && replaced.version == version)
-        };
-        of(module.version).or_else(|| of("")).map(|(_, by)| *by)
+        let of_all = Module { path: module.path, version: "" };
+        self.replaces.get(module).or_else(|| self.replaces.get(&of_all)).copied()
     }
 }
 
