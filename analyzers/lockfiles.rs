@@ -154,6 +154,17 @@ impl Locked<'_> {
         self.state(self.kind, name, version, false);
     }
 
+    /// What is asked for by a range of versions: which of them is installed is not said.
+    fn add_range(&mut self, name: &str, range: &str) {
+        let before = self.out.facts.len();
+        self.state(self.kind, name, "", false);
+        if let Some(Fact::Package(package)) = self.out.facts.get_mut(before)
+            && !range.is_empty()
+        {
+            package.attributes.insert("requirement".to_owned(), range.to_owned());
+        }
+    }
+
     /// What is not installed where only the program itself is.
     fn add_for_development(&mut self, name: &str, version: &str) {
         self.state(self.kind, name, version, true);

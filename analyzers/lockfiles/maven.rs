@@ -24,8 +24,10 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
             continue;
         }
         let name = format!("{group}:{artifact}");
+        let stated = dependency.get("version").map_or("", String::as_str);
         match field("scope").as_str() {
             "test" => out.add_for_development(&name, &field("version")),
+            _ if is_range(stated) => out.add_range(&name, stated),
             _ => out.add(&name, &field("version")),
         }
     }
@@ -83,7 +85,7 @@ impl Pom {
     /// The text, or the property it stands for; empty where that is unknown, and
     /// where it is a range: `[1.0,2.0)`.
     fn expanded(&self, text: &str) -> String {
-        if text.starts_with(['[', '(']) {
+        if is_range(text) {
             return String::new();
         }
         let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
@@ -99,6 +101,11 @@ impl Pom {
         };
         value.filter(|value| !value.contains("${")).cloned().unwrap_or_default()
     }
+}
+
+/// `[1.0,2.0)`
+fn is_range(version: &str) -> bool {
+    version.starts_with(['[', '('])
 }
 
 fn is_dependency(path: &[String]) -> bool {

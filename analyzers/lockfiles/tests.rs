@@ -83,6 +83,9 @@ fn requirements_are_a_manifest_and_may_be_utf_16() {
     assert_eq!((&*package.name, &*package.version), ("a", "1"));
     assert_eq!(package.evidence, Evidence::Manifest);
     check("requirements.txt", "a \\\n  ==1\nb\n", &["a 1", "b "]);
+    let facts = Image::new([("requirements.txt", "a >= 1, < 2  # why\n")]).run(&Lockfiles);
+    let package = facts.packages().next().unwrap();
+    assert_eq!((&*package.version, &*package.attributes["requirement"]), ("", ">= 1, < 2"));
 }
 
 #[test]
