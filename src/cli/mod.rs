@@ -8,7 +8,9 @@ mod compare_versions;
 mod completions;
 mod db;
 mod failure;
+mod network;
 mod reading;
+mod registry;
 mod scan;
 mod settings;
 

@@ -11,6 +11,8 @@ use inscan_analyzers::config::ClamAv;
 
 use super::cache::CacheArgs;
 use super::failure::{Failure, Result};
+use super::network::NetArgs;
+use super::registry::RegistryArgs;
 use super::{ProgressStyle, Session, analyzer_config, settings};
 use crate::allocator;
 use crate::analyze::{self, Analysis};
@@ -28,6 +30,7 @@ use crate::progress::{Progress, Silent};
 pub(super) struct ImageArgs {
     /// The image, as TRANSPORT:PLACE[:REF], a path, or `-` for an archive on standard input
     ///
+    ///   docker://HOST/NAME:TAG     an image in a registry; also @sha256:DIGEST
     ///   docker-archive:FILE[:REF]  what `docker save` writes
     ///   oci-archive:FILE[:REF]     an OCI layout in a tar
     ///   oci:DIR[:REF]              an OCI layout in a directory
@@ -35,7 +38,7 @@ pub(super) struct ImageArgs {
     ///   containers-storage:REF     what podman, buildah and CRI-O have stored
     ///
     /// REF picks one of several images: a name, a digest, or a position (`@0`).
-    /// A bare path is recognised by looking at it.
+    /// A bare path is recognised by looking at it; a bare name is one in a registry.
     #[arg(value_name = "IMAGE", verbatim_doc_comment)]
     image: String,
 
@@ -91,6 +94,12 @@ pub(super) struct ImageArgs {
 
     #[command(flatten)]
     cache: CacheArgs,
+
+    #[command(flatten)]
+    registry: RegistryArgs,
+
+    #[command(flatten)]
+    net: NetArgs,
 }
 
 fn image_id(text: &str) -> Result<Digest, String> {
@@ -127,9 +136,21 @@ impl ImageArgs {
         let mut digests = self.digests;
         digests.sort_by_key(|digest| *digest as u8);
         digests.dedup();
+        let reference = Reference::parse(&self.image).map_err(failed)?;
+        let stdin_is_taken = matches!(reference, Reference::Stdin { .. });
+        let net = self.net.meant()?;
+        if let Some(clamd) = self.clamd.as_ref().filter(|clamd| net.offline && !clamd.contains('/'))
+        {
+            let error =
+                anyhow::anyhow!("`--offline` forbids the network, and clamd is at `{clamd}`");
+            return Err(
+                Failure::usage(error).hint("name a socket of this machine: `--clamd /run/…`")
+            );
+        }
+        let registry = self.registry.meant(stdin_is_taken)?;
         Ok(Request {
-            reference: Reference::parse(&self.image).map_err(failed)?,
-            options: OpenOptions { platform: self.platform, ..OpenOptions::default() },
+            reference,
+            options: OpenOptions { platform: self.platform, net, registry },
             overrides: Overrides {
                 tag: self.tag,
                 image_digest: self.image_digest.map(|digest| digest.to_string()),

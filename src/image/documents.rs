@@ -23,6 +23,12 @@ pub(super) trait Documents {
 
     /// The first four bytes of a file (fewer where it is shorter).
     fn start(&self, name: &str) -> anyhow::Result<Vec<u8>>;
+
+    /// Whether each document has to be asked for over the network: then what an index says of
+    /// its images is believed until one is chosen.
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
 pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
@@ -35,6 +41,11 @@ pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
 /// Where a blob lies in an OCI layout.
 pub(super) fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
+}
+
+/// The other way round. `None` for what is no blob's name.
+pub(super) fn digest_in(name: &str) -> Option<Digest> {
+    format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
 }
 
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {

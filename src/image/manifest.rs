@@ -29,6 +29,9 @@ pub(super) struct Descriptor {
     #[serde(deserialize_with = "or_empty")]
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) platform: Option<DescribedPlatform>,
+    /// Where else its bytes are said to be.
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) urls: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -66,6 +69,11 @@ impl Descriptor {
         })
     }
 
+    /// By its media type, which is all that is known before it is read.
+    pub(super) fn is_index(&self) -> bool {
+        is_index(&self.media_type)
+    }
+
     pub(super) fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -92,6 +100,10 @@ impl Descriptor {
     }
 }
 
+fn is_index(media_type: &str) -> bool {
+    media_type.contains("image.index.") || media_type.contains("manifest.list.")
+}
+
 impl Manifest {
     pub(super) fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Self> {
         let manifest: Manifest = documents::parse_object(bytes, format_args!("the {what}"))?;
@@ -114,9 +126,7 @@ impl Manifest {
     }
 
     pub(super) fn is_index(&self) -> bool {
-        self.manifests.is_some()
-            || self.media_type.contains("image.index.")
-            || self.media_type.contains("manifest.list.")
+        self.manifests.is_some() || is_index(&self.media_type)
     }
 
     /// The configuration's descriptor; an error that names what it is, where it is no image.

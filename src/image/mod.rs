@@ -25,6 +25,7 @@ mod members;
 mod oci_layout;
 mod platform;
 mod reference;
+mod registry;
 mod regular;
 mod stream;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use docker_archive::complete;
 pub use error::{Error, Kind, shown};
 pub use platform::Platform;
 pub use reference::Reference;
+pub use registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
 pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;
@@ -119,6 +121,7 @@ pub struct OpenOptions {
     pub platform: Option<Platform>,
     /// For what is not on this machine.
     pub net: NetOptions,
+    pub registry: RegistryOptions,
 }
 
 /// Opens an image and reads everything but its layers.
@@ -143,10 +146,12 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> anyhow::Result<Open
             form: *form,
             choice: choice(name),
         })),
-        Reference::Registry(name) => Err(usage(format!(
-            "there is no file `{0}`, and images cannot be read from a registry yet; save it first: skopeo copy docker://{0} oci-archive:image.tar",
-            shown(name)
-        ))),
+        Reference::Registry(name) => {
+            let (image, registry) =
+                registry::open(name, &choice(&None), &options.net, &options.registry)
+                    .with_context(|| format!("could not open `docker://{}`", shown(name)))?;
+            Ok(Opened::Image { image, blobs: Box::new(registry) })
+        }
         Reference::Engine { transport, name } if transport == "containers-storage" => {
             containers_storage::open(name, options, &Environment::of_this_process())
                 .with_context(|| format!("could not open `containers-storage:{}`", shown(name)))

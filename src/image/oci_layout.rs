@@ -20,7 +20,7 @@ use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef};
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
+pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index of indexes is already rare.
 const DEEPEST_INDEX: usize = 5;
 const MOST_INDEXES: usize = 500;
@@ -152,6 +152,10 @@ impl Walk<'_> {
         if size > MOST_DOCUMENT_BYTES {
             return Err(too_large(&blob_name(&digest), size));
         }
+        if self.is_known_image(descriptor) {
+            found.push(descriptor.clone());
+            return Ok(());
+        }
         let bytes = documents::fetch(self.documents, descriptor, "manifest")?;
         let manifest = Manifest::parse(&bytes, &format!("manifest {digest}"))?;
         if !manifest.is_index() {
@@ -174,12 +178,20 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// As the index says, else as the configuration says.
+    /// True where it costs too much to look, and the index says enough to choose by.
+    fn is_known_image(&self, descriptor: &Descriptor) -> bool {
+        self.documents.is_remote() && descriptor.platform().is_some() && !descriptor.is_index()
+    }
+
+    /// As the configuration says, else as the index says.
     fn platform(
         &self,
         leaf: &Descriptor,
         digests: &mut Vec<crate::digest::Digest>,
     ) -> anyhow::Result<Option<Platform>> {
+        if self.is_known_image(leaf) {
+            return Ok(leaf.platform());
+        }
         let manifest = documents::fetch(self.documents, leaf, "manifest")?;
         let manifest = Manifest::parse(&manifest, "manifest")?;
         let Some(config) = &manifest.config else { return Ok(leaf.platform()) };

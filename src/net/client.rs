@@ -76,7 +76,8 @@ impl Http {
             let client = self.client(same_origin(&first, &url), &url)?;
             let response = client.execute(request).map_err(|error| Error::of(&error, &url))?;
             let Some(next) = redirect(&response, &url)? else {
-                return Ok(Answer { response, url });
+                let elsewhere = !same_origin(&first, &url);
+                return Ok(Answer { response, url, elsewhere });
             };
             let may_follow =
                 again.filter(|again| matches!(*again.method(), Method::GET | Method::HEAD));
@@ -128,6 +129,7 @@ impl Http {
 pub struct Answer {
     response: Response,
     url: Url,
+    elsewhere: bool,
 }
 
 impl Answer {
@@ -147,6 +149,11 @@ impl Answer {
     /// Where it is from: the last of the redirects. Its query may be secret.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Whether redirects led to another host than was asked: one that got no credentials.
+    pub fn is_from_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// For deciding whether to ask again.
@@ -186,7 +193,7 @@ fn same_origin(one: &Url, other: &Url) -> bool {
 }
 
 /// This machine: `localhost`, 127.0.0.0/8, ::1.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

@@ -9,13 +9,15 @@ mod client;
 mod error;
 mod options;
 mod retry;
+mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answer, Http};
+pub use client::{Answer, Http, is_loopback};
 pub use error::{Cause, Error, origin};
 pub use options::{ClientCertificate, NetOptions};
 pub use retry::{Outcome, Retry, retry_after};
+pub use secret::{Secret, basic};
 
 /// What requests are made of.
 pub use reqwest::blocking::{Body, Request};
