@@ -23,6 +23,8 @@ pub enum Exit {
 pub struct Failure {
     exit: Exit,
     error: anyhow::Error,
+    /// What belongs to the error, a line each.
+    details: Vec<String>,
     hint: Option<String>,
 }
 
@@ -30,11 +32,16 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Failure { exit: Exit::Usage, error: error.into(), hint: None }
+        Failure { exit: Exit::Usage, error: error.into(), details: Vec::new(), hint: None }
     }
 
     pub fn broken(error: impl Into<anyhow::Error>) -> Self {
-        Failure { exit: Exit::Broken, error: error.into(), hint: None }
+        Failure { exit: Exit::Broken, error: error.into(), details: Vec::new(), hint: None }
+    }
+
+    pub fn details(mut self, lines: Vec<String>) -> Self {
+        self.details = lines;
+        self
     }
 
     /// What the user can do about it: one sentence, with the command in backticks.
@@ -60,9 +67,12 @@ impl Failure {
 }
 
 impl Display for Failure {
-    /// The chain on one line, outermost first. Parts may come from an image or an archive.
+    /// The chain on one line, outermost first; then its details. Parts may come from an image or an archive.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "error: {}", text::printable(&format!("{:#}", self.error)))?;
+        for line in &self.details {
+            writeln!(f, "  {}", text::printable(line))?;
+        }
         match &self.hint {
             Some(hint) => writeln!(f, " hint: {}", text::printable(hint)),
             None => Ok(()),
@@ -73,6 +83,6 @@ impl Display for Failure {
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
-        Failure { exit, error: error.into(), hint: None }
+        Failure { exit, error: error.into(), details: Vec::new(), hint: None }
     }
 }

@@ -18,7 +18,7 @@ use crate::allocator;
 use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
 use crate::document::{Identity, Overrides};
-use crate::image::{self, Image, Kind, OpenOptions, Opened, Platform, Reference};
+use crate::image::{self, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference};
 use crate::layer::{self, LayerScan, Pass};
 use crate::malware::Scanner;
 use crate::output::progress::{self, Bars, Lines};
@@ -31,20 +31,28 @@ pub(super) struct ImageArgs {
     /// The image, as TRANSPORT:PLACE[:REF], a path, or `-` for an archive on standard input
     ///
     ///   docker://HOST/NAME:TAG     an image in a registry; also @sha256:DIGEST
+    ///   docker-daemon:REF          an image of Docker, sent by its daemon
+    ///   podman:REF                 an image of podman, sent by its service
+    ///   containers-storage:REF     the storage of podman, buildah and CRI-O
+    ///   containerd:REF             the storage of containerd
     ///   docker-archive:FILE[:REF]  what `docker save` writes
     ///   oci-archive:FILE[:REF]     an OCI layout in a tar
     ///   oci:DIR[:REF]              an OCI layout in a directory
     ///   dir:PATH                   a root file system
-    ///   containers-storage:REF     what podman, buildah and CRI-O have stored
     ///
     /// REF picks one of several images: a name, a digest, or a position (`@0`).
-    /// A bare path is recognised by looking at it; a bare name is one in a registry.
+    /// A bare path is recognised by looking at it. A bare name is looked for in Docker, podman,
+    /// containers-storage, containerd, and then in its registry.
     #[arg(value_name = "IMAGE", verbatim_doc_comment)]
     image: String,
 
     /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
+
+    /// The namespace of containerd that has the image [default: whichever has it]
+    #[arg(long, value_name = "NAME")]
+    containerd_namespace: Option<String>,
 
     /// The full name to give the image: registry, repository and tag
     #[arg(long, value_name = "FULLTAG")]
@@ -150,7 +158,12 @@ impl ImageArgs {
         let registry = self.registry.meant(stdin_is_taken)?;
         Ok(Request {
             reference,
-            options: OpenOptions { platform: self.platform, net, registry },
+            options: OpenOptions {
+                platform: self.platform,
+                net,
+                registry,
+                containerd_namespace: self.containerd_namespace,
+            },
             overrides: Overrides {
                 tag: self.tag,
                 image_digest: self.image_digest.map(|digest| digest.to_string()),
@@ -203,7 +216,8 @@ fn analyze<T>(
     let mut pass = Pass::new(&analyzers, request.digests.clone());
     pass.malware = request.malware.then(|| scanner(request.clamd.as_deref())).transpose()?;
     pass.cache = request.cache.open(&analyzers, &request.config, &request.digests, &*progress);
-    let opened = image::open(&request.reference, &request.options).map_err(failed)?;
+    let opened = image::open(&request.reference, &request.options, &|text| progress.note(text))
+        .map_err(failed)?;
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
             .map_err(failed)?;
@@ -260,8 +274,17 @@ fn read(
 
 /// The exit code is the error's own affair: it knows whether something else has to be typed.
 fn failed(error: anyhow::Error) -> Failure {
-    match image::Error::kind_of(&error) {
-        Kind::Usage => Failure::usage(error)
+    let kind = image::Error::kind_of(&error);
+    if let Some(not_found) = error.downcast_ref::<NotFound>() {
+        let (lines, hint) = (not_found.lines(), not_found.hint());
+        let failed = match kind {
+            Kind::Usage | Kind::Absent => Failure::usage(error),
+            Kind::Broken => Failure::broken(error),
+        };
+        return failed.details(lines).hint(hint);
+    }
+    match kind {
+        Kind::Usage | Kind::Absent => Failure::usage(error)
             .hint("`inscan scan --help` shows how an image is named, with examples"),
         Kind::Broken => Failure::broken(error),
     }

@@ -40,6 +40,12 @@ impl Environment {
         self.user == 0
     }
 
+    /// Where a user's services have their sockets.
+    pub(super) fn runtime_directory(&self) -> PathBuf {
+        self.path("XDG_RUNTIME_DIR")
+            .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", self.user)))
+    }
+
     pub(super) fn config_directory(&self) -> Option<PathBuf> {
         self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
     }

@@ -1,10 +1,14 @@
-//! What can go wrong while opening an image, in the two kinds a caller has to tell apart.
+//! What can go wrong while opening an image, in the kinds a caller has to tell apart.
+
+use super::places::NotFound;
 
 /// Who has to do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The user named something that is not there or that we do not read: wrong parameters.
     Usage,
+    /// What was named is not there, or there is no such place: another one may have it.
+    Absent,
     /// The image, or the world around it, is at fault: could not finish.
     Broken,
 }
@@ -20,12 +24,20 @@ pub struct Error {
 impl Error {
     /// The kind of any error of this module. One without a kind comes from the world: [`Kind::Broken`].
     pub fn kind_of(error: &anyhow::Error) -> Kind {
-        error.downcast_ref::<Error>().map_or(Kind::Broken, |error| error.kind)
+        match (error.downcast_ref::<Error>(), error.downcast_ref::<NotFound>()) {
+            (Some(error), _) => error.kind,
+            (None, Some(not_found)) => not_found.kind(),
+            (None, None) => Kind::Broken,
+        }
     }
 }
 
 pub(super) fn usage(message: impl Into<String>) -> anyhow::Error {
     Error { kind: Kind::Usage, message: message.into() }.into()
+}
+
+pub(super) fn absent(message: impl Into<String>) -> anyhow::Error {
+    Error { kind: Kind::Absent, message: message.into() }.into()
 }
 
 pub(super) fn broken(message: impl Into<String>) -> anyhow::Error {

@@ -1,7 +1,7 @@
 //! Finding an image among those that an engine has stored, by what people type
 //! for it: a name with or without registry and tag, a digest, an id or its beginning.
 
-use super::error::{shown, usage};
+use super::error::{absent, shown, usage};
 use crate::digest::Digest;
 
 /// The default tag, as every engine has it.
@@ -46,7 +46,12 @@ pub(super) fn find(wanted: &str, images: &[Known]) -> anyhow::Result<Option<usiz
 pub(super) fn not_there(wanted: &str, images: &[Known]) -> anyhow::Error {
     let names: Vec<String> = images.iter().map(label).collect();
     let listed = if names.is_empty() { "none".to_owned() } else { listed(&names) };
-    usage(format!("there is no image `{}` in it; it holds {listed}", shown(wanted)))
+    absent(format!("there is no image `{}` in it; it holds {listed}", shown(wanted)))
+}
+
+/// Whether a stored name is the one that was asked for, in a form that people type.
+pub(super) fn means(wanted: &str, stored: &str) -> bool {
+    name_rank(wanted, stored).is_some()
 }
 
 fn label(image: &Known) -> String {

@@ -13,16 +13,19 @@ use crate::net::NetOptions;
 mod archive_index;
 mod choice;
 mod config;
+mod containerd;
 mod containers_storage;
 mod directory;
 mod docker_archive;
 mod documents;
+mod engine;
 mod environment;
 mod error;
 mod known_names;
 mod manifest;
 mod members;
 mod oci_layout;
+mod places;
 mod platform;
 mod reference;
 mod registry;
@@ -38,6 +41,7 @@ pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use directory::{Content, DirEntry, WalkProblem, image as directory_image, walk};
 pub use docker_archive::complete;
 pub use error::{Error, Kind, shown};
+pub use places::{NotFound, Place};
 pub use platform::Platform;
 pub use reference::Reference;
 pub use registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
@@ -45,6 +49,7 @@ pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;
 use documents::Documents;
+use engine::EngineFacts;
 use environment::Environment;
 use error::usage;
 use oci_layout::LayoutDirectory;
@@ -58,7 +63,7 @@ pub struct Image {
     /// The manifest as stored. `None` for a root file system, and for a Docker
     /// archive with compressed layers until [`complete`] has made it.
     pub manifest: Option<Vec<u8>>,
-    /// Digest of `manifest`; where there is none, of what stands for it.
+    /// Digest of `manifest`; where there is none, of what stands for it, or what an engine says it is.
     pub manifest_digest: Digest,
     /// The configuration as stored (JSON), verified against its digest.
     pub config: Vec<u8>,
@@ -106,12 +111,14 @@ pub struct Stream {
     /// Said by the user; else what the archive turns out to be.
     form: Option<Form>,
     pub choice: Choice,
+    /// Of an archive that an engine writes: what else it knows of the image.
+    engine: Option<EngineFacts>,
 }
 
 impl Stream {
     /// An archive of either kind. `source` is `-` for standard input.
     pub fn new(source: String, reader: Box<dyn Read + Send>, choice: Choice) -> Self {
-        Stream { source, reader, form: None, choice }
+        Stream { source, reader, form: None, choice, engine: None }
     }
 }
 
@@ -122,10 +129,17 @@ pub struct OpenOptions {
     /// For what is not on this machine.
     pub net: NetOptions,
     pub registry: RegistryOptions,
+    /// Of containerd; without it `CONTAINERD_NAMESPACE`, else whichever has the image.
+    pub containerd_namespace: Option<String>,
 }
 
-/// Opens an image and reads everything but its layers.
-pub fn open(reference: &Reference, options: &OpenOptions) -> anyhow::Result<Opened> {
+/// Opens an image and reads everything but its layers. `note` is told what the user should
+/// know of where it was found.
+pub fn open(
+    reference: &Reference,
+    options: &OpenOptions,
+    note: &dyn Fn(&str),
+) -> anyhow::Result<Opened> {
     let choice =
         |name: &Option<String>| Choice { name: name.clone(), platform: options.platform.clone() };
     match reference {
@@ -145,22 +159,13 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> anyhow::Result<Open
             reader: Box::new(std::io::stdin()),
             form: *form,
             choice: choice(name),
+            engine: None,
         })),
-        Reference::Registry(name) => {
-            let (image, registry) =
-                registry::open(name, &choice(&None), &options.net, &options.registry)
-                    .with_context(|| format!("could not open `docker://{}`", shown(name)))?;
-            Ok(Opened::Image { image, blobs: Box::new(registry) })
+        Reference::At { place, name } => {
+            places::open_at(*place, name, options, &Environment::of_this_process())
+                .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
         }
-        Reference::Engine { transport, name } if transport == "containers-storage" => {
-            containers_storage::open(name, options, &Environment::of_this_process())
-                .with_context(|| format!("could not open `containers-storage:{}`", shown(name)))
-        }
-        Reference::Engine { transport, name } => Err(usage(format!(
-            "images cannot be read from `{}` yet; save it first: docker save {} | inscan scan -",
-            shown(transport),
-            shown(name)
-        ))),
+        Reference::Name(name) => places::open(name, options, &Environment::of_this_process(), note),
     }
 }
 
@@ -239,6 +244,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
                 reader: Box::new(file),
                 form,
                 choice,
+                engine: None,
             }));
         }
         Packing::Other(program) => {

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::Form;
 use super::error::{shown, usage};
+use super::{Form, Place};
 
 /// An image as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +22,10 @@ pub enum Reference {
     Stdin { form: Option<Form>, name: Option<String> },
     /// A file or directory: what it is, its content says.
     Path { path: PathBuf, name: Option<String> },
-    /// The name of an image in a registry.
-    Registry(String),
-    /// The name of an image in a container engine, with the engine's transport (`docker-daemon`).
-    Engine { transport: String, name: String },
+    /// A name, and who has the image.
+    At { place: Place, name: String },
+    /// A name alone: where the image is, is found out.
+    Name(String),
 }
 
 impl Reference {
@@ -61,11 +61,12 @@ impl Reference {
             }
             "dir" if exists(Path::new(rest)) => Ok(Reference::Directory(PathBuf::from(rest))),
             "dir" => Err(missing(rest)),
-            "docker" if rest.starts_with("//") => Ok(Reference::Registry(rest[2..].to_owned())),
-            "registry" => Ok(Reference::Registry(rest.trim_start_matches('/').to_owned())),
-            "docker-daemon" | "podman" | "containers-storage" => {
-                Ok(Reference::Engine { transport: transport.to_owned(), name: rest.to_owned() })
-            }
+            "docker" if rest.starts_with("//") => Ok(at(Place::Registry, &rest[2..])),
+            "registry" => Ok(at(Place::Registry, rest.trim_start_matches('/'))),
+            "docker-daemon" => Ok(at(Place::Docker, rest)),
+            "podman" => Ok(at(Place::Podman, rest)),
+            "containers-storage" => Ok(at(Place::ContainersStorage, rest)),
+            "containerd" => Ok(at(Place::Containerd, rest)),
             _ if text.is_empty() => Err(usage(
                 "the image has no name: give a path, a name in a registry, or `-` for standard input",
             )),
@@ -80,14 +81,18 @@ impl Reference {
                     && rest.starts_with('/') =>
                 {
                     Err(usage(format!(
-                        "`{}:` is no transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH, containers-storage:NAME and docker://NAME",
+                        "`{}:` is no transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH, docker-daemon:NAME, podman:NAME, containers-storage:NAME, containerd:NAME and docker://NAME",
                         shown(transport)
                     )))
                 }
-                None => Ok(Reference::Registry(text.to_owned())),
+                None => Ok(Reference::Name(text.to_owned())),
             },
         }
     }
+}
+
+fn at(place: Place, name: &str) -> Reference {
+    Reference::At { place, name: name.to_owned() }
 }
 
 /// Path and name of the image in it: the longest beginning that exists is the path.
@@ -159,16 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_transport_is_a_file_or_a_name_in_a_registry() {
+    fn what_has_no_transport_is_a_file_or_a_name() {
         check("image.tar", Reference::Path { path: "image.tar".into(), name: None });
         check("layout:app", Reference::Path { path: "layout".into(), name: some("app") });
-        check("alpine:3.10", Reference::Registry("alpine:3.10".to_owned()));
-        check("docker://alpine", Reference::Registry("alpine".to_owned()));
-        check("localhost:5000/app", Reference::Registry("localhost:5000/app".to_owned()));
-        check(
-            "docker-daemon:app:1",
-            Reference::Engine { transport: "docker-daemon".to_owned(), name: "app:1".to_owned() },
-        );
+        check("alpine:3.10", Reference::Name("alpine:3.10".to_owned()));
+        check("localhost:5000/app", Reference::Name("localhost:5000/app".to_owned()));
+    }
+
+    #[test]
+    fn a_transport_says_who_has_the_image() {
+        check("docker://alpine", at(Place::Registry, "alpine"));
+        check("docker-daemon:app:1", at(Place::Docker, "app:1"));
+        check("podman:sha256:00", at(Place::Podman, "sha256:00"));
+        check("containers-storage:[vfs@/s]app", at(Place::ContainersStorage, "[vfs@/s]app"));
+        check("containerd:[k8s.io]app", at(Place::Containerd, "[k8s.io]app"));
     }
 
     #[test]

@@ -28,14 +28,14 @@ pub type ScanLayer<'a> = dyn FnMut(&str, &mut (dyn Read + Send)) -> anyhow::Resu
 
 /// Reads a whole archive: the image, and its layers in their order, base first. They are verified.
 pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, Vec<LayerScan>)> {
-    let Stream { source, reader, form, choice } = stream;
+    let Stream { source, reader, form, choice, engine } = stream;
     let shown_source = if source == "-" { "standard input" } else { &source };
     let context = || format!("could not read {shown_source}");
     let mut archive = Archive::default();
     archive.pass_by(reader, scan).with_context(context)?;
     let (_, mut image) = read_documents(&archive, form, &choice, |form| {
         let path = source.strip_prefix("archive:").unwrap_or(&source);
-        if source.starts_with(form.transport()) {
+        if engine.is_some() || source.starts_with(form.transport()) {
             source.clone()
         } else {
             format!("{}:{path}", form.transport())
@@ -44,6 +44,9 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
     .with_context(context)?;
     let layers = archive.layers(&image)?;
     complete(&mut image, &layers)?;
+    if let Some(engine) = engine {
+        engine.complete(&mut image).with_context(context)?;
+    }
     Ok((image, layers))
 }
 

@@ -1,7 +1,10 @@
 //! The real programs that the tests need: skopeo, podman, buildah.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// Runs a program; it must end well.
 #[track_caller]
@@ -64,4 +67,102 @@ pub(crate) fn overlay_works(directory: &Path) -> bool {
         eprintln!("passed over: this kernel permits no overlay here");
     }
     works
+}
+
+/// `podman system service`, until it is dropped.
+pub(crate) struct Podman {
+    child: Child,
+    pub(crate) socket: PathBuf,
+}
+
+impl Podman {
+    /// Serves the vfs storage below a directory, as [`storage`] makes it.
+    pub(crate) fn serve(directory: &Path) -> Self {
+        let path = |name: &str| directory.join(name).display().to_string();
+        let socket = directory.join("podman.sock");
+        let child = Command::new("podman")
+            .args([
+                "--root",
+                &path("vfs"),
+                "--runroot",
+                &path("vfs-run"),
+                "--storage-driver",
+                "vfs",
+            ])
+            .args(["system", "service", "--time=0", &format!("unix://{}", socket.display())])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let podman = Podman { child, socket };
+        for _ in 0..600 {
+            if UnixStream::connect(&podman.socket).is_ok() {
+                return podman;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("podman does not listen after a minute");
+    }
+
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A containerd of the test's own, until it is dropped.
+pub(crate) struct Containerd {
+    child: Child,
+    socket: String,
+}
+
+impl Containerd {
+    pub(crate) fn serve(directory: &Path) -> Self {
+        let path = |name: &str| directory.join(name).display().to_string();
+        let socket = path("containerd.sock");
+        let settings = format!(
+            "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.internal.v1.opt\"]\n[grpc]\naddress = {socket:?}\n",
+            path("containerd"),
+            path("containerd-state"),
+        );
+        std::fs::write(directory.join("containerd.toml"), settings).unwrap();
+        let child = Command::new("containerd")
+            .args(["--config", &path("containerd.toml")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let containerd = Containerd { child, socket };
+        for _ in 0..600 {
+            if UnixStream::connect(&containerd.socket).is_ok() {
+                return containerd;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("containerd does not listen after a minute");
+    }
+
+    /// Its blobs are kept, and not unpacked.
+    pub(crate) fn import(&self, namespace: &str, archive: &str) {
+        let arguments =
+            ["-a", &self.socket, "-n", namespace, "image", "import", "--no-unpack", archive];
+        run("ctr", &arguments);
+    }
+
+    pub(crate) fn tag(&self, name: &str, other: &str) {
+        run("ctr", &["-a", &self.socket, "image", "tag", name, other]);
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

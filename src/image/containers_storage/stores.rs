@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::image::environment::Environment;
-use crate::image::error::{broken, shown, usage};
+use crate::image::error::{absent, broken, shown, usage};
 use crate::image::regular::open_regular;
 
 const MOST_SETTINGS_BYTES: u64 = 1 << 20;
@@ -149,7 +149,7 @@ pub(super) fn find<'a>(
             .chain(&settings.additional)
             .map(|root| format!("`{}`", shown(root.as_os_str().as_encoded_bytes())))
             .collect();
-        return Err(usage(format!(
+        return Err(absent(format!(
             "there is no storage in {}; name another one: containers-storage:[DRIVER@DIRECTORY]IMAGE",
             places.join(", ")
         )));
