@@ -9,7 +9,7 @@ mod stores;
 mod tar_split;
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 
 use anyhow::Context;
 
@@ -25,7 +25,7 @@ use super::{Blobs, Image, LayerRef, OpenOptions, Opened};
 use crate::digest::Digest;
 use beneath::Beneath;
 use records::{ImageRecord, LayerRecord, big_data};
-use stores::Store;
+use stores::{Store, no_permission};
 use tar_split::Assembled;
 
 /// Opens an image by what was typed behind `containers-storage:`.
@@ -204,8 +204,13 @@ impl Blobs for StoredLayers {
             ))
         })?;
         let files = store.files(id);
-        let beneath = Beneath::new(&files).with_context(|| {
-            format!("could not open `{}`", shown(files.as_os_str().as_encoded_bytes()))
+        let shown_files = shown(files.as_os_str().as_encoded_bytes());
+        let beneath = Beneath::new(&files).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => broken(format!(
+                "the files of the layer are not in `{shown_files}`: the image is being deleted, or was damaged; pull it again"
+            )),
+            io::ErrorKind::PermissionDenied => no_permission(&files),
+            _ => anyhow::Error::new(error).context(format!("could not open `{shown_files}`")),
         })?;
         Ok(Box::new(Assembled::new(kept, beneath)?))
     }
