@@ -26,6 +26,8 @@ fn inscan(arguments: &[&str]) -> Command {
     command
         .env("HOME", "/nonexistent")
         .env("NO_COLOR", "1")
+        // Each place is to be read itself.
+        .env("INSCAN_NO_CACHE", "true")
         .env("SOURCE_DATE_EPOCH", "1767323045")
         .stdin(Stdio::null());
     command

@@ -121,7 +121,10 @@ impl Endpoint {
                 let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|_| {
                     usage(format!("{named_by} is `{}`, which is no address", shown(host)))
                 })?;
-                if url.port().is_none() && !rest.contains(":443") && !rest.contains(":80") {
+                // An `Url` does not tell a default port that was written from none.
+                let authority = rest.split('/').next().unwrap_or_default();
+                let port = authority.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+                if !matches!(port, Some(Ok(_))) {
                     let _ = url.set_port(Some(if secure { 2376 } else { 2375 }));
                 }
                 if !url.path().ends_with('/') {
