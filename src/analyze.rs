@@ -5,6 +5,7 @@ mod join;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use bstr::BString;
 use inscan_analyzers::{
@@ -16,6 +17,7 @@ use crate::flatten::{At, File, ImageFs, flatten_with};
 use crate::image::Image;
 use crate::layer::{EntryKind, LayerScan};
 use crate::malware::Scanner;
+use crate::timings::Times;
 
 /// All that is known about an image: what the document is written from.
 pub struct Analysis<'a> {
@@ -35,6 +37,8 @@ pub struct Analysis<'a> {
     pub legacy: Vec<Cow<'a, Legacy>>,
     pub problems: Vec<FoundProblem>,
     pub skipped: Vec<FoundSkip>,
+    /// About this run alone.
+    pub times: Times,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +106,19 @@ pub fn analyze<'a>(
     layers: &'a [LayerScan],
     analyzers: &'a [Box<dyn Analyzer>],
 ) -> Analysis<'a> {
+    let begun = Instant::now();
     let mut history = DatabaseHistory::new(analyzers);
     let fs = flatten_with(layers, |number, fs| history.record(number, fs));
+    let mut times = Times { analyze: history.times.clone(), ..Times::default() };
+    let flattened = begun.elapsed();
+    times.flattening = flattened.saturating_sub(times.analyze.iter().sum());
     let visible = Visible::of(&fs);
-    let found: Vec<Facts> = (0..analyzers.len())
+    let found: Vec<(Facts, Duration)> = (0..analyzers.len())
         .into_par_iter()
-        .map(|number| run(analyzers, number, &fs, &visible))
+        .map(|number| {
+            let begun = Instant::now();
+            (run(analyzers, number, &fs, &visible), begun.elapsed())
+        })
         .collect();
 
     let mut analysis = Analysis {
@@ -122,14 +133,17 @@ pub fn analyze<'a>(
         legacy: Vec::new(),
         problems: Vec::new(),
         skipped: Vec::new(),
+        times,
     };
     analysis.collect_problems_of_layers();
-    for (number, facts) in found.into_iter().enumerate() {
+    for (number, (facts, time)) in found.into_iter().enumerate() {
+        analysis.times.analyze[number] += time;
         analysis.take_found(number, facts, &history);
     }
     analysis.take_files(&visible);
     analysis.join();
     analysis.sort();
+    analysis.times.analyzing = begun.elapsed().saturating_sub(analysis.times.flattening);
     analysis
 }
 
@@ -379,6 +393,8 @@ struct DatabaseHistory<'a> {
     analyzers: &'a [Box<dyn Analyzer>],
     /// By analyzer: `(layer, packages that were there after it)`.
     states: BTreeMap<usize, Vec<(usize, HashSet<Identity>)>>,
+    /// What that took, by analyzer.
+    times: Vec<Duration>,
 }
 
 type Identity = (String, String, Option<String>);
@@ -387,7 +403,7 @@ impl<'a> DatabaseHistory<'a> {
     fn new(analyzers: &'a [Box<dyn Analyzer>]) -> Self {
         let databases = analyzers.iter().enumerate().filter(|(_, analyzer)| analyzer.is_database());
         let states = databases.map(|(number, _)| (number, Vec::new())).collect();
-        DatabaseHistory { analyzers, states }
+        DatabaseHistory { analyzers, states, times: vec![Duration::ZERO; analyzers.len()] }
     }
 
     fn record(&mut self, layer: usize, fs: &ImageFs<'_>) {
@@ -399,9 +415,11 @@ impl<'a> DatabaseHistory<'a> {
             if !is_changed {
                 continue;
             }
+            let begun = Instant::now();
             let visible = Visible { names: wanted_names(fs, analyzer) };
             let facts = run(self.analyzers, number, fs, &visible);
             states.push((layer, facts.packages().map(identity).collect()));
+            self.times[number] += begun.elapsed();
         }
     }
 

@@ -19,5 +19,6 @@ pub mod malware;
 pub mod net;
 pub mod output;
 pub mod progress;
+pub mod timings;
 pub mod versions;
 pub mod vulndb;

@@ -235,3 +235,36 @@ fn its_size_is_limited() {
     let output = cache.command(&["scan", DEMO, "--cache-size", "plenty"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn the_run_block_and_a_table_say_where_the_time_went() {
+    let cache = Cache::new();
+    let analyze = || {
+        let mut command = cache.command(&["analyze", DEMO, "-q", "--timings"]);
+        let (document, table) = analyzed(command.env_remove("SOURCE_DATE_EPOCH").output().unwrap());
+        (serde_json::from_slice::<serde_json::Value>(&document).unwrap(), table)
+    };
+    let schema = include_str!("../docs/analysis-document.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let mut without_times = Vec::new();
+    for is_cached in [false, true] {
+        let (mut document, table) = analyze();
+        let errors: Vec<_> = schema.iter_errors(&document).map(|it| it.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+        let timings = &document["inscan"]["run"]["timings"];
+        let layers = timings["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 3);
+        assert!(layers.iter().all(|layer| layer["cached"] == is_cached), "{timings}");
+        assert!(timings["peak_memory"].as_u64().unwrap() > 1 << 20);
+        assert!(timings["cpu_us"].as_u64() > Some(0) && timings["reading_us"].as_u64() > Some(0));
+        let names = timings["analyzers"].as_array().unwrap().iter().map(|one| &one["name"]);
+        assert!(names.eq(document["inscan"]["tool"]["analyzers"].as_array().unwrap()));
+        assert_eq!(table.contains("in the cache"), is_cached, "{table}");
+        assert!(table.contains("of CPU"), "{table}");
+        document["inscan"]["run"] = serde_json::Value::Null;
+        without_times.push(document);
+    }
+    assert!(without_times[0] == without_times[1]);
+    let reproducible = String::from_utf8(cache.analyze(DEMO, &[]).0).unwrap();
+    assert!(reproducible.contains("\"run\":{") && !reproducible.contains("\"timings\""));
+}

@@ -38,12 +38,12 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// What each part of the library may use of the others; one that is not here,
 /// nothing. `cli`, `main` and `lib` tie everything together.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("analyze", &["digest", "flatten", "image", "layer", "malware"]),
-    ("document", &["analyze", "digest", "flatten", "image", "layer"]),
+    ("analyze", &["digest", "flatten", "image", "layer", "malware", "timings"]),
+    ("document", &["analyze", "digest", "flatten", "image", "layer", "timings"]),
     ("evaluate", &["document", "versions", "vulndb"]),
     ("flatten", &["layer"]),
     ("image", &["digest", "layer", "net"]),
-    ("layer", &["digest", "image", "interrupt", "malware", "progress"]),
+    ("layer", &["digest", "image", "interrupt", "malware", "progress", "timings"]),
     (
         "output",
         &["analyze", "document", "evaluate", "flatten", "image", "interrupt", "layer", "progress"],

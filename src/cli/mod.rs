@@ -180,6 +180,11 @@ impl Session {
         }
     }
 
+    /// What was asked for explicitly is shown also to whoever wants quiet.
+    fn table(&self, table: &str) {
+        let _ = io::stderr().write_all(table.as_bytes());
+    }
+
     /// Tells the user something that does not keep the command from running.
     fn warn(&self, warning: &str) {
         if !self.quiet {

@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Instant;
 
 use clap::builder::BoolishValueParser;
 use inscan_analyzers::Config;
@@ -100,6 +101,12 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
+    /// Show on stderr where the time went: by layer, by analyzer, by step
+    ///
+    /// The same is in the document, in its `run` block.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    timings: bool,
+
     #[command(flatten)]
     cache: CacheArgs,
 
@@ -108,6 +115,13 @@ pub(super) struct ImageArgs {
 
     #[command(flatten)]
     net: NetArgs,
+}
+
+impl ImageArgs {
+    /// Whether to show where the time went.
+    pub(super) fn timings(&self) -> bool {
+        self.timings
+    }
 }
 
 fn image_id(text: &str) -> Result<Digest, String> {
@@ -218,12 +232,15 @@ fn analyze<T>(
     pass.cache = request.cache.open(&analyzers, &request.config, &request.digests, &*progress);
     let opened = image::open(&request.reference, &request.options, &|text| progress.note(text))
         .map_err(failed)?;
+    let begun = Instant::now();
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
             .map_err(failed)?;
+    let reading = begun.elapsed();
     allocator::return_freed_memory();
     progress.analysis_begins();
     let mut analysis = analyze::analyze(&image, &layers, &analyzers);
+    analysis.times.take_reading(&pass.clocks, reading);
     if let Some(scanner) = &pass.malware {
         let update = clamav(&request.config).and_then(|clamav| clamav.db_update_enabled);
         analysis.take_malware(scanner, update.unwrap_or(true));

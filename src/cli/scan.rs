@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::reading::{ImageArgs, with_analysis};
 use super::{Result, Session, broken_output, open_outputs};
 use crate::document::{self, Run};
-use crate::output::{Output, summary};
+use crate::output::{Output, summary, timings};
 
 /// Analyze an image, and show what it is and what was found
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
 pub(super) fn write(image: ImageArgs, outputs: &[Output<Format>], session: &Session) -> Result<()> {
     let outputs = open_outputs(outputs)?;
     let (started, clock) = (SystemTime::now(), Instant::now());
+    let with_timings = image.timings();
     with_analysis(image, session, |analysis, identity| {
+        let begun = Instant::now();
         for (format, to, sink) in outputs {
             sink.write(|out| match format {
                 Format::Summary => {
@@ -58,6 +60,10 @@ pub(super) fn write(image: ImageArgs, outputs: &[Output<Format>], session: &Sess
                 }
             })
             .map_err(|error| broken_output(to, error))?;
+        }
+        if with_timings {
+            let timings = document::Timings::of(analysis).ended(begun.elapsed());
+            session.table(&timings::render(&timings, clock.elapsed()));
         }
         Ok(())
     })

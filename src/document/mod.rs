@@ -20,6 +20,8 @@ mod write_section;
 
 use std::io::{self, BufWriter, Write};
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use crate::analyze::Analysis;
@@ -30,7 +32,7 @@ pub use config::{ContainerConfig, Healthcheck, HistoryItem, ImageConfig};
 pub use identity::{Identity, Overrides};
 pub use read::{ReadError, read};
 pub use run::rfc3339;
-pub use section::{Run, Section};
+pub use section::{Run, Section, Timings};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -45,11 +47,12 @@ pub fn write(
     run: &Run,
     to: impl Write,
 ) -> io::Result<()> {
+    let begun = Instant::now();
     let config = ImageConfig::parse(&analysis.image.config);
     let mut to = BufWriter::with_capacity(1 << 16, to);
     let document = Document {
         document: Legacy { analysis, config: &config, identity },
-        inscan: SectionOf { analysis, config: &config, identity, run },
+        inscan: SectionOf { analysis, config: &config, identity, run, begun },
     };
     serde_json::to_writer(&mut to, &document)?;
     to.write_all(b"\n")?;

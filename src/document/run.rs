@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::section::Run;
+use inscan_analyzers::Analyzer;
+
+use super::section::{AnalyzerTimings, LayerTimings, Run, Timings};
+use crate::analyze::Analysis;
+use crate::timings::{LayerTimes, Times, Usage};
 
 impl Run {
     /// `source_date_epoch` is the variable `SOURCE_DATE_EPOCH`
@@ -15,17 +19,63 @@ impl Run {
         source_date_epoch: Option<u64>,
     ) -> Self {
         match source_date_epoch {
-            Some(seconds) => Run { started: rfc3339(seconds), duration_ms: None, threads: None },
+            Some(seconds) => Run { started: rfc3339(seconds), ..Run::default() },
             None => {
                 let seconds = started.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
                 Run {
                     started: rfc3339(seconds),
                     duration_ms: u64::try_from(duration.as_millis()).ok(),
                     threads: Some(threads),
+                    // Filled in when all before them is written.
+                    timings: Some(Timings::default()),
                 }
             }
         }
     }
+}
+
+impl Timings {
+    /// What is known before the document is begun.
+    pub fn of(analysis: &Analysis<'_>) -> Self {
+        let Times { reading, flattening, analyzing, layers, inspect, analyze } = &analysis.times;
+        let layer = |layer: &LayerTimes| LayerTimings {
+            cached: layer.is_cached,
+            size: layer.size,
+            wait_us: us(layer.wait),
+            decode_us: us(layer.decode),
+            work_us: us(layer.work),
+            total_us: us(layer.total),
+        };
+        let analyzer = |(number, analyzer): (usize, &dyn Analyzer)| AnalyzerTimings {
+            name: analyzer.name().to_owned(),
+            files_us: inspect.get(number).copied().map_or(0, us),
+            image_us: analyze.get(number).copied().map_or(0, us),
+        };
+        Timings {
+            reading_us: us(*reading),
+            flattening_us: us(*flattening),
+            analyzing_us: us(*analyzing),
+            layers: layers.iter().map(layer).collect(),
+            analyzers: analysis
+                .analyzers
+                .iter()
+                .map(|one| &**one)
+                .enumerate()
+                .map(analyzer)
+                .collect(),
+            ..Timings::default()
+        }
+    }
+
+    /// With what is known now that all but this is written.
+    pub fn ended(self, document: Duration) -> Self {
+        let Usage { cpu, peak_memory } = Usage::now();
+        Timings { document_us: us(document), cpu_us: us(cpu), peak_memory, ..self }
+    }
+}
+
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Seconds since 1970 as `2026-11-23T18:19:02Z`. Years end with 9999.

@@ -346,4 +346,52 @@ pub struct Run {
     pub duration_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Absent with `SOURCE_DATE_EPOCH` set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+/// Where the time went, in microseconds of wall time where nothing else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Reading all layers.
+    pub reading_us: u64,
+    pub flattening_us: u64,
+    /// Running the analyzers over the image.
+    pub analyzing_us: u64,
+    /// Writing the document, up to this block.
+    pub document_us: u64,
+    /// Of all threads, up to this block.
+    pub cpu_us: u64,
+    /// In bytes, up to this block.
+    pub peak_memory: u64,
+    /// Base first; of an archive that passed by, in the order of the archive.
+    pub layers: Vec<LayerTimings>,
+    /// In the order of `tool.analyzers`.
+    pub analyzers: Vec<AnalyzerTimings>,
+}
+
+/// Decoding and working on the content go on side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerTimings {
+    /// It was known from an earlier run, and was not read.
+    pub cached: bool,
+    /// Stored bytes.
+    pub size: u64,
+    /// Waiting for stored bytes.
+    pub wait_us: u64,
+    /// Verifying and decompressing them.
+    pub decode_us: u64,
+    /// Hashing and analyzing the content.
+    pub work_us: u64,
+    pub total_us: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalyzerTimings {
+    pub name: String,
+    /// With single files, on all threads together.
+    pub files_us: u64,
+    /// With the image as a whole.
+    pub image_us: u64,
 }

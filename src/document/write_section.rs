@@ -2,6 +2,7 @@
 //! image (files, packages) are written row by row.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use inscan_analyzers::{Evidence, Fact};
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
@@ -24,6 +25,8 @@ pub(super) struct SectionOf<'a> {
     pub(super) config: &'a ImageConfig,
     pub(super) identity: &'a Identity,
     pub(super) run: &'a Run,
+    /// When the document was begun.
+    pub(super) begun: Instant,
 }
 
 impl Serialize for SectionOf<'_> {
@@ -48,7 +51,7 @@ impl Serialize for SectionOf<'_> {
         section.serialize_field("retrieved_files", &self.retrieved_files())?;
         section.serialize_field("problems", &self.problems())?;
         section.serialize_field("skipped", &self.skipped())?;
-        section.serialize_field("run", self.run)?;
+        section.serialize_field("run", &self.run())?;
         section.end()
     }
 }
@@ -89,6 +92,13 @@ fn is_os_package(found: &FoundPackage) -> bool {
 }
 
 impl SectionOf<'_> {
+    /// The last of the document, so that writing the rest is in it.
+    fn run(&self) -> Run {
+        let timings = self.run.timings.as_ref();
+        let timings = timings.map(|_| Timings::of(self.analysis).ended(self.begun.elapsed()));
+        Run { timings, ..self.run.clone() }
+    }
+
     fn tool(&self) -> Tool {
         Tool {
             name: "inscan".to_owned(),

@@ -4,16 +4,18 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use super::cache::Cache;
-use super::read;
+use super::read::read_timed;
 use super::scan::LayerScan;
 use super::segment::Pass;
 use crate::digest::{Digest, Sha256};
 use crate::image::{Blobs, Image, LayerRef, shown};
 use crate::progress::Progress;
+use crate::timings::LayerTimes;
 
 /// Reads and verifies every layer, base first in the result. `threads` layers are
 /// in flight at once; the largest are begun first, so that the last one to end is short.
@@ -73,20 +75,33 @@ fn read_one(
     let layer = &image.layers[number];
     let of = image.layers.len();
     let cache = pass.usable_cache();
+    let begun = Instant::now();
     let start = || start(blobs, layer);
     if let Some(scan) = cache.and_then(|cache| cache.find(layer, &pass.keeper, start)) {
+        pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, of, scan.blob_size);
         return Ok(scan);
     }
     progress.layer_begins(number, of, layer.size);
     let named = || format!("could not read layer {} of {of}", number + 1);
+    let opening = Instant::now();
     let blob = blobs.open(layer).with_context(named)?;
+    let opened = opening.elapsed();
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
-    let scan = read(pass, blob, advance).with_context(named)?;
+    let mut times = LayerTimes::default();
+    let scan = read_timed(pass, blob, advance, &mut times).with_context(named)?;
+    times.wait += opened;
+    times.total += opened;
+    pass.clocks.layer(number, times);
     verify(layer, &scan).with_context(named)?;
     keep(cache, &scan, progress);
     progress.layer_ends(number);
     Ok(scan)
+}
+
+fn cached(scan: &LayerScan, begun: Instant) -> LayerTimes {
+    let (size, total) = (scan.blob_size, begun.elapsed());
+    LayerTimes { is_cached: true, size, total, ..LayerTimes::default() }
 }
 
 /// The layer's first bytes: its compression is in them.
@@ -113,6 +128,7 @@ pub fn read_passing(
     pass: &Pass<'_>,
     progress: &dyn Progress,
 ) -> Result<LayerScan> {
+    let begun = Instant::now();
     let cache = pass.usable_cache();
     let digest = digest_in_name(name);
     if let Some(digest) = digest
@@ -122,12 +138,15 @@ pub fn read_passing(
         if (actual, size) != (digest, scan.blob_size) {
             bail!("digest mismatch in `{}`: its content is {actual}", shown(name));
         }
+        pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, 0, scan.blob_size);
         return Ok(scan);
     }
     progress.layer_begins(number, 0, None);
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
-    let scan = read(pass, Box::new(stored), advance);
+    let mut times = LayerTimes::default();
+    let scan = read_timed(pass, Box::new(stored), advance, &mut times);
+    pass.clocks.layer(number, times);
     progress.layer_ends(number);
     // Both digests are of what was read. Whether they are those of an image its manifest
     // says, which has not passed by yet; for the cache that makes no difference.

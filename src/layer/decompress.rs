@@ -2,6 +2,7 @@
 //! type claims, and the blob is hashed while it is read.
 
 use std::io::{self, BufRead, Read};
+use std::time::{Duration, Instant};
 
 use super::scan::Compression;
 use crate::digest::{Digest, Sha256};
@@ -9,6 +10,16 @@ use crate::digest::{Digest, Sha256};
 const BUFFER: usize = 256 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What a blob was.
+pub(super) struct Finished {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    /// Something follows its end.
+    pub(super) remark: Option<String>,
+    /// For its bytes.
+    pub(super) waited: Duration,
+}
 
 /// A blob being read.
 pub(super) struct Blob<'a> {
@@ -43,9 +54,8 @@ impl<'a> Blob<'a> {
         Ok(Blob { decoder, compression })
     }
 
-    /// Reads what is left of the blob, and says what it was: digest and size
-    /// as stored, and a remark if something follows its end.
-    pub(super) fn finish(self) -> io::Result<(Digest, u64, Option<String>)> {
+    /// Reads what is left of the blob, and says what it was.
+    pub(super) fn finish(self) -> io::Result<Finished> {
         let (mut stored, remark) = match self.decoder {
             Decoder::None(stored) => (stored, None),
             Decoder::Zstd(decoder) => (decoder.finish(), None),
@@ -60,7 +70,8 @@ impl<'a> Blob<'a> {
             },
         };
         io::copy(&mut stored, &mut io::sink())?;
-        Ok((stored.sha256.finish(), stored.count, remark))
+        let Stored { sha256, count: size, waited, .. } = stored;
+        Ok(Finished { digest: sha256.finish(), size, remark, waited })
     }
 }
 
@@ -134,12 +145,22 @@ struct Stored<'a> {
     end: usize,
     sha256: Sha256,
     count: u64,
+    waited: Duration,
 }
 
 impl<'a> Stored<'a> {
     fn new(reader: Box<dyn Read + Send + 'a>, advance: Box<dyn Fn(u64) + Send + 'a>) -> Self {
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Stored { reader, advance, buffer, start: 0, end: 0, sha256: Sha256::new(), count: 0 }
+        Stored {
+            reader,
+            advance,
+            buffer,
+            start: 0,
+            end: 0,
+            sha256: Sha256::new(),
+            count: 0,
+            waited: Duration::ZERO,
+        }
     }
 
     /// The next bytes, up to `count` of them: fewer only at the end.
@@ -157,12 +178,14 @@ impl<'a> Stored<'a> {
 
     /// Reads more behind what is there; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
+        let begun = Instant::now();
         let count = loop {
             match self.reader.read(&mut self.buffer[self.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
             }
         };
+        self.waited += begun.elapsed();
         self.sha256.update(&self.buffer[self.end..self.end + count]);
         self.end += count;
         self.count += count as u64;

@@ -4,16 +4,18 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use inscan_analyzers::{START_LEN, path};
 
-use super::decompress::Blob;
+use super::decompress::{Blob, Finished};
 use super::scan::{EntryKind, LayerScan, New};
 use super::screen::Screen;
 use super::segment::{LargeFile, Part, Pass, Piece, Progressing, Segment, Whole};
 use super::tar::{self, BLOCK, Member, MemberKind, Unit};
 use super::{SEGMENT, SMALL};
+use crate::timings::LayerTimes;
 
 /// A header with all its records is never longer.
 const MAX_HEADER: usize = 5 << 20;
@@ -26,6 +28,19 @@ pub fn read<'a>(
     blob: Box<dyn Read + Send + 'a>,
     advance: Box<dyn Fn(u64) + Send + 'a>,
 ) -> Result<LayerScan> {
+    read_timed(pass, blob, advance, &mut LayerTimes::default())
+}
+
+/// As [`read`], and says where the time went.
+pub(super) fn read_timed<'a>(
+    pass: &Pass<'_>,
+    blob: Box<dyn Read + Send + 'a>,
+    advance: Box<dyn Fn(u64) + Send + 'a>,
+    times: &mut LayerTimes,
+) -> Result<LayerScan> {
+    let begun = Instant::now();
+    // With the waiting, which is known at the end.
+    let mut decode = Duration::ZERO;
     let mut blob = Blob::new(blob, advance).context("could not read its first bytes")?;
     let compression = blob.compression;
     let mut walk = Walk::new(pass);
@@ -36,8 +51,8 @@ pub fn read<'a>(
         let mut filled = Ok(false);
         let mut sent = Ok(());
         rayon::in_place_scope(|scope| {
-            scope.spawn(|_| walk.progressing.process(&full));
-            filled = fill(&mut blob, &mut filling);
+            scope.spawn(|_| timed(&mut times.work, || walk.progressing.process(&full)));
+            filled = timed(&mut decode, || fill(&mut blob, &mut filling));
             sent = screen.send(&full);
         });
         let last = filled.with_context(|| {
@@ -54,18 +69,30 @@ pub fn read<'a>(
         }
         filling.restart(&full.used()[taken..]);
     }
-    walk.progressing.process(&full);
+    timed(&mut times.work, || walk.progressing.process(&full));
     screen.send(&full).context("could not look for malware")?;
     let tar_size = walk.offset + full.end as u64;
     let mut scan = walk.progressing.finish();
     screen.finish(&mut scan)?;
     scan.compression = compression;
     scan.tar_size = tar_size;
-    let (digest, size, remark) = blob.finish().context("could not read it to its end")?;
+    let finished = timed(&mut decode, || blob.finish());
+    let Finished { digest, size, remark, waited } =
+        finished.context("could not read it to its end")?;
     scan.blob_digest = digest;
     scan.blob_size = size;
     scan.blob_remark = remark;
+    (times.size, times.wait) = (size, waited);
+    times.decode = decode.saturating_sub(waited);
+    times.total = begun.elapsed();
     Ok(scan)
+}
+
+fn timed<T>(time: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let done = work();
+    *time += begun.elapsed();
+    done
 }
 
 /// Reads a stretch behind what the segment already holds; true at the end.

@@ -6,6 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use ::md5::Digest as _;
 use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
@@ -19,6 +20,7 @@ use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
 use crate::digest::{FileDigests, MoreDigests, Sha256};
 use crate::malware::Scanner;
+use crate::timings::Clocks;
 
 /// Small files that one task takes together.
 const GROUP: usize = 512 << 10;
@@ -34,6 +36,7 @@ pub struct Pass<'a> {
     pub malware: Option<Scanner>,
     /// What is known of layers from earlier runs.
     pub cache: Option<Cache>,
+    pub clocks: Clocks,
 }
 
 impl<'a> Pass<'a> {
@@ -45,8 +48,15 @@ impl<'a> Pass<'a> {
 
     pub fn new(analyzers: &'a [Box<dyn Analyzer>], more_digests: Vec<MoreDigests>) -> Self {
         let matcher = Matcher::new(analyzers.iter().map(|analyzer| analyzer.wants()));
-        let keeper = Keeper::default();
-        Pass { analyzers, matcher, more_digests, keeper, malware: None, cache: None }
+        Pass {
+            analyzers,
+            matcher,
+            more_digests,
+            keeper: Keeper::default(),
+            malware: None,
+            cache: None,
+            clocks: Clocks::new(analyzers.len()),
+        }
     }
 }
 
@@ -355,7 +365,9 @@ fn look(
         match want.use_ {
             Use::Inspect => {
                 let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
+                let begun = Instant::now();
                 let facts = inspect(&*pass.analyzers[analyzer], &head, content);
+                pass.clocks.inspected(analyzer, begun);
                 if facts != Facts::default() {
                     seen.facts.push((number, facts));
                     seen.want(number);

@@ -4,6 +4,7 @@ pub mod file;
 pub mod progress;
 pub mod summary;
 pub mod text;
+pub mod timings;
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -448,6 +448,7 @@ mod tests {
             problems: Vec::new(),
             malware: None,
             skipped: Vec::new(),
+            times: Default::default(),
         };
         change(&mut analysis);
         let identity = Identity::new(&image, Overrides::default());
