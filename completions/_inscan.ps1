@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, and show what it is and what was found')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
+            [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -41,6 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         }
         'inscan;analyze' {
             [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]')
+            [CompletionResult]::new('--containerd-namespace', '--containerd-namespace', [CompletionResultType]::ParameterName, 'The namespace of containerd that has the image [default: whichever has it]')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name to give the image: registry, repository and tag')
             [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest to give the image, instead of the one it has')
             [CompletionResult]::new('--image-id', '--image-id', [CompletionResultType]::ParameterName, 'The image id to give the image, instead of the one it has: 64 hex digits')
@@ -51,6 +53,16 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
             [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
             [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
+            [CompletionResult]::new('--registry-user', '--registry-user', [CompletionResultType]::ParameterName, 'Log in to the image''s registry as this user')
+            [CompletionResult]::new('--registry-token', '--registry-token', [CompletionResultType]::ParameterName, 'Show this token to the image''s registry')
+            [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
+            [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Give a connection up when no byte comes for so many seconds')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
@@ -58,7 +70,13 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
             [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
             [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--timings', '--timings', [CompletionResultType]::ParameterName, 'Show on stderr where the time went: by layer, by analyzer, by step')
             [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
+            [CompletionResult]::new('--registry-password-stdin', '--registry-password-stdin', [CompletionResultType]::ParameterName, 'Read the password of `--registry-user` from standard input')
+            [CompletionResult]::new('--allow-foreign-layers', '--allow-foreign-layers', [CompletionResultType]::ParameterName, 'Fetch layers from the addresses in the manifest, where the registry does not have them')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -67,6 +85,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         }
         'inscan;scan' {
             [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]')
+            [CompletionResult]::new('--containerd-namespace', '--containerd-namespace', [CompletionResultType]::ParameterName, 'The namespace of containerd that has the image [default: whichever has it]')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name to give the image: registry, repository and tag')
             [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest to give the image, instead of the one it has')
             [CompletionResult]::new('--image-id', '--image-id', [CompletionResultType]::ParameterName, 'The image id to give the image, instead of the one it has: 64 hex digits')
@@ -77,6 +96,16 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
             [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
             [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
+            [CompletionResult]::new('--registry-user', '--registry-user', [CompletionResultType]::ParameterName, 'Log in to the image''s registry as this user')
+            [CompletionResult]::new('--registry-token', '--registry-token', [CompletionResultType]::ParameterName, 'Show this token to the image''s registry')
+            [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
+            [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Give a connection up when no byte comes for so many seconds')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
@@ -84,7 +113,13 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
             [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
             [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--timings', '--timings', [CompletionResultType]::ParameterName, 'Show on stderr where the time went: by layer, by analyzer, by step')
             [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
+            [CompletionResult]::new('--registry-password-stdin', '--registry-password-stdin', [CompletionResultType]::ParameterName, 'Read the password of `--registry-user` from standard input')
+            [CompletionResult]::new('--allow-foreign-layers', '--allow-foreign-layers', [CompletionResultType]::ParameterName, 'Fetch layers from the addresses in the manifest, where the registry does not have them')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -171,6 +206,43 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         'inscan;cache;help;help' {
             break
         }
+        'inscan;db' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build a database from files of many sources')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;db;build' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'A file or folder to read; may be repeated')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to write the database')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to write the database')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'How to report what was read, and where to (standard output unless a file is named)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;db;help' {
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build a database from files of many sources')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;db;help;build' {
+            break
+        }
+        'inscan;db;help;help' {
+            break
+        }
         'inscan;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
@@ -196,6 +268,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, and show what it is and what was found')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
+            [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -223,6 +296,13 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;cache;path' {
+            break
+        }
+        'inscan;help;db' {
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build a database from files of many sources')
+            break
+        }
+        'inscan;help;db;build' {
             break
         }
         'inscan;help;completions' {

@@ -38,10 +38,12 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyze" -d 'Analyze 
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
@@ -53,6 +55,16 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Wher
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -63,10 +75,17 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
@@ -78,6 +97,16 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where c
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -88,7 +117,13 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -150,6 +185,31 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the directory it is in'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -f -a "build" -d 'Build a database from files of many sources'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l from -d 'A file or folder to read; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s o -l output -d 'Where to write the database' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l report -d 'How to report what was read, and where to (standard output unless a file is named)' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "build" -d 'Build a database from files of many sources'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -168,13 +228,15 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache completions compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "build" -d 'Build a database from files of many sources'
