@@ -89,15 +89,15 @@ impl Analysis<'_> {
             |name| self.analyzers.iter().find(|one| one.name() == name && !one.wants().is_empty());
         let Some(analyzer) = searches("secrets").map(|analyzer| analyzer.name()) else { return };
         // What is wrong with a configuration is said where the document is written.
-        let Ok(config) = ImageConfig::parse(&self.image.config) else { return };
+        let config = ImageConfig::read(&self.image.config);
         let mut put = |layer: Option<usize>, name: &str, text: &str| {
             for secret in secrets::find(name.as_bytes(), text.as_bytes()) {
                 let path = None;
                 self.secrets.push(FoundSecret { analyzer, layer, path, visible: true, secret });
             }
         };
-        config.config.env.iter().for_each(|variable| put(None, "env", variable));
-        for (name, value) in &config.config.labels {
+        config.container.env.iter().for_each(|variable| put(None, "env", variable));
+        for (name, value) in &config.container.labels {
             put(None, "labels", &format!("{name}={value}"));
         }
         let mut layer = 0;

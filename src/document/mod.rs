@@ -7,7 +7,6 @@
 //! and their rows are never in memory together.
 
 mod capability;
-mod config;
 mod identity;
 mod legacy;
 mod licence;
@@ -25,10 +24,10 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::analyze::Analysis;
+use crate::image::ImageConfig;
 use legacy::Legacy;
 use write_section::SectionOf;
 
-pub use config::{ContainerConfig, Healthcheck, HistoryItem, ImageConfig};
 pub use identity::{Identity, Overrides};
 pub use read::{ReadError, read};
 pub use run::rfc3339;
@@ -48,7 +47,7 @@ pub fn write(
     to: impl Write,
 ) -> io::Result<()> {
     let begun = Instant::now();
-    let config = ImageConfig::parse(&analysis.image.config);
+    let config = ImageConfig::read(&analysis.image.config);
     let mut to = BufWriter::with_capacity(1 << 16, to);
     let document = Document {
         document: Legacy { analysis, config: &config, identity },

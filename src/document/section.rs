@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use inscan_analyzers::{Evidence, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::config::ContainerConfig;
+use crate::image::ContainerConfig;
 
 /// Of the form described here.
 pub const FORMAT: &str = "1.0";

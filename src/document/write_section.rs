@@ -8,7 +8,6 @@ use inscan_analyzers::{Evidence, Fact};
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
-use super::config::ImageConfig;
 use super::identity::Identity;
 use super::section::*;
 use super::text::{exact, shown};
@@ -16,6 +15,7 @@ use super::{capability, licence, purl};
 use crate::analyze::{Analysis, FoundPackage};
 use crate::digest::hex;
 use crate::flatten::{At, File};
+use crate::image::{HistoryItem, ImageConfig};
 use crate::layer::{Compression, EntryKind};
 
 const SET_ID_BITS: u32 = 0o6000;
@@ -129,7 +129,7 @@ impl SectionOf<'_> {
     fn history(&self) -> Vec<HistoryRow> {
         let lines = self.config.history_of_layers(self.analysis.layers.len());
         let layer_of = |line: usize| lines.iter().position(|of_layer| *of_layer == Some(line));
-        let row = |(number, line): (usize, &super::HistoryItem)| HistoryRow {
+        let row = |(number, line): (usize, &HistoryItem)| HistoryRow {
             created: line.created.clone(),
             created_by: line.created_by.clone(),
             comment: line.comment.clone(),

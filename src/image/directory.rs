@@ -450,6 +450,6 @@ mod tests {
         assert_ne!(one.config_digest, image("dir:/x", None, Digest([2; 32])).config_digest);
         assert_eq!(one.config_digest, image("dir:/y", None, Digest([1; 32])).config_digest);
         let config = super::super::ImageConfig::parse(&one.config).unwrap();
-        assert_eq!(config.rootfs.diff_ids, [one.layers[0].diff_id.to_string()]);
+        assert_eq!(config.diff_ids, [one.layers[0].diff_id.to_string()]);
     }
 }

@@ -203,7 +203,7 @@ pub(super) fn place(index: usize, of: usize) -> String {
 
 /// Gives each layer the diff id that the configuration has for it.
 pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Result<()> {
-    let diff_ids = &config.rootfs.diff_ids;
+    let diff_ids = &config.diff_ids;
     if layers.len() != diff_ids.len() {
         return Err(broken(format!(
             "the manifest has {} layers, but the configuration knows {}; the image is damaged or was changed by hand",

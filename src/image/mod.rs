@@ -37,7 +37,7 @@ mod testing;
 mod tests;
 
 pub use choice::Choice;
-pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
+pub use config::{ContainerConfig, Healthcheck, HistoryItem, ImageConfig};
 pub use directory::{Content, DirEntry, WalkProblem, image as directory_image, walk};
 pub use docker_archive::complete;
 pub use error::{Error, Kind, shown};

@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::config::ImageConfig;
 use super::identity::Identity;
 use super::text;
 use crate::analyze::Analysis;
+use crate::image::ImageConfig;
 use files::FileValues;
 use names::OddKeys;
 use other_names::OtherNames;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::analyze::Analysis;
-use crate::document::config::{HistoryItem, ImageConfig};
 use crate::document::identity::Identity;
+use crate::image::{HistoryItem, ImageConfig};
 
 /// What the legacy engine's parser took for an instruction that runs nothing.
 const NOP: &str = "/bin/sh -c #(nop) ";
