@@ -46,7 +46,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("layer", &["digest", "image", "interrupt", "malware", "progress", "timings"]),
     (
         "output",
-        &["analyze", "document", "evaluate", "flatten", "image", "interrupt", "layer", "progress"],
+        &[
+            "analyze",
+            "digest",
+            "document",
+            "evaluate",
+            "flatten",
+            "image",
+            "interrupt",
+            "layer",
+            "progress",
+        ],
     ),
     ("vulndb", &["digest"]),
 ];

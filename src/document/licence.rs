@@ -21,7 +21,7 @@ pub(super) fn expressions(stated: &[String]) -> Vec<String> {
 }
 
 /// `GPL-2+ or Artistic-2.0` → `GPL-2.0-or-later OR Artistic-2.0`.
-fn expression(stated: &str) -> Option<String> {
+pub(crate) fn expression(stated: &str) -> Option<String> {
     // OSGi adds parameters: `Apache-2.0;link="https://…"`.
     let stated = stated.split(";link=").next()?.split(";description=").next()?.trim();
     if let Some(name) = one_licence(stated) {

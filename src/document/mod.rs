@@ -29,6 +29,8 @@ use legacy::Legacy;
 use write_section::SectionOf;
 
 pub use identity::{Identity, Overrides};
+pub(crate) use licence::expression as licence_expression;
+pub(crate) use purl::encode as encode_purl;
 pub use read::{ReadError, read};
 pub use run::rfc3339;
 pub use section::{Run, Section, Timings};

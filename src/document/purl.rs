@@ -107,7 +107,7 @@ fn upstream(package: &Package) -> Option<String> {
 }
 
 /// Everything but letters, digits and `.-_~:` is percent-encoded.
-fn encode(text: &str, url: &mut String) {
+pub(crate) fn encode(text: &str, url: &mut String) {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {

@@ -1,10 +1,27 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
+mod content_id;
+pub mod csv;
+pub mod cyclonedx;
 pub mod file;
+pub mod github;
+pub mod gitlab;
+pub mod html;
+mod json;
+pub mod junit;
+pub mod markdown;
+pub mod openvex;
 pub mod progress;
+pub mod sarif;
+mod sbom;
+pub mod spdx;
 pub mod summary;
+pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod timings;
+mod wording;
 
 use std::path::PathBuf;
 use std::str::FromStr;
