@@ -303,7 +303,7 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
             (None, Status::EndOfLife) => json!(["can_not_fix"]),
             _ => Value::Null,
         };
-        return json!({"state": "in_triage", "response": response, "detail": finding.status_note});
+        return json!({"state": "in_triage", "response": response});
     };
     let state = match by.code {
         // A risk that somebody accepted is still there.

@@ -272,7 +272,6 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
         ("by", json!(printable(&severity.source))),
         ("vector", json!(text(&severity.vector))),
         ("status", status),
-        ("note", json!(text(&finding.status_note))),
         ("fixed", json!(all(&finding.fixed_versions))),
         ("upgrade", json!(text(&finding.upgrade))),
         ("kev", json!(finding.kev)),

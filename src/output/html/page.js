@@ -117,7 +117,7 @@
     say("Suppressed", it.suppressed);
     say("Also known as", it.aliases.filter((alias) => alias !== it.id).join(", "));
     say("Rated by", [it.by, it.vector].filter(Boolean).join(" · "));
-    say("Status", [it.status.replaceAll("-", " "), it.note].filter(Boolean).join(": "));
+    say("Status", it.status.replaceAll("-", " "));
     say("Fixed in", it.fixed.join(", "));
     if (it.kev) say("Exploited", "in CISA's catalogue" + (it.kev.added ? " since " + it.kev.added : "") + (it.kev.due ? ", to be mended by " + it.kev.due : "") + (it.kev.ransomware ? ", used by ransomware" : ""));
     if (it.epss !== undefined) say("EPSS", percent(it.epss) + " within 30 days; higher than " + percent(it.percentile) + " of all");
