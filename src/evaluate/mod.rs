@@ -6,6 +6,7 @@
 //! [`Evaluation`].
 
 mod evaluation;
+pub mod osv;
 mod severity;
 
 pub use evaluation::*;

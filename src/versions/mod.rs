@@ -22,6 +22,7 @@ mod packagist;
 mod pacman;
 mod pep440;
 mod portage;
+pub mod range;
 mod rpm;
 mod semver;
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::digits;
 
-#[derive(Debug)]
+#[derive(Default)]
 pub(super) struct Version<'a> {
     pub(super) epoch: &'a [u8],
     pub(super) release: Vec<&'a [u8]>,
@@ -33,6 +33,12 @@ const STAGES: [(&[u8], Stage); 8] = [
     (b"rc", Stage::Candidate),
     (b"c", Stage::Candidate),
 ];
+
+impl Version<'_> {
+    pub(super) fn is_pre_release(&self) -> bool {
+        self.pre.is_some() || self.dev.is_some()
+    }
+}
 
 pub(super) fn read(text: &str) -> Result<Version<'_>, &'static str> {
     let mut rest = text.trim().as_bytes();
@@ -112,11 +118,15 @@ pub(super) fn order(a: &Version, b: &Version) -> Ordering {
 
 /// Without the local part.
 pub(super) fn order_public(a: &Version, b: &Version) -> Ordering {
-    digits::order(a.epoch, b.epoch)
+    order_epoch(a, b)
         .then_with(|| order_release(&a.release, &b.release))
         .then_with(|| order_pre(a, b))
         .then_with(|| order_option(a.post, b.post))
         .then_with(|| order_dev(a.dev, b.dev))
+}
+
+pub(super) fn order_epoch(a: &Version, b: &Version) -> Ordering {
+    digits::order(a.epoch, b.epoch)
 }
 
 pub(super) fn order_release(a: &[&[u8]], b: &[&[u8]]) -> Ordering {

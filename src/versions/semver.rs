@@ -6,19 +6,23 @@ use std::cmp::Ordering;
 use super::digits;
 
 pub(super) struct Version<'a> {
-    numbers: Vec<&'a str>,
+    pub(super) numbers: Vec<&'a str>,
     /// Empty: a release.
-    pre: Vec<&'a str>,
+    pub(super) pre: Vec<&'a str>,
     build: Vec<&'a str>,
 }
 
 /// Precedence: the build is no part of it.
 pub(super) fn order(a: &Version, b: &Version) -> Ordering {
-    let pre = || match (a.pre.is_empty(), b.pre.is_empty()) {
-        (false, false) => order_identifiers(&a.pre, &b.pre),
+    order_numbers(&a.numbers, &b.numbers).then_with(|| order_pre(&a.pre, &b.pre))
+}
+
+/// A release comes after all its pre-releases.
+pub(super) fn order_pre(a: &[&str], b: &[&str]) -> Ordering {
+    match (a.is_empty(), b.is_empty()) {
+        (false, false) => order_identifiers(a, b),
         (release_a, release_b) => release_a.cmp(&release_b),
-    };
-    order_numbers(&a.numbers, &b.numbers).then_with(pre)
+    }
 }
 
 /// Pub orders by the build too, <https://pub.dev/packages/pub_semver>.
@@ -138,7 +142,7 @@ fn read<'a>(text: &'a str, rules: &Rules) -> Result<Version<'a>, &'static str> {
     Ok(Version { numbers, pre, build })
 }
 
-fn identifiers(text: &str) -> Result<Vec<&str>, &'static str> {
+pub(super) fn identifiers(text: &str) -> Result<Vec<&str>, &'static str> {
     let is_one = |part: &&str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
