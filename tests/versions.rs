@@ -4,9 +4,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
+use inscan::versions::range::{self, Syntax};
 use inscan::versions::{self, Scheme};
 
 /// Each table, whose order it has, and how many pairs it has at least.
@@ -129,6 +132,179 @@ fn merge_sort(all: &mut Vec<String>, order: &impl Fn(&str, &str) -> Ordering) {
     all.extend(left.chain(right));
 }
 
+/// A row of the table of ranges; `syntax` is whose language it is in.
+#[derive(serde::Deserialize)]
+struct RangeRow {
+    version: String,
+    range: String,
+    satisfied: bool,
+    syntax: String,
+}
+
+#[test]
+fn every_range_of_the_tables_holds() {
+    let Some(cases) = cases() else { return };
+    let text = fs::read_to_string(cases.join("versions/ranges.jsonl")).unwrap();
+    let mut held = 0;
+    for line in text.lines() {
+        let row: RangeRow = serde_json::from_str(line).unwrap();
+        let syntax = match row.syntax.as_str() {
+            "npm-semver" => Syntax::Npm,
+            "pep440" => Syntax::Pep440,
+            "composer" => Syntax::Composer,
+            _ => continue,
+        };
+        let found = range::satisfies(syntax, &row.version, &row.range);
+        assert_eq!(found, Ok(row.satisfied), "{} {}", row.version, row.range);
+        held += 1;
+    }
+    assert!(held >= 190, "only {held} ranges");
+}
+
+/// What an ecosystem's own tool says of pairs with a tab between them: -1, 0 or 1 a line.
+const TOOLS: &[(&str, Scheme, &[&str])] = &[
+    ("deb", Scheme::Dpkg, &["sh", "-c", DPKG]),
+    ("gem", Scheme::Gem, &["ruby", "-e", RUBY]),
+    ("npm", Scheme::Npm, &["node", "-e", NODE]),
+    ("packagist", Scheme::Php, &["php", "-r", PHP]),
+    ("pacman", Scheme::Pacman, &["sh", "-c", VERCMP]),
+    ("pypi", Scheme::Pep440, &["python3", "-c", PYTHON]),
+];
+
+const DPKG: &str = "command -v dpkg >&2 || exit 9
+while IFS='\t' read -r a b; do
+  if dpkg --compare-versions \"$a\" lt \"$b\"; then echo -1
+  elif dpkg --compare-versions \"$a\" eq \"$b\"; then echo 0
+  else echo 1; fi
+done";
+
+const VERCMP: &str = "command -v vercmp >&2 || exit 9
+while IFS='\t' read -r a b; do vercmp \"$a\" \"$b\"; done";
+
+const RUBY: &str = "$stdin.each_line { |line| a, b = line.chomp.split(\"\\t\")
+  puts Gem::Version.new(a) <=> Gem::Version.new(b) }";
+
+const PYTHON: &str = "import sys
+try: from packaging.version import Version
+except ImportError: sys.exit(9)
+for line in sys.stdin:
+    a, b = map(Version, line.rstrip('\\n').split('\\t'))
+    print((a > b) - (a < b))";
+
+const NODE: &str = "let semver;
+const beside = require('path').dirname(process.execPath) + '/../lib/node_modules/npm/node_modules/semver';
+try { semver = require(beside) } catch { process.exit(9) }
+for (const line of require('fs').readFileSync(0, 'utf8').trim().split('\\n'))
+  console.log(semver.compare(...line.split('\\t')))";
+
+const PHP: &str = "while (($line = fgets(STDIN)) !== false) {
+  [$a, $b] = array_map(fn($it) => preg_replace('/^v/i', '', $it), explode(\"\\t\", rtrim($line)));
+  echo version_compare($a, $b), \"\\n\"; }";
+
+/// Versions far apart in a table, where its own pairs are neighbours.
+#[test]
+fn agrees_with_the_tools_that_are_here() {
+    let Some(cases) = cases() else { return };
+    for (table, scheme, command) in TOOLS {
+        let versions: Vec<String> =
+            pairs(&cases, table).into_iter().flat_map(|[a, _, b]| [a, b]).collect();
+        let count = versions.len();
+        // Starting a process for each pair takes its time.
+        let most = if command[0] == "sh" { 100 } else { 3_000 };
+        let far = (0..most).map(|at| (&versions[at * 7 % count], &versions[(at * 31 + 5) % count]));
+        let far: Vec<_> = far.collect();
+        let lines: String = far.iter().map(|(a, b)| format!("{a}\t{b}\n")).collect();
+        let Some(said) = ask(command, lines) else { continue };
+        assert_eq!(said.len(), far.len(), "{table}: {} answers", said.len());
+        for ((a, b), said) in far.iter().zip(said) {
+            let found = versions::compare(*scheme, a, b).unwrap();
+            assert_eq!((found as i8).to_string(), said, "{table}: {a} and {b}");
+        }
+    }
+}
+
+/// None: the tool is not here.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn ask(command: &[&str], lines: String) -> Option<Vec<String>> {
+    let pipe = || std::process::Stdio::piped();
+    let mut process = Command::new(command[0]);
+    process.args(&command[1..]).stdin(pipe()).stdout(pipe()).stderr(pipe());
+    let started = process.spawn();
+    let Ok(mut child) = started else {
+        eprintln!("skipped: there is no {}", command[0]);
+        return None;
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end without reading; its output must be read while it is written to.
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
+    if output.status.code() == Some(9) {
+        eprintln!("skipped: {} has not what it takes", command[0]);
+        return None;
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", command[0]);
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+}
+
+/// The legacy engine's answers: where ours differ, COMPATIBILITY.md has a row, and no other.
+#[test]
+fn differs_from_the_engine_only_where_it_is_said() {
+    let Some(oracle) = unpacked("oracle.tar.xz", "oracle/version-vectors.json") else { return };
+    let text = fs::read_to_string(oracle.join("oracle/version-vectors.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut differ = BTreeSet::new();
+    for (kind, scheme) in [("rpm", Scheme::Rpm), ("deb", Scheme::Dpkg), ("apk", Scheme::Apk)] {
+        let list = vectors[kind].as_array().unwrap();
+        assert!(list.len() >= 30, "{kind}: {}", list.len());
+        for vector in list {
+            let side = |name: &str| vector[name].as_str().unwrap();
+            let engine = match vector["result"].as_i64() {
+                Some(order) => order.cmp(&0),
+                None if vector["lt"] == true => Ordering::Less,
+                None if vector["gt"] == true => Ordering::Greater,
+                None => Ordering::Equal,
+            };
+            let ours = versions::compare(scheme, side("a"), side("b")).unwrap();
+            if ours != engine {
+                let word = |order| ["<", "=", ">"][(order as i8 + 1) as usize];
+                let [a, b] = [side("a"), side("b")];
+                differ.insert(format!("{kind} | `{a}` {} `{b}` | {}", word(ours), word(engine)));
+            }
+        }
+    }
+    for vector in vectors["langpack"].as_array().unwrap() {
+        let side = |name: &str| vector[name].as_str().unwrap();
+        let scheme = match side("language") {
+            "java" | "maven" => Scheme::Maven,
+            "npm" | "js" => Scheme::Npm,
+            "gem" => Scheme::Gem,
+            "python" => Scheme::Pep440,
+            "nuget" => Scheme::NuGet,
+            _ => continue,
+        };
+        // Where the engine raises, it has no answer.
+        let Some(engine) = vector["result"].as_bool() else { continue };
+        let (version, range) = (side("version"), side("range"));
+        let ours = match range::satisfies(Syntax::Feed(scheme), version, range) {
+            Ok(_) if versions::check(scheme, version).is_err() => "not readable".to_owned(),
+            Ok(ours) => ours.to_string(),
+            Err(_) => "not readable".to_owned(),
+        };
+        if ours != engine.to_string() {
+            differ.insert(format!("{} | `{version}` in `{range}`: {ours} | {engine}", side("language")));
+        }
+    }
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md")).unwrap();
+    let table = page.split("<!-- version-order -->").nth(1).expect("the table is between marks");
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let listed: BTreeSet<String> = rows
+        .map(|row| row.trim_matches(['|', ' ']).split(" | ").take(3).collect::<Vec<_>>().join(" | "))
+        .collect();
+    assert_eq!(listed, differ, "COMPATIBILITY.md: the rows are to be:\n{differ:#?}");
+}
+
 fn pairs(cases: &Path, table: &str) -> Vec<[String; 3]> {
     let path = cases.join("versions").join(table).with_extension("txt");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
@@ -141,26 +317,32 @@ fn pairs(cases: &Path, table: &str) -> Vec<[String; 3]> {
         .collect()
 }
 
-/// The folder of the acceptance data, unpacked.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+/// The folder of the acceptance data's tables.
 fn cases() -> Option<PathBuf> {
+    unpacked("cases.tar.xz", "cases/versions").map(|folder| folder.join("cases"))
+}
+
+/// A folder with one member of an archive of the shared material, unpacked anew.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn unpacked(archive: &str, member: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared =
         std::env::var_os("INSCAN_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let archive = shared.join("cases.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
+    let path = shared.join(archive);
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
         return None;
     }
-    // Once for this binary's tests, which run in threads.
-    static UNPACKED: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let target = UNPACKED.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("version-tables");
+    // Once for each archive, as the tests run in threads.
+    static UNPACKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("versions");
+    let mut done = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !done.contains(archive) {
         fs::create_dir_all(&target).unwrap();
         let mut tar = Command::new("tar");
-        tar.arg("-xJf").arg(&archive).arg("-C").arg(&target).arg("cases/versions");
-        assert!(tar.status().unwrap().success(), "could not unpack {}", archive.display());
-        target
-    });
-    Some(target.join("cases"))
+        tar.arg("-xJf").arg(&path).arg("-C").arg(&target).arg(member);
+        assert!(tar.status().unwrap().success(), "could not unpack {}", path.display());
+        done.insert(archive.to_owned());
+    }
+    Some(target)
 }

@@ -44,11 +44,7 @@ pub enum CannotSay {
     NoVersions,
 }
 
-pub fn judge(
-    affected: &Affected,
-    scheme: Scheme,
-    version: &str,
-) -> Result<Judgement, CannotSay> {
+pub fn judge(affected: &Affected, scheme: Scheme, version: &str) -> Result<Judgement, CannotSay> {
     if let Some(expression) = &affected.specific.expression {
         return judge_expression(expression, affected, scheme, version);
     }

@@ -5,11 +5,7 @@ const OPERATORS: [&str; 9] = [">=", "<=", "==", "!=", ">", "<", "=", "~", "^"];
 /// What no version has, but ranges of other languages do.
 const FOREIGN: [char; 9] = ['[', ']', '(', ')', '<', '>', '=', '!', '*'];
 
-pub(super) fn satisfies(
-    scheme: Scheme,
-    version: &str,
-    range: &str,
-) -> Result<bool, &'static str> {
+pub(super) fn satisfies(scheme: Scheme, version: &str, range: &str) -> Result<bool, &'static str> {
     let mut any = false;
     for all in range.split("||") {
         let holds = holds_all(scheme, version, all.trim())?;

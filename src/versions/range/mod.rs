@@ -88,8 +88,29 @@ mod tests {
 
     #[test]
     fn hostile_ranges_end_well_and_soon() {
-        let parts = ["", "1", "1.2", "x", "*", ">", "<", "=", "~", "^", "!", "|", "||", " - ", ",", "-", ".", "é", "999999999999999999999"];
-        let syntaxes = [Syntax::Npm, Syntax::Pep440, Syntax::Composer, Syntax::Feed(Scheme::Semver)];
+        let parts = [
+            "",
+            "1",
+            "1.2",
+            "x",
+            "*",
+            ">",
+            "<",
+            "=",
+            "~",
+            "^",
+            "!",
+            "|",
+            "||",
+            " - ",
+            ",",
+            "-",
+            ".",
+            "é",
+            "999999999999999999999",
+        ];
+        let syntaxes =
+            [Syntax::Npm, Syntax::Pep440, Syntax::Composer, Syntax::Feed(Scheme::Semver)];
         for syntax in syntaxes {
             for a in parts {
                 for b in parts {

@@ -157,7 +157,8 @@ fn plain<'a>(operator: &str, partial: Partial<'a>, found: &mut Vec<Comparator<'a
         }
         return;
     }
-    let exact = |operator| Comparator { operator, numbers: partial.numbers(), pre: partial.pre.clone() };
+    let exact =
+        |operator| Comparator { operator, numbers: partial.numbers(), pre: partial.pre.clone() };
     match (operator, partial.is_open()) {
         (">", true) => found.push(at_least(partial.end(), &[])),
         ("<=", true) => found.push(below(partial.end())),

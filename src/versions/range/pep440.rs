@@ -43,11 +43,16 @@ fn holds(version: Option<&Version>, operator: &str, wanted: &str) -> Result<bool
         "!=" => !is_equal(version, &wanted),
         "<=" => order.is_le(),
         ">=" => order.is_ge(),
-        "~=" => order.is_ge() && {
-            let parent = wanted.release.len() - 1;
-            let numbers = wanted.release.iter().take(parent).copied().collect();
-            starts_with(version, &Version { epoch: wanted.epoch, release: numbers, ..Version::default() })
-        },
+        "~=" => {
+            order.is_ge() && {
+                let parent = wanted.release.len() - 1;
+                let numbers = wanted.release.iter().take(parent).copied().collect();
+                starts_with(
+                    version,
+                    &Version { epoch: wanted.epoch, release: numbers, ..Version::default() },
+                )
+            }
+        }
         // Neither the pre-releases of what is excluded nor its post-releases and rebuilds.
         "<" => {
             pep440::order(version, &wanted).is_lt()
