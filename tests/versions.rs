@@ -293,14 +293,20 @@ fn differs_from_the_engine_only_where_it_is_said() {
             Err(_) => "not readable".to_owned(),
         };
         if ours != engine.to_string() {
-            differ.insert(format!("{} | `{version}` in `{range}`: {ours} | {engine}", side("language")));
+            differ.insert(format!(
+                "{} | `{version}` in `{range}`: {ours} | {engine}",
+                side("language")
+            ));
         }
     }
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md")).unwrap();
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md")).unwrap();
     let table = page.split("<!-- version-order -->").nth(1).expect("the table is between marks");
     let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
     let listed: BTreeSet<String> = rows
-        .map(|row| row.trim_matches(['|', ' ']).split(" | ").take(3).collect::<Vec<_>>().join(" | "))
+        .map(|row| {
+            row.trim_matches(['|', ' ']).split(" | ").take(3).collect::<Vec<_>>().join(" | ")
+        })
         .collect();
     assert_eq!(listed, differ, "COMPATIBILITY.md: the rows are to be:\n{differ:#?}");
 }
