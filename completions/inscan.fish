@@ -185,19 +185,28 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the directory it is in'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l config -d 'Read settings from this file' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
 none\t'Nothing'"
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -f -a "build" -d 'Build a database from files of many sources'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "build" -d 'Build a database from files of many sources'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "update" -d 'Fetch a newer database, or what one is built of'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "status" -d 'Say what is in the database, and how old it is'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "import" -d 'Put a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "search" -d 'List the advisories that name a package'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l from -d 'A file or folder to read; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s o -l output -d 'Where to write the database' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s o -l to -d 'Where to write the database' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l report -d 'How to report what was read, and where to (standard output unless a file is named)' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -208,7 +217,147 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l verify-key -d 'Verify the signature (URL.sig) with this public key: Ed25519 or ECDSA P-256, as PEM' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l deadline -d 'Give up after so many seconds; what has come by then is kept for the next time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l force -d 'Ask also where that was done within a day'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l signature -d 'The file with its signature' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s o -l output -d 'How to say it, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l verify-key -d 'Verify the signature with this public key: Ed25519 or ECDSA P-256, as PEM' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l signature -d 'The file with the signature [default: the database\'s name and `.sig`]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l verify-key -d 'Verify the signature with this public key: Ed25519 or ECDSA P-256, as PEM' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l signature -d 'The file with the signature [default: the database\'s name and `.sig`]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s o -l output -d 'How to show it, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l ecosystem -d 'Only in this ecosystem; a distribution without its release is meant with all of them' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s o -l output -d 'How to list them, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s o -l output -d 'How to say it, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "build" -d 'Build a database from files of many sources'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "update" -d 'Fetch a newer database, or what one is built of'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what is in the database, and how old it is'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "import" -d 'Put a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "search" -d 'List the advisories that name a package'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -240,3 +389,12 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "build" -d 'Build a database from files of many sources'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "update" -d 'Fetch a newer database, or what one is built of'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "status" -d 'Say what is in the database, and how old it is'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "import" -d 'Put a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "search" -d 'List the advisories that name a package'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Say what a newer database has that an older one has not'

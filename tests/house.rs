@@ -58,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
         ],
     ),
-    ("vulndb", &["digest"]),
+    ("vulndb", &["digest", "image", "net"]),
 ];
 
 #[test]

@@ -40,6 +40,13 @@ pub(super) fn with_environment(command: Command) -> Command {
     command.mut_subcommands(with_environment)
 }
 
+/// Where the vulnerability database lies where no place is named.
+pub(super) fn database() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")))?;
+    Some(data.join("inscan/vulnerabilities.db"))
+}
+
 /// The date that builds are to carry: <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub(super) fn source_date() -> Result<Option<Timestamp>> {
     let Some(seconds) = env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };

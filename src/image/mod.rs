@@ -44,7 +44,7 @@ pub use error::{Error, Kind, shown};
 pub use places::{NotFound, Place};
 pub use platform::Platform;
 pub use reference::Reference;
-pub use registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
+pub use registry::{AuthFile, ConfigFiles, Credential, RegistryOptions, artifact};
 pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;

@@ -5,8 +5,10 @@
 
 pub mod advisory;
 pub mod build;
+mod changes;
 mod compression;
 mod digest;
+pub mod download;
 mod end_of_life;
 mod epss;
 pub mod facts;
@@ -16,20 +18,25 @@ mod gathered;
 mod input;
 mod json;
 mod kev;
+pub mod max_age;
 pub mod name;
 mod osv;
+pub mod place;
 mod rating;
 mod read;
 pub mod schema;
 mod secdb;
+pub mod signature;
 mod staging;
 #[cfg(test)]
 mod tests;
+pub mod update;
 mod write;
 
 pub use advisory::{
     Advisory, Affected, Event, Import, Range, RangeKind, Reference, Severity, Specific, Status,
 };
+pub use changes::{Change, Changes};
 pub use facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
 pub use gathered::PassedOver;
 pub use read::{Database, Error, Result};

@@ -50,12 +50,12 @@ impl Error {
 
 /// An open database. One thread uses it; others open it for themselves, which costs a millisecond.
 pub struct Database {
-    connection: Connection,
-    heads: Expander,
-    texts: Expander,
-    packages: Expander,
+    pub(super) connection: Connection,
+    pub(super) heads: Expander,
+    pub(super) texts: Expander,
+    pub(super) packages: Expander,
     ecosystems: BTreeMap<String, i64>,
-    names: BTreeMap<i64, String>,
+    pub(super) names: BTreeMap<i64, String>,
 }
 
 /// What is kept of an advisory beside its head.
@@ -350,7 +350,7 @@ impl Database {
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+pub(super) fn parsed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     serde_json::from_slice(bytes)
         .map_err(|error| Error::damaged(format!("a record cannot be understood: {error}")))
 }

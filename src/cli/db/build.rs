@@ -32,8 +32,8 @@ pub(super) struct Args {
     from: Vec<PathBuf>,
 
     /// Where to write the database
-    #[arg(long = "output", short, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(long, short = 'o', value_name = "FILE")]
+    to: PathBuf,
 
     /// How to report what was read, and where to (standard output unless a file is named)
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "table")]
@@ -43,7 +43,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let progress = Progress::new(session);
     let dates = Dates { now: Timestamp::now(), built: settings::source_date()? };
-    let report = build(&args.from, &args.output, dates, &progress).map_err(failed)?;
+    let report = build(&args.from, &args.to, dates, &progress).map_err(failed)?;
     drop(progress);
     tell::write(&args.report, |out| table(&report, out), || as_json(&report))?;
     for passed_over in &report.passed_over {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Result, broken_output, open_outputs};
 use crate::output::{Output, text};
-use crate::vulndb::{About, Coverage};
+use crate::vulndb::{About, Advisory, Coverage};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -39,6 +39,15 @@ pub(super) fn write(
 /// `2026-08-22`.
 pub(super) fn day(date: Timestamp) -> String {
     date.strftime("%Y-%m-%d").to_string()
+}
+
+/// `3 days`, as long ago.
+pub(super) fn age(age: std::time::Duration) -> String {
+    let hours = age.as_secs() / 3600;
+    match hours {
+        0..48 => text::counted(hours as usize, "hour", "hours"),
+        hours => text::counted((hours / 24) as usize, "day", "days"),
+    }
 }
 
 /// Columns as wide as their widest cell; numbers stand right.
@@ -118,4 +127,18 @@ pub(super) fn about_json(about: &About, coverages: &[Coverage]) -> Value {
         "sources": sources.collect::<Vec<_>>(),
         "ecosystems": ecosystems.collect::<Vec<_>>(),
     })
+}
+
+/// A record in OSV's words, with its dates as text.
+pub(super) fn advisory_json(advisory: &Advisory) -> Value {
+    let mut value = json!(advisory);
+    if let Some(object) = value.as_object_mut() {
+        for field in ["published", "modified", "withdrawn"] {
+            let date = object.get(field).and_then(Value::as_i64);
+            if let Some(date) = date.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+                object.insert(field.to_owned(), json!(date.to_string()));
+            }
+        }
+    }
+    value
 }

@@ -8,6 +8,7 @@
 //! than was asked for where one cannot be built. What is left of the protocol are two GETs
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull>).
 
+pub mod artifact;
 mod blob;
 mod challenge;
 mod credentials;

@@ -13,7 +13,8 @@ use super::name::api_host;
 use super::token::{self, Wanted};
 use crate::image::error::shown;
 use crate::net::{
-    Answer, Cause, HeaderMap, HeaderValue, Http, Method, Request, Url, basic, header, is_loopback,
+    Answer, Body, Cause, HeaderMap, HeaderValue, Http, Method, Request, Url, basic, header,
+    is_loopback,
 };
 
 pub(super) struct Session {
@@ -23,6 +24,8 @@ pub(super) struct Session {
     scheme: Mutex<Scheme>,
     login: Mutex<Login>,
     found: OnceLock<Result<Found, String>>,
+    /// What a token is to allow, as scopes have it.
+    actions: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +64,13 @@ impl Session {
             scheme: Mutex::new(scheme),
             login: Mutex::default(),
             found: OnceLock::new(),
+            actions: "pull",
         }
+    }
+
+    /// The same, for writing to the repository as well.
+    pub(super) fn for_pushing(self) -> Self {
+        Session { actions: "pull,push", ..self }
     }
 
     /// `registry.example/app`
@@ -100,6 +109,48 @@ impl Session {
         Err(Failed::Access(self.refused("its own token is not accepted")))
     }
 
+    /// Sends a body to an address of the registry, with what it asked for to let us in. A body
+    /// is sent once: a request before it has to have found out what is asked for.
+    pub(super) fn send_body(
+        &self,
+        method: &Method,
+        url: Url,
+        media_type: &'static str,
+        body: Body,
+    ) -> Result<Answer, Failed> {
+        // Storage elsewhere has its own ways to know who may write, in the address.
+        let is_own = self.address("").is_ok_and(|own| own.origin() == url.origin());
+        let mut request = Request::new(method.clone(), url);
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(authorization) = login.authorization.filter(|_| is_own) {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization);
+        }
+        *request.body_mut() = Some(body);
+        let answer = self.http.send(request)?;
+        let status = answer.status();
+        match status.as_u16() {
+            200..=299 => Ok(answer),
+            401 | 403 => Err(Failed::Access(self.refused(&described(status, answer)))),
+            _ => Err(self.with_place(Failed::of(answer))),
+        }
+    }
+
+    /// Where `manifests/…` or `blobs/…` is, once it is known how the registry is asked.
+    pub(super) fn address(&self, path: &str) -> Result<Url, Failed> {
+        let scheme = match *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) {
+            Scheme::Http => "http",
+            Scheme::Https | Scheme::Either => "https",
+        };
+        self.address_over(scheme, path)
+    }
+
+    fn address_over(&self, scheme: &str, path: &str) -> Result<Url, Failed> {
+        let host = api_host(&self.endpoint.host);
+        let text = format!("{scheme}://{host}/v2/{}/{path}", self.endpoint.repository);
+        Url::parse(&text).map_err(|_| Failed::Access(format!("`{}` is no host", shown(host))))
+    }
+
     fn with_place(&self, failed: Failed) -> Failed {
         match failed {
             Failed::Status { code, retry_after, text } => {
@@ -123,10 +174,7 @@ impl Session {
     ) -> Result<Answer, Failed> {
         let scheme = *self.scheme.lock().unwrap_or_else(PoisonError::into_inner);
         let once = |scheme: &str| {
-            let host = api_host(&self.endpoint.host);
-            let text = format!("{scheme}://{host}/v2/{}/{path}", self.endpoint.repository);
-            let url = Url::parse(&text)
-                .map_err(|_| Failed::Access(format!("`{}` is no host", shown(host))))?;
+            let url = self.address_over(scheme, path)?;
             let mut request = Request::new(method.clone(), url);
             *request.headers_mut() = headers.clone();
             if let Some(authorization) = authorization {
@@ -182,9 +230,12 @@ impl Session {
                 return Err(Failed::Access(self.refused("401 Unauthorized")));
             }
             (Challenge::Bearer { realm, service, scope }, credential) => {
-                let own = format!("repository:{}:pull", self.endpoint.repository);
-                // A token that may do more than read is nothing to hand to a registry.
-                let scope = scope.as_deref().filter(|s| s.ends_with(":pull") && !s.contains(' '));
+                let own = format!("repository:{}:{}", self.endpoint.repository, self.actions);
+                // A token that may do more than is needed is nothing to hand to a registry.
+                let fits = |scope: &str| {
+                    self.actions == "pull" && scope.ends_with(":pull") && !scope.contains(' ')
+                };
+                let scope = scope.as_deref().filter(|scope| fits(scope));
                 let wanted = Wanted {
                     service: service.as_deref(),
                     scope: scope.unwrap_or(&own),

@@ -1,0 +1,139 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::progress::Progress;
+use super::{DatabaseArg, key, opened, refused, tell};
+use crate::cli::network::NetArgs;
+use crate::cli::registry::RegistryArgs;
+use crate::cli::{Failure, Result, Session};
+use crate::image::{self, Kind};
+use crate::output::text;
+use crate::vulndb::place::State;
+use crate::vulndb::update::{Error, Outcome, Update};
+
+/// Fetch a newer database, or what one is built of
+///
+/// A source is a ready database at an https address or in a registry (`oci://`, where
+/// `inscan db push` puts one), a mirror of OSV's bucket (its address
+/// ends in `/`, and `ecosystems.txt` lies there), or any single file that `inscan db build`
+/// understands. Several sources make one database. What has not changed is not fetched again,
+/// and what broke off is taken up where it did. FILE.sha256 beside a file is verified where
+/// it is there.
+///
+/// Sources are remembered, and asked at most once a day; scans go on with the old database
+/// until the new one is whole.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  A database that somebody builds for all, signed:
+      inscan db update https://mirror.example/vulnerabilities.db --verify-key key.pub.pem
+  A mirror of OSV's bucket, and what it does not have:
+      inscan db update https://mirror.example/osv/ https://mirror.example/epss.csv.gz
+  From a registry:
+      inscan db update oci://registry.example/security/database
+  As before, from the same sources:
+      inscan db update")]
+pub(super) struct Args {
+    /// Where to fetch from [default: as the last time]
+    #[arg(value_name = "URL")]
+    sources: Vec<String>,
+
+    #[command(flatten)]
+    database: DatabaseArg,
+
+    /// Verify the signature (URL.sig) with this public key: Ed25519 or ECDSA P-256, as PEM
+    #[arg(long, value_name = "FILE")]
+    verify_key: Option<PathBuf>,
+
+    /// Ask also where that was done within a day
+    #[arg(long, value_parser = clap::builder::BoolishValueParser::new())]
+    force: bool,
+
+    /// Give up after so many seconds; what has come by then is kept for the next time
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<u64>,
+
+    #[command(flatten)]
+    registry: RegistryArgs,
+
+    #[command(flatten)]
+    net: NetArgs,
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let place = args.database.place()?;
+    let sources = if args.sources.is_empty() { State::read(&place).sources } else { args.sources };
+    if sources.is_empty() {
+        let error = anyhow::anyhow!("it is not known where to fetch the database from");
+        return Err(Failure::usage(error).hint(
+            "name a source once: `inscan db update https://mirror.example/vulnerabilities.db`",
+        ));
+    }
+    let key = args.verify_key.as_deref().map(key).transpose()?;
+    let net = args.net.meant()?;
+    let registry = args.registry.meant(false)?;
+    let progress = Progress::new(session);
+    let update = Update {
+        sources: &sources,
+        place: &place,
+        key: key.as_ref(),
+        net: &net,
+        registry: &registry,
+        now: Timestamp::now(),
+        force: args.force,
+        deadline: args.deadline.map(Duration::from_secs),
+    };
+    let outcome = update.run(&progress).map_err(failed)?;
+    drop(progress);
+    let passed_over = match outcome {
+        Outcome::Recent(since) => {
+            let ago = tell::age(since);
+            session.say(&format!("the source was asked {ago} ago; `--force` asks again"));
+            return Ok(());
+        }
+        Outcome::Unchanged => {
+            session.say("the newest database is here already");
+            Vec::new()
+        }
+        Outcome::Installed(passed_over) => passed_over,
+    };
+    for passed_over in passed_over {
+        session.warn(&format!("{}: {}", passed_over.input, passed_over.reason));
+    }
+    let about = opened(&place)?.about().map_err(super::unreadable)?;
+    let advisories = text::count(about.advisories);
+    let age = tell::age(about.age(Timestamp::now()));
+    session.say(&format!(
+        "{advisories} advisories in `{}`, data of {}, {age} old",
+        place.display(),
+        tell::day(about.built)
+    ));
+    Ok(())
+}
+
+fn failed(error: Error) -> Failure {
+    match error {
+        Error::Source(_) | Error::Several(_) | Error::NothingSigned => {
+            Failure::usage(error).hint("`inscan db update --help` says what a source may be")
+        }
+        Error::Plain(_) => Failure::usage(error)
+            .hint("use https, verify a signature (`--verify-key`), or say `--plain-http`"),
+        Error::Busy(_) => Failure::broken(error).hint("wait for it, and ask again"),
+        Error::NoBucket(_) => Failure::broken(error)
+            .hint("for a single file, leave the `/` at the end of its address away"),
+        Error::Place(error) => refused(error),
+        Error::Registry(error) => failed_at_registry(error),
+        error => Failure::broken(error),
+    }
+}
+
+/// The exit code is the error's own affair: it knows whether something else has to be typed.
+pub(super) fn failed_at_registry(error: anyhow::Error) -> Failure {
+    match image::Error::kind_of(&error) {
+        Kind::Usage | Kind::Absent => Failure::usage(error)
+            .hint("a database's place is named as `oci://registry.example/repository:tag`"),
+        Kind::Broken => Failure::broken(error),
+    }
+}

@@ -1,0 +1,62 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{DatabaseArg, key, refused};
+use crate::cli::{Failure, Result, Session};
+use crate::vulndb::place;
+
+/// Read all of a database: that it is whole, unchanged and signed
+///
+/// With `--verify-key`, its signature is verified too: the file FILE.sig beside it, or the one
+/// that `--signature` names.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  The database that scans use:
+      inscan db verify
+  A file from elsewhere, signed with `openssl pkeyutl -sign -rawin -inkey key.pem`:
+      inscan db verify --db vulnerabilities.db --verify-key key.pub.pem")]
+pub(super) struct Args {
+    #[command(flatten)]
+    database: DatabaseArg,
+
+    /// Verify the signature with this public key: Ed25519 or ECDSA P-256, as PEM
+    #[arg(long, value_name = "FILE")]
+    verify_key: Option<PathBuf>,
+
+    /// The file with the signature [default: the database's name and `.sig`]
+    #[arg(long, value_name = "FILE", requires = "verify_key")]
+    signature: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let place = args.database.place()?;
+    let key = args.verify_key.as_deref().map(key).transpose()?;
+    let signature = match &key {
+        Some(_) => Some(signature(args.signature, &place)?),
+        None => None,
+    };
+    // Said as elsewhere where there is none.
+    super::opened(&place)?;
+    place::verify(&place, key.as_ref(), signature.as_deref()).map_err(refused)?;
+    session.say(&format!(
+        "`{}` is whole{}",
+        place.display(),
+        if key.is_some() { ", and its signature fits" } else { "" }
+    ));
+    Ok(())
+}
+
+/// The signature as named, or as it lies beside the file.
+pub(super) fn signature(named: Option<PathBuf>, database: &Path) -> Result<Vec<u8>> {
+    let path = named.unwrap_or_else(|| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".sig");
+        PathBuf::from(path)
+    });
+    fs::read(&path).map_err(|error| {
+        let message = format!("could not read the signature `{}`", path.display());
+        Failure::usage(anyhow::Error::new(error).context(message))
+            .hint("name it with `--signature FILE`")
+    })
+}
