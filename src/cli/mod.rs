@@ -9,6 +9,7 @@ mod completions;
 mod db;
 mod failure;
 mod network;
+mod pull;
 mod reading;
 mod registry;
 mod scan;
@@ -110,6 +111,7 @@ enum Command {
     Cache(cache::Args),
     Db(db::Args),
     Completions(completions::Args),
+    Pull(pull::Args),
     // For tests of the version orders: of no use to a scan.
     #[command(hide = true)]
     CompareVersions(compare_versions::Args),
@@ -135,6 +137,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),
         Command::Completions(args) => completions::run(args),
+        Command::Pull(args) => pull::run(args, &session),
         Command::CompareVersions(args) => compare_versions::run(args, &session),
     }
 }

@@ -290,7 +290,7 @@ fn read(
 }
 
 /// The exit code is the error's own affair: it knows whether something else has to be typed.
-fn failed(error: anyhow::Error) -> Failure {
+pub(super) fn failed(error: anyhow::Error) -> Failure {
     let kind = image::Error::kind_of(&error);
     if let Some(not_found) = error.downcast_ref::<NotFound>() {
         let (lines, hint) = (not_found.lines(), not_found.hint());
@@ -309,7 +309,7 @@ fn failed(error: anyhow::Error) -> Failure {
 
 impl Session {
     /// Who tells the user how far it is.
-    fn reporter(&self) -> Box<dyn Progress> {
+    pub(super) fn reporter(&self) -> Box<dyn Progress> {
         match self.progress {
             _ if self.quiet => Box::new(Silent),
             ProgressStyle::None => Box::new(Silent),

@@ -86,27 +86,29 @@ impl Session {
         path: &str,
         headers: &HeaderMap,
     ) -> Result<Answer, Failed> {
-        for renewals in 0..=MOST_RENEWALS {
+        let mut renewals = 0;
+        loop {
             let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let answer = self.send(method, path, headers, login.authorization.as_ref())?;
             let status = answer.status();
             if status.is_success() {
                 return Ok(answer);
             }
-            let may_renew = status == 401 && renewals < MOST_RENEWALS;
-            if answer.is_from_elsewhere() {
+            if answer.is_from_elsewhere() || !matches!(status.as_u16(), 401 | 403) {
                 // The storage behind a redirect has its own reasons: it never saw our credentials.
                 return Err(self.with_place(Failed::of(answer)));
             }
-            if may_renew {
+            if status == 401 && renewals < MOST_RENEWALS {
+                renewals += 1;
                 self.renew(login.generation, answer.headers())?;
-            } else if matches!(status.as_u16(), 401 | 403) {
-                return Err(Failed::Access(self.refused(&described(status, answer))));
-            } else {
-                return Err(self.with_place(Failed::of(answer)));
+                continue;
             }
+            let mut why = described(status, answer);
+            if login.authorization.is_some_and(|shown| shown.as_bytes().starts_with(b"Bearer")) {
+                why += ", to a token that it asked for";
+            }
+            return Err(Failed::Access(self.refused(&why)));
         }
-        Err(Failed::Access(self.refused("its own token is not accepted")))
     }
 
     /// Sends a body to an address of the registry, with what it asked for to let us in. A body
