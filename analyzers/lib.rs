@@ -20,7 +20,7 @@ mod headers;
 mod json;
 pub mod legacy_files;
 pub mod path;
-mod purl;
+pub mod purl;
 mod tally;
 #[cfg(test)]
 mod testing;

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 /// A package URL, taken apart and decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Purl {
-    pub(crate) kind: String,
-    pub(crate) namespace: Option<String>,
-    pub(crate) name: String,
-    pub(crate) version: Option<String>,
-    pub(crate) qualifiers: BTreeMap<String, String>,
+pub struct Purl {
+    pub kind: String,
+    pub namespace: Option<String>,
+    pub name: String,
+    pub version: Option<String>,
+    pub qualifiers: BTreeMap<String, String>,
 }
 
 /// `None` where it is no package URL.
-pub(crate) fn parse(text: &str) -> Option<Purl> {
+pub fn parse(text: &str) -> Option<Purl> {
     let rest = text.trim().strip_prefix("pkg:")?.trim_start_matches('/');
     let rest = rest.split_once('#').map_or(rest, |(rest, _subpath)| rest);
     let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));

@@ -21,4 +21,5 @@ pub mod output;
 pub mod progress;
 pub mod timings;
 pub mod versions;
+pub mod vex;
 pub mod vulndb;

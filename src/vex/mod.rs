@@ -1,0 +1,127 @@
+//! VEX in: what somebody states about vulnerabilities in products, so that what does
+//! not affect them need not be looked at again.
+//!
+//! OpenVEX, CSAF and CycloneDX are read into one kind of statement. A statement holds
+//! only for what it names: a package by its package URL, or an image, or a package
+//! within one of them. What names its products otherwise is counted, and holds for
+//! nothing.
+
+mod csaf;
+mod cyclonedx;
+mod openvex;
+mod target;
+
+use serde_json::Value;
+
+pub use target::{Subject, Target};
+
+/// The statements of one file, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its name, for messages.
+    pub source: String,
+    pub statements: Vec<Statement>,
+    /// Products that are named by no package URL: nothing can be matched with them.
+    pub unnamed_products: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// The vulnerability, by each of its names.
+    pub names: Vec<String>,
+    pub targets: Vec<Target>,
+    pub status: Status,
+    /// In the format's own words: `vulnerable_code_not_present`.
+    pub justification: Option<String>,
+    /// In the author's.
+    pub note: Option<String>,
+    /// RFC 3339. Of two statements that hold, the later counts.
+    pub timestamp: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    NotAffected,
+    Fixed,
+    Affected,
+    #[default]
+    UnderInvestigation,
+}
+
+impl Status {
+    /// In OpenVEX's words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::NotAffected => "not_affected",
+            Status::Fixed => "fixed",
+            Status::Affected => "affected",
+            Status::UnderInvestigation => "under_investigation",
+        }
+    }
+
+    /// Nothing is left to do.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Status::NotAffected | Status::Fixed)
+    }
+}
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("it is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it is no VEX: expected an OpenVEX, a CSAF or a CycloneDX document in JSON")]
+    Unknown,
+    #[error("statement {number}: {reason}")]
+    Statement {
+        /// Counts from 1.
+        number: usize,
+        reason: String,
+    },
+}
+
+/// What a file states; the form is told by its content.
+pub fn read(source: &str, text: &[u8]) -> Result<Document, Error> {
+    let json: Value = serde_json::from_slice(text)?;
+    let mut document = if is_openvex(&json) {
+        openvex::read(&json)?
+    } else if json["document"]["csaf_version"].is_string() {
+        csaf::read(&json)?
+    } else if json["bomFormat"] == "CycloneDX" {
+        cyclonedx::read(&json)?
+    } else {
+        return Err(Error::Unknown);
+    };
+    document.source = source.to_owned();
+    Ok(document)
+}
+
+fn is_openvex(json: &Value) -> bool {
+    let context = json["@context"].as_str().unwrap_or_default();
+    context.contains("openvex") && json["statements"].is_array()
+}
+
+impl Document {
+    /// The statement that counts for a vulnerability in a package: of all that hold, the latest;
+    /// of two of one time, the one further behind. Names are compared without case.
+    pub fn statement(&self, names: &[String], subject: &Subject) -> Option<&Statement> {
+        let is_meant = |name: &String| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        self.statements
+            .iter()
+            .filter(|it| it.names.iter().any(is_meant))
+            .filter(|it| it.targets.iter().any(|target| target.is(subject)))
+            .max_by(|a, b| a.timestamp.cmp(&b.timestamp))
+    }
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Absent where it is no text, or empty.
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;
