@@ -5,6 +5,7 @@
 //! (`alpine:3.12`, `github:python`, `nvdv2:cves`), and the same id may be in
 //! many groups with other severities.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::advisory::{
@@ -37,9 +38,11 @@ fn group_name(group: &Value) -> Option<String> {
     text_of(group, "name")
 }
 
-/// The groups that a list names: they exist also where they have no records.
-pub(super) fn groups(value: &Value) -> impl Iterator<Item = String> {
-    value.as_array().into_iter().flatten().filter_map(group_name)
+/// The groups that a list names, which exist also where they have no records, and when each
+/// was last brought up to date.
+pub(super) fn groups(value: &Value) -> impl Iterator<Item = (String, Option<Timestamp>)> {
+    let groups = value.as_array().into_iter().flatten();
+    groups.filter_map(|group| Some((group_name(group)?, time_of(group, "last_sync"))))
 }
 
 /// The record, or none where its kind is not known.
@@ -141,7 +144,7 @@ fn of_github(record: &Value) -> Option<Advisory> {
     let withdrawn = match record.get("withdrawn") {
         None | Some(Value::Null | Value::Bool(false)) => None,
         Some(Value::String(text)) if text.trim().is_empty() => None,
-        Some(_) => time_of(record, "withdrawn").or(modified).or(Some(jiff::Timestamp::UNIX_EPOCH)),
+        Some(_) => time_of(record, "withdrawn").or(modified).or(Some(Timestamp::UNIX_EPOCH)),
     };
     let mut aliases: Vec<String> = list(record, "CVE").iter().filter_map(cve).collect();
     aliases.extend(cves(record.get("Metadata").unwrap_or(&Value::Null), &id));
@@ -335,8 +338,9 @@ mod tests {
         assert_eq!(record(&json!({ "rake": {} })), None);
         assert_eq!(record(&json!("x")), None);
         assert_eq!(
-            groups(&json!([{ "name": "ubuntu:18.04", "feed_name": "v" }, {}])).collect::<Vec<_>>(),
-            ["ubuntu:18.04"]
+            groups(&json!([{ "name": "ubuntu:18.04", "feed_name": "v", "last_sync": "2026-11-22" }, {}]))
+                .collect::<Vec<_>>(),
+            [("ubuntu:18.04".to_owned(), super::super::json::time("2026-11-22"))]
         );
     }
 }

@@ -363,7 +363,10 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
     } else if feed::is_page(value) {
         read_page(value, place, gathered)?;
     } else if feed::is_group_list(value) {
-        gathered.groups.extend(feed::groups(value));
+        for (group, synchronised) in feed::groups(value) {
+            gathered.count(&format!("feed:{group}"), 0, synchronised);
+            gathered.groups.insert(group);
+        }
     } else if feed::is_mapping_list(value) {
         let reason = "distribution mappings: inscan has a table of its own";
         gathered.pass_over(&place.input, reason, &place.member);

@@ -2,7 +2,7 @@
 //! meanwhile goes on reading it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,7 +16,8 @@ use super::place::{self, MAX_DATABASE, State, beside};
 use super::read::Database;
 use super::signature::Key;
 use crate::digest::{Digest, Sha256};
-use crate::image::{RegistryOptions, artifact};
+use crate::image::RegistryOptions;
+use crate::image::artifact::{self, Artifact, ArtifactFile};
 use crate::net::{self, Http, NetOptions, Url};
 
 /// A source that was asked is not asked again for so long.
@@ -108,7 +109,8 @@ impl Update<'_> {
         }
         // What is here came from elsewhere: its version says nothing about these sources.
         let known = state.version.filter(|_| is_here && state.sources == self.sources);
-        let http = Http::new(self.net);
+        let net = self.bounded_net();
+        let http = Http::new(&net);
         let fetch = Fetch {
             http: &http,
             deadline: self.deadline.map(|deadline| Instant::now() + deadline),
@@ -136,6 +138,17 @@ impl Update<'_> {
         // Without it the next update asks once more: no reason to fail.
         let _ = state.write(self.place);
         Ok(outcome)
+    }
+
+    /// No single wait is longer than the whole may take.
+    fn bounded_net(&self) -> NetOptions {
+        let mut net = self.net.clone();
+        if let Some(deadline) = self.deadline {
+            net.connect_timeout = net.connect_timeout.min(deadline);
+            net.stall_timeout = net.stall_timeout.min(deadline);
+            net.retry.longest_wait = net.retry.longest_wait.min(deadline);
+        }
+        net
     }
 
     fn source<'s>(&self, source: &'s str) -> Result<Source<'s>, Error> {
@@ -174,7 +187,8 @@ impl Update<'_> {
         name: &str,
         known: Option<&str>,
     ) -> Result<(Outcome, Option<String>), Error> {
-        let found = artifact::open(name, ARTIFACT_TYPE, self.net, self.registry);
+        let net = fetch.http.options();
+        let found = artifact::open(name, ARTIFACT_TYPE, net, self.registry);
         let found = found.map_err(Error::Registry)?;
         let version = found.digest.to_string();
         if known == Some(version.as_str()) {
@@ -183,22 +197,21 @@ impl Update<'_> {
         let missing = || Error::NoDatabase(format!("oci://{name}"));
         let of_type = |wanted: &str| found.files.iter().find(|file| file.media_type == wanted);
         let database = of_type(DATABASE_TYPE).ok_or_else(missing)?;
-        let mut incoming = place::Incoming::new(self.place)?;
-        let mut reader = found.read(database, MAX_DATABASE).map_err(Error::Registry)?;
-        fetch.watch.begins("fetching the database", Some(database.size));
-        fetch.copy_verified(&mut reader, incoming.file(), database.digest, self.place)?;
+        let part = beside(self.place, ".part");
+        fetch.blob(&found, database, &part)?;
         let signature = match (self.key, of_type(SIGNATURE_TYPE)) {
             (Some(_), Some(file)) => {
                 let mut bytes = Vec::new();
-                let mut reader = found.read(file, MAX_SIGNATURE).map_err(Error::Registry)?;
-                fetch.copy_verified(&mut reader, &mut bytes, file.digest, self.place)?;
+                let reader = found.read(file, 0, MAX_SIGNATURE).map_err(Error::Registry)?;
+                let mut reader = reader.take(MAX_SIGNATURE);
+                reader.read_to_end(&mut bytes).map_err(|error| Error::Registry(error.into()))?;
                 Some(bytes)
             }
             _ => None,
         };
-        place::verify(incoming.path(), self.key, signature.as_deref())?;
-        incoming.install()?;
-        Ok((Outcome::Installed(Vec::new()), Some(version)))
+        let installed = self.take_in(&part, signature.as_deref());
+        let _ = fs::remove_file(&part);
+        installed.map(|()| (Outcome::Installed(Vec::new()), Some(version)))
     }
 
     /// A ready database, or a single file that one is built of.
@@ -237,11 +250,16 @@ impl Update<'_> {
             let report = build::build(&[part.to_owned()], self.place, dates, watch)?;
             return Ok(report.passed_over);
         }
-        place::verify(part, self.key, signature.as_deref())?;
+        self.take_in(part, signature.as_deref())?;
+        Ok(Vec::new())
+    }
+
+    /// Verifies a whole file, and puts it into the database's place.
+    fn take_in(&self, part: &Path, signature: Option<&[u8]>) -> Result<(), Error> {
+        place::verify(part, self.key, signature)?;
         let failed = |source| Error::Io { path: self.place.to_owned(), source };
         File::open(part).and_then(|file| file.sync_all()).map_err(failed)?;
-        fs::rename(part, self.place).map_err(failed)?;
-        Ok(Vec::new())
+        fs::rename(part, self.place).map_err(failed)
     }
 
     /// Everything that a database is built of, kept beside it so that the next time only what
@@ -348,16 +366,21 @@ impl Fetch<'_> {
         Download { http, url, to, most: MAX_DATABASE, deadline, watch }.fetch(known)
     }
 
-    /// All of a blob, which is what its digest says.
-    fn copy_verified(
-        &self,
-        from: &mut dyn Read,
-        to: &mut dyn Write,
-        expected: Digest,
-        place: &Path,
-    ) -> Result<(), Error> {
-        let failed = |source| Error::Io { path: place.to_owned(), source };
-        let mut digest = Sha256::new();
+    /// All of a file of an artifact, behind what is here of it already, and verified.
+    fn blob(&self, found: &Artifact, file: &ArtifactFile, to: &Path) -> Result<(), Error> {
+        let failed = |source| Error::Io { path: to.to_owned(), source };
+        let note = beside(to, ".version");
+        let wanted = file.digest.to_string();
+        if fs::read_to_string(&note).ok().as_ref() != Some(&wanted) {
+            let _ = fs::remove_file(to);
+            fs::write(&note, &wanted).map_err(failed)?;
+        }
+        let opened = OpenOptions::new().create(true).append(true).read(true).open(to);
+        let mut part = opened.map_err(failed)?;
+        let (mut digest, begun) = hashed(&mut part).map_err(failed)?;
+        let mut from = found.read(file, begun, MAX_DATABASE).map_err(Error::Registry)?;
+        self.watch.begins("fetching the database", Some(file.size));
+        self.watch.advances(begun);
         let mut buffer = vec![0; 256 << 10];
         loop {
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -366,14 +389,16 @@ impl Fetch<'_> {
             let count = from.read(&mut buffer).map_err(|error| Error::Registry(error.into()))?;
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
             digest.update(bytes);
-            to.write_all(bytes).map_err(failed)?;
+            part.write_all(bytes).map_err(failed)?;
             self.watch.advances(count as u64);
         }
+        let _ = fs::remove_file(&note);
         let found = digest.finish();
-        if found == expected {
+        if found == file.digest {
             return Ok(());
         }
-        let what = format!("the blob {expected} came with the digest {found}");
+        let _ = fs::remove_file(to);
+        let what = format!("the blob {wanted} came with the digest {found}");
         Err(Error::Registry(anyhow::anyhow!(what)))
     }
 
@@ -447,15 +472,21 @@ fn is_database(path: &Path) -> bool {
 }
 
 fn digest_of(path: &Path) -> std::io::Result<Digest> {
-    let mut file = File::open(path)?;
+    Ok(hashed(&mut File::open(path)?)?.0.finish())
+}
+
+/// What has been hashed of a file to its end, and how much that is.
+fn hashed(file: &mut File) -> std::io::Result<(Sha256, u64)> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 << 10];
+    let mut length = 0;
     loop {
         let count = file.read(&mut buffer)?;
         match buffer.get(..count) {
             Some(bytes) if !bytes.is_empty() => digest.update(bytes),
-            _ => return Ok(digest.finish()),
+            _ => return Ok((digest, length)),
         }
+        length += count as u64;
     }
 }
 

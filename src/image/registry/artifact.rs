@@ -86,14 +86,14 @@ pub fn open(
 }
 
 impl Artifact {
-    /// The bytes of a file as they come; `most` is what is accepted. Whoever reads them verifies
-    /// the digest at the end.
-    pub fn read(&self, file: &ArtifactFile, most: u64) -> anyhow::Result<impl Read> {
+    /// The bytes of a file as they come, behind those that are here already; `most` is what is
+    /// accepted. Whoever reads them verifies the digest of all at the end.
+    pub fn read(&self, file: &ArtifactFile, from: u64, most: u64) -> anyhow::Result<impl Read> {
         if file.size > most {
             let digest = file.digest;
             return Err(broken(format!("the file {digest} is larger than {most} bytes")));
         }
-        BlobReader::open(&self.registry, file.digest, file.size).map_err(Failed::told)
+        BlobReader::open_at(&self.registry, file.digest, file.size, from).map_err(Failed::told)
     }
 }
 

@@ -54,7 +54,17 @@ impl Registry {
 impl<'a> BlobReader<'a> {
     /// The first bytes are asked for at once, so that what is missing is known before it is read.
     pub(super) fn open(registry: &'a Registry, digest: Digest, size: u64) -> Result<Self, Failed> {
-        Self::begin(registry, From::Session(registry.first()), digest, size)
+        Self::open_at(registry, digest, size, 0)
+    }
+
+    /// Behind the first `read` bytes.
+    pub(super) fn open_at(
+        registry: &'a Registry,
+        digest: Digest,
+        size: u64,
+        read: u64,
+    ) -> Result<Self, Failed> {
+        Self::begin(registry, From::Session(registry.first()), digest, size, read.min(size))
     }
 
     /// A layer that only its own address has.
@@ -64,7 +74,7 @@ impl<'a> BlobReader<'a> {
         digest: Digest,
         size: u64,
     ) -> Result<Self, Failed> {
-        Self::begin(registry, From::Url(url), digest, size)
+        Self::begin(registry, From::Url(url), digest, size, 0)
     }
 
     fn begin(
@@ -72,18 +82,19 @@ impl<'a> BlobReader<'a> {
         from: From,
         digest: Digest,
         size: u64,
+        read: u64,
     ) -> Result<Self, Failed> {
         let mut reader = BlobReader {
             registry,
             from,
             digest,
             size,
-            read: 0,
+            read,
             body: None,
             failures: 0,
             since_failure: 0,
         };
-        if size > 0 {
+        if size > read {
             reader.connect_patiently()?;
         }
         Ok(reader)
