@@ -40,6 +40,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List t
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -368,6 +369,37 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -s o -l output -d 'Where to keep it; without REF it has its full name there' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l threads -d 'How many layers to fetch at once' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l ranges -d 'Behind the tab stands a range in this language; print true, false or ERR' -r -f -a "npm\t'As `^1.2.3 || 2.x`'
+pep440\t'As `>=1.0,!=1.5.*`'
+composer\t'As `~1.2 || ^2.0`'
+feed\t'As `>= 1.0, < 1.2 || = 2.0`, in the order of the scheme'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -377,14 +409,15 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, and show what it is and what was found'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan analyzers cache db completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'

@@ -41,7 +41,7 @@ impl FromStr for MaxAge {
             'w' => 7 * 24,
             _ => return Err(expected()),
         };
-        let number: u64 = age.trim_end_matches(unit).parse().map_err(|_| expected())?;
+        let number: u64 = age[..age.len() - unit.len_utf8()].parse().map_err(|_| expected())?;
         let seconds = number.checked_mul(hours * 3600).ok_or_else(expected)?;
         Ok(MaxAge { limit: Duration::from_secs(seconds), then })
     }
