@@ -23,9 +23,9 @@ pub(super) struct Args {
 
     /// What to write, and where to (standard output unless a file is named); may be repeated
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", default_value = "document")]
-    output: Vec<Output<scan::Format>>,
+    output: Vec<Output<scan::ImageFormat>>,
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    scan::write(args.image, &args.output, session)
+    scan::analyze(args.image, &args.output, session)
 }

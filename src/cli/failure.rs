@@ -12,13 +12,15 @@ use crate::output::text;
 #[repr(u8)]
 pub enum Exit {
     Success = 0,
+    /// The image was judged, and fails.
+    Fail = 1,
     /// The parameters are wrong: something else has to be typed.
     Usage = 2,
     /// The parameters are right, and it could not be finished.
     Broken = 3,
 }
 
-/// Why a command did not finish.
+/// Why a command did not finish, or what the image fails by.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -42,6 +44,11 @@ impl Failure {
     pub fn details(mut self, lines: Vec<String>) -> Self {
         self.details = lines;
         self
+    }
+
+    /// Everything went well, and the image fails.
+    pub fn fail(reasons: impl Into<anyhow::Error>) -> Self {
+        Failure { exit: Exit::Fail, error: reasons.into(), details: Vec::new(), hint: None }
     }
 
     /// What the user can do about it: one sentence, with the command in backticks.
@@ -69,7 +76,8 @@ impl Failure {
 impl Display for Failure {
     /// The chain on one line, outermost first; then its details. Parts may come from an image or an archive.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "error: {}", text::printable(&format!("{:#}", self.error)))?;
+        let what = if self.exit == Exit::Fail { "the image fails" } else { "error" };
+        writeln!(f, "{what}: {}", text::printable(&format!("{:#}", self.error)))?;
         for line in &self.details {
             writeln!(f, "  {}", text::printable(line))?;
         }

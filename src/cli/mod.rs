@@ -7,7 +7,10 @@ mod cache;
 mod compare_versions;
 mod completions;
 mod db;
+mod evaluate;
+mod explain;
 mod failure;
+mod judging;
 mod network;
 mod pull;
 mod reading;
@@ -48,7 +51,8 @@ Examples:
       inscan analyze oci:build/layout:latest > document.json
 
 Exit codes:
-  0    finished
+  0    finished; the image passes, where it was judged
+  1    the image fails
   2    wrong parameters
   3    could not finish
   130  interrupted
@@ -107,6 +111,8 @@ enum When {
 enum Command {
     Analyze(analyze::Args),
     Scan(scan::Args),
+    Evaluate(evaluate::Args),
+    Explain(explain::Args),
     Analyzers(analyzers::Args),
     Cache(cache::Args),
     Db(db::Args),
@@ -133,6 +139,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     match cli.command {
         Command::Analyze(args) => analyze::run(args, &session),
         Command::Scan(args) => scan::run(args, &session),
+        Command::Evaluate(args) => evaluate::run(args, &session),
+        Command::Explain(args) => explain::run(args, &session),
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),

@@ -145,6 +145,11 @@ pub(super) struct Request {
 }
 
 impl ImageArgs {
+    /// What was typed for the image.
+    pub(super) fn place(&self) -> &str {
+        &self.image
+    }
+
     fn meant(self, session: &Session) -> Result<Request> {
         let mut config = match &self.analyzer_config {
             None => Config::default(),

@@ -1,72 +1,184 @@
+use std::io::{self, Write};
+use std::sync::LazyLock;
 use std::time::{Instant, SystemTime};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
+use super::judging::{JudgeArgs, concluded};
 use super::reading::{ImageArgs, with_analysis};
-use super::{Result, Session, broken_output, open_outputs};
-use crate::document::{self, Run};
-use crate::output::{Output, summary, timings};
+use super::{Failure, Result, Session, broken_output, open_outputs};
+use crate::analyze::Analysis;
+use crate::document::{self, Identity, Run};
+use crate::output::file::Sink;
+use crate::output::report::{self, Report};
+use crate::output::{Destination, Output, Style, summary, timings};
 
-/// Analyze an image, and show what it is and what was found
+/// Analyze an image, show what is in it, and judge it
+///
+/// With a vulnerability database it says which packages are vulnerable, since which layer, and
+/// what mends it; and with a gate, as `--fail-on high`, whether the image passes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   An archive that `docker save` wrote:
       inscan scan image.tar
+  Let a build fail on what is severe and can be mended:
+      inscan scan image.tar --fail-on high --only-fixed
   One of several images in an OCI layout, for a machine with an ARM processor:
       inscan scan oci:build/layout:app-1.0 --platform linux/arm64
   An image on standard input, with the analysis document beside the summary:
       docker save app:1.0 | inscan scan - -o summary -o document=app.json
-  A root file system:
-      inscan scan dir:/mnt/rootfs")]
+  A root file system, the findings as JSON:
+      inscan scan dir:/mnt/rootfs -o json")]
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArgs,
 
     /// What to write, and where to (standard output unless a file is named); may be repeated
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", default_value = "summary")]
+    /// [default: summary, and table where there is a database]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
     output: Vec<Output<Format>>,
+
+    #[command(flatten)]
+    judge: JudgeArgs,
+}
+
+/// What is written of the image, and what of its evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Image(ImageFormat),
+    Report(report::Format),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum ImageFormat {
     /// What the image is and what was found, for people
     Summary,
     /// The analysis document: JSON
     Document,
 }
 
-pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    write(args.image, &args.output, session)
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
+            let image = ImageFormat::value_variants().iter().copied().map(Format::Image);
+            let report = report::Format::value_variants().iter().copied().map(Format::Report);
+            image.chain(report).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Format::Image(format) => format.to_possible_value(),
+            Format::Report(format) => format.to_possible_value(),
+        }
+    }
 }
 
-/// `scan` and `analyze` differ only in what they write by default.
-pub(super) fn write(image: ImageArgs, outputs: &[Output<Format>], session: &Session) -> Result<()> {
-    let outputs = open_outputs(outputs)?;
-    let (started, clock) = (SystemTime::now(), Instant::now());
-    let with_timings = image.timings();
-    with_analysis(image, session, |analysis, identity| {
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let judging = args.judge.meant()?;
+    let outputs = open_outputs(&args.output)?;
+    let clock = Clock::start();
+    let with_timings = args.image.timings();
+    with_analysis(args.image, session, |analysis, identity| {
         let begun = Instant::now();
+        let run = clock.run();
+        let section = document::section(analysis, identity, &run).map_err(Failure::broken)?;
+        let evaluation = judging.judge(&section, session)?;
+        let write = |format, style: &Style, out: &mut dyn Write| match format {
+            Format::Image(format) => write_image(format, analysis, identity, &run, style, out),
+            Format::Report(format) => {
+                let (evaluation, section) = (&evaluation, &section);
+                let show_suppressed = judging.show_suppressed;
+                let report = Report { evaluation, section, style, show_suppressed };
+                report::write(format, &report, out)
+            }
+        };
+        if outputs.is_empty() {
+            let to = Destination::Stdout;
+            let style = Style::new(session.colors(&to));
+            let usual = |out: &mut dyn Write| {
+                write(Format::Image(ImageFormat::Summary), &style, out)?;
+                match judging.has_database() {
+                    true => write(Format::Report(report::Format::Table), &style, out),
+                    false => Ok(()),
+                }
+            };
+            Sink::Stdout.write(usual).map_err(|error| broken_output(&to, error))?;
+        }
         for (format, to, sink) in outputs {
-            sink.write(|out| match format {
-                Format::Summary => {
-                    let style = summary::Style::new(session.colors(to));
-                    out.write_all(summary::render(analysis, identity, &style).as_bytes())
-                }
-                Format::Document => {
-                    let threads = rayon::current_num_threads();
-                    let run = Run::new(started, clock.elapsed(), threads, source_date_epoch());
-                    document::write(analysis, identity, &run, out)
-                }
-            })
-            .map_err(|error| broken_output(to, error))?;
+            let style = Style::new(session.colors(to));
+            sink.write(|out| write(format, &style, out))
+                .map_err(|error| broken_output(to, error))?;
         }
         if with_timings {
-            let timings = document::Timings::of(analysis).ended(begun.elapsed());
-            session.table(&timings::render(&timings, clock.elapsed()));
+            tell_timings(analysis, begun, &clock, session);
+        }
+        concluded(&evaluation)
+    })
+}
+
+/// What `analyze` writes, which judges nothing.
+pub(super) fn analyze(
+    args: ImageArgs,
+    outputs: &[Output<ImageFormat>],
+    session: &Session,
+) -> Result<()> {
+    let outputs = open_outputs(outputs)?;
+    let clock = Clock::start();
+    let with_timings = args.timings();
+    with_analysis(args, session, |analysis, identity| {
+        let begun = Instant::now();
+        for (format, to, sink) in outputs {
+            let style = Style::new(session.colors(to));
+            sink.write(|out| write_image(format, analysis, identity, &clock.run(), &style, out))
+                .map_err(|error| broken_output(to, error))?;
+        }
+        if with_timings {
+            tell_timings(analysis, begun, &clock, session);
         }
         Ok(())
     })
+}
+
+fn tell_timings(analysis: &Analysis<'_>, begun: Instant, clock: &Clock, session: &Session) {
+    let timings = document::Timings::of(analysis).ended(begun.elapsed());
+    session.table(&timings::render(&timings, clock.clock.elapsed()));
+}
+
+fn write_image(
+    format: ImageFormat,
+    analysis: &Analysis<'_>,
+    identity: &Identity,
+    run: &Run,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        ImageFormat::Summary => {
+            out.write_all(summary::render(analysis, identity, style).as_bytes())
+        }
+        ImageFormat::Document => document::write(analysis, identity, run, out),
+    }
+}
+
+/// When the scan began.
+struct Clock {
+    started: SystemTime,
+    clock: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Clock { started: SystemTime::now(), clock: Instant::now() }
+    }
+
+    fn run(&self) -> Run {
+        let threads = rayon::current_num_threads();
+        Run::new(self.started, self.clock.elapsed(), threads, source_date_epoch())
+    }
 }
 
 /// For documents that come out the same at any time: <https://reproducible-builds.org/specs/source-date-epoch/>.

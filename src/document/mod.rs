@@ -9,6 +9,7 @@
 mod capability;
 mod identity;
 mod legacy;
+mod legacy_packages;
 mod licence;
 mod purl;
 mod read;
@@ -53,11 +54,20 @@ pub fn write(
     let mut to = BufWriter::with_capacity(1 << 16, to);
     let document = Document {
         document: Legacy { analysis, config: &config, identity },
-        inscan: SectionOf { analysis, config: &config, identity, run, begun },
+        inscan: SectionOf { analysis, config: &config, identity, run, begun, with_files: true },
     };
     serde_json::to_writer(&mut to, &document)?;
     to.write_all(b"\n")?;
     to.flush()
+}
+
+/// What a reader of the document would have of our own part, but for the files:
+/// there may be millions of them, and they are not all held in memory.
+pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> io::Result<Section> {
+    let config = ImageConfig::parse(&analysis.image.config);
+    let begun = Instant::now();
+    let section = SectionOf { analysis, config: &config, identity, run, begun, with_files: false };
+    Ok(serde_json::from_slice(&serde_json::to_vec(&section)?)?)
 }
 
 #[cfg(test)]

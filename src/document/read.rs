@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::legacy_packages;
 use super::section::*;
 
 /// Why a file is not a document we can read.
@@ -41,17 +42,21 @@ struct FormatOnly {
 
 /// Reads either part; our own, where both are there.
 pub fn read(bytes: &[u8]) -> Result<Section, ReadError> {
-    // First, so that a newer form is called newer, not broken.
-    if let Ok(Format { inscan: Some(own) }) = serde_json::from_slice(bytes) {
+    let is_newer = |format: &str| {
         let first = |format: &str| format.split('.').next().map(str::to_owned);
-        if first(&own.format) != first(FORMAT) {
-            return Err(ReadError::Format { found: own.format.chars().take(20).collect() });
-        }
-    }
-    match serde_json::from_slice(bytes)? {
-        Own { inscan: Some(section), .. } => Ok(section),
-        Own { document: Some(_), .. } => legacy(bytes),
-        Own { .. } => Err(ReadError::NoPart),
+        first(format) != first(FORMAT)
+    };
+    let newer = |format: String| ReadError::Format { found: format.chars().take(20).collect() };
+    match serde_json::from_slice(bytes) {
+        Ok(Own { inscan: Some(own), .. }) if is_newer(&own.format) => Err(newer(own.format)),
+        Ok(Own { inscan: Some(section), .. }) => Ok(section),
+        Ok(Own { document: Some(_), .. }) => legacy(bytes),
+        Ok(Own { .. }) => Err(ReadError::NoPart),
+        // A newer form is called newer, not broken.
+        Err(error) => match serde_json::from_slice(bytes) {
+            Ok(Format { inscan: Some(own) }) if is_newer(&own.format) => Err(newer(own.format)),
+            _ => Err(error.into()),
+        },
     }
 }
 
@@ -103,7 +108,7 @@ impl LegacyData {
     }
 }
 
-/// What a legacy document tells: image, distribution, OS packages, files.
+/// What a legacy document tells: image, distribution, packages, files.
 fn legacy(bytes: &[u8]) -> Result<Section, ReadError> {
     let file: LegacyFile = serde_json::from_slice(bytes)?;
     let image = file.document.into_iter().next().ok_or(ReadError::NoImage)?.image;
@@ -127,7 +132,9 @@ fn legacy(bytes: &[u8]) -> Result<Section, ReadError> {
         tool: Tool { name: "legacy".to_owned(), ..Tool::default() },
         layers: layers.collect(),
         distribution: legacy_distribution(&data),
-        packages: legacy_packages(&data),
+        packages: legacy_packages::of(&|output, each| {
+            data.values("package_list", output).for_each(|(key, value)| each(key, value));
+        }),
         files: legacy_files(&data),
         image: info,
         ..Section::default()
@@ -143,39 +150,6 @@ fn legacy_distribution(data: &LegacyData) -> Option<DistributionInfo> {
         like: value("LIKEDISTRO").unwrap_or_default().split(',').map(str::to_owned).collect(),
         ..DistributionInfo::default()
     })
-}
-
-fn legacy_packages(data: &LegacyData) -> Vec<PackageRow> {
-    let row = |(name, value): (&String, &Value)| {
-        let info: Value = serde_json::from_str(value.as_str()?).ok()?;
-        let text = |key: &str| {
-            info[key]
-                .as_str()
-                .filter(|text| !["", "N/A", "(none)"].contains(text))
-                .map(str::to_owned)
-        };
-        let version = text("version").unwrap_or_default();
-        let kind = match info["type"].as_str()? {
-            "dpkg" => "deb",
-            "APKG" => "apk",
-            other => other,
-        };
-        Some(PackageRow {
-            kind: kind.to_owned(),
-            name: name.clone(),
-            version: match text("release") {
-                Some(release) => format!("{version}-{release}"),
-                None => version,
-            },
-            arch: text("arch"),
-            licences: text("license").into_iter().collect(),
-            origin: text("origin"),
-            size: text("size").and_then(|size| size.parse().ok()),
-            analyzer: "legacy".to_owned(),
-            ..PackageRow::default()
-        })
-    };
-    data.values("package_list", "pkgs.allinfo").filter_map(row).collect()
 }
 
 fn legacy_files(data: &LegacyData) -> Vec<FileRow> {

@@ -27,6 +27,8 @@ pub(super) struct SectionOf<'a> {
     pub(super) run: &'a Run,
     /// When the document was begun.
     pub(super) begun: Instant,
+    /// Without, the list of files is empty.
+    pub(super) with_files: bool,
 }
 
 impl Serialize for SectionOf<'_> {
@@ -41,7 +43,10 @@ impl Serialize for SectionOf<'_> {
             section.serialize_field("distribution", &distribution)?;
         }
         section.serialize_field("packages", &Packages { of: self, owners: &owners })?;
-        section.serialize_field("files", &Files { of: self, owners: &owners })?;
+        match self.with_files {
+            true => section.serialize_field("files", &Files { of: self, owners: &owners })?,
+            false => section.serialize_field("files", &[(); 0])?,
+        }
         section.serialize_field("set_id_files", &self.set_id_files(&owners))?;
         section.serialize_field("secrets", &self.secrets())?;
         if let Some(malware) = self.malware() {

@@ -126,6 +126,8 @@ pub struct Gate {
     /// The oldest database that is believed, in days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_database_age_days: Option<u64>,
+    /// What happens where it is older.
+    pub on_old_database: OnOldDatabase,
     /// Only what is not in that document fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
@@ -139,6 +141,14 @@ pub enum OnUncovered {
     Warn,
     Fail,
     Ignore,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnOldDatabase {
+    #[default]
+    Fail,
+    Warn,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +200,7 @@ pub struct Counts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<usize>,
     /// Suppressed ones, by the code of the reason.
-    pub suppressed: BTreeMap<String, usize>,
+    pub suppressed: BTreeMap<SuppressionCode, usize>,
     /// Findings that were left out of `findings` as the user asked (`--severity`, …).
     pub not_shown: usize,
     /// Packages that were compared with the database.
@@ -241,9 +251,6 @@ pub struct Finding {
     pub layer: Option<LayerOf>,
     pub severity: Rating,
     pub status: Status,
-    /// Why that, in the source's words, where it gives any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_note: Option<String>,
     /// Every version that mends it, smallest first, as the advisories name them.
     pub fixed_versions: Vec<String>,
     /// The smallest of them above the installed one: what to upgrade to.
@@ -271,7 +278,8 @@ pub struct Finding {
     /// What was compared with what, one for each advisory that matches.
     pub matches: Vec<Match>,
     /// Counts from 1: its place by risk among all findings. Exploited ones first, then by severity,
-    /// by probability of exploitation, by score, fixable ones first, by id and package.
+    /// by probability of exploitation, by score, fixable ones first, by id and package. 0 of
+    /// suppressed ones.
     pub rank: usize,
     /// True: it fails the gate.
     pub fails: bool,
@@ -379,7 +387,7 @@ pub struct Reference {
 }
 
 /// Why a package is held to be affected: what was compared with what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Match {
     pub advisory: String,
     /// The list it is in: `Debian:12`, `PyPI`.
@@ -441,10 +449,12 @@ pub enum SuppressionCode {
     Unimportant,
     /// Bug fixes and enhancements that a distribution announces in the same lists.
     NotSecurity,
-    /// Said of what would be installed by a lock file, not of what is.
-    NotInstalled,
+    /// The distribution says that its package is not affected.
+    NotAffected,
     /// About who maintains it, not about a weakness.
     Informational,
+    /// It concerns another operating system or processor.
+    OtherPlatform,
 }
 
 /// What cannot be judged, and why.

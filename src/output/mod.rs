@@ -3,6 +3,7 @@
 mod content_id;
 pub mod csv;
 pub mod cyclonedx;
+pub mod explain;
 pub mod file;
 pub mod github;
 pub mod gitlab;
@@ -12,17 +13,22 @@ pub mod junit;
 pub mod layout;
 pub mod markdown;
 pub mod openvex;
+mod page;
 pub mod progress;
+pub mod report;
 pub mod sarif;
 mod sbom;
 pub mod spdx;
 pub mod summary;
+mod table;
 pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod timings;
 mod wording;
+
+pub use page::Style;
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -8,63 +8,16 @@ use std::collections::BTreeMap;
 use inscan_analyzers::Severity;
 use serde_json::Value;
 
+use super::page::{Page, Style};
 use super::text::{count, counted, cut, shown, size, width};
 use crate::analyze::{Analysis, FoundSecret};
 use crate::document::Identity;
 use crate::layer::EntryKind;
 
-/// Most lines of a list; the document has all of them.
-const MAX_LISTED: usize = 20;
-/// Columns of the labels on the left.
-const LABEL: usize = 16;
-
-/// How it may look.
-pub struct Style {
-    color: bool,
-    columns: usize,
-}
-
-impl Style {
-    pub fn new(color: bool) -> Self {
-        let terminal = terminal_size::terminal_size();
-        let columns = terminal.map_or(80, |(width, _)| usize::from(width.0).clamp(60, 120));
-        Style { color, columns }
-    }
-
-    /// 80 columns, no colour.
-    pub fn plain() -> Self {
-        Style { color: false, columns: 80 }
-    }
-
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn bold(&self, text: &str) -> String {
-        self.paint("1", text)
-    }
-
-    fn dim(&self, text: &str) -> String {
-        self.paint("2", text)
-    }
-
-    fn severity(&self, severity: Severity, text: &str) -> String {
-        self.paint(
-            match severity {
-                Severity::Low => "36",
-                Severity::Medium => "33",
-                Severity::High => "31",
-                Severity::Critical => "1;31",
-            },
-            text,
-        )
-    }
-}
-
 /// The whole summary.
 pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
     let config = serde_json::from_slice(&analysis.image.config).unwrap_or(Value::Null);
-    let mut page = Page { text: String::new(), style };
+    let mut page = Page::new(style);
     what_it_is(analysis, identity, &config, &mut page);
     how_it_runs(&config["config"], &mut page);
     packages(analysis, &mut page);
@@ -74,47 +27,6 @@ pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> St
     layers(analysis, &config, &mut page);
     problems(analysis, &mut page);
     page.text
-}
-
-/// The text so far.
-struct Page<'a> {
-    text: String,
-    style: &'a Style,
-}
-
-impl Page<'_> {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// A heading, with what it counts on the same line.
-    fn heading(&mut self, title: &str, remark: &str) {
-        let title = self.style.bold(title);
-        let line = if remark.is_empty() { title } else { format!("{title}  {remark}") };
-        self.line("");
-        self.line(&line);
-    }
-
-    /// `Label  value`, the value wrapped at blanks and never cut.
-    fn field(&mut self, label: &str, value: &str) {
-        let room = self.style.columns.saturating_sub(2 + LABEL).max(20);
-        for (number, part) in wrapped(value, room).iter().enumerate() {
-            let label = if number == 0 { label } else { "" };
-            let label = self.style.dim(&format!("{label:LABEL$}"));
-            self.line(&format!("  {label}{part}"));
-        }
-    }
-
-    /// At most [`MAX_LISTED`] lines, and how many there are beside them.
-    fn list<T>(&mut self, items: &[T], mut line: impl FnMut(&mut Self, &T)) {
-        items.iter().take(MAX_LISTED).for_each(|item| line(self, item));
-        if items.len() > MAX_LISTED {
-            let more = items.len() - MAX_LISTED;
-            let line = format!("  … and {} more: `-o document` has them all", count(more as u64));
-            self.line(&self.style.dim(&line));
-        }
-    }
 }
 
 fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, config: &Value, page: &mut Page<'_>) {
@@ -282,7 +194,7 @@ fn secret(found: &FoundSecret, page: &mut Page<'_>) {
         Severity::High => "high",
         Severity::Critical => "critical",
     };
-    let severity = page.style.severity(found.secret.severity, &format!("{severity:8}"));
+    let severity = page.style.severity(found.secret.severity.into(), &format!("{severity:8}"));
     let place = match &found.path {
         Some(path) => format!("/{}:{}", shown(path), found.secret.line),
         None => "the image's configuration".to_owned(),
@@ -376,33 +288,6 @@ fn place(analyzer: Option<&str>, layer: Option<usize>, path: Option<&[u8]>) -> S
     let path = path.map(|path| format!("/{}", shown(path)));
     let parts = [analyzer, layer, path].into_iter().flatten();
     parts.map(|part| part + ": ").collect()
-}
-
-impl Page<'_> {
-    /// An item of a list, its further lines indented.
-    fn hanging(&mut self, text: &str) {
-        for (number, part) in wrapped(text, self.style.columns - 4).iter().enumerate() {
-            let bullet = if number == 0 { "-" } else { " " };
-            self.line(&format!("  {bullet} {part}"));
-        }
-    }
-}
-
-/// Lines of at most so many columns, broken at blanks; a word longer than that has its own line.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for (position, word) in text.split(' ').enumerate() {
-        let line = lines.last_mut().expect("there is always one");
-        if position > 0 && width(line) + 1 + width(word) > columns {
-            lines.push(word.to_owned());
-            continue;
-        }
-        if position > 0 {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -550,13 +435,5 @@ mod tests {
                 "  - java: layer 1: /a.jar: larger than 1 GB",
             ],
         );
-    }
-
-    #[test]
-    fn long_lines_break_at_blanks_and_lose_nothing() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
-        assert_eq!(wrapped("", 5), [""]);
-        assert_eq!(wrapped("1  two", 9), ["1  two"]);
     }
 }

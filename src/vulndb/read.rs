@@ -138,12 +138,18 @@ impl Database {
     /// All of one advisory. Where a feed service has it in several groups: the
     /// public record, or else the first group's.
     pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
-        let number: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number LIMIT 1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        number.map(|number| self.whole(number)).transpose()
+        self.number(id)?.map(|number| self.whole(number)).transpose()
+    }
+
+    /// One advisory without `details`, `references` and `affected`.
+    pub fn head_of(&self, id: &str) -> Result<Option<Advisory>> {
+        self.number(id)?.map(|number| self.head(number)).transpose()
+    }
+
+    /// The `details` and `references` of one advisory.
+    pub fn text_of(&self, id: &str) -> Result<Option<(String, Vec<Reference>)>> {
+        let Some(number) = self.number(id)? else { return Ok(None) };
+        Ok(self.text(number)?.map(|text| (text.details, text.references)))
     }
 
     /// Everything that has the id: one record, and one for each group of a feed service.
@@ -328,15 +334,26 @@ impl Database {
         parsed(&self.heads.expand(&head)?)
     }
 
-    fn whole(&self, number: i64) -> Result<Advisory> {
-        let mut advisory = self.head(number)?;
+    fn number(&self, id: &str) -> Result<Option<i64>> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number LIMIT 1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?)
+    }
+
+    fn text(&self, number: i64) -> Result<Option<Text>> {
         let body: Option<Vec<u8>> = self
             .connection
             .prepare_cached("SELECT body FROM text WHERE number = ?1")?
             .query_row([number], |row| row.get(0))
             .optional()?;
-        let Some(body) = body else { return Ok(advisory) };
-        let text: Text = parsed(&self.texts.expand(&body)?)?;
+        body.map(|body| parsed(&self.texts.expand(&body)?)).transpose()
+    }
+
+    fn whole(&self, number: i64) -> Result<Advisory> {
+        let mut advisory = self.head(number)?;
+        let Some(text) = self.text(number)? else { return Ok(advisory) };
         advisory.details = text.details;
         advisory.references = text.references;
         for (ecosystem, key) in text.packages {

@@ -1,0 +1,85 @@
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::judging::{JudgeArgs, Judging, read_document};
+use super::reading::{ImageArgs, with_analysis};
+use super::{Failure, Result, Session, broken_output};
+use crate::document::{self, Run, Section};
+use crate::output::file::Sink;
+use crate::output::{Destination, Style, explain};
+
+/// Tell why a vulnerability is held against an image, or is not
+///
+/// Which file and layer the package is from, which name and version were looked up and compared
+/// with which range of which advisory, what mends it; and for what is not affected or not
+/// reported, why. Any of the vulnerability's names will do.
+#[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
+#[command(after_help = "\
+Examples:
+  Why an image is affected:
+      inscan explain CVE-2021-33203 image.tar
+  Whether one of its packages is, from its document:
+      inscan explain GHSA-68w8-qjq3-2gfm django image.json
+  With the exceptions that hold for it:
+      inscan explain CVE-2024-3094 liblzma5 image.json --ignore exceptions.yaml")]
+pub(super) struct Args {
+    /// A name of the vulnerability or of an advisory
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Tell of this package alone: its name, its source package's, or its package URL
+    #[arg(value_name = "PACKAGE")]
+    package: Option<String>,
+
+    #[command(flatten)]
+    image: ImageArgs,
+
+    #[command(flatten)]
+    judge: JudgeArgs,
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let judging = args.judge.meant()?;
+    if !judging.has_database() {
+        return Err(Failure::broken(anyhow::anyhow!("there is no vulnerability database"))
+            .hint("`inscan db --help` tells how to get one; `--db FILE` names it"));
+    }
+    let package = args.package.as_deref();
+    match document_at(args.image.place()) {
+        Some(path) => tell(&args.id, package, &read_document(&path)?, &judging, session),
+        None => with_analysis(args.image, session, |analysis, identity| {
+            let section =
+                document::section(analysis, identity, &Run::default()).map_err(Failure::broken)?;
+            tell(&args.id, package, &section, &judging, session)
+        }),
+    }
+}
+
+fn tell(
+    id: &str,
+    package: Option<&str>,
+    section: &Section,
+    judging: &Judging,
+    session: &Session,
+) -> Result<()> {
+    let (evaluation, explanation) = judging.explain(section, id, package)?;
+    let to = Destination::Stdout;
+    let style = Style::new(session.colors(&to));
+    let text = explain::render(id, &explanation, &evaluation, section, &style);
+    let write = |out: &mut dyn Write| out.write_all(text.as_bytes());
+    Sink::Stdout.write(write).map_err(|error| broken_output(&to, error))
+}
+
+/// A file that begins as JSON is a document; every image is a folder or an archive.
+fn document_at(place: &str) -> Option<PathBuf> {
+    let path = Path::new(place);
+    if !path.is_file() {
+        return None;
+    }
+    let mut start = [0; 64];
+    let read = File::open(path).and_then(|mut file| file.read(&mut start)).ok()?;
+    let first = start[..read].iter().find(|byte| !byte.is_ascii_whitespace());
+    (first == Some(&b'{')).then(|| path.to_owned())
+}

@@ -1,0 +1,304 @@
+//! Judging a document: the options that every command has that does it, as typed
+//! and as meant, and how the verdict becomes an exit code.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use clap::builder::BoolishValueParser;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Failure, Result, Session, settings};
+use crate::document::{self, Section};
+use crate::evaluate::{
+    self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
+    Outcome, Severity,
+};
+use crate::vulndb::Database;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct JudgeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Vulnerability database")]
+struct DataArgs {
+    /// The vulnerability database [default: $XDG_DATA_HOME/inscan/vulnerabilities.db]
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+
+    /// The oldest data to judge with, in days
+    #[arg(long, value_name = "DAYS")]
+    db_max_age: Option<u64>,
+
+    /// What to do where the data is older
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    on_old_db: WhenOld,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is reported")]
+struct ScopeArgs {
+    /// Report this severity and worse: unknown, negligible, low, medium, high, critical
+    ///
+    /// What fails the gate is always reported.
+    #[arg(long, value_name = "SEVERITY", default_value = "unknown")]
+    severity: Severity,
+
+    /// Leave out what no version mends
+    ///
+    /// What fails the gate is always reported.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    hide_unfixed: bool,
+
+    /// List also what matches and is not held against the image, each with its reason
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    show_suppressed: bool,
+
+    /// Judge language packages also where an OS package brought them
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    keep_owned: bool,
+
+    /// Judge also what lock files and manifests in the image would install
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    lockfiles: bool,
+
+    /// Count what Debian calls unimportant
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    unimportant: bool,
+
+    /// Count remarks that are no vulnerability: packages that nobody maintains
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    informational: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Gate: what fails (exit code 1)")]
+struct GateArgs {
+    /// Fail on vulnerabilities of this severity and worse
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Severity>,
+
+    /// Let only vulnerabilities fail that some version mends
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    only_fixed: bool,
+
+    /// Fail on what CISA knows to be exploited
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    fail_on_kev: bool,
+
+    /// Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    epss_above: Option<f64>,
+
+    /// What to do about what cannot be judged: no data, an unknown version, a release that ended
+    #[arg(long, value_name = "WHAT", default_value = "warn")]
+    on_uncovered: WhenUncovered,
+
+    /// Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated
+    ///
+    /// A plain list of ids is read as well. Exceptions that expired or match nothing are reported.
+    #[arg(long, value_name = "FILE")]
+    ignore: Vec<PathBuf>,
+
+    /// Fail only on what this earlier document of the image has not
+    #[arg(long, value_name = "DOCUMENT")]
+    baseline: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WhenOld {
+    /// The image fails
+    Fail,
+    /// It is said, and no more
+    Warn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WhenUncovered {
+    /// It is said, and no more
+    Warn,
+    /// The image fails
+    Fail,
+    /// It is in the report, and nothing on stderr
+    Ignore,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err("expected a probability between 0 and 1".to_owned()),
+    }
+}
+
+/// What the arguments mean: every named file is read.
+pub(super) struct Judging {
+    options: Options,
+    /// With its path, as it is named in reports.
+    database: Option<(Database, String)>,
+    baseline: Option<Section>,
+    pub(super) show_suppressed: bool,
+}
+
+impl JudgeArgs {
+    pub(super) fn meant(self) -> Result<Judging> {
+        let JudgeArgs { data, scope, gate } = self;
+        let baseline = gate.baseline.as_deref().map(read_document).transpose()?;
+        let exceptions = gate.ignore.iter().map(|path| exceptions(path));
+        let options = Options {
+            today: today()?,
+            exceptions: exceptions.collect::<Result<_>>()?,
+            severity: scope.severity,
+            only_fixable: scope.hide_unfixed,
+            keep_owned: scope.keep_owned,
+            lockfiles: scope.lockfiles,
+            unimportant: scope.unimportant,
+            informational: scope.informational,
+            gate: Gate {
+                fail_on: gate.fail_on,
+                only_fixed: gate.only_fixed,
+                fail_on_kev: gate.fail_on_kev,
+                epss_above: gate.epss_above,
+                on_uncovered: match gate.on_uncovered {
+                    WhenUncovered::Warn => OnUncovered::Warn,
+                    WhenUncovered::Fail => OnUncovered::Fail,
+                    WhenUncovered::Ignore => OnUncovered::Ignore,
+                },
+                max_database_age_days: data.db_max_age,
+                on_old_database: match data.on_old_db {
+                    WhenOld::Fail => OnOldDatabase::Fail,
+                    WhenOld::Warn => OnOldDatabase::Warn,
+                },
+                baseline: gate.baseline.map(|path| path.display().to_string()),
+            },
+        };
+        let database = database(data.db)?;
+        if database.is_none() && options.gate.is_set() {
+            return Err(no_database());
+        }
+        Ok(Judging { options, database, baseline, show_suppressed: scope.show_suppressed })
+    }
+}
+
+/// Without a database nothing passes.
+fn no_database() -> Failure {
+    Failure::broken(anyhow::anyhow!(
+        "a gate was asked for, and there is no vulnerability database to judge with"
+    ))
+    .hint("`inscan db --help` tells how to get one; `--db FILE` names it")
+}
+
+/// As named, which has to be there; else where it usually is, if it is.
+fn database(named: Option<PathBuf>) -> Result<Option<(Database, String)>> {
+    let path = match named {
+        Some(path) => path,
+        None => match settings::database().filter(|path| path.is_file()) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    let opened = Database::open(&path).map_err(|error| {
+        Failure::broken(error).hint("`inscan db --help` tells how to get a database")
+    })?;
+    Ok(Some((opened, path.display().to_string())))
+}
+
+/// With `SOURCE_DATE_EPOCH` set, that day: then the evaluation can be repeated.
+fn today() -> Result<jiff::civil::Date> {
+    let now = settings::source_date()?.unwrap_or_else(Timestamp::now);
+    Ok(now.to_zoned(TimeZone::UTC).date())
+}
+
+fn exceptions(path: &Path) -> Result<Exceptions> {
+    let text = settings::text(path, "file of exceptions")?;
+    Exceptions::parse(&path.display().to_string(), &text).map_err(|error| {
+        Failure::usage(anyhow::anyhow!("file of exceptions `{}`: {error}", path.display())).hint(
+            "an entry is `- {id: CVE-2024-1234, package: openssl, reason: …, expires: 2026-12-31}` \
+             below `ignore:`",
+        )
+    })
+}
+
+/// Our own part of a document in a file, or on standard input as `-`.
+pub(super) fn read_document(path: &Path) -> Result<Section> {
+    let failed = |error: anyhow::Error| {
+        let message = format!("could not read the document `{}`", path.display());
+        Failure::usage(error.context(message))
+            .hint("a document is what `inscan analyze IMAGE` writes; `-` is standard input")
+    };
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| failed(error.into()))?;
+    document::read(&bytes).map_err(|error| failed(error.into()))
+}
+
+impl Judging {
+    /// Whether anything can be said of vulnerabilities.
+    pub(super) fn has_database(&self) -> bool {
+        self.database.is_some()
+    }
+
+    pub(super) fn judge(&self, section: &Section, session: &Session) -> Result<Evaluation> {
+        let data = self.database.as_ref();
+        let data = data.map(|(database, source)| Data { database, source });
+        let evaluation = evaluate::evaluate(section, data, &self.options, self.baseline.as_ref())
+            .map_err(Failure::broken)?;
+        if data.is_none() {
+            session.warn(
+                "there is no vulnerability database: nothing is said of vulnerabilities \
+                 (`inscan db --help` tells how to get one)",
+            );
+        } else if self.options.gate.on_uncovered != OnUncovered::Ignore {
+            for one in &evaluation.uncovered {
+                session.warn(&format!("not judged: {}", one.message));
+            }
+        }
+        for warning in &evaluation.warnings {
+            session.warn(&warning.message);
+        }
+        Ok(evaluation)
+    }
+}
+
+impl Judging {
+    /// Everything is judged, so that exceptions and the gate are told of; nothing is left out.
+    pub(super) fn explain(
+        &self,
+        section: &Section,
+        id: &str,
+        package: Option<&str>,
+    ) -> Result<(Evaluation, Explanation)> {
+        let Some((database, source)) = &self.database else { return Err(no_database()) };
+        let data = Data { database, source };
+        let options =
+            Options { severity: Severity::Unknown, only_fixable: false, ..self.options.clone() };
+        let evaluation = evaluate::evaluate(section, Some(data), &options, self.baseline.as_ref());
+        let explanation = evaluate::explain(section, data, &options, id, package);
+        Ok((evaluation.map_err(Failure::broken)?, explanation.map_err(Failure::broken)?))
+    }
+}
+
+/// After everything is written: a verdict against the image is exit code 1.
+pub(super) fn concluded(evaluation: &Evaluation) -> Result<()> {
+    match evaluation.verdict.outcome {
+        Outcome::Pass | Outcome::NoGate => Ok(()),
+        Outcome::NotJudged => Err(no_database()),
+        Outcome::Fail => {
+            let reasons = evaluation.verdict.reasons.iter().map(|it| it.message.as_str());
+            let reasons: Vec<&str> = reasons.collect();
+            Err(Failure::fail(anyhow::anyhow!("{}", reasons.join("; "))))
+        }
+    }
+}

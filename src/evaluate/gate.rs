@@ -1,0 +1,194 @@
+//! Whether the image passes: what was asked to be stopped, against what was found.
+//! What is reported and what fails are two questions; this is the second.
+
+use super::evaluation::*;
+use super::severity::Severity;
+
+impl Gate {
+    /// Whether anything that needs a database was asked to be stopped.
+    pub fn is_set(&self) -> bool {
+        self.fail_on.is_some()
+            || self.fail_on_kev
+            || self.epss_above.is_some()
+            || self.on_uncovered == OnUncovered::Fail
+            || (self.max_database_age_days.is_some() && self.on_old_database == OnOldDatabase::Fail)
+    }
+
+    pub(super) fn is_broken_by(&self, finding: &Finding) -> bool {
+        !self.broken_by(finding).is_empty()
+    }
+
+    /// The rules that a finding breaks, in the order of the reasons.
+    fn broken_by(&self, finding: &Finding) -> Vec<Rule> {
+        let fixable = !finding.fixed_versions.is_empty();
+        if (self.only_fixed && !fixable) || finding.new == Some(false) {
+            return Vec::new();
+        }
+        let severity = self.fail_on.is_some_and(|from| finding.severity.level >= from);
+        let kev = self.fail_on_kev && finding.kev.is_some();
+        let epss = self
+            .epss_above
+            .is_some_and(|above| finding.epss.as_ref().is_some_and(|epss| epss.score > above));
+        let rules = [(severity, Rule::Severity), (kev, Rule::Kev), (epss, Rule::Epss)];
+        rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Severity,
+    Kev,
+    Epss,
+}
+
+/// Marks the findings that fail, and says why.
+pub(super) fn judge(
+    gate: &Gate,
+    findings: &mut [Finding],
+    uncovered: &[Uncovered],
+    database: Option<&Database>,
+) -> Verdict {
+    if !gate.is_set() {
+        return Verdict::default();
+    }
+    let Some(database) = database else {
+        let reason = Reason {
+            code: "no-database".to_owned(),
+            message: "there is no vulnerability database to judge with".to_owned(),
+            findings: Vec::new(),
+        };
+        return Verdict { outcome: Outcome::NotJudged, reasons: vec![reason] };
+    };
+    let broken: Vec<Vec<Rule>> = findings.iter().map(|finding| gate.broken_by(finding)).collect();
+    let mut reasons = Vec::new();
+    for rule in [Rule::Severity, Rule::Kev, Rule::Epss] {
+        let breaks = |(at, rules): (usize, &Vec<Rule>)| rules.contains(&rule).then_some(at);
+        let positions: Vec<usize> = broken.iter().enumerate().filter_map(breaks).collect();
+        if !positions.is_empty() {
+            reasons.push(reason(gate, rule, positions));
+        }
+    }
+    for (finding, rules) in findings.iter_mut().zip(&broken) {
+        finding.fails = !rules.is_empty();
+    }
+    if gate.on_uncovered == OnUncovered::Fail && !uncovered.is_empty() {
+        let subjects: Vec<&str> = uncovered.iter().map(|one| one.subject.as_str()).collect();
+        reasons.push(Reason {
+            code: "uncovered".to_owned(),
+            message: format!("not everything could be judged: {}", subjects.join(", ")),
+            findings: Vec::new(),
+        });
+    }
+    if gate.on_old_database == OnOldDatabase::Fail
+        && let Some(message) = too_old(gate, database)
+    {
+        reasons.push(Reason { code: "database-age".to_owned(), message, findings: Vec::new() });
+    }
+    let outcome = if reasons.is_empty() { Outcome::Pass } else { Outcome::Fail };
+    Verdict { outcome, reasons }
+}
+
+/// What to say where the database is older than was asked for.
+pub(super) fn too_old(gate: &Gate, database: &Database) -> Option<String> {
+    let most = gate.max_database_age_days?;
+    match database.age_days {
+        Some(age) if age <= most => None,
+        Some(age) => Some(format!(
+            "the vulnerability database is {age} days old, and at most {most} are allowed"
+        )),
+        None => Some("the vulnerability database does not say how old it is".to_owned()),
+    }
+}
+
+fn reason(gate: &Gate, rule: Rule, findings: Vec<usize>) -> Reason {
+    let number = match findings.len() {
+        1 => "1 finding".to_owned(),
+        number => format!("{number} findings"),
+    };
+    let (code, message) = match rule {
+        Rule::Severity => {
+            let from = gate.fail_on.unwrap_or(Severity::Unknown);
+            let worse = if from == Severity::Critical { "" } else { " or worse" };
+            ("severity", format!("{number} of severity {}{worse}", from.name()))
+        }
+        Rule::Kev => ("kev", format!("{number} known to be exploited")),
+        Rule::Epss => {
+            let above = gate.epss_above.unwrap_or_default();
+            ("epss", format!("{number} with a probability of exploitation above {above}"))
+        }
+    };
+    let mut message = message;
+    if gate.only_fixed {
+        message.push_str(", with a fixed version");
+    }
+    if let Some(baseline) = &gate.baseline {
+        message.push_str(&format!(", not in the baseline {baseline}"));
+    }
+    Reason { code: code.to_owned(), message, findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(level: Severity, fixed: bool, kev: bool, epss: f64) -> Finding {
+        Finding {
+            severity: Rating { level, ..Rating::default() },
+            fixed_versions: if fixed { vec!["2".into()] } else { Vec::new() },
+            kev: kev.then(Kev::default),
+            epss: Some(Epss { score: epss, percentile: 0.5 }),
+            ..Finding::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(gate: Gate, expected: &[usize]) {
+        let mut findings = [
+            finding(Severity::Critical, false, false, 0.1),
+            finding(Severity::High, true, false, 0.0),
+            finding(Severity::Low, true, true, 0.9),
+        ];
+        findings[1].new = gate.baseline.as_ref().map(|_| false);
+        let verdict = judge(&gate, &mut findings, &[], Some(&Database::default()));
+        let failing: Vec<_> =
+            findings.iter().enumerate().filter(|(_, one)| one.fails).map(|(at, _)| at).collect();
+        assert_eq!(failing, expected);
+        let outcome = if expected.is_empty() { Outcome::Pass } else { Outcome::Fail };
+        assert_eq!(verdict.outcome, if gate.is_set() { outcome } else { Outcome::NoGate });
+    }
+
+    #[test]
+    fn each_rule_stops_what_it_names() {
+        let high = Some(Severity::High);
+        check(Gate::default(), &[]);
+        check(Gate { fail_on: high, ..Gate::default() }, &[0, 1]);
+        check(Gate { fail_on: high, only_fixed: true, ..Gate::default() }, &[1]);
+        check(Gate { fail_on: Some(Severity::Unknown), ..Gate::default() }, &[0, 1, 2]);
+        check(Gate { fail_on_kev: true, ..Gate::default() }, &[2]);
+        check(Gate { epss_above: Some(0.1), ..Gate::default() }, &[2]);
+        check(Gate { only_fixed: true, ..Gate::default() }, &[]);
+        check(Gate { fail_on: high, baseline: Some("b".into()), ..Gate::default() }, &[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_no_pass() {
+        let gate = Gate { fail_on: Some(Severity::High), ..Gate::default() };
+        assert_eq!(judge(&gate, &mut [], &[], None).outcome, Outcome::NotJudged);
+        assert_eq!(judge(&Gate::default(), &mut [], &[], None).outcome, Outcome::NoGate);
+
+        let strict = Gate { on_uncovered: OnUncovered::Fail, ..Gate::default() };
+        let uncovered = [Uncovered { subject: "debian 14".into(), ..Uncovered::default() }];
+        let database = Some(Database { age_days: Some(9), ..Database::default() });
+        let verdict = judge(&strict, &mut [], &uncovered, database.as_ref());
+        assert_eq!(verdict.outcome, Outcome::Fail);
+        assert_eq!(verdict.reasons[0].message, "not everything could be judged: debian 14");
+
+        let mut fresh = Gate { max_database_age_days: Some(8), ..Gate::default() };
+        assert_eq!(judge(&fresh, &mut [], &[], database.as_ref()).outcome, Outcome::Fail);
+        fresh.max_database_age_days = Some(9);
+        assert_eq!(judge(&fresh, &mut [], &[], database.as_ref()).outcome, Outcome::Pass);
+        fresh.max_database_age_days = Some(1);
+        fresh.on_old_database = OnOldDatabase::Warn;
+        assert_eq!(judge(&fresh, &mut [], &[], database.as_ref()).outcome, Outcome::NoGate);
+    }
+}

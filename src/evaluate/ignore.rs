@@ -1,0 +1,329 @@
+//! Exceptions: what a user has decided to live with, each with a reason and
+//! perhaps a last day.
+//!
+//! A file is YAML:
+//!
+//! ```yaml
+//! ignore:
+//!   - id: CVE-2024-1234        # any name of the vulnerability, or an advisory's
+//!     package: openssl         # its name, or its source package's; `*` stands for anything
+//!     purl: pkg:deb/debian/*   # the whole package URL
+//!     path: usr/lib/python3/*  # the file that proves the package
+//!     reason: only reachable from the build network
+//!     expires: 2026-12-31      # the last day
+//! ```
+//!
+//! At least one of the first four is needed, and all that are there have to
+//! match. A plain list, one id on a line with `exp:2026-12-31` behind it where
+//! it ends, and `#` before remarks, is read as well.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::evaluation::{Finding, Suppression, SuppressionCode, Warning};
+
+/// Of one file, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exceptions {
+    /// Its name, for messages.
+    pub source: String,
+    pub entries: Vec<Exception>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exception {
+    pub id: Option<String>,
+    pub package: Option<String>,
+    pub purl: Option<String>,
+    pub path: Option<String>,
+    pub reason: Option<String>,
+    pub expires: Option<String>,
+    /// Set while reading.
+    #[serde(skip)]
+    last_day: Option<Date>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    ignore: Vec<Exception>,
+}
+
+impl Exceptions {
+    /// The error says which entry is wrong, and how.
+    pub fn parse(source: &str, text: &str) -> Result<Exceptions, String> {
+        let mut entries = match plain(text)? {
+            Some(entries) => entries,
+            None => yaml(text)?,
+        };
+        for (number, entry) in entries.iter_mut().enumerate() {
+            entry.check().map_err(|error| format!("entry {}: {error}", number + 1))?;
+        }
+        Ok(Exceptions { source: source.to_owned(), entries })
+    }
+}
+
+fn yaml(text: &str) -> Result<Vec<Exception>, String> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    Ok(file.ignore)
+}
+
+/// A list of ids, if it is one: every line is an id and perhaps its last day.
+fn plain(text: &str) -> Result<Option<Vec<Exception>>, String> {
+    let mut entries = Vec::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let Some(id) = words.next() else { continue };
+        let is_id = id.contains('-')
+            && id.starts_with(|char: char| char.is_ascii_alphabetic())
+            && !id.ends_with(':');
+        if !is_id {
+            return Ok(None);
+        }
+        let mut entry = Exception { id: Some(id.to_owned()), ..Exception::default() };
+        for word in words {
+            match word.strip_prefix("exp:") {
+                Some(date) => entry.expires = Some(date.to_owned()),
+                None => return Ok(None),
+            }
+        }
+        entries.push(entry);
+    }
+    Ok((!entries.is_empty()).then_some(entries))
+}
+
+impl Exception {
+    fn check(&mut self) -> Result<(), String> {
+        let patterns = [&self.id, &self.package, &self.purl, &self.path];
+        if patterns.iter().all(|pattern| pattern.is_none()) {
+            return Err("one of `id`, `package`, `purl`, `path` is needed".to_owned());
+        }
+        if let Some(empty) = patterns.into_iter().flatten().find(|text| text.trim().is_empty()) {
+            return Err(format!("`{empty}` matches nothing"));
+        }
+        self.last_day = match &self.expires {
+            None => None,
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| format!("`{text}` is no date: expected one as in 2026-12-31"))?,
+            ),
+        };
+        Ok(())
+    }
+
+    fn has_expired(&self, today: Date) -> bool {
+        self.last_day.is_some_and(|last| today > last)
+    }
+
+    /// In a message: `CVE-2024-1 in openssl`.
+    fn shown(&self) -> String {
+        let what = self.id.as_deref().unwrap_or("everything");
+        let places = [&self.package, &self.purl, &self.path];
+        let places: Vec<&str> = places.into_iter().flatten().map(String::as_str).collect();
+        if places.is_empty() { what.to_owned() } else { format!("{what} in {}", places.join(", ")) }
+    }
+
+    fn matches(&self, finding: &Finding) -> bool {
+        let fits = |pattern: &Option<String>, texts: &[&str]| {
+            let fits = |pattern: &String| texts.iter().any(|text| glob(pattern, text));
+            pattern.as_ref().is_none_or(fits)
+        };
+        let package = &finding.package;
+        let path = |pattern: &String| {
+            glob(pattern.trim_start_matches('/'), package.location.trim_start_matches('/'))
+        };
+        let names: Vec<&str> =
+            [package.name.as_str()].into_iter().chain(package.source.as_deref()).collect();
+        self.id.as_ref().is_none_or(|id| is_named(finding, id))
+            && fits(&self.package, &names)
+            && fits(&self.purl, &[&package.purl])
+            && self.path.as_ref().is_none_or(path)
+    }
+}
+
+/// An advisory may be about several CVEs under one name: whoever has decided about one of them
+/// has not about the others.
+fn is_named(finding: &Finding, id: &str) -> bool {
+    let is_cve = |name: &String| name.starts_with("CVE-");
+    let cves = finding.aliases.iter().filter(|name| is_cve(name)).count();
+    let advisories = finding.advisories.iter().map(|advisory| &advisory.id);
+    let mut names = finding.aliases.iter().chain(advisories);
+    names.any(|name| glob(id, name) && !(cves > 1 && is_cve(name)))
+}
+
+/// Which exceptions hold, and what has to be said about them afterwards.
+pub(super) struct Ledger<'a> {
+    today: Date,
+    /// File, entry, and how many findings it matched.
+    entries: Vec<(&'a str, &'a Exception, usize)>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(files: &'a [Exceptions], today: Date) -> Self {
+        let entries = files
+            .iter()
+            .flat_map(|file| file.entries.iter().map(|entry| (file.source.as_str(), entry, 0)));
+        Ledger { today, entries: entries.collect() }
+    }
+
+    /// The first exception that holds for a finding; all that match it are used.
+    pub(super) fn suppression(&mut self, finding: &Finding) -> Option<Suppression> {
+        let mut found = None;
+        for (file, entry, used) in &mut self.entries {
+            if !entry.matches(finding) {
+                continue;
+            }
+            *used += 1;
+            if found.is_none() && !entry.has_expired(self.today) {
+                found = Some(Suppression {
+                    code: SuppressionCode::Ignored,
+                    reason: format!("an exception in {file}: {}", entry.shown()),
+                    note: entry.reason.clone(),
+                    expires: entry.expires.clone(),
+                });
+            }
+        }
+        found
+    }
+
+    /// Those that expired, and those that match nothing.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        self.entries.iter().filter_map(|(file, entry, used)| {
+            let shown = entry.shown();
+            let (code, message) = match (entry.has_expired(self.today), used) {
+                (true, used) => {
+                    let last = entry.expires.as_deref().unwrap_or_default();
+                    let message = format!(
+                        "{file}: the exception for {shown} ended on {last}; it would hold for {used} findings"
+                    );
+                    ("exception-expired", message)
+                }
+                (false, 0) => {
+                    ("exception-unused", format!("{file}: the exception for {shown} matches nothing"))
+                }
+                (false, _) => return None,
+            };
+            Some(Warning { code: code.to_owned(), message })
+        })
+    }
+}
+
+/// `*` stands for any text, everything else for itself.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evaluation::{Advisory, Package};
+    use super::*;
+
+    fn finding(aliases: &[&str]) -> Finding {
+        Finding {
+            aliases: aliases.iter().map(|name| (*name).to_owned()).collect(),
+            advisories: vec![Advisory { id: "DSA-1-1".into(), url: None }],
+            package: Package {
+                name: "libssl3".into(),
+                source: Some("openssl".into()),
+                purl: "pkg:deb/debian/libssl3@3.0".into(),
+                location: "var/lib/dpkg/status".into(),
+                ..Package::default()
+            },
+            ..Finding::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        let files = [Exceptions::parse("f", text).unwrap()];
+        let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
+        let found = ledger.suppression(&finding(&["CVE-1", "GHSA-1"])).is_some();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn every_pattern_that_is_there_has_to_match() {
+        check("ignore: [{id: CVE-1}]", true);
+        check("ignore: [{id: GHSA-1, reason: x, expires: 2026-06-01}]", true);
+        check("ignore: [{id: DSA-1-1}]", true);
+        check("ignore: [{id: CVE-2}]", false);
+        check("ignore: [{id: CVE-1, package: openssl}]", true);
+        check("ignore: [{id: CVE-1, package: 'libssl*', path: /var/*}]", true);
+        check("ignore: [{id: CVE-1, package: curl}]", false);
+        check("ignore: [{purl: 'pkg:deb/*'}]", true);
+        check("ignore: [{purl: 'pkg:deb'}]", false);
+        check("ignore: [{id: CVE-1, expires: 2026-05-31}]", false);
+        check("# ours\nCVE-1  # why\n\nCVE-2 exp:2030-01-01\n", true);
+        check("CVE-1 exp:2026-01-01", false);
+        check("", false);
+    }
+
+    #[test]
+    fn one_cve_of_several_is_not_enough() {
+        let files = [Exceptions::parse("f", "CVE-1").unwrap()];
+        let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
+        assert_eq!(ledger.suppression(&finding(&["CVE-1", "CVE-2", "GO-1"])), None);
+    }
+
+    #[test]
+    fn what_expired_or_matches_nothing_is_said() {
+        let text = "ignore: [{id: CVE-1, expires: 2026-05-01}, {id: CVE-9}, {id: GHSA-1}]";
+        let files = [Exceptions::parse("f.yaml", text).unwrap()];
+        let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
+        ledger.suppression(&finding(&["CVE-1", "GHSA-1"]));
+        let said: Vec<_> = ledger.warnings().map(|warning| warning.message).collect();
+        assert_eq!(
+            said,
+            [
+                "f.yaml: the exception for CVE-1 ended on 2026-05-01; it would hold for 1 findings",
+                "f.yaml: the exception for CVE-9 matches nothing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrong_file_says_where() {
+        for (text, expected) in [
+            ("ignore: [{reason: x}]", "entry 1: one of `id`"),
+            ("ignore: [{id: CVE-1, expires: soon}]", "entry 1: `soon` is no date"),
+            ("ignore: [{id: CVE-1, pakage: x}]", "pakage"),
+            ("ignored: []", "ignored"),
+            ("ignore: [{id: ''}]", "matches nothing"),
+        ] {
+            let error = Exceptions::parse("f", text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text, expected) in [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "acb", false),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("ab*ab", "ab", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A page of text for people: headings, fields and lists in the columns there
+//! are, with colours only where they are wanted; nothing is told by colour alone.
+
+use super::text::{count, width};
+use crate::evaluate::Severity;
+
+/// Most lines of a list; the document has all of them.
+const MAX_LISTED: usize = 20;
+/// Columns of the labels on the left.
+const LABEL: usize = 16;
+
+/// How it may look.
+pub struct Style {
+    color: bool,
+    pub(super) columns: usize,
+}
+
+impl Style {
+    pub fn new(color: bool) -> Self {
+        let terminal = terminal_size::terminal_size();
+        let columns = terminal.map_or(80, |(width, _)| usize::from(width.0).clamp(60, 120));
+        Style { color, columns }
+    }
+
+    /// 80 columns, no colour.
+    pub fn plain() -> Self {
+        Style { color: false, columns: 80 }
+    }
+
+    pub(super) fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub(super) fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(super) fn dim(&self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(super) fn severity(&self, severity: Severity, text: &str) -> String {
+        self.paint(
+            match severity {
+                Severity::Unknown | Severity::Negligible => "2",
+                Severity::Low => "36",
+                Severity::Medium => "33",
+                Severity::High => "31",
+                Severity::Critical => "1;31",
+            },
+            text,
+        )
+    }
+}
+
+/// The text so far.
+pub(super) struct Page<'a> {
+    pub(super) text: String,
+    pub(super) style: &'a Style,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(style: &'a Style) -> Self {
+        Page { text: String::new(), style }
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// A heading, with what it counts on the same line.
+    pub(super) fn heading(&mut self, title: &str, remark: &str) {
+        let title = self.style.bold(title);
+        let line = if remark.is_empty() { title } else { format!("{title}  {remark}") };
+        self.line("");
+        self.line(&line);
+    }
+
+    /// `Label  value`, the value wrapped at blanks and never cut.
+    pub(super) fn field(&mut self, label: &str, value: &str) {
+        let room = self.style.columns.saturating_sub(2 + LABEL).max(20);
+        for (number, part) in wrapped(value, room).iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            let label = self.style.dim(&format!("{label:LABEL$}"));
+            self.line(&format!("  {label}{part}"));
+        }
+    }
+
+    /// At most [`MAX_LISTED`] lines, and how many there are beside them.
+    pub(super) fn list<T>(&mut self, items: &[T], mut line: impl FnMut(&mut Self, &T)) {
+        items.iter().take(MAX_LISTED).for_each(|item| line(self, item));
+        if items.len() > MAX_LISTED {
+            let more = items.len() - MAX_LISTED;
+            let line = format!("  … and {} more: `-o document` has them all", count(more as u64));
+            self.line(&self.style.dim(&line));
+        }
+    }
+
+    /// An item of a list, its further lines indented.
+    pub(super) fn hanging(&mut self, text: &str) {
+        for (number, part) in wrapped(text, self.style.columns - 4).iter().enumerate() {
+            let bullet = if number == 0 { "-" } else { " " };
+            self.line(&format!("  {bullet} {part}"));
+        }
+    }
+}
+
+/// Lines of at most so many columns, broken at blanks; a word longer than that has its own line.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (position, word) in text.split(' ').enumerate() {
+        let line = lines.last_mut().expect("there is always one");
+        if position > 0 && width(line) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if position > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_break_at_blanks_and_lose_nothing() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("1  two", 9), ["1  two"]);
+    }
+}
