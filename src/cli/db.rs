@@ -91,7 +91,7 @@ impl DatabaseArg {
 }
 
 /// The database at its place, or what to do where there is none.
-pub(super) fn opened(place: &Path) -> Result<Database> {
+pub(in crate::cli) fn opened(place: &Path) -> Result<Database> {
     Database::open(place).map_err(|error| match &error {
         vulndb::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Failure::usage(error).hint(

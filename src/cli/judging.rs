@@ -10,13 +10,14 @@ use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Failure, Result, Session, settings};
+use super::{Failure, Result, Session, db, settings};
 use crate::document::{self, Section};
 use crate::evaluate::{
     self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
     Outcome, Severity,
 };
 use crate::vulndb::Database;
+use crate::vulndb::max_age::{MaxAge, Then};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {
@@ -31,17 +32,13 @@ pub(super) struct JudgeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Vulnerability database")]
 struct DataArgs {
-    /// The vulnerability database [default: $XDG_DATA_HOME/inscan/vulnerabilities.db]
+    /// The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
 
-    /// The oldest data to judge with, in days
-    #[arg(long, value_name = "DAYS")]
-    db_max_age: Option<u64>,
-
-    /// What to do where the data is older
-    #[arg(long, value_name = "WHAT", default_value = "fail")]
-    on_old_db: WhenOld,
+    /// The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail
+    #[arg(long, value_name = "AGE[:THEN]")]
+    db_max_age: Option<MaxAge>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,14 +112,6 @@ struct GateArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WhenOld {
-    /// The image fails
-    Fail,
-    /// It is said, and no more
-    Warn,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum WhenUncovered {
     /// It is said, and no more
     Warn,
@@ -172,10 +161,13 @@ impl JudgeArgs {
                     WhenUncovered::Fail => OnUncovered::Fail,
                     WhenUncovered::Ignore => OnUncovered::Ignore,
                 },
-                max_database_age_days: data.db_max_age,
-                on_old_database: match data.on_old_db {
-                    WhenOld::Fail => OnOldDatabase::Fail,
-                    WhenOld::Warn => OnOldDatabase::Warn,
+                // The day is all that is known of the data's age.
+                max_database_age_days: data
+                    .db_max_age
+                    .map(|age| age.limit.as_secs().div_ceil(24 * 3600)),
+                on_old_database: match data.db_max_age.map(|age| age.then) {
+                    Some(Then::Warn) => OnOldDatabase::Warn,
+                    Some(Then::Fail) | None => OnOldDatabase::Fail,
                 },
                 baseline: gate.baseline.map(|path| path.display().to_string()),
             },
@@ -205,9 +197,7 @@ fn database(named: Option<PathBuf>) -> Result<Option<(Database, String)>> {
             None => return Ok(None),
         },
     };
-    let opened = Database::open(&path).map_err(|error| {
-        Failure::broken(error).hint("`inscan db --help` tells how to get a database")
-    })?;
+    let opened = db::opened(&path)?;
     Ok(Some((opened, path.display().to_string())))
 }
 

@@ -73,15 +73,6 @@ pub(super) fn file(named: Option<PathBuf>) -> Option<PathBuf> {
     named.or_else(|| usual.into_iter().flatten().find(|path| path.is_file()))
 }
 
-/// Where the vulnerability database is, if it is not named.
-pub(super) fn database() -> Option<PathBuf> {
-    let data = env::var_os("XDG_DATA_HOME")
-        .filter(|directory| !directory.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/share")));
-    data.map(|directory| directory.join("inscan/vulnerabilities.db"))
-}
-
 impl Settings {
     pub(super) fn read(path: &Path) -> Result<Settings> {
         let text = text(path, "settings file")?;

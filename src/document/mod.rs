@@ -64,7 +64,7 @@ pub fn write(
 /// What a reader of the document would have of our own part, but for the files:
 /// there may be millions of them, and they are not all held in memory.
 pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> io::Result<Section> {
-    let config = ImageConfig::parse(&analysis.image.config);
+    let config = ImageConfig::read(&analysis.image.config);
     let begun = Instant::now();
     let section = SectionOf { analysis, config: &config, identity, run, begun, with_files: false };
     Ok(serde_json::from_slice(&serde_json::to_vec(&section)?)?)
