@@ -70,7 +70,8 @@ impl Layout<'_> {
     }
 }
 
-/// An OCI layout with `layers`, an image of six small layers, and `multi`, one for two platforms
+/// An OCI layout with `layers`, an image of six small layers, `next`, which has five of them, and
+/// `multi`, one for two platforms
 /// with the attestation that builders add.
 pub(super) fn make(directory: &Path) {
     fs::create_dir_all(directory.join("blobs/sha256")).unwrap();
@@ -92,6 +93,11 @@ pub(super) fn make(directory: &Path) {
     }
     let mut several = layout.image("amd64", &layers);
     several["annotations"] = json!({"org.opencontainers.image.ref.name": "layers"});
+    // All but the last layer are the same.
+    layers.pop();
+    layers.push(layer(&[("data/next", &chance.bytes(20_000))]));
+    let mut next = layout.image("amd64", &layers);
+    next["annotations"] = json!({"org.opencontainers.image.ref.name": "next"});
     let [amd64, arm64] = ["amd64", "arm64"].map(|machine| {
         let content =
             layer(&[("machine", machine.as_bytes()), ("etc/os-release", release.as_bytes())]);
@@ -104,6 +110,6 @@ pub(super) fn make(directory: &Path) {
     let index = json!({"schemaVersion": 2, "mediaType": index_type, "manifests": [attestation, arm64, amd64]});
     let mut multi = layout.blob(index_type, index.to_string().as_bytes());
     multi["annotations"] = json!({"org.opencontainers.image.ref.name": "multi"});
-    let top = json!({"schemaVersion": 2, "manifests": [several, multi]});
+    let top = json!({"schemaVersion": 2, "manifests": [several, next, multi]});
     fs::write(directory.join("index.json"), top.to_string()).unwrap();
 }

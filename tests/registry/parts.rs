@@ -145,25 +145,25 @@ pub(super) fn registry_on(
     start(serve, port, directory)
 }
 
-/// nginx before a registry; its log tells who was asked for what.
-pub(super) fn nginx_before(registry: &Running) -> Running {
+/// nginx with this in its `http` block, where `DIR` is its directory, which `prepare` fills, and
+/// `PORT` its port. Its log, `access`, tells who was asked for what.
+pub(super) fn nginx(http: &str, prepare: impl FnOnce(&Path)) -> Running {
     let directory = tempfile::tempdir().unwrap();
+    prepare(directory.path());
     let port = free_port();
-    let config = "daemon off; master_process off; pid DIR/pid; error_log DIR/error;
-        events {}
-        http {
+    let config = format!(
+        "daemon off; master_process off; pid DIR/pid; error_log DIR/error;
+        events {{}}
+        http {{
             access_log DIR/access;
-            client_body_temp_path DIR/body; proxy_temp_path DIR/proxy; fastcgi_temp_path DIR/fastcgi;
-            uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
-            server {
-                listen 127.0.0.1:PORT;
-                location /v2/hub/ { proxy_pass http://127.0.0.1:BEHIND/v2/; }
-            }
-        }";
+            client_body_temp_path DIR/body; proxy_temp_path DIR/proxy;
+            fastcgi_temp_path DIR/fastcgi; uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
+            {http}
+        }}"
+    );
     let config = config
         .replace("DIR", &directory.path().to_string_lossy())
-        .replace("PORT", &port.to_string())
-        .replace("BEHIND", &registry.port.to_string());
+        .replace("PORT", &port.to_string());
     fs::write(directory.path().join("nginx.conf"), config).unwrap();
     let mut nginx = command("nginx");
     nginx.arg("-p").arg(directory.path()).arg("-c").arg(directory.path().join("nginx.conf"));
@@ -171,12 +171,22 @@ pub(super) fn nginx_before(registry: &Running) -> Running {
     start(nginx, port, directory)
 }
 
-/// What all the registries have: filled once.
+/// nginx with a registry below `/hub/`.
+pub(super) fn nginx_before(registry: &Running) -> Running {
+    let to = format!("http://127.0.0.1:{}/v2/", registry.port);
+    let server =
+        format!("server {{ listen 127.0.0.1:PORT; location /v2/hub/ {{ proxy_pass {to}; }} }}");
+    nginx(&server, |_| {})
+}
+
+/// What all the registries have: filled once, and anew in each run.
 pub(super) fn storage() -> &'static Path {
-    static STORAGE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static STORAGE: OnceLock<PathBuf> = OnceLock::new();
     let filled = || {
-        let storage = tempfile::tempdir().unwrap();
-        let registry = registry_on(storage.path(), "", "", |_| {});
+        let storage = Path::new(env!("CARGO_TARGET_TMPDIR")).join("registry");
+        let _ = fs::remove_dir_all(&storage);
+        fs::create_dir_all(&storage).unwrap();
+        let registry = registry_on(&storage, "", "", |_| {});
         let layouts = tempfile::tempdir().unwrap();
         let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/demo.oci.tar");
         let copy = |from: &str, name: &str| {
@@ -187,10 +197,11 @@ pub(super) fn storage() -> &'static Path {
         super::images::make(layouts.path());
         let layout = layouts.path().display();
         copy(&format!("oci:{layout}:layers"), "team/layers:1");
+        copy(&format!("oci:{layout}:next"), "team/layers:2");
         copy(&format!("oci:{layout}:multi"), "multi:1");
         storage
     };
-    STORAGE.get_or_init(filled).path()
+    STORAGE.get_or_init(filled)
 }
 
 /// A registry with these images, open to all.

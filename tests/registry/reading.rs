@@ -148,3 +148,25 @@ fn a_proxy_stands_between_where_the_environment_says_so() {
     direct.env("HTTP_PROXY", &dead).env("http_proxy", &dead);
     document(direct);
 }
+
+#[test]
+fn layers_that_are_known_are_not_asked_for() {
+    if !have(&["docker-registry", "skopeo"]) {
+        return;
+    }
+    let registry = parts::registry();
+    let cache = tempfile::tempdir().unwrap();
+    // The blobs, of which one is the configuration, that a scan asks for.
+    let blobs = |image: &str| {
+        let log = || fs::read_to_string(registry.file("log")).unwrap();
+        let before = log().matches("\"GET /v2/team/layers/blobs/").count();
+        let mut command = inscan(&["analyze", &registry.at(image)]);
+        command.env_remove("INSCAN_NO_CACHE").env("INSCAN_CACHE_DIR", cache.path());
+        let document = document(command);
+        (without_source(document), log().matches("\"GET /v2/team/layers/blobs/").count() - before)
+    };
+    let (first, asked) = blobs("team/layers:1");
+    assert_eq!(asked, 1 + 6);
+    assert_eq!(blobs("team/layers:1"), (first, 1));
+    assert_eq!(blobs("team/layers:2").1, 1 + 1, "the layer that is new");
+}

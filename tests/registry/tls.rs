@@ -147,3 +147,20 @@ fn a_client_shows_its_certificate_where_it_is_asked_for() {
     let shown = ["--client-cert", &certificate, "--client-key", &key];
     document(inscan(&[&["analyze", &image, "--cacert", &ca], &shown[..]].concat()));
 }
+
+#[test]
+fn nothing_is_fetched_over_plain_http_where_https_was_asked() {
+    if !have(&["docker-registry", "skopeo", "openssl", "nginx"]) {
+        return;
+    }
+    let plain = parts::registry();
+    let server = format!(
+        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate DIR/server.pem; ssl_certificate_key DIR/server.key;
+            location /v2/ {{ return 307 http://127.0.0.1:{}$request_uri; }} }}",
+        plain.port
+    );
+    let redirecting = parts::nginx(&server, certificates);
+    let image = redirecting.at("demo:1");
+    let error = refused(inscan(&["scan", &image, "--cacert", &redirecting.file("ca.pem")]), 3);
+    assert!(error.contains("from https to plain http"), "{error}");
+}
