@@ -5,6 +5,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
 
+/// No answer, and no end.
+pub(crate) const SILENCE: &[u8] = b"";
+
 /// The answer to a path, as raw bytes after which the connection ends.
 pub(crate) type Answers = fn(path: &str) -> Vec<u8>;
 
@@ -15,10 +18,14 @@ pub(crate) fn serve(directory: &Path, name: &str, answers: Answers) -> String {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            if let Some(path) = path_of(&mut stream) {
-                // Whoever asked may be gone.
-                let _ = stream.write_all(&answers(&path));
+            let Some(path) = path_of(&mut stream) else { continue };
+            let answer = answers(&path);
+            if answer == SILENCE {
+                // Until whoever asked has gone.
+                let _ = stream.read(&mut [0]);
             }
+            // They may be gone already.
+            let _ = stream.write_all(&answer);
         }
     });
     format!("unix://{}", socket.display())

@@ -46,6 +46,10 @@ pub(crate) fn storage(directory: &Path, driver: &str, archive: &str, name: &str)
     let run_root = directory.join(format!("{driver}-run")).display().to_string();
     let to = format!("containers-storage:[{driver}@{root}+{run_root}]{name}");
     run("skopeo", &["copy", "-q", "--insecure-policy", archive, &to]);
+    if driver == "overlay" {
+        // The storage leaves its directory mounted on itself, and so it could not be deleted.
+        run("umount", &[&format!("{root}/overlay")]);
+    }
     format!("[{driver}@{root}]")
 }
 
