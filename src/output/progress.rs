@@ -98,8 +98,9 @@ impl Progress for Bars {
             Some(size) => ProgressBar::new(size).with_style(style(LAYER)),
             None => ProgressBar::new_spinner().with_style(style(LAYER_OF_ANY_SIZE)),
         };
-        bar.set_message(position(number, of));
+        // Among the others first: alone it would draw a line of its own, which stays.
         let bar = self.bars.insert_before(&self.total, bar);
+        bar.set_message(position(number, of));
         guard(&self.layers).insert(number, bar);
     }
 
