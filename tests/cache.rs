@@ -268,3 +268,103 @@ fn the_run_block_and_a_table_say_where_the_time_went() {
     let reproducible = String::from_utf8(cache.analyze(DEMO, &[]).0).unwrap();
     assert!(reproducible.contains("\"run\":{") && !reproducible.contains("\"timings\""));
 }
+
+/// A registry with the demo image in it. `None` where the programs for one are missing.
+struct Registry {
+    process: Child,
+    directory: tempfile::TempDir,
+    address: String,
+}
+
+impl Registry {
+    fn start() -> Option<Self> {
+        let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+        if let Some(missing) = ["docker-registry", "skopeo"].into_iter().find(|tool| !has(tool)) {
+            let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+            assert!(!in_ci, "`{missing}` is not installed");
+            eprintln!("passed over: `{missing}` is not installed");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let place = directory.path().display();
+        let config = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\nhttp: {{addr: \"{address}\"}}\n"
+        );
+        fs::write(directory.path().join("config.yml"), config).unwrap();
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let process = Command::new("docker-registry")
+            .args(["serve", &format!("{place}/config.yml")])
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let registry = Registry { process, directory, address };
+        for _ in 0..600 {
+            if std::net::TcpStream::connect(&registry.address).is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let copied = Command::new("skopeo")
+            .args(["copy", "-q", "--insecure-policy", "--dest-tls-verify=false"])
+            .args([
+                &format!("oci-archive:{DEMO}"),
+                &format!("docker://{}/demo:1.0", registry.address),
+            ])
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        Some(registry)
+    }
+
+    /// Which of the digests were asked for since the last call.
+    fn asked_for(&self, digests: &[String]) -> Vec<String> {
+        let log = self.directory.path().join("log");
+        let lines = fs::read_to_string(&log).unwrap();
+        // It appends at its own position: what was there stays.
+        let seen = self.directory.path().join("seen");
+        let before = fs::read_to_string(&seen).map_or(0, |seen| seen.parse().unwrap());
+        fs::write(&seen, lines.len().to_string()).unwrap();
+        let asked =
+            |digest: &&String| lines[before..].contains(&format!("GET /v2/demo/blobs/{digest} "));
+        digests.iter().filter(asked).cloned().collect()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn of_a_registry_only_unknown_layers_are_asked_for() {
+    let Some(registry) = Registry::start() else { return };
+    let image = format!("docker://{}/demo:1.0", registry.address);
+    let cache = Cache::new();
+    let (expected, _) = cache.analyze(&image, &["--no-cache"]);
+    let document: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+    let layers = document["inscan"]["layers"].as_array().unwrap();
+    let of = |key: &str| -> Vec<String> {
+        layers.iter().map(|layer| layer[key].as_str().unwrap().to_owned()).collect()
+    };
+    let (digests, diff_ids) = (of("blob_digest"), of("diff_id"));
+    assert_eq!(registry.asked_for(&digests), digests);
+    assert!(cache.analyze(&image, &[]).0 == expected);
+    assert_eq!(registry.asked_for(&digests), digests);
+    assert!(cache.analyze(&image, &[]).0 == expected);
+    assert_eq!(registry.asked_for(&digests), Vec::<String>::new());
+    // One layer is not known, as in an image that shares all others.
+    let name = diff_ids[1].strip_prefix("sha256:").unwrap();
+    let file = cache.files().into_iter().find(|file| file.ends_with(name)).unwrap();
+    fs::remove_file(file).unwrap();
+    assert!(cache.analyze(&image, &[]).0 == expected);
+    assert_eq!(registry.asked_for(&digests), digests[1..2]);
+    // From elsewhere, the same layers are known too.
+    let (_, said) = cache.analyze(DEMO, &[]);
+    assert_eq!(said.matches(CACHED).count(), 3, "{said}");
+}
