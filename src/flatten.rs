@@ -14,6 +14,7 @@
 //! - A hard link is another name for the content its target had when the link
 //!   was made; what later happens to the target does not touch it.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use inscan_analyzers::path;
@@ -238,7 +239,7 @@ impl<'a> ImageFs<'a> {
             }
             child = node.next;
         }
-        steps.sort_unstable_by(|a, b| b.key().cmp(a.key()));
+        steps.sort_unstable_by(|a, b| b.order(a));
         steps
     }
 
@@ -440,8 +441,12 @@ struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn key(&self) -> impl Iterator<Item = &'a u8> + use<'a> {
-        self.name.iter().chain(self.into.then_some(&b'/'))
+    /// By the name, with the slash behind it where there is one.
+    fn order(&self, other: &Self) -> Ordering {
+        let common = self.name.len().min(other.name.len());
+        let rest = |step: &Self| step.name[common..].iter().chain(step.into.then_some(&b'/'));
+        let names = self.name[..common].cmp(&other.name[..common]);
+        names.then_with(|| rest(self).cmp(rest(other)))
     }
 }
 

@@ -13,6 +13,7 @@ mod legacy_packages;
 mod licence;
 mod purl;
 mod read;
+mod rows;
 mod run;
 pub mod section;
 mod text;

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use inscan_analyzers::{Evidence, Fact};
-use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
+use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
 use super::identity::Identity;
+use super::rows;
 use super::section::*;
 use super::text::{exact, shown};
 use super::{capability, licence, purl};
@@ -408,14 +409,12 @@ struct Files<'a> {
 
 impl Serialize for Files<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut rows = serializer.serialize_seq(None)?;
-        let mut result = Ok(());
-        self.of.analysis.fs.walk(|path, file| {
-            if result.is_ok() {
-                result = rows.serialize_element(&self.of.file(path, file, self.owners));
-            }
-        });
-        result.map_err(S::Error::custom)?;
-        rows.end()
+        let mut list = serializer.serialize_seq(None)?;
+        rows::write(
+            |visit| self.of.analysis.fs.walk(|path, file| visit("", path, file)),
+            |path, file| Some(self.of.file(path, *file, self.owners)),
+            |_, row| list.serialize_element(row),
+        )?;
+        list.end()
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Error as _, SerializeMap};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::names::OddKeys;
 use super::other_names::OtherNames;
 use crate::digest::hex;
-use crate::document::text;
+use crate::document::{rows, text};
 use crate::flatten::{File, ImageFs};
 use crate::layer::EntryKind;
 
@@ -127,15 +127,11 @@ struct Info {
 impl Serialize for FileValues<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let mut result = Ok(());
-        self.keys.walk(self.fs, |key, path, file| {
-            if result.is_ok()
-                && let Some(text) = self.text(path, &file)
-            {
-                result = map.serialize_entry(key, &text);
-            }
-        });
-        result.map_err(S::Error::custom)?;
+        rows::write(
+            |visit| self.keys.walk(self.fs, visit),
+            |path, file| self.text(path, file),
+            |key, value| map.serialize_entry(key, value),
+        )?;
         map.end()
     }
 }
