@@ -74,6 +74,12 @@ fn parse(modules: &str) -> Info<'_> {
         let mut fields = line.split('\t');
         let mut field = || fields.next().unwrap_or_default();
         match field() {
+            // Built without modules (from GOPATH), a program has the path of its main package only.
+            "path" => {
+                let path = field();
+                let is_of_a_module = path.split('/').next().is_some_and(|host| host.contains('.'));
+                info.main = is_of_a_module.then_some(Module { path, ..Module::default() });
+            }
             "mod" => {
                 info.main = Some(Module { path: field(), version: field(), replacement: None });
             }
@@ -191,6 +197,14 @@ mod tests {
     fn a_replaced_module_is_named_by_its_replacement() {
         check("dep\ta.org/a\tv1.0.0\th1:x\n=>\tb.org/b\tv2.0.0\th1:y\n", &["b.org/b v2.0.0"]);
         check("dep\ta.org/a\tv1.0.0\n=>\t../fork\t(devel)\t\n", &["a.org/a v1.0.0"]);
+    }
+
+    #[test]
+    fn without_modules_the_main_package_names_the_program() {
+        check("path\tex.org/app/cmd/x\n", &["ex.org/app/cmd/x (devel)"]);
+        check("path\tex.org/app/cmd/x\nmod\tex.org/app\tv1.0.0\n", &["ex.org/app v1.0.0"]);
+        check("path\tcommand-line-arguments\n", &[]);
+        check("path\tcmd/go\n", &[]);
     }
 
     #[test]
