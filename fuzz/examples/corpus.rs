@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use inscan_analyzers::{Analyzer, Matcher, Pattern, START_LEN};
+use inscan_analyzers::{Matcher, Pattern, START_LEN};
 
 /// As many bytes as the targets are given (`-max_len` in CONTRIBUTING.md).
 const MAX_LEN: u64 = 1 << 18;
