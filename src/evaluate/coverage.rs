@@ -82,9 +82,7 @@ pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> O
     if end.is_over(today) != Some(true) {
         return None;
     }
-    // Debian's long-term support is for everybody, the others' is for customers.
-    let is_free = distribution.starts_with("debian");
-    if is_free && end.extended.is_some_and(|until| today <= until) {
+    if last_day(distribution, end).is_some_and(|until| today <= until) {
         return None;
     }
     let when = end.ends.map_or_else(String::new, |date| format!(" on {date}"));
@@ -101,6 +99,15 @@ pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> O
         ),
         packages: Vec::new(),
     })
+}
+
+/// Until when everybody gets security updates. Debian's long-term support is for everybody,
+/// that of the others for customers.
+pub(super) fn last_day(distribution: &str, end: &EndOfLife) -> Option<Date> {
+    match end.extended {
+        Some(until) if distribution.starts_with("debian") => end.ends.max(Some(until)),
+        _ => end.ends,
+    }
 }
 
 /// Analyzers whose problems do not hide a package.

@@ -238,7 +238,7 @@ fn end_of_life(
     let end = database.end_of_life(&found.id, release)?;
     if let Some(distribution) = &mut evaluation.image.distribution {
         distribution.ecosystem = place.lists().first().map(|list| (*list).to_owned());
-        let ends = end.as_ref().and_then(|end| end.ends);
+        let ends = end.as_ref().and_then(|end| coverage::last_day(&found.id, end));
         distribution.end_of_life = ends.map(|date| date.to_string());
     }
     let told =
