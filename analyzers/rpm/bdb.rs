@@ -277,6 +277,21 @@ mod tests {
     }
 
     #[test]
+    fn a_record_longer_than_the_file_is_not_made_room_for() {
+        let enlarge = |file: &mut [u8]| {
+            let number = |at: usize| usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
+            let items = |page: usize| {
+                (0..number(page + 20)).map(move |item| page + number(page + PAGE_HEADER + 2 * item))
+            };
+            let in_overflow = pages(file, 13).flat_map(items).find(|&item| file[item] == 3);
+            let len = in_overflow.expect("a long record") + 8;
+            file[len..len + 4].fill(0xff);
+        };
+        let len = fixture("bdb/var/lib/rpm/Packages").len();
+        check(enlarge, 6, &format!("a record of `4294967295` bytes in a file of {len}"));
+    }
+
+    #[test]
     fn records_that_no_bucket_leads_to_are_a_problem() {
         check(|file| file[72..76].fill(0), 1, "3 pages with records belong to no bucket");
     }
