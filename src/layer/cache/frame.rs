@@ -12,10 +12,9 @@ const LONGEST_FILE: u64 = 1 << 30;
 /// The content of one file, unpacked.
 const LONGEST_CONTENT: u64 = 2 << 30;
 const BUFFER: usize = 64 << 10;
-/// Fast to write; higher levels save a tenth of the room for three times the time.
 const LEVEL: i32 = 3;
-/// The decoder takes this much memory at most, as a power of 2: twice what the level needs.
-const LARGEST_WINDOW: u32 = 22;
+/// Memory for what was before, as a power of 2: several layers are written at once.
+const WINDOW: u32 = 18;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,9 @@ pub(super) fn write<W: Write>(
 ) -> io::Result<()> {
     let mut to = Hashing { inner: to, sha256: Sha256::new() };
     to.write_all(&head.bytes())?;
-    let limited = Limited { inner: zstd::Encoder::new(to, LEVEL)?, left: LONGEST_CONTENT };
+    let mut encoder = zstd::Encoder::new(to, LEVEL)?;
+    encoder.window_log(WINDOW)?;
+    let limited = Limited { inner: encoder, left: LONGEST_CONTENT };
     let mut buffered = BufWriter::with_capacity(BUFFER, limited);
     content(&mut buffered)?;
     let limited = buffered.into_inner().map_err(|error| error.into_error())?;
@@ -80,7 +81,7 @@ pub(super) fn read<T>(
         return Err(corrupt("it is of something else"));
     }
     let mut decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
-    decoder.window_log_max(LARGEST_WINDOW)?;
+    decoder.window_log_max(WINDOW)?;
     let mut buffered = BufReader::with_capacity(BUFFER, decoder.take(LONGEST_CONTENT));
     let made = content(&mut buffered)?;
     let mut stored = buffered.into_inner().into_inner().finish();
