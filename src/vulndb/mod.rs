@@ -14,6 +14,7 @@ mod epss;
 pub mod facts;
 mod family;
 mod feed;
+mod fetch;
 mod gathered;
 mod input;
 mod json;
