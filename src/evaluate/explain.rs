@@ -54,9 +54,9 @@ pub fn explain(
     for (index, row) in section.packages.iter().enumerate() {
         let described = finding::described(index, row);
         let is_meant = package.is_none_or(|name| {
-            described.name == name
-                || described.purl == name
-                || described.source.as_deref() == Some(name)
+            let names = [Some(described.name.as_str()), described.source.as_deref()];
+            let is_named = |known: &str| known.eq_ignore_ascii_case(name);
+            described.purl == name || names.into_iter().flatten().any(is_named)
         });
         if !is_meant {
             continue;

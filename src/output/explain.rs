@@ -226,7 +226,7 @@ fn conclusion(
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            format!("It concerns {}{more}; the image has no such package.", concerned.join(", "))
+            format!("It concerns {}{more}; no such package was compared.", concerned.join(", "))
         }
         _ => {
             let packages = counted(affected, "package", "packages");

@@ -247,7 +247,8 @@ fn layers(evaluation: &Evaluation, page: &mut Page<'_>) {
 /// Without what builders put before the instruction.
 fn made_by(line: &str) -> String {
     let line = line.split_once("#(nop)").map_or(line, |(_, rest)| rest);
-    let line = line.strip_prefix("/bin/sh -c ").unwrap_or(line);
+    // With the arguments of the build before it: `|1 VERSION=2 /bin/sh -c make`.
+    let line = line.split_once("/bin/sh -c ").map_or(line, |(_, rest)| rest);
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
