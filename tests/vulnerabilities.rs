@@ -1,6 +1,8 @@
 //! Findings that were checked by hand against the advisories, on the real data in
 //! `../shared/osv.tar`.
 
+#![allow(clippy::print_stderr)]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
