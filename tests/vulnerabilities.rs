@@ -60,9 +60,9 @@ fn findings_are_those_that_were_read_in_the_advisories() {
     let found = evaluated(data.path(), MENDED.iter().map(|(name, version, _)| (*name, *version)));
     for (name, version, id) in MENDED {
         let findings = found["findings"].as_array().unwrap();
-        let still = findings.iter().find(|finding| {
-            finding["id"] == *id && finding["package"]["version"] == *version
-        });
+        let still = findings
+            .iter()
+            .find(|finding| finding["id"] == *id && finding["package"]["version"] == *version);
         assert!(still.is_none(), "{id} in {name} {version}: {still:?}");
     }
 }
