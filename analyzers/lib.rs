@@ -72,7 +72,7 @@ mod retrieve_files;
 pub mod rpm;
 mod ruby;
 mod rust_binary;
-mod sbom;
+pub mod sbom;
 pub mod search;
 pub mod secrets;
 mod snap;

@@ -1,4 +1,5 @@
-//! Packages that an SBOM in the image lists: SPDX and CycloneDX in JSON.
+//! Packages that an SBOM lists: SPDX, CycloneDX and Syft's own form in JSON, in the
+//! image or in place of one.
 //!
 //! Bitnami's images have one for what they compile themselves
 //! (`opt/bitnami/NAME/.spdx-NAME.spdx`), Wolfi's and Chainguard's one for each
@@ -6,12 +7,13 @@
 //! Packages are taken by their package URL.
 //! <https://spdx.github.io/spdx-spec/v2.3/>, <https://cyclonedx.org/docs/1.6/json/>
 
+use bstr::BString;
 use serde_json::Value;
 
 use crate::purl::{self, Purl};
 use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
-pub(crate) struct Sbom;
+pub struct Sbom;
 
 const SUFFIXES: [&str; 5] = [".spdx.json", ".cdx.json", ".bom.json", ".cyclonedx.json", ".spdx"];
 /// Bitnami's have some hundred KiB. In memory, hostile JSON takes ten times its size.
@@ -42,25 +44,48 @@ impl Analyzer for Sbom {
         }
         let document: Value = serde_json::from_slice(&content.bytes()?)
             .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
-        let mut found = Vec::new();
-        let mut is_whole = true;
-        if document.get("spdxVersion").is_some() {
-            found.extend(array(&document, "packages").filter_map(spdx));
-        } else if document["bomFormat"] == "CycloneDX" {
-            is_whole = cyclonedx(&document, 0, &mut found);
-        }
+        let Listed { packages, is_whole } = listed(&document).unwrap_or_default();
         if !is_whole {
             out.problem(format!("components within more than {MAX_DEPTH} others are not listed"));
         }
-        for package in found {
-            out.package(Package {
-                evidence: Evidence::Sbom,
-                location: file.path.into(),
-                ..package
-            });
+        for package in packages {
+            out.package(Package { location: file.path.into(), ..package });
         }
         Ok(())
     }
+}
+
+/// What an SBOM lists.
+#[derive(Debug)]
+pub struct Listed {
+    /// Located where the SBOM says, if it does.
+    pub packages: Vec<Package>,
+    /// False: components lie too deep to be listed.
+    pub is_whole: bool,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Listed { packages: Vec::new(), is_whole: true }
+    }
+}
+
+/// `None` where it is no SBOM.
+pub fn listed(document: &Value) -> Option<Listed> {
+    let mut listed = Listed::default();
+    if document.get("spdxVersion").is_some() {
+        listed.packages.extend(array(document, "packages").filter_map(spdx));
+    } else if document["bomFormat"] == "CycloneDX" {
+        listed.is_whole = cyclonedx(document, 0, &mut listed.packages);
+    } else if document["artifacts"].is_array() && document["schema"].is_object() {
+        listed.packages.extend(array(document, "artifacts").filter_map(syft));
+    } else {
+        return None;
+    }
+    for package in &mut listed.packages {
+        package.evidence = Evidence::Sbom;
+    }
+    Some(listed)
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
@@ -93,6 +118,28 @@ fn spdx(package: &Value) -> Option<Package> {
     })
 }
 
+/// <https://github.com/anchore/syft/tree/main/schema/json>
+fn syft(artifact: &Value) -> Option<Package> {
+    let purl = purl::parse(artifact.get("purl")?.as_str()?)?;
+    let licence = |licence: &Value| match licence.as_str() {
+        Some(licence) => Some(licence.to_owned()),
+        None => text(licence, "spdxExpression").or_else(|| text(licence, "value")),
+    };
+    Some(Package {
+        licences: array(artifact, "licenses")
+            .filter_map(licence)
+            .filter(|it| !it.is_empty())
+            .collect(),
+        origin: text(&artifact["metadata"], "maintainer"),
+        location: located(array(artifact, "locations").find_map(|place| text(place, "path"))),
+        ..described(purl, text(artifact, "version"))
+    })
+}
+
+fn located(path: Option<String>) -> BString {
+    path.unwrap_or_default().trim_start_matches('/').into()
+}
+
 /// False where components lie too deep to be listed.
 fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
     let mut is_whole = true;
@@ -105,16 +152,34 @@ fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
                 let licence = choice.get("license").unwrap_or(choice);
                 ["id", "name", "expression"].iter().find_map(|key| text(licence, key))
             });
-            found.push(Package {
+            let mut package = Package {
                 licences: licences.collect(),
                 origin: text(component, "publisher"),
                 attributes: text(component, "cpe").and_then(cpe).into_iter().collect(),
+                location: located(property(component, "syft:location:0:path")),
                 ..described(purl, text(component, "version"))
-            });
+            };
+            package.source = package.source.or_else(|| trivys_source(component));
+            found.push(package);
         }
         is_whole &= cyclonedx(component, depth + 1, found);
     }
     is_whole
+}
+
+fn property(component: &Value, name: &str) -> Option<String> {
+    array(component, "properties").find(|it| it["name"] == name).and_then(|it| text(it, "value"))
+}
+
+/// Trivy states the source package beside the package URL.
+fn trivys_source(component: &Value) -> Option<crate::Source> {
+    let stated = |name: &str| property(component, &format!("aquasecurity:trivy:Src{name}"));
+    let name = stated("Name")?;
+    let release = stated("Release").map(|release| format!("-{release}")).unwrap_or_default();
+    let epoch = stated("Epoch").filter(|epoch| epoch != "0");
+    let epoch = epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default();
+    let version = stated("Version").map(|version| format!("{epoch}{version}{release}"));
+    Some(crate::Source { name, version })
 }
 
 /// The attribute, if the text is a name of CPE 2.3: eleven fields.

@@ -15,6 +15,7 @@ mod purl;
 mod read;
 mod rows;
 mod run;
+mod sbom;
 pub mod section;
 mod text;
 mod write_section;
@@ -33,8 +34,9 @@ use write_section::SectionOf;
 pub use identity::{Identity, Overrides};
 pub(crate) use licence::expression as licence_expression;
 pub(crate) use purl::encode as encode_purl;
-pub use read::{ReadError, read};
+pub use read::ReadError;
 pub use run::rfc3339;
+pub use sbom::read;
 pub use section::{Run, Section, Timings};
 
 #[derive(Serialize)]

@@ -16,7 +16,7 @@ use super::section::*;
 pub enum ReadError {
     #[error("not an analysis document: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("not an analysis document: it has neither `inscan` nor `document`")]
+    #[error("not an analysis document: it has neither `inscan` nor `document`, nor is it an SBOM")]
     NoPart,
     #[error("the document has format {found}, and this inscan reads {FORMAT}: use a newer inscan")]
     Format { found: String },
