@@ -40,7 +40,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 const MAY_USE: &[(&str, &[&str])] = &[
     ("analyze", &["digest", "flatten", "image", "layer", "malware", "timings"]),
     ("document", &["analyze", "digest", "flatten", "image", "layer", "timings"]),
-    ("evaluate", &["document", "versions", "vulndb"]),
+    ("evaluate", &["document", "versions", "vex", "vulndb"]),
     ("flatten", &["layer"]),
     ("image", &["digest", "layer", "net"]),
     ("layer", &["digest", "image", "interrupt", "malware", "progress", "timings"]),

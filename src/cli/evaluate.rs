@@ -8,7 +8,8 @@ use crate::output::{Output, Style};
 /// Judge an analysis document: which packages are vulnerable, and does it pass
 ///
 /// The same document, database and day give the same answer as `inscan scan IMAGE`, without
-/// the image. Documents of the legacy engine are judged as well.
+/// the image. Documents of the legacy engine are judged as well, and SBOMs in JSON: CycloneDX,
+/// SPDX, Syft's own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -18,6 +19,10 @@ Examples:
       inscan evaluate image.json --fail-on high --only-fixed --ignore exceptions.yaml
   Fail only on what is new since the last release; the evaluation to a file:
       inscan evaluate image.json --baseline v1.json --fail-on medium -o table -o json=result.json
+  With what the vendor states of its image:
+      inscan evaluate image.json --vex vendor.openvex.json
+  The packages of an SBOM that Syft or Trivy wrote:
+      inscan evaluate sbom.cdx.json
   From another program:
       inscan analyze image.tar | inscan evaluate -")]
 pub(super) struct Args {

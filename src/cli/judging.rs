@@ -16,6 +16,7 @@ use crate::evaluate::{
     self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
     Outcome, Severity,
 };
+use crate::vex;
 use crate::vulndb::Database;
 use crate::vulndb::max_age::{MaxAge, Then};
 
@@ -106,6 +107,13 @@ struct GateArgs {
     #[arg(long, value_name = "FILE")]
     ignore: Vec<PathBuf>,
 
+    /// VEX documents: what they state not to affect the image, or to be fixed in it, is not held
+    /// against it; may be repeated
+    ///
+    /// OpenVEX, CSAF or CycloneDX, in JSON.
+    #[arg(long, value_name = "FILE")]
+    vex: Vec<PathBuf>,
+
     /// Fail only on what this earlier document of the image has not
     #[arg(long, value_name = "DOCUMENT")]
     baseline: Option<PathBuf>,
@@ -145,6 +153,7 @@ impl JudgeArgs {
         let options = Options {
             today: today()?,
             exceptions: exceptions.collect::<Result<_>>()?,
+            vex: gate.vex.iter().map(|path| vex_document(path)).collect::<Result<_>>()?,
             severity: scope.severity,
             only_fixable: scope.hide_unfixed,
             keep_owned: scope.keep_owned,
@@ -217,12 +226,30 @@ fn exceptions(path: &Path) -> Result<Exceptions> {
     })
 }
 
+/// A vendor's CSAF documents have some MiB.
+const MAX_VEX: u64 = 64 << 20;
+
+fn vex_document(path: &Path) -> Result<vex::Document> {
+    let failed = |error: anyhow::Error| {
+        Failure::usage(
+            error.context(format!("could not read the VEX document `{}`", path.display())),
+        )
+    };
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(MAX_VEX + 1).read_to_end(&mut bytes));
+    read.map_err(|error| failed(error.into()))?;
+    if bytes.len() as u64 > MAX_VEX {
+        return Err(failed(anyhow::anyhow!("larger than {MAX_VEX} bytes")));
+    }
+    vex::read(&path.display().to_string(), &bytes).map_err(|error| failed(error.into()))
+}
+
 /// Our own part of a document in a file, or on standard input as `-`.
 pub(super) fn read_document(path: &Path) -> Result<Section> {
     let failed = |error: anyhow::Error| {
         let message = format!("could not read the document `{}`", path.display());
         Failure::usage(error.context(message))
-            .hint("a document is what `inscan analyze IMAGE` writes; `-` is standard input")
+            .hint("a document is what `inscan analyze IMAGE` writes, or an SBOM in JSON; `-` is standard input")
     };
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();

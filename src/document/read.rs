@@ -41,7 +41,7 @@ struct FormatOnly {
 }
 
 /// Reads either part; our own, where both are there.
-pub fn read(bytes: &[u8]) -> Result<Section, ReadError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Section, ReadError> {
     let is_newer = |format: &str| {
         let first = |format: &str| format.split('.').next().map(str::to_owned);
         first(format) != first(FORMAT)

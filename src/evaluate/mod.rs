@@ -17,8 +17,9 @@ mod identity;
 mod ignore;
 mod matching;
 mod names;
-pub mod osv;
+mod osv;
 mod severity;
+mod stated;
 mod third_party;
 mod totals;
 mod upgrades;
@@ -37,6 +38,7 @@ pub use severity::Severity;
 
 use crate::document::Section;
 use crate::versions;
+use crate::vex;
 use crate::vulndb::{self, Database as VulnDb};
 use finding::Findings;
 use ignore::Ledger;
@@ -50,6 +52,8 @@ pub struct Options {
     pub today: Date,
     pub gate: Gate,
     pub exceptions: Vec<Exceptions>,
+    /// What others state of their products.
+    pub vex: Vec<vex::Document>,
     /// Report only this severity and worse; what fails is always reported.
     pub severity: Severity,
     /// Report only what has a fixed version; what fails is always reported.
@@ -112,6 +116,7 @@ pub fn evaluate(
     let (held, mut suppressed) =
         sorted_out(section, findings, &judged.judged, options, &mut ledger);
     evaluation.warnings.extend(ledger.warnings());
+    evaluation.warnings.extend(stated::warnings(&options.vex));
     let (shown, hidden) = reported(held, options);
     evaluation.findings = shown;
     suppressed.sort_by(|a, b| finding::by_risk(&a.finding, &b.finding));
@@ -285,6 +290,7 @@ fn sorted_out(
         // Exceptions are asked first, so that one that matches is known to be used.
         let by = ledger
             .suppression(&finding)
+            .or_else(|| stated::suppression(section, &finding, &options.vex))
             .or_else(|| exemption(&finding, exempt, options))
             .or_else(|| owned(section, &finding, judged, options));
         match by {
