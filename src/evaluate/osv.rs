@@ -18,7 +18,7 @@ use crate::vulndb::{Affected, Event, Range, RangeKind};
 
 /// What an entry says of a version, with the range it was compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub(super) enum Judgement {
     Affected {
         range: String,
         /// The next fix above the version, in its branch.
@@ -31,7 +31,7 @@ pub enum Judgement {
 
 /// Why nothing can be said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CannotSay {
+pub(super) enum CannotSay {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
@@ -44,7 +44,11 @@ pub enum CannotSay {
     NoVersions,
 }
 
-pub fn judge(affected: &Affected, scheme: Scheme, version: &str) -> Result<Judgement, CannotSay> {
+pub(super) fn judge(
+    affected: &Affected,
+    scheme: Scheme,
+    version: &str,
+) -> Result<Judgement, CannotSay> {
     if let Some(expression) = &affected.specific.expression {
         return judge_expression(expression, affected, scheme, version);
     }
@@ -95,7 +99,7 @@ fn judge_expression(
 }
 
 /// Every fixed version it names, in the order of the data, each once.
-pub fn fixed_versions(affected: &Affected) -> Vec<String> {
+pub(super) fn fixed_versions(affected: &Affected) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let ranges = affected.ranges.iter().filter(|range| is_comparable(range));
     for event in ranges.flat_map(|range| &range.events) {
