@@ -1292,7 +1292,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__evaluate)
-            opts="-o -q -h --output --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --baseline --config --quiet --progress --color --help"
+            opts="-o -q -h --output --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1334,6 +1334,10 @@ _inscan() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --vex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1358,7 +1362,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__explain)
-            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --baseline --config --quiet --progress --color --help"
+            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1477,6 +1481,10 @@ _inscan() {
                     return 0
                     ;;
                 --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vex)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1936,7 +1944,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --baseline --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --db --db-max-age --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2063,6 +2071,10 @@ _inscan() {
                     return 0
                     ;;
                 --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vex)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

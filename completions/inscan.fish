@@ -120,6 +120,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d '
 fail\t'The image fails'
 ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -157,6 +158,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered 
 fail\t'The image fails'
 ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -207,6 +209,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -
 fail\t'The image fails'
 ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'

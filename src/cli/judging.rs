@@ -107,8 +107,7 @@ struct GateArgs {
     #[arg(long, value_name = "FILE")]
     ignore: Vec<PathBuf>,
 
-    /// VEX documents: what they state not to affect the image, or to be fixed in it, is not held
-    /// against it; may be repeated
+    /// VEX documents: what they settle is not held against the image; may be repeated
     ///
     /// OpenVEX, CSAF or CycloneDX, in JSON.
     #[arg(long, value_name = "FILE")]
