@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::judging::{JudgeArgs, concluded, read_document};
+use super::template::TemplateArgs;
 use super::{Result, Session, broken_output, open_outputs};
 use crate::output::report::{self, Report};
 use crate::output::{Output, Style};
@@ -35,10 +36,14 @@ pub(super) struct Args {
     output: Vec<Output<report::Format>>,
 
     #[command(flatten)]
+    template: TemplateArgs,
+
+    #[command(flatten)]
     judge: JudgeArgs,
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let template = args.template.meant(args.output.iter().map(|output| output.format))?;
     let outputs = open_outputs(&args.output)?;
     let judging = args.judge.meant()?;
     let section = read_document(&args.document)?;
@@ -49,6 +54,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             section: &section,
             style: &Style::new(session.colors(to)),
             show_suppressed: judging.show_suppressed,
+            template: template.as_ref(),
         };
         sink.write(|out| report::write(format, &report, out))
             .map_err(|error| broken_output(to, error))?;

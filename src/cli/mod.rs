@@ -17,6 +17,7 @@ mod reading;
 mod registry;
 mod scan;
 mod settings;
+mod template;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

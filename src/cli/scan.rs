@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 
 use super::judging::{JudgeArgs, concluded};
 use super::reading::{ImageArgs, with_analysis};
+use super::template::TemplateArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::analyze::Analysis;
 use crate::document::{self, Identity, Run};
@@ -39,6 +40,9 @@ pub(super) struct Args {
     /// [default: summary, and table where there is a database]
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
     output: Vec<Output<Format>>,
+
+    #[command(flatten)]
+    template: TemplateArgs,
 
     #[command(flatten)]
     judge: JudgeArgs,
@@ -79,6 +83,11 @@ impl ValueEnum for Format {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let judging = args.judge.meant()?;
+    let reports = args.output.iter().filter_map(|output| match output.format {
+        Format::Image(_) => None,
+        Format::Report(format) => Some(format),
+    });
+    let template = args.template.meant(reports)?;
     let outputs = open_outputs(&args.output)?;
     let clock = Clock::start();
     let with_timings = args.image.timings();
@@ -92,7 +101,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             Format::Report(format) => {
                 let (evaluation, section) = (&evaluation, &section);
                 let show_suppressed = judging.show_suppressed;
-                let report = Report { evaluation, section, style, show_suppressed };
+                let template = template.as_ref();
+                let report = Report { evaluation, section, style, show_suppressed, template };
                 report::write(format, &report, out)
             }
         };

@@ -64,8 +64,8 @@ pub fn write(
     to.flush()
 }
 
-/// What a reader of the document would have of our own part, but for the files:
-/// there may be millions of them, and they are not all held in memory.
+/// What a reader of the document would have of our own part, but for the files that are no
+/// package: there may be millions of them, and they are not all held in memory.
 pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> io::Result<Section> {
     let config = ImageConfig::read(&analysis.image.config);
     let begun = Instant::now();

@@ -1,10 +1,10 @@
 //! Our own part of the document, from an analysis. The lists that grow with the
 //! image (files, packages) are written row by row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use inscan_analyzers::{Evidence, Fact};
+use inscan_analyzers::{Evidence, Fact, Package};
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
@@ -28,7 +28,7 @@ pub(super) struct SectionOf<'a> {
     pub(super) run: &'a Run,
     /// When the document was begun.
     pub(super) begun: Instant,
-    /// Without, the list of files is empty.
+    /// Without, the list of files has only those that are a package.
     pub(super) with_files: bool,
 }
 
@@ -44,10 +44,7 @@ impl Serialize for SectionOf<'_> {
             section.serialize_field("distribution", &distribution)?;
         }
         section.serialize_field("packages", &Packages { of: self, owners: &owners })?;
-        match self.with_files {
-            true => section.serialize_field("files", &Files { of: self, owners: &owners })?,
-            false => section.serialize_field("files", &[(); 0])?,
-        }
+        section.serialize_field("files", &Files { of: self, owners: &owners })?;
         section.serialize_field("set_id_files", &self.set_id_files(&owners))?;
         section.serialize_field("secrets", &self.secrets())?;
         if let Some(malware) = self.malware() {
@@ -98,6 +95,13 @@ fn is_os_package(found: &FoundPackage) -> bool {
 }
 
 impl SectionOf<'_> {
+    /// Archives and executables: their digests are the package's.
+    fn files_that_are_packages(&self) -> HashSet<&[u8]> {
+        let packages = self.analysis.packages.iter().map(|found| &*found.package);
+        let is_file = |it: &&Package| matches!(it.evidence, Evidence::Archive | Evidence::Binary);
+        packages.filter(is_file).map(|package| &package.location[..]).collect()
+    }
+
     /// The last of the document, so that writing the rest is in it.
     fn run(&self) -> Run {
         let timings = self.run.timings.as_ref();
@@ -410,9 +414,12 @@ struct Files<'a> {
 impl Serialize for Files<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
+        let packages = (!self.of.with_files).then(|| self.of.files_that_are_packages());
+        let is_asked_for =
+            |path: &[u8]| packages.as_ref().is_none_or(|packages| packages.contains(path));
         rows::write(
             |visit| self.of.analysis.fs.walk(|path, file| visit("", path, file)),
-            |path, file| Some(self.of.file(path, *file, self.owners)),
+            |path, file| is_asked_for(path).then(|| self.of.file(path, *file, self.owners)),
             |_, row| list.serialize_element(row),
         )?;
         list.end()

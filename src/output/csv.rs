@@ -40,7 +40,7 @@ const COLUMNS: [&str; 31] = [
     "Image digest",
 ];
 
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut csv = String::new();
     row(COLUMNS.map(str::to_owned), &mut csv);
     for finding in &evaluation.findings {

@@ -18,7 +18,7 @@ use crate::evaluate::{
 
 const IMAGE: &str = "image";
 
-pub fn render(evaluation: &Evaluation, section: &Section) -> String {
+pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     let references = references(&section.packages);
     let packages = section.packages.iter().zip(&references);
     let packages = packages.map(|(package, reference)| component(package, reference, section));
@@ -311,7 +311,10 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
         SuppressionCode::OwnedByOsPackage
         | SuppressionCode::NotSecurity
         | SuppressionCode::Informational => "false_positive",
-        _ => "not_affected",
+        SuppressionCode::Vex | SuppressionCode::NotAffected | SuppressionCode::OtherPlatform => {
+            "not_affected"
+        }
+        SuppressionCode::Unimportant => "not_affected",
     };
     let response = (by.code == SuppressionCode::Ignored).then_some(["will_not_fix"]);
     let detail = match &by.note {

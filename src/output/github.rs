@@ -15,7 +15,7 @@ const MAX_OF_A_LEVEL: usize = 10;
 
 /// One line for each package, not for each vulnerability: a package with forty is one piece of
 /// work. The last of a full level says how many packages are left out.
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut order = Vec::new();
     let mut packages: BTreeMap<(&str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in &evaluation.findings {

@@ -22,7 +22,7 @@ const MAX_NAME: usize = 255;
 const MAX_SOLUTION: usize = 7000;
 
 /// What is suppressed is left out: GitLab would show it as open.
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     // The form has no time but of this kind, and in UTC.
     let time = format!("{}T00:00:00", evaluation.date);
     let tool = json!({

@@ -26,7 +26,7 @@ const SCRIPT: &str = include_str!("html/page.js");
 const MAX_UPGRADES: usize = 10;
 const MAX_REFERENCES: usize = 15;
 
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);

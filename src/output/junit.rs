@@ -12,7 +12,7 @@ use super::text::printable;
 use super::wording;
 use crate::evaluate::{Evaluation, Finding, Outcome, Suppression};
 
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut suites: BTreeMap<&str, Suite> = BTreeMap::new();
     for finding in &evaluation.findings {
         suites.entry(&finding.package.kind).or_default().add(finding, None, evaluation);

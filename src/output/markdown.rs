@@ -15,7 +15,7 @@ const MAX_LENGTH: usize = 64_000;
 /// Rows before the fold.
 const TOP: usize = 10;
 
-pub fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut page = format!("## {} {}\n\n", sign(evaluation), code(wording::image(evaluation)));
     let _ = writeln!(page, "**{}**", plain(&wording::verdict(evaluation)));
     if evaluation.database.is_some() {

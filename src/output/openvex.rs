@@ -13,7 +13,7 @@ use crate::evaluate::{Evaluation, Finding, Suppression, SuppressionCode};
 
 const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
-pub fn render(evaluation: &Evaluation, section: &Section) -> String {
+pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     let image = image(section);
     let open = evaluation.findings.iter().map(|finding| statement(finding, None, &image));
     let suppressed = evaluation.suppressed.iter();

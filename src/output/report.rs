@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 
 use super::{
-    Style, csv, cyclonedx, github, gitlab, html, junit, markdown, openvex, sarif, spdx, table,
+    Style, Template, csv, cyclonedx, github, gitlab, html, junit, markdown, openvex, sarif, spdx,
+    table,
 };
 use crate::document::Section;
 use crate::evaluate::Evaluation;
@@ -14,12 +15,14 @@ use crate::evaluate::Evaluation;
 /// What a report is made from.
 pub struct Report<'a> {
     pub evaluation: &'a Evaluation,
-    /// The document's own part; from a scan, without its files.
+    /// The document's own part; from a scan, only with those files that are a package.
     pub section: &'a Section,
     /// For formats that people read on a terminal.
     pub style: &'a Style,
     /// Tell also of what matched and is not held against the image.
     pub show_suppressed: bool,
+    /// What `-o template` fills in.
+    pub template: Option<&'a Template>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,43 +31,49 @@ pub enum Format {
     Table,
     /// The whole evaluation: JSON (docs/evaluation.schema.json)
     Json,
-    /// One line for each finding
-    Csv,
-    /// An SBOM with its vulnerabilities: CycloneDX 1.6, JSON
+    /// SARIF 2.1.0, for GitHub code scanning
+    Sarif,
+    /// CycloneDX 1.6: all packages and their vulnerabilities; JSON
     Cyclonedx,
-    /// Annotations in the log of a GitHub workflow
-    Github,
+    /// SPDX 2.3: all packages; JSON
+    Spdx,
+    /// JUnit's XML: a test for each finding
+    Junit,
     /// GitLab's container scanning report
     Gitlab,
-    /// One page for a browser, without anything from elsewhere
-    Html,
-    /// A test report, one test for each package
-    Junit,
-    /// For a merge request or a wiki
+    /// Annotations of a GitHub workflow
+    Github,
+    /// A row for each finding
+    Csv,
+    /// For the comment of a pull request
     Markdown,
-    /// A skeleton of statements to be filled in: OpenVEX
+    /// One page with filters, that works offline
+    Html,
+    /// OpenVEX 0.2.0, to be filled in
     Openvex,
-    /// For code scanning: SARIF 2.1.0
-    Sarif,
-    /// An SBOM: SPDX 2.3, JSON
-    Spdx,
+    /// What `--template FILE` makes of the evaluation
+    Template,
 }
 
 pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let Report { evaluation, section, show_suppressed, .. } = *report;
+    let Report { evaluation, section, show_suppressed, template, .. } = report;
     let text = match format {
-        Format::Json => return json(evaluation, out),
         Format::Table => table::render(report),
-        Format::Csv => csv::render(evaluation),
+        Format::Json => return json(evaluation, out),
+        Format::Sarif => sarif::render(evaluation, *show_suppressed),
         Format::Cyclonedx => cyclonedx::render(evaluation, section),
-        Format::Github => github::render(evaluation),
-        Format::Gitlab => gitlab::render(evaluation),
-        Format::Html => html::render(evaluation),
-        Format::Junit => junit::render(evaluation),
-        Format::Markdown => markdown::render(evaluation),
-        Format::Openvex => openvex::render(evaluation, section),
-        Format::Sarif => sarif::render(evaluation, show_suppressed),
         Format::Spdx => spdx::render(evaluation, section),
+        Format::Junit => junit::render(evaluation),
+        Format::Gitlab => gitlab::render(evaluation),
+        Format::Github => github::render(evaluation),
+        Format::Csv => csv::render(evaluation),
+        Format::Markdown => markdown::render(evaluation),
+        Format::Html => html::render(evaluation),
+        Format::Openvex => openvex::render(evaluation, section),
+        Format::Template => {
+            let template = template.ok_or_else(|| io::Error::other("there is no template"))?;
+            template.render(evaluation).map_err(io::Error::other)?
+        }
     };
     out.write_all(text.as_bytes())
 }

@@ -26,7 +26,7 @@ const MAX_DESCRIPTION: usize = 1000;
 
 /// `with_suppressed`: for readers that honour suppressions. GitHub does not: there, what is
 /// suppressed would be an open alert (<https://github.com/github/codeql-action/issues/1230>).
-pub fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
+pub(super) fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
     let open = evaluation.findings.iter().map(|finding| (finding, None));
     let suppressed = evaluation.suppressed.iter().map(|it| (&it.finding, Some(&it.by)));
     let suppressed = suppressed.filter(|_| with_suppressed);

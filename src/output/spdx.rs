@@ -19,7 +19,7 @@ const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const IMAGE: &str = "SPDXRef-Image";
 const DISTRIBUTION: &str = "SPDXRef-Distribution";
 
-pub fn render(evaluation: &Evaluation, section: &Section) -> String {
+pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     let mut findings: BTreeMap<usize, Vec<&Finding>> = BTreeMap::new();
     for finding in &evaluation.findings {
         findings.entry(finding.package.index).or_default().push(finding);

@@ -51,7 +51,7 @@ impl Template {
         }
     }
 
-    pub fn render(&self, evaluation: &Evaluation) -> Result<String, TemplateError> {
+    pub(super) fn render(&self, evaluation: &Evaluation) -> Result<String, TemplateError> {
         let template = self.environment.get_template(&self.name);
         let rendered =
             template.and_then(|template| template.render(Value::from(Serde(evaluation))));
