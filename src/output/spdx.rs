@@ -17,7 +17,8 @@ use crate::evaluate::{Evaluation, Finding};
 const NOASSERTION: &str = "NOASSERTION";
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const IMAGE: &str = "SPDXRef-Image";
-const DISTRIBUTION: &str = "SPDXRef-Distribution";
+/// Trivy knows it by this name.
+const DISTRIBUTION: &str = "SPDXRef-OperatingSystem";
 
 pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     let mut findings: BTreeMap<usize, Vec<&Finding>> = BTreeMap::new();
