@@ -108,6 +108,7 @@ fn facts(evaluation: &Evaluation) -> Vec<Value> {
     let distribution = image.distribution.as_ref().map(|it| {
         let name = it.name.clone().unwrap_or_else(|| format!("{} {}", it.id, it.version));
         match &it.end_of_life {
+            Some(day) if *day < evaluation.date => format!("{name}, no updates since {day}"),
             Some(day) => format!("{name}, updates until {day}"),
             None => name,
         }
@@ -208,7 +209,7 @@ fn layers(evaluation: &Evaluation) -> Vec<Value> {
         json!({
             "index": layer.index,
             "base": layer.base == Some(true),
-            "created_by": printable(&layer.created_by),
+            "created_by": wording::made_by(&layer.created_by),
             "diff_id": printable(&layer.diff_id),
             "findings": layer.findings,
             "bars": bars,
@@ -224,7 +225,7 @@ fn data(evaluation: &Evaluation) -> String {
     let suppressed = evaluation.suppressed.iter().map(|it| finding(&it.finding, Some(&it.by)));
     let layers = evaluation.layers.iter().map(|layer| {
         json!({
-            "created_by": printable(&layer.created_by),
+            "created_by": wording::made_by(&layer.created_by),
             "diff_id": printable(&layer.diff_id),
             "base": layer.base == Some(true),
         })

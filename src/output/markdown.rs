@@ -131,7 +131,7 @@ fn rest(evaluation: &Evaluation, room: usize, page: &mut String) {
         let findings: Vec<_> = evaluation.findings.iter().filter(of_layer).collect();
         let base = if layer.base == Some(true) { ", base image" } else { "" };
         let found = counted(findings.len(), "finding", "findings");
-        let made_by = wording::shortened(&printable(&layer.created_by), 100);
+        let made_by = wording::shortened(&wording::made_by(&layer.created_by), 100);
         // Within an HTML block there is no Markdown, and so no code.
         let made_by = made_by.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let summary = format!("Layer {}{base}: {found} — {made_by}", layer.index + 1);

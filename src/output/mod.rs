@@ -1,27 +1,27 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
 mod content_id;
-pub mod csv;
-pub mod cyclonedx;
+mod csv;
+mod cyclonedx;
 pub mod explain;
 pub mod file;
-pub mod github;
-pub mod gitlab;
-pub mod html;
+mod github;
+mod gitlab;
+mod html;
 mod json;
-pub mod junit;
+mod junit;
 pub mod layout;
-pub mod markdown;
-pub mod openvex;
+mod markdown;
+mod openvex;
 mod page;
 pub mod progress;
 pub mod report;
-pub mod sarif;
+mod sarif;
 mod sbom;
-pub mod spdx;
+mod spdx;
 pub mod summary;
 mod table;
-pub mod template;
+mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -29,6 +29,7 @@ pub mod timings;
 mod wording;
 
 pub use page::Style;
+pub use template::{Template, TemplateError};
 
 use std::path::PathBuf;
 use std::str::FromStr;

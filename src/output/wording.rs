@@ -47,9 +47,21 @@ pub(super) fn layer(layer: &LayerOf, evaluation: &Evaluation) -> String {
         all => format!(" of {all}"),
     };
     let base = if layer.base == Some(true) { ", base image" } else { "" };
-    let made_by = Some(printable(&layer.created_by)).filter(|line| !line.is_empty());
+    let made_by = Some(made_by(&layer.created_by)).filter(|line| !line.is_empty());
     let made_by = made_by.map(|line| format!(" ({})", shortened(&line, 200))).unwrap_or_default();
     format!("layer {}{of}{base}{made_by}", layer.index + 1)
+}
+
+/// A line of the image's history as its author wrote it: without the shell that builders put
+/// before it, and without the arguments of the build (`|2 A=b C=d /bin/sh -c …`).
+pub(super) fn made_by(line: &str) -> String {
+    const SHELL: &str = "/bin/sh -c ";
+    let line = match line.trim().starts_with('|') {
+        true => line.split_once(SHELL).map_or(line, |(_, command)| command),
+        false => line.trim().strip_prefix(SHELL).unwrap_or(line),
+    };
+    let line = line.trim().strip_prefix("#(nop) ").unwrap_or(line);
+    printable(line.trim())
 }
 
 /// At most so many characters; what is cut off is an ellipsis.
@@ -114,4 +126,49 @@ pub(super) fn date_time(text: &str) -> Option<String> {
     }
     let day: jiff::civil::Date = text.parse().ok()?;
     Some(format!("{day}T00:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_history_is_what_its_author_wrote() {
+        for (line, expected) in [
+            ("/bin/sh -c #(nop) ADD file:1 in / ", "ADD file:1 in /"),
+            ("|2 A=b C=d /bin/sh -c pip install x", "pip install x"),
+            (
+                "RUN /bin/sh -c apt-get update # buildkit",
+                "RUN /bin/sh -c apt-get update # buildkit",
+            ),
+            ("|odd", "|odd"),
+            ("", ""),
+        ] {
+            assert_eq!(made_by(line), expected);
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_links() {
+        for good in ["https://example.org/a?b=c#d", "http://example.org"] {
+            assert!(is_web(good), "{good}");
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "https://",
+            "https://a b",
+            "https://a\"onclick",
+            "//a",
+            "https://a\u{202e}b",
+        ] {
+            assert!(!is_web(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_of_rfc_3339_or_not_there() {
+        assert_eq!(date_time("2024-01-02").unwrap(), "2024-01-02T00:00:00Z");
+        assert_eq!(date_time("2024-01-02T03:04:05+02:00").unwrap(), "2024-01-02T01:04:05Z");
+        assert_eq!(date_time("yesterday"), None);
+    }
 }
