@@ -111,6 +111,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated [default: summary, and table where there is a database]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated [default: summary, and table where there is a database]')
+            [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]')
             [CompletionResult]::new('--db-max-age', '--db-max-age', [CompletionResultType]::ParameterName, 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail')
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report this severity and worse: unknown, negligible, low, medium, high, critical')
@@ -149,6 +150,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         'inscan;evaluate' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]')
             [CompletionResult]::new('--db-max-age', '--db-max-age', [CompletionResultType]::ParameterName, 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail')
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report this severity and worse: unknown, negligible, low, medium, high, critical')

@@ -111,6 +111,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l connect-timeout -
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated [default: summary, and table where there is a database]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l template -d 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
@@ -149,6 +150,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-kev -d 'F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l template -d 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
