@@ -9,8 +9,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::flatten::File;
 
-/// Rows of one batch: about a megabyte of JSON.
-const BATCH: usize = 2048;
+/// Rows of one batch: about a quarter of a megabyte of JSON.
+const BATCH: usize = 512;
 
 /// What rows are made from.
 #[derive(Default)]
