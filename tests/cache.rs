@@ -277,6 +277,7 @@ struct Registry {
 }
 
 impl Registry {
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn start() -> Option<Self> {
         let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
         if let Some(missing) = ["docker-registry", "skopeo"].into_iter().find(|tool| !has(tool)) {

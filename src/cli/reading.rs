@@ -251,6 +251,7 @@ fn analyze<T>(
         analysis.take_malware(scanner, update.unwrap_or(true));
     }
     drop(progress);
+    allocator::return_freed_memory();
     then(&analysis)
 }
 

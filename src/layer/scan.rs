@@ -144,6 +144,13 @@ impl LayerScan {
         Some(Span { start, len })
     }
 
+    /// Gives back the room for entries that did not come: up to half of all.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.digests.shrink_to_fit();
+    }
+
     /// The entry's path: cleaned, without a leading slash; empty for the root.
     pub fn path(&self, entry: &Entry) -> &[u8] {
         self.piece(entry.name)

@@ -222,6 +222,7 @@ impl<'a> Progressing<'a> {
         self.scan.diff_id = self.diff_id.finish();
         // Groups end in any order; what is in lists is put into that of the entries.
         self.scan.skipped.sort_by_key(|skipped| (skipped.entry, skipped.analyzer));
+        self.scan.shrink();
         self.scan
     }
 }
