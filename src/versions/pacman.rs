@@ -4,27 +4,8 @@ use std::cmp::Ordering;
 
 use super::digits;
 
-pub(super) struct Version<'a> {
-    epoch: &'a [u8],
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
-}
-
-pub(super) fn read(text: &str) -> Result<Version<'_>, &'static str> {
-    if text.is_empty() {
-        return Err("it is empty");
-    }
-    let text = text.as_bytes();
-    let (epoch, rest) = match digits::split(text) {
-        (epoch, [b':', rest @ ..]) => (epoch, rest),
-        _ => (&b""[..], text),
-    };
-    let (version, release) = match rest.iter().rposition(|byte| *byte == b'-') {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
-    };
-    Ok(Version { epoch, version, release })
-}
+/// Written as rpm's are; only the order differs.
+pub(super) use super::rpm::{Version, read};
 
 /// A release counts only where both have one.
 pub(super) fn order(a: &Version, b: &Version) -> Ordering {

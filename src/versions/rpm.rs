@@ -8,9 +8,9 @@ use std::cmp::Ordering;
 use super::digits;
 
 pub(super) struct Version<'a> {
-    epoch: &'a [u8],
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
+    pub(super) epoch: &'a [u8],
+    pub(super) version: &'a [u8],
+    pub(super) release: Option<&'a [u8]>,
 }
 
 pub(super) fn read(text: &str) -> Result<Version<'_>, &'static str> {

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use super::{DatabaseArg, key, refused, verify};
+use super::verify::SignatureArgs;
+use super::{DatabaseArg, refused};
 use crate::cli::{Failure, Result, Session};
 use crate::vulndb::place;
 
@@ -21,22 +22,13 @@ pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArg,
 
-    /// Verify the signature with this public key: Ed25519 or ECDSA P-256, as PEM
-    #[arg(long, value_name = "FILE")]
-    verify_key: Option<PathBuf>,
-
-    /// The file with the signature [default: the database's name and `.sig`]
-    #[arg(long, value_name = "FILE", requires = "verify_key")]
-    signature: Option<PathBuf>,
+    #[command(flatten)]
+    signed: SignatureArgs,
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let place = args.database.place()?;
-    let key = args.verify_key.as_deref().map(key).transpose()?;
-    let signature = match &key {
-        Some(_) => Some(verify::signature(args.signature, &args.file)?),
-        None => None,
-    };
+    let (key, signature) = args.signed.read(&args.file)?;
     if !args.file.is_file() {
         let error = anyhow::anyhow!("there is no file `{}`", args.file.display());
         return Err(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use super::{DatabaseArg, key, refused};
 use crate::cli::{Failure, Result, Session};
 use crate::vulndb::place;
+use crate::vulndb::signature::Key;
 
 /// Read all of a database: that it is whole, unchanged and signed
 ///
@@ -20,6 +21,13 @@ pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArg,
 
+    #[command(flatten)]
+    signed: SignatureArgs,
+}
+
+/// By whom a database has to be signed.
+#[derive(Debug, clap::Args)]
+pub(super) struct SignatureArgs {
     /// Verify the signature with this public key: Ed25519 or ECDSA P-256, as PEM
     #[arg(long, value_name = "FILE")]
     verify_key: Option<PathBuf>,
@@ -29,13 +37,18 @@ pub(super) struct Args {
     signature: Option<PathBuf>,
 }
 
+impl SignatureArgs {
+    /// The key and the signature, where a key is named.
+    pub(super) fn read(self, database: &Path) -> Result<(Option<Key>, Option<Vec<u8>>)> {
+        let key = self.verify_key.as_deref().map(key).transpose()?;
+        let signature = key.as_ref().map(|_| signature(self.signature, database)).transpose()?;
+        Ok((key, signature))
+    }
+}
+
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let place = args.database.place()?;
-    let key = args.verify_key.as_deref().map(key).transpose()?;
-    let signature = match &key {
-        Some(_) => Some(signature(args.signature, &place)?),
-        None => None,
-    };
+    let (key, signature) = args.signed.read(&place)?;
     // Said as elsewhere where there is none.
     super::opened(&place)?;
     place::verify(&place, key.as_ref(), signature.as_deref()).map_err(refused)?;
@@ -48,7 +61,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
 }
 
 /// The signature as named, or as it lies beside the file.
-pub(super) fn signature(named: Option<PathBuf>, database: &Path) -> Result<Vec<u8>> {
+fn signature(named: Option<PathBuf>, database: &Path) -> Result<Vec<u8>> {
     let path = named.unwrap_or_else(|| {
         let mut path = database.as_os_str().to_owned();
         path.push(".sig");
