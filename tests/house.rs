@@ -55,9 +55,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "image",
             "interrupt",
             "layer",
+            "policy",
             "progress",
         ],
     ),
+    ("policy", &["analyze", "document", "evaluate", "versions", "vulndb"]),
     ("vulndb", &["digest", "image", "net"]),
 ];
 

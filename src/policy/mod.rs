@@ -1,0 +1,12 @@
+//! Policies: bundles of rules, each a trigger of a gate with its parameters,
+//! that are held against what is known of an image.
+//!
+//! A bundle is read and compiled ([`params`] holds what a rule says against
+//! [`spec`]), then its rules are asked of the [`facts`]. Everything here is
+//! pure: files are read by others.
+
+pub mod facts;
+pub mod gates;
+pub mod params;
+pub mod regex;
+pub mod spec;

@@ -1,0 +1,99 @@
+//! What can be written in a rule: gates, their triggers, and the parameters of
+//! each. A gate is one value of this kind, in a file of its own below `gates/`.
+
+use super::facts::Facts;
+use super::params::{Invalid, Params};
+use super::regex::PatternError;
+
+/// A group of triggers about one kind of fact.
+#[derive(Debug)]
+pub struct Gate {
+    /// In lower case; rules may write it otherwise.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    pub triggers: &'static [Trigger],
+}
+
+/// One question about an image, which fires for each thing it finds.
+#[derive(Debug)]
+pub struct Trigger {
+    /// In lower case; rules may write it otherwise. It is in the result, and in the ids of matches.
+    pub name: &'static str,
+    /// What later versions of the engine call it.
+    pub aliases: &'static [&'static str],
+    /// One sentence.
+    pub about: &'static str,
+    pub params: &'static [Param],
+    /// What holds between parameters, where each is valid by itself.
+    pub check: Option<Check>,
+    pub fire: Fire,
+}
+
+pub type Check = fn(&Params) -> Result<(), Invalid>;
+
+pub type Fire = fn(&Facts<'_>, &Params) -> Result<Vec<Match>, TriggerError>;
+
+/// A parameter of a trigger. All values are texts in a bundle.
+#[derive(Debug)]
+pub struct Param {
+    /// In lower case; rules may write it otherwise.
+    pub name: &'static str,
+    /// What earlier or later versions of the engine call it.
+    pub aliases: &'static [&'static str],
+    /// One sentence.
+    pub about: &'static str,
+    pub kind: Kind,
+    pub required: bool,
+    /// The value where a rule has none.
+    pub default: Option<&'static str>,
+    pub example: &'static str,
+}
+
+/// What a value has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// Exactly one of these words.
+    OneOf(&'static [&'static str]),
+    /// `true` or `false`, in any case.
+    Boolean,
+    /// Digits; blanks around them are passed over.
+    Integer,
+    /// A number with or without a fraction.
+    Float,
+    /// Texts between commas; blanks around them are passed over.
+    List,
+    /// Numbers between commas.
+    Numbers,
+    /// A regular expression in Python's dialect.
+    Regex,
+}
+
+/// What a trigger found, once for each thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// What exceptions name it by; where there is none it is made of gate, trigger and message.
+    pub id: Option<String>,
+    pub message: String,
+}
+
+impl Match {
+    pub fn of(message: impl Into<String>) -> Self {
+        Match { id: None, message: message.into() }
+    }
+
+    pub fn with_id(id: impl Into<String>, message: impl Into<String>) -> Self {
+        Match { id: Some(id.into()), message: message.into() }
+    }
+}
+
+/// Why a trigger has no answer for this image: never a pass.
+#[derive(Debug, thiserror::Error)]
+pub enum TriggerError {
+    /// The facts are not such that the question makes sense; what to do about it is said.
+    #[error("{0}")]
+    NotAnswerable(String),
+    #[error("parameter `{param}`: {error}")]
+    Pattern { param: &'static str, error: PatternError },
+}
