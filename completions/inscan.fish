@@ -114,6 +114,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'W
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l template -d 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
@@ -153,6 +156,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l template -d 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
@@ -162,6 +168,14 @@ ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -177,6 +191,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l unimportant -
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -204,6 +221,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l stall-timeout 
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r

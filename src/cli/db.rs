@@ -4,13 +4,13 @@ mod build;
 mod diff;
 mod export;
 mod import;
-mod progress;
+pub(super) mod progress;
 mod push;
 mod search;
 mod show;
 mod status;
-mod tell;
-mod update;
+pub(super) mod tell;
+pub(super) mod update;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -125,7 +125,7 @@ fn refused(error: place::Error) -> Failure {
 }
 
 /// The public key in a file.
-fn key(path: &Path) -> Result<Key> {
+pub(super) fn key(path: &Path) -> Result<Key> {
     let pem = settings::text(path, "public key")?;
     Key::from_pem(&pem).map_err(|error| {
         Failure::usage(anyhow::Error::new(error).context(format!("`{}`", path.display()))).hint(

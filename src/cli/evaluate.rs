@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
 use super::judging::{JudgeArgs, concluded, read_document};
+use super::network::NetArgs;
+use super::registry::RegistryFiles;
 use super::template::TemplateArgs;
 use super::{Result, Session, broken_output, open_outputs};
 use crate::output::report::{self, Report};
@@ -40,11 +42,20 @@ pub(super) struct Args {
 
     #[command(flatten)]
     judge: JudgeArgs,
+
+    // For `--db-update`.
+    #[command(flatten)]
+    registry: RegistryFiles,
+
+    #[command(flatten)]
+    net: NetArgs,
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let template = args.template.meant(args.output.iter().map(|output| output.format))?;
     let outputs = open_outputs(&args.output)?;
+    let (net, registry) = (args.net.meant()?, args.registry.meant());
+    args.judge.bring_up_to_date(&net, &registry, session)?;
     let judging = args.judge.meant()?;
     let section = read_document(&args.document)?;
     let evaluation = judging.judge(&section, session)?;

@@ -41,6 +41,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let (net, registry) = args.image.network()?;
+    args.judge.bring_up_to_date(&net, &registry, session)?;
     let judging = args.judge.meant()?;
     if !judging.has_database() {
         return Err(Failure::broken(anyhow::anyhow!("there is no vulnerability database"))

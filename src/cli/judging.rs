@@ -10,15 +10,18 @@ use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Failure, Result, Session, db, settings};
+use super::database::DataArgs;
+use super::{Failure, Result, Session, settings};
 use crate::document::{self, Section};
 use crate::evaluate::{
     self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
     Outcome, Severity,
 };
+use crate::image::RegistryOptions;
+use crate::net::NetOptions;
 use crate::vex;
 use crate::vulndb::Database;
-use crate::vulndb::max_age::{MaxAge, Then};
+use crate::vulndb::max_age::Then;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {
@@ -28,18 +31,6 @@ pub(super) struct JudgeArgs {
     scope: ScopeArgs,
     #[command(flatten)]
     gate: GateArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Vulnerability database")]
-struct DataArgs {
-    /// The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]
-    #[arg(long, value_name = "FILE")]
-    db: Option<PathBuf>,
-
-    /// The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail
-    #[arg(long, value_name = "AGE[:THEN]")]
-    db_max_age: Option<MaxAge>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -145,6 +136,17 @@ pub(super) struct Judging {
 }
 
 impl JudgeArgs {
+    /// The database, before it is opened. `registry` has nobody's login: the image's own is not
+    /// for whoever has databases.
+    pub(super) fn bring_up_to_date(
+        &self,
+        net: &NetOptions,
+        registry: &RegistryOptions,
+        session: &Session,
+    ) -> Result<()> {
+        self.data.bring_up_to_date(net, registry, session)
+    }
+
     pub(super) fn meant(self) -> Result<Judging> {
         let JudgeArgs { data, scope, gate } = self;
         let baseline = gate.baseline.as_deref().map(read_document).transpose()?;
@@ -180,7 +182,7 @@ impl JudgeArgs {
                 baseline: gate.baseline.map(|path| path.display().to_string()),
             },
         };
-        let database = database(data.db)?;
+        let database = data.open()?;
         if database.is_none() && options.gate.is_set() {
             return Err(no_database());
         }
@@ -194,19 +196,6 @@ fn no_database() -> Failure {
         "a gate was asked for, and there is no vulnerability database to judge with"
     ))
     .hint("`inscan db --help` tells how to get one; `--db FILE` names it")
-}
-
-/// As named, which has to be there; else where it usually is, if it is.
-fn database(named: Option<PathBuf>) -> Result<Option<(Database, String)>> {
-    let path = match named {
-        Some(path) => path,
-        None => match settings::database().filter(|path| path.is_file()) {
-            Some(path) => path,
-            None => return Ok(None),
-        },
-    };
-    let opened = db::opened(&path)?;
-    Ok(Some((opened, path.display().to_string())))
 }
 
 /// With `SOURCE_DATE_EPOCH` set, that day: then the evaluation can be repeated.

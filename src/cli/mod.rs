@@ -6,6 +6,7 @@ mod analyzers;
 mod cache;
 mod compare_versions;
 mod completions;
+mod database;
 mod db;
 mod evaluate;
 mod explain;

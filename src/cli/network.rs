@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use super::failure::{Failure, Result};
 use crate::net::{ClientCertificate, NetOptions, Retry};
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(super) struct NetArgs {
     /// Use no network: whatever would need it is an error

@@ -19,9 +19,12 @@ use crate::allocator;
 use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
 use crate::document::{Identity, Overrides};
-use crate::image::{self, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference};
+use crate::image::{
+    self, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference, RegistryOptions,
+};
 use crate::layer::{self, LayerScan, Pass};
 use crate::malware::Scanner;
+use crate::net::NetOptions;
 use crate::output::progress::{self, Bars, Lines};
 use crate::progress::{Progress, Silent};
 
@@ -121,6 +124,11 @@ impl ImageArgs {
     /// Whether to show where the time went.
     pub(super) fn timings(&self) -> bool {
         self.timings
+    }
+
+    /// For what is fetched beside the image.
+    pub(super) fn network(&self) -> Result<(NetOptions, RegistryOptions)> {
+        Ok((self.net.clone().meant()?, self.registry.for_others()))
     }
 }
 

@@ -32,6 +32,18 @@ pub(super) struct RegistryArgs {
     #[arg(long, value_name = "TOKEN")]
     registry_token: Option<Secret>,
 
+    #[command(flatten)]
+    files: RegistryFiles,
+
+    /// Fetch layers from the addresses in the manifest, where the registry does not have them
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    allow_foreign_layers: bool,
+}
+
+/// The files that say who we are, and where names lead.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Registry")]
+pub(super) struct RegistryFiles {
     /// The file with credentials, as `podman login --authfile` and `docker login` write it
     /// [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]
     #[arg(long, value_name = "FILE")]
@@ -41,13 +53,25 @@ pub(super) struct RegistryArgs {
     /// [default: registries.conf and registries.conf.d where podman has them]
     #[arg(long, value_name = "FILE")]
     registries_conf: Option<PathBuf>,
+}
 
-    /// Fetch layers from the addresses in the manifest, where the registry does not have them
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    allow_foreign_layers: bool,
+impl RegistryFiles {
+    /// Without what was typed for the image's registry alone.
+    pub(super) fn meant(&self) -> RegistryOptions {
+        RegistryOptions {
+            auth_files: auth_files(self.authfile.clone()),
+            config: config_files(self.registries_conf.clone()),
+            ..RegistryOptions::default()
+        }
+    }
 }
 
 impl RegistryArgs {
+    /// For other registries than the image's.
+    pub(super) fn for_others(&self) -> RegistryOptions {
+        self.files.meant()
+    }
+
     /// `stdin_is_taken`: the image itself is read from it.
     pub(super) fn meant(self, stdin_is_taken: bool) -> Result<RegistryOptions> {
         let from_stdin = self.registry_password_stdin;
@@ -74,10 +98,8 @@ impl RegistryArgs {
         };
         Ok(RegistryOptions {
             login,
-            auth_files: auth_files(self.authfile),
-            config: config_files(self.registries_conf),
             allow_foreign_layers: self.allow_foreign_layers,
-            ..RegistryOptions::default()
+            ..self.files.meant()
         })
     }
 }

@@ -82,6 +82,8 @@ impl ValueEnum for Format {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let (net, registry) = args.image.network()?;
+    args.judge.bring_up_to_date(&net, &registry, session)?;
     let judging = args.judge.meant()?;
     let reports = args.output.iter().filter_map(|output| match output.format {
         Format::Image(_) => None,

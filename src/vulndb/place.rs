@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::read::{self, Database};
 use super::signature::{self, Key};
 
+/// A source that was asked is not asked again for so long.
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A source that failed is not asked again by scans for so long.
+const HOUR: Duration = Duration::from_secs(3600);
 /// Larger is no database: it is read as a whole to verify its signature.
 pub const MAX_DATABASE: u64 = 4 << 30;
 
@@ -108,6 +113,12 @@ pub(super) fn beside(place: &Path, ending: &str) -> PathBuf {
     place.with_file_name(name)
 }
 
+/// How long ago it was; a clock that was set back knows nothing.
+fn since(seconds: i64, now: Timestamp) -> Option<Duration> {
+    let ago = now.as_second().checked_sub(seconds)?;
+    u64::try_from(ago).ok().map(Duration::from_secs)
+}
+
 /// When the source of the database was last asked, beside the database. Without it
 /// nothing is lost but time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +129,16 @@ pub struct State {
     pub checked: i64,
     /// What the source called the version that is here.
     pub version: Option<String>,
+    /// The last time that a scan asked and it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    pub sources: Vec<String>,
+    /// Seconds since 1970.
+    pub at: i64,
 }
 
 impl State {
@@ -135,12 +156,21 @@ impl State {
     }
 
     /// How long ago these sources were asked.
-    pub fn since_checked(&self, sources: &[String], now: Timestamp) -> Option<std::time::Duration> {
-        if self.sources != sources {
-            return None;
-        }
-        let seconds = now.as_second().checked_sub(self.checked)?;
-        // A clock that was set back: nothing is known.
-        u64::try_from(seconds).ok().map(std::time::Duration::from_secs)
+    pub fn since_checked(&self, sources: &[String], now: Timestamp) -> Option<Duration> {
+        (self.sources == sources).then(|| since(self.checked, now)).flatten()
+    }
+
+    /// Whether a scan is to ask these sources, where a database is here: once a day, and not
+    /// each time for as long as they cannot be reached.
+    pub fn is_due(&self, sources: &[String], now: Timestamp) -> bool {
+        let failed = self.failed.as_ref().filter(|failed| failed.sources == sources);
+        let is_fresh = self.since_checked(sources, now).is_some_and(|since| since < DAY);
+        let has_failed = failed.and_then(|failed| since(failed.at, now));
+        !is_fresh && has_failed.is_none_or(|since| since >= HOUR)
+    }
+
+    pub fn note_failure(place: &Path, sources: &[String], now: Timestamp) -> io::Result<()> {
+        let failed = Some(Failed { sources: sources.to_vec(), at: now.as_second() });
+        State { failed, ..State::read(place) }.write(place)
     }
 }

@@ -13,7 +13,7 @@ use super::build::{self, Dates, Watch};
 use super::download::{self, Fetched};
 use super::fetch::{Fetch, with_ending};
 use super::gathered::PassedOver;
-use super::place::{self, State, beside};
+use super::place::{self, DAY, State, beside};
 use super::read::Database;
 use super::signature::Key;
 use crate::digest::{Digest, Sha256};
@@ -21,8 +21,6 @@ use crate::image::RegistryOptions;
 use crate::image::artifact;
 use crate::net::{self, Http, NetOptions, Url};
 
-/// A source that was asked is not asked again for so long.
-const DAY: Duration = Duration::from_secs(24 * 3600);
 const MAX_SIGNATURE: u64 = 64 << 10;
 /// What a database is in a registry, and its parts.
 pub const ARTIFACT_TYPE: &str = "application/vnd.inscan.database.v1";
@@ -63,6 +61,13 @@ pub enum Error {
     Io { path: PathBuf, source: std::io::Error },
 }
 
+impl Error {
+    /// As when the deadline passes.
+    pub fn too_late() -> Error {
+        download::Error::Deadline.into()
+    }
+}
+
 pub struct Update<'a> {
     /// Addresses: of a ready database, or of what one is built of.
     pub sources: &'a [String],
@@ -77,6 +82,8 @@ pub struct Update<'a> {
     pub force: bool,
     /// The whole may take so long; what has come by then is kept for the next time.
     pub deadline: Option<Duration>,
+    /// Whether one may be built here of what the source has.
+    pub builds: bool,
 }
 
 #[derive(Debug)]
@@ -131,6 +138,7 @@ impl Update<'_> {
             sources: self.sources.to_vec(),
             checked: self.now.as_second(),
             version: version.or(known),
+            failed: None,
         };
         // Without it the next update asks once more: no reason to fail.
         let _ = state.write(self.place);
@@ -243,6 +251,9 @@ impl Update<'_> {
             None => None,
         };
         if self.key.is_none() && !is_database(part) {
+            if !self.builds {
+                return Err(Error::NoDatabase(format!("{}{}", net::origin(url), url.path())));
+            }
             let dates = Dates { now: self.now, built: None };
             let report = build::build(&[part.to_owned()], self.place, dates, watch)?;
             return Ok(report.passed_over);

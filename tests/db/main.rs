@@ -1,6 +1,7 @@
 //! `inscan db`: building, looking things up, carrying and fetching the database.
 
 mod registry;
+mod scans;
 mod server;
 mod update;
 mod whole;

@@ -14,13 +14,13 @@ use crate::vulndb::build::Watch;
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(super) enum Progress {
+pub(in crate::cli) enum Progress {
     Silent,
     Bar(ProgressBar),
     Lines(Mutex<Step>),
 }
 
-pub(super) struct Step {
+pub(in crate::cli) struct Step {
     name: String,
     done: u64,
     total: Option<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Step {
 }
 
 impl Progress {
-    pub(super) fn new(session: &Session) -> Progress {
+    pub(in crate::cli) fn new(session: &Session) -> Progress {
         match session.progress {
             _ if session.quiet => Progress::Silent,
             ProgressStyle::None => Progress::Silent,
@@ -44,6 +44,14 @@ impl Progress {
                 total: None,
                 spoken: Instant::now(),
             })),
+        }
+    }
+
+    /// Gives the terminal back.
+    pub(in crate::cli) fn clear(&self) {
+        if let Progress::Bar(bar) = self {
+            bar.finish_and_clear();
+            interrupt::terminal_in_use(false);
         }
     }
 }
@@ -90,10 +98,7 @@ impl Watch for Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Progress::Bar(bar) = self {
-            bar.finish_and_clear();
-            interrupt::terminal_in_use(false);
-        }
+        self.clear();
     }
 }
 

@@ -37,12 +37,12 @@ pub(super) fn write(
 }
 
 /// `2026-08-22`.
-pub(super) fn day(date: Timestamp) -> String {
+pub(in crate::cli) fn day(date: Timestamp) -> String {
     date.strftime("%Y-%m-%d").to_string()
 }
 
 /// `3 days`, as long ago.
-pub(super) fn age(age: std::time::Duration) -> String {
+pub(in crate::cli) fn age(age: std::time::Duration) -> String {
     let hours = age.as_secs() / 3600;
     match hours {
         0..48 => text::counted(hours as usize, "hour", "hours"),

@@ -84,6 +84,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         now: Timestamp::now(),
         force: args.force,
         deadline: args.deadline.map(Duration::from_secs),
+        builds: true,
     };
     let outcome = update.run(&progress).map_err(failed)?;
     drop(progress);
@@ -113,7 +114,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn failed(error: Error) -> Failure {
+pub(in crate::cli) fn failed(error: Error) -> Failure {
     match error {
         Error::Source(_) | Error::Several(_) | Error::NothingSigned => {
             Failure::usage(error).hint("`inscan db update --help` says what a source may be")
