@@ -7,6 +7,7 @@
 
 pub mod allocator;
 pub mod analyze;
+pub mod backend;
 pub mod cli;
 pub mod digest;
 pub mod document;

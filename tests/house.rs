@@ -39,6 +39,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// nothing. `cli`, `main` and `lib` tie everything together.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("analyze", &["digest", "flatten", "image", "layer", "malware", "timings"]),
+    ("backend", &["net"]),
     ("document", &["analyze", "digest", "flatten", "image", "layer", "timings"]),
     ("evaluate", &["document", "versions", "vex", "vulndb"]),
     ("flatten", &["layer"]),

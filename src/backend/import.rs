@@ -1,0 +1,148 @@
+//! Sending an archive. It is read from its file while it is sent, and may be sent again: an image
+//! that is there already is no failure, so no harm is done twice.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::{Backend, Error, Kind, Reason};
+use crate::net::{Body, HeaderName, HeaderValue, Method, Request, Url, header};
+
+/// What the image of an archive is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// `sha256:…`
+    pub digest: String,
+    /// 64 hex digits.
+    pub id: String,
+    pub full_tag: String,
+}
+
+/// How the archive was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// At once.
+    Synchronously,
+    /// By the call that answers before the work is done.
+    Asynchronously,
+    /// The image was there already.
+    AlreadyThere,
+}
+
+const BOUNDARY: &str = "inscan-5f0c1a9e-archive";
+
+impl Backend {
+    /// Sends an archive from a file. `tell` hears of what is done beside it.
+    pub fn import(
+        &self,
+        archive: &File,
+        names: &Names,
+        tell: &dyn Fn(&str),
+    ) -> Result<Imported, Error> {
+        let archive = archive
+            .try_clone()
+            .and_then(|file| Ok((file.metadata()?.len(), Arc::new(file))))
+            .map_err(|error| Error::setup(format!("could not read the archive: {error}")))?;
+        let (mut url, mut how) = match self.kind {
+            Kind::Anchore => (self.anchore("import/images"), Imported::Synchronously),
+            Kind::Sysdig => (self.sysdig("sync/import/images"), Imported::Synchronously),
+        };
+        let what = "taking the archive";
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let request = self.import_request(&url, &archive, names)?;
+            // A large archive takes its time, and so does whoever unpacks it there.
+            let error = match self.answer_within(request, what, self.limits.total) {
+                Ok(_) => return Ok(how),
+                Err(error) => error,
+            };
+            if is_conflict(&error) {
+                return Ok(Imported::AlreadyThere);
+            }
+            let has_async = self.kind == Kind::Sysdig && how == Imported::Synchronously;
+            if error.reason == Reason::Answer(404) && has_async {
+                tell("calling the asynchronous import");
+                (url, how) = (self.sysdig("import/images"), Imported::Asynchronously);
+                continue;
+            }
+            if !error.may_pass() || is_final(&error) {
+                return Err(error);
+            }
+            tell(&format!("{error}: trying again"));
+            if !self.pause(attempt) {
+                return Err(error);
+            }
+            // It may have arrived, and only the answer been lost.
+            if let Ok(Some(_)) = self.check_once(&names.digest, &names.full_tag) {
+                return Ok(Imported::AlreadyThere);
+            }
+        }
+    }
+
+    /// `multipart/form-data` with one part (<https://www.rfc-editor.org/rfc/rfc7578>).
+    fn import_request(
+        &self,
+        url: &Url,
+        (size, file): &(u64, Arc<File>),
+        names: &Names,
+    ) -> Result<Request, Error> {
+        let mut request = self.request(Method::POST, url, None);
+        let headers = request.headers_mut();
+        let form = HeaderValue::from_str(&format!("multipart/form-data; boundary={BOUNDARY}"));
+        let form = form.map_err(|error| Error::setup(error.to_string()))?;
+        headers.insert(header::CONTENT_TYPE, form);
+        for (name, value) in
+            [("imageid", &names.id), ("digestid", &names.digest), ("imagename", &names.full_tag)]
+        {
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                Error::setup(format!("`{value}` has characters that cannot be sent: give the image another name with `--tag`"))
+            })?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let before = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"archive_file\"; filename=\"image-analysis-archive.tgz\"\r\nContent-Type: application/gzip\r\n\r\n"
+        );
+        let after = format!("\r\n--{BOUNDARY}--\r\n");
+        let length = before.len() as u64 + size + after.len() as u64;
+        let content = FromStart { file: file.clone(), position: 0 }.take(*size);
+        let body = Cursor::new(before).chain(content).chain(Cursor::new(after));
+        *request.body_mut() = Some(Body::sized(body, length));
+        Ok(request)
+    }
+}
+
+/// The engine's words for an image that it has.
+fn is_conflict(error: &Error) -> bool {
+    matches!(error.reason, Reason::Answer(409 | 500))
+        && error.to_string().to_ascii_lowercase().contains("already exists")
+}
+
+/// Words with which the engine refuses an archive for good, though its status says that it may
+/// go well another time.
+fn is_final(error: &Error) -> bool {
+    const WORDS: [&str; 3] = [
+        "Error importing image archive",
+        "file could not be opened successfully",
+        "cannot extract/parse archive_manifest",
+    ];
+    error.reason == Reason::Answer(500) && {
+        let text = error.to_string();
+        WORDS.iter().any(|words| text.contains(words))
+    }
+}
+
+/// Reads a file that others may be reading too.
+struct FromStart {
+    file: Arc<File>,
+    position: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
