@@ -264,11 +264,11 @@ mod tests {
     fn legacy(facts: &Facts, output: &str, key: &str) -> Value {
         let mut values = facts.facts.iter().filter_map(|fact| match fact {
             Fact::Legacy(legacy) if legacy.output == output && legacy.key == key => {
-                Some(&legacy.value)
+                Some(legacy.value.parsed())
             }
             _ => None,
         });
-        values.next_back().cloned().unwrap_or_default()
+        values.next_back().unwrap_or_default()
     }
 
     #[test]

@@ -356,7 +356,7 @@ mod tests {
         });
         let legacy = ["DISTRO", "DISTROVERS", "LIKEDISTRO"].map(|wanted| {
             let value = facts.iter().find_map(|fact| match fact {
-                Fact::Legacy(legacy) if legacy.key == wanted => legacy.value.as_str(),
+                Fact::Legacy(legacy) if legacy.key == wanted => Some(legacy.value.text()),
                 _ => None,
             });
             value.expect("each of the three keys").to_owned()
@@ -478,7 +478,7 @@ mod tests {
     #[test]
     fn busybox_alone_is_a_package_of_the_legacy_document() {
         let facts = Image::new([("bin/busybox", "BusyBox v1.31.0 (x)")]).run(&Distribution).facts;
-        let is_package = |fact: &Fact| matches!(fact, Fact::Legacy(l) if l.key == "BusyBox" && l.value == "v1.31.0");
+        let is_package = |fact: &Fact| matches!(fact, Fact::Legacy(l) if l.key == "BusyBox" && l.value.text() == "v1.31.0");
         assert!(facts.iter().any(is_package));
     }
 

@@ -157,9 +157,42 @@ pub struct Legacy {
     pub module: Cow<'static, str>,
     pub output: Cow<'static, str>,
     pub key: BString,
-    /// A string is written as it is; anything else as JSON text inside a string.
-    #[serde(with = "json_text")]
-    pub value: Value,
+    pub value: LegacyValue,
+}
+
+/// A value as the legacy document has it. As text: a tree of JSON takes several times the memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LegacyValue {
+    /// A string, which is written as it is.
+    String(Box<str>),
+    /// Anything else, which is JSON text inside a string.
+    Json(Box<str>),
+}
+
+impl From<Value> for LegacyValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::String(text) => Self::String(text.into()),
+            other => Self::Json(other.to_string().into()),
+        }
+    }
+}
+
+impl LegacyValue {
+    /// What is written.
+    pub fn text(&self) -> &str {
+        let (Self::String(text) | Self::Json(text)) = self;
+        text
+    }
+
+    /// What it was made from.
+    pub fn parsed(&self) -> Value {
+        match self {
+            Self::String(text) => Value::from(&**text),
+            // It was written from a value: only what a forged cache says cannot be read.
+            Self::Json(text) => serde_json::from_str(text).unwrap_or_default(),
+        }
+    }
 }
 
 /// One thing that could not be understood. The core adds analyzer and layer.
@@ -245,7 +278,7 @@ impl Facts {
             module: module.into(),
             output: output.into(),
             key: key.into(),
-            value: value.into(),
+            value: value.into().into(),
         }));
     }
 
@@ -264,20 +297,6 @@ impl Facts {
             Fact::Package(package) => Some(&**package),
             _ => None,
         })
-    }
-}
-
-/// Formats that do not say of what kind a value is (the layer cache's) have it as text.
-mod json_text {
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
-    use serde_json::Value;
-
-    pub(super) fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&serde_json::to_string(value).map_err(ser::Error::custom)?)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-        serde_json::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
 

@@ -79,18 +79,20 @@ fn renamed(legacy: &Legacy, from: &BString, to: &BString) -> Legacy {
         legacy.key = [to, rest].concat().into();
     }
     let (Ok(from), Ok(to)) = (from.to_str(), to.to_str()) else { return legacy };
-    let Some(Value::String(location)) = legacy.value.get_mut("location") else { return legacy };
+    let mut value = legacy.value.parsed();
+    let Some(Value::String(location)) = value.get_mut("location") else { return legacy };
     let is_file_itself = location == from;
     if let Some(rest) = location.strip_prefix(from) {
         *location = format!("{to}{rest}");
     }
     // An archive that does not say its name is called after its file.
-    if let Some(Value::String(name)) = legacy.value.get_mut("name")
+    if let Some(Value::String(name)) = value.get_mut("name")
         && is_file_itself
         && name == stem(from)
     {
         *name = stem(to).to_owned();
     }
+    legacy.value = value.into();
     legacy
 }
 
@@ -127,10 +129,11 @@ mod tests {
                 module: "package_list".into(),
                 output: "pkgs.java".into(),
                 key: key.into(),
-                value: json!({"location": key, "name": name}),
+                value: json!({"location": key, "name": name}).into(),
             };
             let found = renamed(&legacy, &"/opt/a-1.jar".into(), &"/srv/b.jar".into());
-            let text = |member: &str| found.value[member].as_str().unwrap_or_default();
+            let value = found.value.parsed();
+            let text = |member: &str| value[member].as_str().unwrap_or_default();
             assert_eq!([&found.key.to_string(), text("location"), text("name")], expected);
         };
         check("/opt/a-1.jar", "a-1", ["/srv/b.jar", "/srv/b.jar", "b"]);

@@ -33,8 +33,8 @@ pub use config::Config;
 pub use content::{Content, FileHead, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
-    Distribution, Evidence, Fact, Facts, Legacy, Match, Package, PackageFile, Problem, Secret,
-    Severity, Source,
+    Distribution, Evidence, Fact, Facts, Legacy, LegacyValue, Match, Package, PackageFile, Problem,
+    Secret, Severity, Source,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};

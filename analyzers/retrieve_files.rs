@@ -80,7 +80,7 @@ mod tests {
 
     fn contents(facts: &Facts) -> Vec<(String, &str)> {
         let legacy = facts.facts.iter().filter_map(|fact| match fact {
-            Fact::Legacy(legacy) => Some((legacy.key.to_string(), legacy.value.as_str()?)),
+            Fact::Legacy(legacy) => Some((legacy.key.to_string(), legacy.value.text())),
             _ => None,
         });
         legacy.collect()

@@ -49,7 +49,7 @@ pub struct FoundPackage<'a> {
     /// Its place among what `analyze` stated: the order of a package database.
     pub order: usize,
     /// Borrowed from the layer where `inspect` stated it.
-    pub package: Cow<'a, Package>,
+    pub package: Cow<'a, Box<Package>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +244,7 @@ impl<'a> Analysis<'a> {
                     let layer = history
                         .layer(number, &package)
                         .or_else(|| self.layer_of(&package.location));
-                    let package = Cow::Owned(*package);
+                    let package = Cow::Owned(package);
                     self.packages.push(FoundPackage { analyzer, layer, order, package });
                 }
                 Fact::Distribution(distribution) => self.distribution = Some(distribution),
@@ -288,7 +288,7 @@ impl<'a> Analysis<'a> {
 
     fn sort(&mut self) {
         let key = |found: &FoundPackage<'_>| {
-            let Package { kind, name, version, location, .. } = &*found.package;
+            let Package { kind, name, version, location, .. } = &**found.package;
             (kind.clone(), name.clone(), version.clone(), location.clone())
         };
         self.packages.sort_by_cached_key(key);

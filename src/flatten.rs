@@ -16,7 +16,9 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
 use inscan_analyzers::path;
 
 use crate::layer::{Entry, EntryKind, LayerScan};
@@ -34,7 +36,7 @@ const NONE: u32 = u32::MAX;
 pub struct ImageFs<'a> {
     layers: &'a [LayerScan],
     nodes: Vec<Node<'a>>,
-    by_name: HashMap<(u32, &'a [u8]), u32>,
+    by_name: Names,
     problems: Vec<(usize, Vec<u8>, String)>,
 }
 
@@ -47,6 +49,45 @@ struct Node<'a> {
     /// The entry that made the name, and the one that holds the content: they differ for a hard link.
     own: At,
     content: At,
+}
+
+/// The nodes by parent and name. It holds their numbers only: the names stand in the nodes.
+struct Names {
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Names {
+    fn with_capacity(names: usize) -> Self {
+        Names { table: HashTable::with_capacity(names), hasher: RandomState::new() }
+    }
+
+    fn find(&self, nodes: &[Node<'_>], parent: u32, name: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one((parent, name));
+        self.table.find(hash, |&node| nodes[node as usize].is(parent, name)).copied()
+    }
+
+    fn add(&mut self, nodes: &[Node<'_>], node: u32) {
+        let hash = |&node: &u32| self.hasher.hash_one(nodes[node as usize].key());
+        self.table.insert_unique(hash(&node), node, hash);
+    }
+
+    fn remove(&mut self, nodes: &[Node<'_>], node: u32) {
+        let hash = self.hasher.hash_one(nodes[node as usize].key());
+        if let Ok(found) = self.table.find_entry(hash, |&other| other == node) {
+            found.remove();
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    fn key(&self) -> (u32, &'a [u8]) {
+        (self.parent, self.name)
+    }
+
+    fn is(&self, parent: u32, name: &[u8]) -> bool {
+        self.key() == (parent, name)
+    }
 }
 
 /// A place in the layers.
@@ -146,7 +187,7 @@ impl<'a> ImageFs<'a> {
         let names = layers.iter().map(|layer| layer.entries.len()).sum::<usize>() + 1;
         let mut nodes = Vec::with_capacity(names);
         nodes.push(root);
-        ImageFs { layers, nodes, by_name: HashMap::with_capacity(names), problems: Vec::new() }
+        ImageFs { layers, nodes, by_name: Names::with_capacity(names), problems: Vec::new() }
     }
 
     pub fn layers(&self) -> &'a [LayerScan] {
@@ -319,8 +360,8 @@ impl<'a> ImageFs<'a> {
     fn put(&mut self, parent: u32, name: &'a [u8], own: At, content: At) {
         let is_directory =
             self.at(content).is_some_and(|(_, entry)| entry.kind == EntryKind::Directory);
-        let node = match self.by_name.get(&(parent, name)) {
-            Some(&node) => {
+        let node = match self.by_name.find(&self.nodes, parent, name) {
+            Some(node) => {
                 if !is_directory {
                     self.remove_children(node, &mut HashMap::new());
                 }
@@ -349,7 +390,7 @@ impl<'a> ImageFs<'a> {
             own: NOWHERE,
             content: NOWHERE,
         });
-        self.by_name.insert((parent, name), id);
+        self.by_name.add(&self.nodes, id);
         id
     }
 
@@ -381,8 +422,8 @@ impl<'a> ImageFs<'a> {
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             let path = self.path(&self.file(node));
-            let Node { name, parent, content, first_child, .. } = self.nodes[node as usize];
-            self.by_name.remove(&(parent, name));
+            let Node { content, first_child, .. } = self.nodes[node as usize];
+            self.by_name.remove(&self.nodes, node);
             removed.insert(path, content);
             let mut child = first_child;
             while child != NONE {
@@ -395,7 +436,7 @@ impl<'a> ImageFs<'a> {
     fn lookup(&self, path: &[u8], follow_last: bool) -> Option<u32> {
         let mut walk = Walk::new(path);
         while let Some(part) = walk.next() {
-            let child = *self.by_name.get(&(walk.node, part))?;
+            let child = self.by_name.find(&self.nodes, walk.node, part)?;
             match self.symlink(child) {
                 Some(target) if follow_last || !walk.rest.is_empty() => walk.follow(target)?,
                 _ => walk.node = child,
@@ -410,8 +451,8 @@ impl<'a> ImageFs<'a> {
     fn make_parents(&mut self, path: &'a [u8]) -> Option<u32> {
         let mut walk = Walk::new(path);
         while let Some(part) = walk.next() {
-            match self.by_name.get(&(walk.node, part)) {
-                Some(&child) => match self.symlink(child) {
+            match self.by_name.find(&self.nodes, walk.node, part) {
+                Some(child) => match self.symlink(child) {
                     Some(target) => walk.follow(target)?,
                     None => {
                         if self.file(child).kind() != EntryKind::Directory {

@@ -116,7 +116,8 @@ mod tests {
             .iter()
             .filter_map(|fact| match fact {
                 Fact::Legacy(it) => {
-                    let text = |key: &str| it.value[key].as_str().unwrap_or_default().to_owned();
+                    let value = it.value.parsed();
+                    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
                     Some([it.key.to_string(), text("name"), text("version"), text("metadata")])
                 }
                 _ => None,

@@ -22,10 +22,12 @@ fn check_status(text: &str, expected: &[&str]) -> Facts {
 
 fn legacy(facts: &Facts, output: &str, key: &str) -> serde_json::Value {
     let mut values = facts.facts.iter().filter_map(|fact| match fact {
-        Fact::Legacy(legacy) if legacy.output == output && legacy.key == key => Some(&legacy.value),
+        Fact::Legacy(legacy) if legacy.output == output && legacy.key == key => {
+            Some(legacy.value.parsed())
+        }
         _ => None,
     });
-    values.next_back().cloned().unwrap_or_default()
+    values.next_back().unwrap_or_default()
 }
 
 fn files<'a>(facts: &'a Facts, name: &str) -> Vec<(&'a str, Option<&'a str>, bool)> {

@@ -165,7 +165,7 @@ mod tests {
         state(&hint, &mut out);
         let [Fact::Legacy(legacy)] = &out.facts[..] else { panic!("one value") };
         assert_eq!((&*legacy.output, legacy.key.to_string()), (output, key.to_owned()));
-        assert_eq!(legacy.value, expected);
+        assert_eq!(legacy.value.parsed(), expected);
     }
 
     #[test]

@@ -116,11 +116,11 @@ mod tests {
             ("a/pom.properties", b"artifactId=other\nversion=3\n"),
         ]);
         let found = Image::new([("opt/my.jar", file)]).run(&Java);
-        let entries: BTreeMap<String, &Value> = found
+        let entries: BTreeMap<String, Value> = found
             .facts
             .iter()
             .filter_map(|fact| match fact {
-                Fact::Legacy(legacy) => Some((legacy.key.to_string(), &legacy.value)),
+                Fact::Legacy(legacy) => Some((legacy.key.to_string(), legacy.value.parsed())),
                 _ => None,
             })
             .collect();
@@ -133,6 +133,6 @@ mod tests {
             "maven-version": "3", "origin": "N/A", "location": "/opt/my.jar:other",
             "type": "java-jar", "name": "other",
         });
-        assert_eq!(entries["/opt/my.jar:other"], &expected);
+        assert_eq!(entries["/opt/my.jar:other"], expected);
     }
 }

@@ -109,7 +109,7 @@ fn legacy_entries_keep_their_peculiar_form() {
         let facts = run("srv/my-package.json", content);
         let Fact::Legacy(legacy) = &facts.facts[0] else { panic!("no legacy entry") };
         assert_eq!((&*legacy.output, &**legacy.key), ("pkgs.npms", &b"/srv/my-package.json"[..]));
-        assert_eq!(legacy.value, expected);
+        assert_eq!(legacy.value.parsed(), expected);
     };
     check(
         r#"{"name": "a", "version": 1.5, "license": [{"type": "T", "name": "N"}, "S", 7],

@@ -18,7 +18,7 @@ fn names(facts: &Facts) -> Vec<String> {
 
 fn legacy(facts: &Facts) -> Vec<(String, Value)> {
     let legacy = facts.facts.iter().filter_map(|fact| match fact {
-        Fact::Legacy(legacy) => Some((legacy.key.to_string(), legacy.value.clone())),
+        Fact::Legacy(legacy) => Some((legacy.key.to_string(), legacy.value.parsed())),
         _ => None,
     });
     legacy.collect()

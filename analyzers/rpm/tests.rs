@@ -119,7 +119,7 @@ fn the_legacy_document_knows_one_package_of_a_name() {
     let legacy = |output: &str, key: &str| {
         facts.facts.iter().find_map(|fact| match fact {
             Fact::Legacy(legacy) if legacy.output == output && legacy.key == key => {
-                Some(legacy.value.clone())
+                Some(legacy.value.parsed())
             }
             _ => None,
         })

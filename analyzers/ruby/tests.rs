@@ -4,9 +4,9 @@ use super::Ruby;
 use crate::testing::{Image, cut_everywhere};
 use crate::{Fact, Facts};
 
-fn legacy(facts: &Facts) -> Option<&Value> {
+fn legacy(facts: &Facts) -> Option<Value> {
     facts.facts.iter().find_map(|fact| match fact {
-        Fact::Legacy(legacy) => Some(&legacy.value),
+        Fact::Legacy(legacy) => Some(legacy.value.parsed()),
         _ => None,
     })
 }
@@ -101,7 +101,7 @@ fn legacy_entries_keep_their_peculiar_form() {
         "name": "a", "lics": ["MIT"], "versions": ["1", "2"], "latest": "2",
         "origins": ["One", " Jr", " Té", " T\\u00E9"], "sourcepkg": "https://h", "files": [],
     });
-    assert_eq!(legacy(&facts), Some(&expected));
+    assert_eq!(legacy(&facts), Some(expected));
 }
 
 #[test]

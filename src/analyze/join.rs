@@ -19,7 +19,7 @@ impl Analysis<'_> {
 
     /// An SBOM in the image says little where stronger evidence says the same.
     fn drop_listed_twice(&mut self) {
-        let packages = || self.packages.iter().map(|found| &*found.package);
+        let packages = || self.packages.iter().map(|found| &**found.package);
         if !packages().any(|package| package.evidence == Evidence::Sbom) {
             return;
         }
@@ -39,7 +39,7 @@ impl Analysis<'_> {
         let told: HashSet<_> = self
             .packages
             .iter()
-            .map(|found| &*found.package)
+            .map(|found| &**found.package)
             .filter(|it| it.kind == "nuget" && it.evidence == Evidence::InstalledPackage)
             .map(place)
             .collect();
@@ -147,7 +147,7 @@ mod tests {
             analyzer: "test",
             layer: None,
             order: 0,
-            package: Cow::Owned(package),
+            package: Cow::Owned(Box::new(package)),
         };
         analysis.packages = packages.into_iter().map(found).collect();
         analysis.join();

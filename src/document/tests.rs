@@ -68,7 +68,7 @@ fn with_package(analysis: &mut Analysis<'_>) {
     let mut owner = package("deb", "iputils", Evidence::InstalledDb);
     owner.files = vec![file("bin/ping"), file("usr/bin")];
     for package in [package("cargo", "crate", Evidence::Binary), owner] {
-        let package = Cow::Owned(package);
+        let package = Cow::Owned(Box::new(package));
         analysis.packages.push(FoundPackage {
             analyzer: "test",
             layer: Some(0),

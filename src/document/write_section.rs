@@ -97,7 +97,7 @@ fn is_os_package(found: &FoundPackage) -> bool {
 impl SectionOf<'_> {
     /// Archives and executables: their digests are the package's.
     fn files_that_are_packages(&self) -> HashSet<&[u8]> {
-        let packages = self.analysis.packages.iter().map(|found| &*found.package);
+        let packages = self.analysis.packages.iter().map(|found| &**found.package);
         let is_file = |it: &&Package| matches!(it.evidence, Evidence::Archive | Evidence::Binary);
         packages.filter(is_file).map(|package| &package.location[..]).collect()
     }
@@ -271,7 +271,7 @@ impl SectionOf<'_> {
         let mut rows: Vec<_> = retrieved
             .map(|value| RetrievedFile {
                 path: shown(&value.key).into_owned(),
-                content: value.value.as_str().unwrap_or_default().to_owned(),
+                content: value.value.text().to_owned(),
             })
             .collect();
         rows.sort_by(|a, b| a.path.cmp(&b.path));

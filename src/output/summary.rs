@@ -376,7 +376,10 @@ mod tests {
             analyzer: "dpkg",
             layer: Some(0),
             order: 0,
-            package: std::borrow::Cow::Owned(Package { kind: kind.into(), ..Package::default() }),
+            package: std::borrow::Cow::Owned(Box::new(Package {
+                kind: kind.into(),
+                ..Package::default()
+            })),
         };
         check(
             |analysis| analysis.packages = vec![package("deb"), package("deb")],

@@ -57,12 +57,15 @@ struct Base<'a> {
     base: Output<'a>,
 }
 
+/// Texts by key.
+type Values<'a> = BTreeMap<String, Cow<'a, str>>;
+
 /// The values of one output.
 enum Output<'a> {
     Files(FileValues<'a>),
     PackageFiles(PackageFiles<'a>),
     PackageFileMeta(PackageFileMeta<'a>),
-    Values(BTreeMap<String, String>),
+    Values(Values<'a>),
 }
 
 impl Serialize for Output<'_> {
@@ -107,7 +110,7 @@ impl Serialize for Legacy<'_> {
             report.add(module, "regexp_matches.all", Output::Values(found));
         }
         let map = report::dockerfile_to_layer_map(&report::steps(analysis, config));
-        let map = BTreeMap::from([("dockerfile_to_layer_map".to_owned(), map)]);
+        let map = BTreeMap::from([("dockerfile_to_layer_map".to_owned(), map.into())]);
         report.add("layer_info", "layers_to_dockerfile", Output::Values(map));
         let found = analysis.malware.as_ref().map(malware::clamav).unwrap_or_default();
         report.add("malware", "malware", Output::Values(found));
@@ -189,14 +192,14 @@ impl<'a> FileOutputs<'a> {
 }
 
 /// Values that analyzers stated, by module and output, then by key.
-type Stated<'a> = BTreeMap<(Cow<'a, str>, Cow<'a, str>), BTreeMap<String, String>>;
+type Stated<'a> = BTreeMap<(Cow<'a, str>, Cow<'a, str>), Values<'a>>;
 
 fn stated<'a>(analysis: &'a Analysis<'_>, owned: &OwnedFiles<'_>) -> Stated<'a> {
     let mut stated = Stated::new();
     let mut programs = Programs::of(analysis, owned);
     for value in &analysis.legacy {
         let key = key(value);
-        if value.output == PROGRAMS && !programs.counts(&key, &value.value) {
+        if value.output == PROGRAMS && !programs.counts(&key, &value.value.parsed()) {
             continue;
         }
         let output = (Cow::from(&*value.module), Cow::from(&*value.output));
@@ -206,7 +209,9 @@ fn stated<'a>(analysis: &'a Analysis<'_>, owned: &OwnedFiles<'_>) -> Stated<'a> 
     for found in analysis.packages.iter().filter(|found| found.analyzer != "hints") {
         if let Some((output, key, value)) = packages::other_kind(&found.package) {
             let output = stated.entry(("package_list".into(), output.into())).or_default();
-            output.entry(names::folded(&key).into_owned()).or_insert_with(|| line(&value));
+            output
+                .entry(names::folded(&key).into_owned())
+                .or_insert_with(|| value.to_string().into());
         }
     }
     stated
@@ -217,18 +222,15 @@ fn key(value: &inscan_analyzers::Legacy) -> String {
 }
 
 /// As text: an empty one was lost on the way through the file of lines, and read back as `none`.
-fn leaf(value: &inscan_analyzers::Legacy) -> String {
+fn leaf(value: &inscan_analyzers::Legacy) -> Cow<'_, str> {
     // Readers decode it, and `none` is not what is in an empty file.
     let is_content = value.module == "retrieve_files";
-    if is_content && value.value == "" { String::new() } else { line(&value.value) }
-}
-
-fn line(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        other => other.to_string(),
-    };
-    if text.is_empty() { "none".to_owned() } else { text }
+    let text = value.value.text();
+    match text.trim() {
+        "" if is_content && text.is_empty() => "".into(),
+        "" => "none".into(),
+        text => text.into(),
+    }
 }
 
 const PROGRAMS: &str = "pkgs.binary";
@@ -262,8 +264,8 @@ fn has_sha1(analysis: &Analysis<'_>, stated: &Stated<'_>) -> bool {
     let (id, like): (&str, Vec<&str>) =
         match stated.get(&("analyzer_meta".into(), "analyzer_meta".into())) {
             Some(meta) => (
-                meta.get("DISTRO").map_or("", String::as_str),
-                meta.get("LIKEDISTRO").map_or("", String::as_str).split(',').collect(),
+                meta.get("DISTRO").map_or("", Cow::as_ref),
+                meta.get("LIKEDISTRO").map_or("", Cow::as_ref).split(',').collect(),
             ),
             None => match &analysis.distribution {
                 Some(distribution) => {

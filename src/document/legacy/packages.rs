@@ -2,7 +2,7 @@
 //! and `distro.pkgfilemeta`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bstr::BString;
 use inscan_analyzers::{Evidence, Package, PackageFile, legacy_files, rpm};
@@ -114,7 +114,7 @@ impl<'a> OwnedFiles<'a> {
 /// `pkgfiles.all`: path to `RPMFILE`, `DPKGFILE` or `APKFILE`; with what analyzers added.
 pub(super) struct PackageFiles<'a> {
     pub(super) files: &'a OwnedFiles<'a>,
-    pub(super) more: BTreeMap<String, String>,
+    pub(super) more: super::Values<'a>,
 }
 
 impl Serialize for PackageFiles<'_> {
@@ -196,7 +196,12 @@ mod tests {
         };
         let files = paths.iter().map(file).collect();
         let package = Package { kind: kind.into(), name: kind.into(), files, ..Package::default() };
-        FoundPackage { analyzer: "test", layer: None, order: 0, package: Cow::Owned(package) }
+        FoundPackage {
+            analyzer: "test",
+            layer: None,
+            order: 0,
+            package: Cow::Owned(Box::new(package)),
+        }
     }
 
     #[test]
@@ -204,7 +209,7 @@ mod tests {
         let packages =
             [package("deb", &["", "usr/b", "usr/a  x"]), package("rpm", &["usr/b", "usr/a x"])];
         let files = OwnedFiles::of(&packages, Told::Owner);
-        let more = BTreeMap::from([
+        let more = crate::document::legacy::Values::from([
             ("(contains no files)".into(), "RPMFILE".into()),
             ("/usr/b".into(), "x".into()),
         ]);

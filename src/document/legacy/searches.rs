@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use inscan_analyzers::Fact;
 use inscan_analyzers::search::legacy_key;
 
+use super::Values;
 use super::names::OddKeys;
 use crate::analyze::Analysis;
 use crate::flatten::ImageFs;
@@ -16,8 +17,8 @@ pub(super) fn matches(
     analysis: &Analysis<'_>,
     keys: &OddKeys<'_>,
     analyzer: &str,
-) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+) -> Values<'static> {
+    let mut found = Values::new();
     let Some(number) = analysis.analyzers.iter().position(|one| one.name() == analyzer) else {
         return found;
     };
@@ -32,7 +33,7 @@ pub(super) fn matches(
         let lines = lines(&analysis.fs, number, path);
         if !lines.is_empty() {
             let text = serde_json::to_string(&lines).expect("a map of texts is JSON");
-            found.insert(key.to_owned(), text);
+            found.insert(key.to_owned(), text.into());
         }
     });
     found
