@@ -64,6 +64,12 @@ struct ScopeArgs {
     #[arg(long, value_parser = BoolishValueParser::new())]
     unimportant: bool,
 
+    /// Do not count what NVD's records say by a CPE name alone, without knowing the vendor
+    ///
+    /// Only databases made of the legacy engine's feeds have them. Such findings are marked.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    no_cpe: bool,
+
     /// Count remarks that are no vulnerability: packages that nobody maintains
     #[arg(long, value_parser = BoolishValueParser::new())]
     informational: bool,
@@ -160,6 +166,7 @@ impl JudgeArgs {
             keep_owned: scope.keep_owned,
             lockfiles: scope.lockfiles,
             unimportant: scope.unimportant,
+            without_cpe: scope.no_cpe,
             informational: scope.informational,
             gate: Gate {
                 fail_on: gate.fail_on,

@@ -1,6 +1,8 @@
 //! The packages of a legacy document: module `package_list` of its analysis
 //! report. What the legacy engine threw away (layers, owners) is not there.
 
+use std::collections::BTreeMap;
+
 use inscan_analyzers::{Evidence, Package};
 use serde_json::Value;
 
@@ -123,6 +125,7 @@ fn of_language(kind: &'static str, key: &str, value: &Value) -> Vec<PackageRow> 
         Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => text(&info, "license").into_iter().collect(),
     };
+    let attributes = if kind == "maven" { of_archive(&info) } else { BTreeMap::new() };
     let row = |version: String| {
         let package = Package {
             kind: kind.into(),
@@ -144,10 +147,41 @@ fn of_language(kind: &'static str, key: &str, value: &Value) -> Vec<PackageRow> 
             },
             analyzer: "legacy".to_owned(),
             location: key.trim_start_matches('/').to_owned(),
+            attributes: attributes.clone(),
             ..PackageRow::default()
         }
     };
     versions.into_iter().map(row).collect()
+}
+
+/// What a jar states of itself beside its name: some are called by it elsewhere.
+fn of_archive(info: &Value) -> BTreeMap<String, String> {
+    let keys = ["implementation-version", "specification-version", "maven-version"];
+    let stated = keys.iter().filter_map(|key| Some(((*key).to_owned(), text(info, key)?)));
+    let mut attributes: BTreeMap<String, String> = stated.collect();
+    attributes.extend(exports(info).map(|name| ("exports".to_owned(), name)));
+    attributes
+}
+
+/// What the names of all Java packages begin with that the manifest exports.
+fn exports(info: &Value) -> Option<String> {
+    let manifest = info["metadata"]["MANIFEST.MF"].as_str()?;
+    // A line that begins with a blank goes on with the line before it.
+    let manifest = manifest.replace("\r\n", "\n").replace("\n ", "");
+    let value = manifest.lines().find_map(|line| line.strip_prefix("Export-Package:"))?;
+    // `org.foo.bar;version="1.0,2",org.foo.baz`
+    let mut quoted = false;
+    let packages = value.split(move |char| {
+        quoted ^= char == '"';
+        char == ',' && !quoted
+    });
+    let mut names = packages.map(|package| package.split(';').next().unwrap_or_default().trim());
+    let mut common: Vec<&str> = names.next()?.split('.').collect();
+    for name in names {
+        let same = common.iter().zip(name.split('.')).take_while(|(a, b)| **a == *b).count();
+        common.truncate(same);
+    }
+    Some(common.join(".")).filter(|common| !common.is_empty())
 }
 
 /// Group and artifact of a jar, from the properties that Maven leaves in it.
@@ -217,5 +251,15 @@ mod tests {
         let jar = json!({"name": "x", "maven-version": "N/A", "implementation-version": "1"});
         check("pkgs.java", "/a.jar", jar, &["maven x 1"]);
         check("pkgs.gems", "/g", json!({"name": "N/A"}), &[]);
+    }
+
+    #[test]
+    fn what_a_manifest_exports_has_a_common_beginning() {
+        let of = |manifest: &str| exports(&json!({"metadata": {"MANIFEST.MF": manifest}}));
+        let exported =
+            "Export-Package: org.foo.bar;uses:=\"a,b\",org.foo.b\r\n az;version=\"1\"\r\n";
+        assert_eq!(of(exported).as_deref(), Some("org.foo"));
+        assert_eq!(of("Export-Package: a.b,c.d\n"), None);
+        assert_eq!(of("Manifest-Version: 1.0\n"), None);
     }
 }

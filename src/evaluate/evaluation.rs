@@ -277,6 +277,10 @@ pub struct Finding {
     pub cwes: Vec<String>,
     /// What was compared with what, one for each advisory that matches.
     pub matches: Vec<Match>,
+    /// Only by a CPE name, which has no vendor that could be compared: it may be about something
+    /// else of the same name.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cpe_only: bool,
     /// Counts from 1: its place by risk among all findings. Exploited ones first, then by severity,
     /// by probability of exploitation, by score, fixable ones first, by id and package. 0 of
     /// suppressed ones.
@@ -286,6 +290,10 @@ pub struct Finding {
     /// False: the baseline has it already. Absent without a baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The package, and where it lies.
@@ -398,9 +406,10 @@ pub struct Match {
     pub name_of: NameOf,
     /// The version that was compared.
     pub version: String,
-    /// The order of versions it was compared by: `dpkg`, `pep440`.
+    /// The order of versions it was compared by: `dpkg`, `pep440`; `exact` where it has to be
+    /// the same letter by letter.
     pub scheme: String,
-    /// What it lies in: `>= 3.2, < 3.2.4`, or `listed: 3.2.0`.
+    /// What it lies in: `>= 3.2, < 3.2.4`, or `= 3.2.0`, or the CPE name that has it.
     pub range: String,
     /// The version that ends this range, where one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -414,6 +423,8 @@ pub enum NameOf {
     Package,
     /// The source package it was built from.
     Source,
+    /// A guess by which product of a CPE name it is meant.
+    Cpe,
 }
 
 /// What matched and is not held against the image.
@@ -455,6 +466,8 @@ pub enum SuppressionCode {
     Informational,
     /// It concerns another operating system or processor.
     OtherPlatform,
+    /// Nothing but a CPE name says so, and these were not asked for.
+    CpeOnly,
 }
 
 /// What cannot be judged, and why.

@@ -61,17 +61,21 @@ pub fn explain(
         if !is_meant {
             continue;
         }
-        if let Subject::LookUp(look_ups) = place.subject(row) {
-            for look_up in lists.asked(&look_ups)? {
-                for advisory in lists.advisories(look_up)?.iter() {
-                    let about = identity::vulnerabilities(advisory).into_iter().flatten();
-                    let mut about = about.chain([advisory.id.clone()]);
-                    if about.any(|name| names.contains(&name)) {
-                        if !explanation.advisories.iter().any(|known| known.id == advisory.id) {
-                            explanation.advisories.extend(data.database.advisory(&advisory.id)?);
-                        }
-                        compare(row, &described, advisory, look_up, &mut explanation.comparisons);
+        let subject = place.subject(row);
+        let (look_ups, cpes) = match &subject {
+            Subject::LookUp(look_ups) => (look_ups.as_slice(), place.cpes(row)),
+            Subject::Uncovered(_) => (&[][..], place.cpes(row)),
+            Subject::NotInstalled | Subject::NoPackage => continue,
+        };
+        for look_up in lists.asked(look_ups)?.into_iter().chain(&cpes) {
+            for advisory in lists.advisories(look_up)?.iter() {
+                let about = identity::vulnerabilities(advisory).into_iter().flatten();
+                let mut about = about.chain([advisory.id.clone()]);
+                if about.any(|name| names.contains(&name)) {
+                    if !explanation.advisories.iter().any(|known| known.id == advisory.id) {
+                        explanation.advisories.extend(data.database.advisory(&advisory.id)?);
                     }
+                    compare(row, &described, advisory, look_up, &mut explanation.comparisons);
                 }
             }
         }

@@ -69,8 +69,11 @@ impl<'a> Findings<'a> {
         hits: &[&Hit],
     ) -> vulndb::Result<(Finding, Option<Exempt>)> {
         let known = self.known(&names)?;
+        let cpe_only = hits.iter().all(|hit| hit.is_guess());
+        // Who knows the package has the word, where anybody does.
+        let known_by = hits.iter().filter(|hit| cpe_only || !hit.is_guess());
         let matched: Vec<Stated<'_>> =
-            hits.iter().map(|hit| Stated::by(&hit.advisory, Some(hit.affected()))).collect();
+            known_by.map(|hit| Stated::by(&hit.advisory, Some(hit.affected()))).collect();
         let mut others: Vec<Stated<'_>> =
             known.others.iter().map(|advisory| Stated::by(advisory, None)).collect();
         others.extend(known.ratings.iter().map(|(cve, rating)| Stated::by_rating(cve, rating)));
@@ -98,6 +101,7 @@ impl<'a> Findings<'a> {
             cwes: cwes(&texts, &known.ratings),
             advisories: self.advisories(hits)?,
             references: self.references_of(hits)?,
+            cpe_only,
             matches: details(hits),
             aliases: names,
             ..Finding::default()

@@ -1,15 +1,16 @@
 //! Which advisories a package matches.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::evaluation::Match;
+use super::evaluation::{Match, NameOf};
 use super::identity;
 use super::names::LookUp;
 use super::osv::{self, Judgement};
 use crate::document::Section;
 use crate::document::section::PackageRow;
-use crate::vulndb::{Advisory, Affected, Database, Result, Status};
+use crate::vulndb::{Advisory, Affected, Database, Event, Result, Status};
 
 /// The database, with what was looked up remembered: many binary packages are of one source.
 pub(super) struct Lists<'a> {
@@ -91,40 +92,37 @@ impl<'a> Lists<'a> {
         let mut problems = Vec::new();
         for look_up in self.asked(look_ups)? {
             for advisory in self.advisories(look_up)?.iter() {
-                // The first entry that holds is enough: a package may be listed several times.
-                let entries = advisory.affected.iter().enumerate();
                 let mut unreadable = None;
-                let mut matched = None;
-                for (entry, affected) in entries {
+                let mut held = Vec::new();
+                for (entry, affected) in advisory.affected.iter().enumerate() {
                     match compared(package, advisory, affected, look_up) {
                         Compared::Affected(detail) => {
-                            let exempt = exempt(section, affected);
-                            let better = exempt.is_none();
-                            if matched.is_none() || better {
-                                matched = Some((entry, detail, exempt));
-                            }
-                            if better {
-                                break;
-                            }
+                            held.push((entry, detail, exempt(section, affected)));
                         }
                         Compared::Unreadable(problem) => unreadable = Some(problem),
                         Compared::NotAffected(_) => {}
                     }
                 }
-                match (matched, unreadable) {
-                    (Some((entry, detail, exempt)), _) => {
-                        for names in identity::vulnerabilities(advisory) {
-                            hits.push(Hit {
-                                advisory: Rc::clone(advisory),
-                                entry,
-                                detail: detail.clone(),
-                                names: identity::completed(names, self.database)?,
-                                exempt: exempt.clone(),
-                            });
-                        }
+                // A package may be listed several times: what every entry exempts is exempt, and
+                // what mends it has to mend it for all that do not.
+                if held.iter().any(|(.., exempt)| exempt.is_none()) {
+                    held.retain(|(.., exempt)| exempt.is_none());
+                } else {
+                    held.truncate(1);
+                }
+                if let (true, Some(problem)) = (held.is_empty(), unreadable) {
+                    problems.push(format!("{}: {problem}", advisory.id));
+                }
+                for (entry, detail, exempt) in held {
+                    for names in identity::vulnerabilities(advisory) {
+                        hits.push(Hit {
+                            advisory: Rc::clone(advisory),
+                            entry,
+                            detail: detail.clone(),
+                            names: identity::completed(names, self.database)?,
+                            exempt: exempt.clone(),
+                        });
                     }
-                    (None, Some(problem)) => problems.push(format!("{}: {problem}", advisory.id)),
-                    (None, None) => {}
                 }
             }
         }
@@ -135,6 +133,11 @@ impl<'a> Lists<'a> {
 impl Hit {
     pub(super) fn affected(&self) -> &Affected {
         &self.advisory.affected[self.entry]
+    }
+
+    /// By a CPE name.
+    pub(super) fn is_guess(&self) -> bool {
+        self.detail.name_of == NameOf::Cpe
     }
 
     pub(super) fn status(&self) -> Status {
@@ -154,12 +157,45 @@ pub(super) fn compared(
     if let Some(reason) = another_stream(package, advisory, affected) {
         return Compared::NotAffected(reason);
     }
-    match osv::judge(affected, look_up.scheme, &look_up.version) {
+    if look_up.name_of == NameOf::Cpe {
+        return by_cpe(advisory, affected, look_up);
+    }
+    let version = match look_up.any_epoch {
+        true => with_epoch_of(affected, &look_up.version),
+        false => Cow::Borrowed(look_up.version.as_str()),
+    };
+    match osv::judge(affected, look_up.scheme, &version) {
         Ok(Judgement::Affected { range, fixed }) => {
             Compared::Affected(Match { range, fixed, ..look_up.detail(advisory) })
         }
         Ok(Judgement::NotAffected { range }) => Compared::NotAffected(range),
         Err(problem) => Compared::Unreadable(problem.to_string()),
+    }
+}
+
+/// With the highest epoch that the entry names: `1:2.0-3` where it is mended in `1:2.0-4`.
+fn with_epoch_of<'a>(affected: &Affected, version: &'a str) -> Cow<'a, str> {
+    let events = affected.ranges.iter().flat_map(|range| &range.events);
+    let versions = events.map(|event| match event {
+        Event::Introduced(version)
+        | Event::Fixed(version)
+        | Event::LastAffected(version)
+        | Event::Limit(version) => version,
+    });
+    let epochs = versions.filter_map(|version| version.split_once(':')?.0.parse::<u64>().ok());
+    match epochs.max() {
+        Some(epoch) => Cow::Owned(format!("{epoch}:{version}")),
+        None => Cow::Borrowed(version),
+    }
+}
+
+/// A CPE name has one version, which is the package's, letter by letter, or is not.
+fn by_cpe(advisory: &Advisory, affected: &Affected, look_up: &LookUp) -> Compared {
+    let range = affected.specific.cpe.clone().unwrap_or_default();
+    if affected.versions.contains(&look_up.version) {
+        Compared::Affected(Match { range, ..look_up.detail(advisory) })
+    } else {
+        Compared::NotAffected(range)
     }
 }
 
@@ -242,7 +278,7 @@ fn stream_in_title(title: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vulndb::{Event, Range};
+    use crate::vulndb::Range;
 
     #[track_caller]
     fn check(version: &str, label: &str, title: &str, fixed: &str, concerned: bool) {
@@ -269,6 +305,19 @@ mod tests {
         check(modular, label, "Important: nodejs:18 security update", "18.2-1.module_el8", true);
         check(modular, label, "Important: nodejs:20 security update", "20.2-1.module_el8", false);
         check(modular, "", "Important: nodejs:20 security update", "20.2-1.module_el8", true);
+    }
+
+    #[test]
+    fn an_epoch_that_is_not_known_is_the_advisory_s() {
+        let fixed = |version: &str| Affected {
+            ranges: vec![Range {
+                events: vec![Event::Introduced("0".into()), Event::Fixed(version.into())],
+                ..Range::default()
+            }],
+            ..Affected::default()
+        };
+        assert_eq!(with_epoch_of(&fixed("2:4.19-1.el7"), "4.18-1.el7"), "2:4.18-1.el7");
+        assert_eq!(with_epoch_of(&fixed("4.19-1.el7"), "4.18-1.el7"), "4.18-1.el7");
     }
 
     #[test]

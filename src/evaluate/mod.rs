@@ -8,6 +8,7 @@
 
 mod base;
 mod coverage;
+mod cpe;
 mod ecosystem;
 mod evaluation;
 mod explain;
@@ -64,6 +65,8 @@ pub struct Options {
     pub lockfiles: bool,
     /// Hold against the image what Debian calls unimportant.
     pub unimportant: bool,
+    /// Do not hold against the image what only a CPE name says.
+    pub without_cpe: bool,
     /// Hold against the image what is no weakness: packages that nobody maintains.
     pub informational: bool,
 }
@@ -197,20 +200,29 @@ fn judge(
     let mut judged = Judged::default();
     let mut not_installed = 0;
     for (index, package) in section.packages.iter().enumerate() {
-        match place.subject(package) {
+        let look_ups = match place.subject(package) {
             Subject::LookUp(look_ups) => {
                 judged.judged.insert(index);
-                let (hits, problems) = lists.hits(section, package, &look_ups)?;
-                gaps.add_advisories(index, problems);
-                if let (false, Some(first)) = (hits.is_empty(), look_ups.first()) {
-                    let found = findings.of(index, package, first.scheme, &hits)?;
-                    judged.findings.extend(found);
-                    judged.hits.insert(index, hits);
-                }
+                look_ups
             }
-            Subject::Uncovered(gap) => gaps.add(package, index, gap),
-            Subject::NotInstalled => not_installed += 1,
-            Subject::NoPackage => {}
+            // A guess by name covers nothing.
+            Subject::Uncovered(gap) => {
+                gaps.add(package, index, gap);
+                Vec::new()
+            }
+            Subject::NotInstalled => {
+                not_installed += 1;
+                continue;
+            }
+            Subject::NoPackage => continue,
+        };
+        let (mut hits, problems) = lists.hits(section, package, &look_ups)?;
+        gaps.add_advisories(index, problems);
+        let cpes = place.cpes(package);
+        hits.extend(lists.hits(section, package, &cpes)?.0);
+        if let (false, Some(first)) = (hits.is_empty(), look_ups.first().or(cpes.first())) {
+            judged.findings.extend(findings.of(index, package, first.scheme, &hits)?);
+            judged.hits.insert(index, hits);
         }
     }
     evaluation.uncovered.extend(gaps.told());
@@ -320,6 +332,10 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
         Some(Exempt::OtherPlatform(systems)) => {
             because(SuppressionCode::OtherPlatform, format!("{source} concerns {systems} only"))
         }
+        _ if finding.cpe_only && options.without_cpe => because(
+            SuppressionCode::CpeOnly,
+            format!("only a CPE name says so: {source} may be about something else of that name"),
+        ),
         _ => {
             let kind = identity::not_security(&finding.aliases)?;
             because(SuppressionCode::NotSecurity, format!("{source} announces {kind}"))
@@ -368,7 +384,8 @@ fn reported(mut held: Vec<Finding>, options: &Options) -> (Vec<Finding>, usize) 
 /// they can be mended at all.
 fn smallest_upgrade(findings: &[&Finding], hits: &BTreeMap<usize, Vec<Hit>>) -> Option<String> {
     let first = findings.first()?;
-    let scheme = versions::Scheme::named(&first.matches.first()?.scheme)?;
+    let mut schemes = first.matches.iter().map(|found| versions::Scheme::named(&found.scheme));
+    let scheme = schemes.find_map(|scheme| scheme)?;
     let mut candidates: Vec<&String> =
         findings.iter().flat_map(|finding| &finding.fixed_versions).collect();
     candidates.sort_by(|a, b| versions::compare(scheme, a, b).unwrap_or(Ordering::Equal));

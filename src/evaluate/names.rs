@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use inscan_analyzers::Evidence;
 
+use super::cpe;
 use super::ecosystem::{self, Names, Release};
 use super::evaluation::{Match, NameOf, UncoveredCode};
 use super::third_party;
@@ -23,6 +24,8 @@ pub(super) struct LookUp {
     pub(super) scheme: Scheme,
     /// Asked only where the others know nothing of their names.
     pub(super) fallback: bool,
+    /// The package does not say its epoch, which is taken as the advisory's.
+    pub(super) any_epoch: bool,
 }
 
 impl LookUp {
@@ -34,7 +37,10 @@ impl LookUp {
             name: self.name.clone(),
             name_of: self.name_of,
             version: self.version.clone(),
-            scheme: self.scheme.name().to_owned(),
+            scheme: match self.name_of {
+                NameOf::Cpe => "exact".to_owned(),
+                _ => self.scheme.name().to_owned(),
+            },
             ..Match::default()
         }
     }
@@ -88,6 +94,23 @@ impl<'a> Place<'a> {
             };
             format!("{} {version}", found.id).trim().to_owned()
         })
+    }
+
+    /// The names by which NVD's records may call a package of no distribution.
+    pub(super) fn cpes(&self, package: &PackageRow) -> Vec<LookUp> {
+        if !self.covered.contains(cpe::LIST) {
+            return Vec::new();
+        }
+        let look_up = |(name, version)| LookUp {
+            ecosystem: cpe::LIST.to_owned(),
+            name,
+            name_of: NameOf::Cpe,
+            version,
+            scheme: Scheme::Semver,
+            fallback: false,
+            any_epoch: false,
+        };
+        cpe::names(package).into_iter().map(look_up).collect()
     }
 
     /// The lists that hold for the release: OSV's, else the first of the feeds'.
@@ -158,6 +181,8 @@ impl<'a> Place<'a> {
         let rebuilt = self.rebuilt(package);
         let lists =
             if rebuilt.is_empty() { lists } else { rebuilt.iter().map(|it| &**it).collect() };
+        // The legacy engine's documents leave rpm's epochs out.
+        let any_epoch = package.kind == "rpm" && package.analyzer == "legacy";
         let look_ups = |name: &str, version: &str, name_of, fallback| {
             lists
                 .iter()
@@ -168,6 +193,7 @@ impl<'a> Place<'a> {
                     version: version.to_owned(),
                     scheme,
                     fallback,
+                    any_epoch,
                 })
                 .collect::<Vec<_>>()
         };
@@ -176,7 +202,10 @@ impl<'a> Place<'a> {
         let name_of = if is_same { NameOf::Package } else { NameOf::Source };
         let binary_version = with_epoch(package, &package.version);
         let of_binary = look_ups(&package.name, &binary_version, NameOf::Package, false);
-        Ok(match release.names {
+        // The feeds' groups have either name, and the legacy engine takes both.
+        let is_feed = lists.iter().any(|list| release.feeds.iter().any(|feed| feed == list));
+        let names = if is_feed { Names::Both } else { release.names };
+        Ok(match names {
             Names::Source => look_ups(source, &source_version, name_of, false),
             _ if is_same => of_binary,
             names => {
@@ -237,6 +266,7 @@ impl<'a> Place<'a> {
             version: version.clone(),
             scheme,
             fallback: false,
+            any_epoch: false,
         };
         let mut look_ups = vec![look_up(list)];
         // Drupal has a repository of its own for its modules.
@@ -418,7 +448,11 @@ mod tests {
         check("debian 12", &from(rebuilt, "x", Some("0.9-1")), &["Debian:12 x 0.9-1"]);
         let ssl = from(package("apk", "libssl3", "3.3.0-r2"), "openssl", None);
         check("alpine 3.20.3", &ssl, &["Alpine:v3.20 openssl 3.3.0-r2"]);
-        check("alpine 3.12.1", &ssl, &["alpine:3.12 openssl 3.3.0-r2"]);
+        check(
+            "alpine 3.12.1",
+            &ssl,
+            &["alpine:3.12 libssl3 3.3.0-r2", "alpine:3.12 openssl 3.3.0-r2"],
+        );
     }
 
     #[test]

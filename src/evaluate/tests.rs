@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod feeds;
+
 use super::*;
 use crate::document::section::{DistributionInfo, HistoryRow, Layer, PackageRow, SourcePackage};
 use crate::vulndb::build::{Dates, Unwatched, build};

@@ -6,7 +6,7 @@
 use super::wording;
 use crate::evaluate::{Evaluation, Finding, Suppression, Uncovered};
 
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "State",
     "Id",
     "Severity",
@@ -36,6 +36,7 @@ const COLUMNS: [&str; 31] = [
     "Reason",
     "Expires",
     "Rank",
+    "By CPE name only",
     "Image",
     "Image digest",
 ];
@@ -55,7 +56,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
     csv
 }
 
-fn cells(finding: &Finding, by: Option<&Suppression>, evaluation: &Evaluation) -> [String; 31] {
+fn cells(finding: &Finding, by: Option<&Suppression>, evaluation: &Evaluation) -> [String; 32] {
     let Finding { package, severity, layer, .. } = finding;
     let layer = layer.as_ref();
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
@@ -93,13 +94,14 @@ fn cells(finding: &Finding, by: Option<&Suppression>, evaluation: &Evaluation) -
         by.map(|by| by.reason.clone()).unwrap_or_default(),
         by.and_then(|by| by.expires.clone()).unwrap_or_default(),
         finding.rank.to_string(),
+        yes(finding.cpe_only),
         wording::image(evaluation).to_owned(),
         evaluation.image.digest.clone(),
     ]
 }
 
-fn not_judged(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 31] {
-    let mut cells = [const { String::new() }; 31];
+fn not_judged(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 32] {
+    let mut cells = [const { String::new() }; 32];
     let [state, .., image, digest] = &mut cells;
     *state = "not judged".to_owned();
     *image = wording::image(evaluation).to_owned();
@@ -114,7 +116,7 @@ fn not_judged(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 31] {
     cells
 }
 
-fn row(cells: [String; 31], csv: &mut String) {
+fn row(cells: [String; 32], csv: &mut String) {
     let cells: Vec<String> = cells.iter().map(|cell| field(cell)).collect();
     csv.push_str(&cells.join(","));
     csv.push_str("\r\n");

@@ -310,6 +310,7 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
         SuppressionCode::Ignored => "exploitable",
         SuppressionCode::OwnedByOsPackage
         | SuppressionCode::NotSecurity
+        | SuppressionCode::CpeOnly
         | SuppressionCode::Informational => "false_positive",
         SuppressionCode::Vex | SuppressionCode::NotAffected | SuppressionCode::OtherPlatform => {
             "not_affected"

@@ -102,6 +102,7 @@ fn affected(finding: &Finding, by: Option<&Suppression>, page: &mut Page<'_>) {
         let name_of = match detail.name_of {
             NameOf::Package => "",
             NameOf::Source => ", its source package,",
+            NameOf::Cpe => ", by a CPE name alone,",
         };
         let text = format!(
             "`{}`{name_of} in {}: {} lies in `{}` of {} (order of versions: {})",

@@ -295,7 +295,11 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
 /// `GHSA-…: django 3.2.0 is in >= 3.2, < 3.2.13 (PyPI, by pep440)`.
 fn why(one: &Match) -> String {
     let Match { advisory, ecosystem, name, name_of, version, scheme, range, .. } = one;
-    let source = if *name_of == NameOf::Source { "source package " } else { "" };
+    let source = match name_of {
+        NameOf::Package => "",
+        NameOf::Source => "source package ",
+        NameOf::Cpe => "by a CPE name alone, ",
+    };
     printable(&format!(
         "{advisory}: {source}{name} {version} is in {range} ({ecosystem}, by {scheme})"
     ))

@@ -92,6 +92,7 @@ fn row(finding: &Finding) -> String {
         None => plain(&finding.id),
     };
     let exploited = if finding.kev.is_some() { " **exploited**" } else { "" };
+    let guessed = if finding.cpe_only { " (by CPE name only)" } else { "" };
     let status = serde_json::to_value(finding.status).unwrap_or_default();
     let fix = match &finding.upgrade {
         Some(upgrade) => code(upgrade),
@@ -99,7 +100,7 @@ fn row(finding: &Finding) -> String {
     };
     let layer = finding.layer.as_ref().map(|layer| (layer.index + 1).to_string());
     format!(
-        "| {id}{exploited} | {} | {} | {} | {fix} | {} |\n",
+        "| {id}{exploited}{guessed} | {} | {} | {} | {fix} | {} |\n",
         finding.severity.level.name(),
         code(&finding.package.name),
         code(&finding.package.version),

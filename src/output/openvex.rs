@@ -83,7 +83,9 @@ fn suppressed(by: &Suppression) -> Value {
     match by.code {
         SuppressionCode::Ignored => json!({"status": "affected", "action_statement": reason}),
         // Judged by the distribution's own advisories under the name of its package.
-        SuppressionCode::OwnedByOsPackage | SuppressionCode::Unimportant => {
+        SuppressionCode::OwnedByOsPackage
+        | SuppressionCode::Unimportant
+        | SuppressionCode::CpeOnly => {
             json!({"status": "under_investigation", "status_notes": reason})
         }
         _ => json!({"status": "not_affected", "impact_statement": reason}),

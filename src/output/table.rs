@@ -201,6 +201,9 @@ fn line(finding: &Finding, page: &mut Page<'_>) {
     if finding.new == Some(true) {
         facts.push("new".to_owned());
     }
+    if finding.cpe_only {
+        facts.push("by CPE name only".to_owned());
+    }
     let facts = facts.join(", ");
     let start = format!("  {mark} {severity}{id:ID$}  {facts}");
     // Colours take no columns: what is measured is what is seen.
@@ -311,6 +314,7 @@ fn why(code: SuppressionCode) -> &'static str {
         SuppressionCode::NotAffected => "not affected in the distribution's words",
         SuppressionCode::Informational => "remarks on packages that nobody maintains",
         SuppressionCode::OtherPlatform => "for another operating system",
+        SuppressionCode::CpeOnly => "by a CPE name alone",
     }
 }
 

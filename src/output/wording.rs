@@ -37,7 +37,13 @@ pub(super) fn advice(finding: &Finding) -> String {
         (None, Status::UnderInvestigation) => "Its maintainers look into it.".to_owned(),
         (None, Status::EndOfLife) => "The release gets no updates any more.".to_owned(),
     };
-    printable(&sentence)
+    let guess = match finding.cpe_only {
+        true => {
+            " Only a CPE name says that it is affected: it may be about something else of that name."
+        }
+        false => "",
+    };
+    printable(&format!("{sentence}{guess}"))
 }
 
 /// `layer 2 of 5 (RUN pip install …)`: counts from 1, as people do.

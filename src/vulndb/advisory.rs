@@ -159,6 +159,9 @@ pub struct Specific {
     /// The version that repairs an expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// When that version, or the one that ends a range, was first there: seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix_seen: Option<i64>,
     /// How the feed wants versions compared: `dpkg`, `rpm`, `apk`, `semver`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_format: Option<String>,

@@ -115,6 +115,20 @@ pub struct SourceFacts {
     /// Seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<i64>,
+    /// When a feed's group was last brought up to date; 0: it exists, and never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synced: Option<i64>,
+}
+
+/// How fresh what the database knows of an ecosystem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is not in the database.
+    Missing,
+    /// A feed has a group of it, which was never filled.
+    Never,
+    /// Of that time: a group's last synchronisation, else the day of the database.
+    Of(Timestamp),
 }
 
 /// Days as `YYYY-MM-DD`.

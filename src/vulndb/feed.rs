@@ -14,6 +14,9 @@ use super::advisory::{
 use super::facts::Rating;
 use super::json::{as_text, list, text_of, time_of};
 
+/// The feed of lists of all packages.
+pub(super) const PACKAGES: &str = "packages";
+
 /// One record of a page.
 #[derive(Debug, PartialEq)]
 pub(super) enum Record {
@@ -33,16 +36,22 @@ pub(super) fn is_group_list(value: &Value) -> bool {
     value.as_array().is_some_and(|groups| groups.iter().any(|group| group_name(group).is_some()))
 }
 
+/// Lists of all packages are told from the ecosystems that OSV calls the same (`npm`).
 fn group_name(group: &Value) -> Option<String> {
-    group.get("feed_name")?;
-    text_of(group, "name")
+    let feed = text_of(group, "feed_name")?;
+    let name = text_of(group, "name")?;
+    Some(if feed == PACKAGES { format!("{PACKAGES}:{name}") } else { name })
 }
 
 /// The groups that a list names, which exist also where they have no records, and when each
-/// was last brought up to date.
+/// was last brought up to date: at the beginning of time where it never was.
 pub(super) fn groups(value: &Value) -> impl Iterator<Item = (String, Option<Timestamp>)> {
     let groups = value.as_array().into_iter().flatten();
-    groups.filter_map(|group| Some((group_name(group)?, time_of(group, "last_sync"))))
+    groups.filter_map(|group| {
+        let never = group.get("last_sync").is_some_and(Value::is_null);
+        let synced = time_of(group, "last_sync").or(never.then_some(Timestamp::UNIX_EPOCH));
+        Some((group_name(group)?, synced))
+    })
 }
 
 /// The record, or none where its kind is not known.
@@ -72,7 +81,12 @@ fn of_distribution(record: &Value) -> Option<Advisory> {
     let group = text_of(record, "NamespaceName")?;
     let metadata = record.get("Metadata").unwrap_or(&Value::Null);
     let affected = list(record, "FixedIn").iter().filter_map(|fixed| {
+        let format = text_of(fixed, "VersionFormat");
         let version = text_of(fixed, "Version").filter(|version| version != "None");
+        let version = version.map(|version| match format.as_deref() {
+            Some("apk") => without_epoch(&version).to_owned(),
+            _ => version,
+        });
         let mut events = vec![Event::Introduced("0".into())];
         events.extend(version.map(Event::Fixed));
         let advisory = fixed.get("VendorAdvisory").unwrap_or(&Value::Null);
@@ -89,8 +103,9 @@ fn of_distribution(record: &Value) -> Option<Advisory> {
             status: if refused { Status::WillNotFix } else { Status::Affected },
             modularity: text_of(fixed, "Module"),
             specific: Specific {
-                version_format: text_of(fixed, "VersionFormat"),
+                version_format: format,
                 expression,
+                fix_seen: fix_seen(fixed),
                 ..Specific::default()
             },
             ..Affected::default()
@@ -110,6 +125,8 @@ fn of_distribution(record: &Value) -> Option<Advisory> {
     let affected: Vec<Affected> = affected.collect();
     Some(Advisory {
         upstream: cves(metadata, &id),
+        published: first_time(metadata, &["Issued", "IssuedDate"]),
+        modified: first_time(metadata, &["Updated", "UpdatedDate"]),
         details: text_of(record, "Description").unwrap_or_default(),
         severities,
         severity_word: text_of(record, "Severity"),
@@ -133,6 +150,7 @@ fn of_github(record: &Value) -> Option<Advisory> {
                 // Also where it is empty: then nothing is affected.
                 expression: Some(text_of(fixed, "range").unwrap_or_default()),
                 fix: text_of(fixed, "identifier"),
+                fix_seen: fix_seen(fixed),
                 ..Specific::default()
             },
             ..Affected::default()
@@ -205,6 +223,8 @@ fn of_nvd(record: &Value) -> Option<(Advisory, Rating)> {
         severity_word: text_of(record, "severity"),
         references: references.flat_map(|link| reference(text_of(link, "url"))).collect(),
         affected: affected.collect(),
+        published: first_time(record, &["publishedDate", "published"]),
+        modified: first_time(record, &["lastModifiedDate", "lastModified"]),
         source: format!("feed:{NVD}"),
         id,
         ..Advisory::default()
@@ -218,6 +238,25 @@ fn scores(kind: &str, numbers: [Option<String>; 3], severities: &mut Vec<Severit
     for (suffix, score) in ["", "/exploitability", "/impact"].iter().zip(numbers) {
         severities.extend(score.map(|score| Severity { kind: format!("{kind}{suffix}"), score }));
     }
+}
+
+/// apk has no epochs; some records write one all the same.
+fn without_epoch(version: &str) -> &str {
+    match version.split_once(':') {
+        Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        _ => version,
+    }
+}
+
+/// Not all publish when something came about, and some of their mirrors do.
+fn first_time(object: &Value, fields: &[&str]) -> Option<Timestamp> {
+    fields.iter().find_map(|field| time_of(object, field))
+}
+
+/// When the version that repairs it was first there: `"Available": {"Date": "2026-11-12"}`.
+fn fix_seen(fixed: &Value) -> Option<i64> {
+    let available = fixed.get("Available").or_else(|| fixed.get("available"))?;
+    first_time(available, &["Date", "date"]).map(Timestamp::as_second)
 }
 
 fn cves(metadata: &Value, id: &str) -> Vec<String> {
@@ -338,9 +377,15 @@ mod tests {
         assert_eq!(record(&json!({ "rake": {} })), None);
         assert_eq!(record(&json!("x")), None);
         assert_eq!(
-            groups(&json!([{ "name": "ubuntu:18.04", "feed_name": "v", "last_sync": "2026-11-22" }, {}]))
-                .collect::<Vec<_>>(),
-            [("ubuntu:18.04".to_owned(), super::super::json::time("2026-11-22"))]
+            groups(
+                &json!([{ "name": "ubuntu:18.04", "feed_name": "v", "last_sync": "2026-11-22" },
+                { "name": "npm", "feed_name": "packages", "last_sync": null }, {}])
+            )
+            .collect::<Vec<_>>(),
+            [
+                ("ubuntu:18.04".to_owned(), super::super::json::time("2026-11-22")),
+                ("packages:npm".to_owned(), Some(Timestamp::UNIX_EPOCH))
+            ]
         );
     }
 }

@@ -105,6 +105,17 @@ impl Gathered {
         facts.newest = facts.newest.max(newest);
     }
 
+    /// A feed's group exists, and was brought up to date then.
+    pub(super) fn group(&mut self, group: String, synced: Option<Timestamp>) {
+        let source = format!("feed:{group}");
+        self.count(&source, 0, synced.filter(|synced| *synced > Timestamp::UNIX_EPOCH));
+        if let Some(facts) = self.sources.get_mut(&source) {
+            let synced = synced.map(Timestamp::as_second).filter(|synced| *synced <= self.now);
+            facts.synced = facts.synced.max(synced);
+        }
+        self.groups.insert(group);
+    }
+
     /// Of two catalogs the newer one is believed.
     pub(super) fn kev(&mut self, released: Option<Timestamp>, entry: Kev) {
         let order = |released: &Option<Timestamp>, entry: &Kev| {

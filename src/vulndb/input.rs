@@ -364,8 +364,7 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
         read_page(value, place, gathered)?;
     } else if feed::is_group_list(value) {
         for (group, synchronised) in feed::groups(value) {
-            gathered.count(&format!("feed:{group}"), 0, synchronised);
-            gathered.groups.insert(group);
+            gathered.group(group, synchronised);
         }
     } else if feed::is_mapping_list(value) {
         let reason = "distribution mappings: inscan has a table of its own";
@@ -395,7 +394,9 @@ fn read_page(page: &Value, place: &Place, gathered: &mut Gathered) -> io::Result
                 gathered.whole(&advisory)?;
             }
             Some(feed::Record::Listed(name, entry)) => {
-                gathered.count(&format!("feed:packages:{}", place.stem), 1, None);
+                let group = format!("{}:{}", feed::PACKAGES, place.stem);
+                gathered.count(&format!("feed:{group}"), 1, None);
+                gathered.groups.insert(group);
                 gathered.listed(&place.stem, name, &entry);
             }
             None => gathered.pass_over(&place.input, "records of an unknown kind", &place.member),

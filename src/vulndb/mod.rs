@@ -38,6 +38,6 @@ pub use advisory::{
     Advisory, Affected, Event, Import, Range, RangeKind, Reference, Severity, Specific, Status,
 };
 pub use changes::{Change, Changes};
-pub use facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
+pub use facts::{About, Coverage, EndOfLife, Epss, Freshness, Kev, Rating, SourceFacts};
 pub use gathered::PassedOver;
 pub use read::{Database, Error, Result};

@@ -8,9 +8,10 @@ pub fn key<'a>(ecosystem: &str, name: &'a str) -> Cow<'a, str> {
     let (family, rest) = ecosystem.split_once(':').unwrap_or((ecosystem, ""));
     match (family, rest) {
         // <https://packaging.python.org/en/latest/specifications/name-normalization/>
-        ("PyPI", _) | ("Root", "PyPI") => python(name),
-        // Compared without case: NuGet's and Composer's own rules.
-        ("NuGet" | "Packagist" | "GitHub Actions" | "Bitnami", _) => lower(name),
+        ("PyPI", _) | ("Root", "PyPI") | ("github", "python") => python(name),
+        // Compared without case: NuGet's and Composer's own rules, and those of CPE names.
+        ("NuGet" | "Packagist" | "GitHub Actions" | "Bitnami" | "nvdv2", _)
+        | ("github", "nuget" | "composer") => lower(name),
         ("SwiftURL", _) => {
             let name = name.trim_start_matches("https://").trim_start_matches("http://");
             lower(name.trim_end_matches('/').trim_end_matches(".git"))
@@ -46,6 +47,8 @@ mod tests {
     #[test]
     fn names_that_mean_the_same_package_have_one_key() {
         assert_eq!(key("PyPI", "Zope.Interface__x"), "zope-interface-x");
+        assert_eq!(key("github:python", "PyYAML"), "pyyaml");
+        assert_eq!(key("github:npm", "JSONStream"), "JSONStream");
         assert_eq!(key("NuGet", "Newtonsoft.Json"), "newtonsoft.json");
         assert_eq!(key("Packagist:https://packages.drupal.org/8", "Drupal/Core"), "drupal/core");
         let swift = ["https://github.com/Vapor/vapor.git", "github.com/vapor/vapor"];

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advisory::{Advisory, Affected, Reference};
 use super::compression::{Expander, MAX_RECORD};
-use super::facts::{About, Coverage, EndOfLife, Epss, Kev, Rating, SourceFacts};
+use super::facts::{About, Coverage, EndOfLife, Epss, Freshness, Kev, Rating, SourceFacts};
 use super::schema::{self, APPLICATION_ID, Dictionary, SCHEMA};
 use super::{digest, name};
 
@@ -252,6 +252,36 @@ impl Database {
             return Err(Error::damaged(message));
         }
         Ok(())
+    }
+
+    /// How fresh the data of an ecosystem (`Debian:12`, `debian:10`) is.
+    pub fn freshness(&self, ecosystem: &str) -> Result<Freshness> {
+        if !self.ecosystems.contains_key(ecosystem) {
+            return Ok(Freshness::Missing);
+        }
+        let about = self.about()?;
+        let source = format!("feed:{ecosystem}");
+        let of_it = about.sources.iter().find(|facts| facts.name == source);
+        Ok(match of_it.and_then(|facts| facts.synced) {
+            Some(0) => Freshness::Never,
+            Some(synced) => Timestamp::from_second(synced).map_or(Freshness::Never, Freshness::Of),
+            None => Freshness::Of(about.built),
+        })
+    }
+
+    /// The references of an advisory's record from one source: a feed's groups have the same ids.
+    pub fn references(&self, id: &str, source: &str) -> Result<Vec<Reference>> {
+        let numbers: Vec<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number LIMIT 1000")?
+            .query_map([id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for number in numbers {
+            if self.head(number)?.source == source {
+                return Ok(self.text(number)?.unwrap_or_default().references);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Every ecosystem that is known of, in order.
