@@ -28,7 +28,10 @@ impl Style {
     }
 
     pub(super) fn paint(&self, code: &str, text: &str) -> String {
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        match self.color && !text.is_empty() {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
     }
 
     pub(super) fn bold(&self, text: &str) -> String {
@@ -111,7 +114,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for (position, word) in text.split(' ').enumerate() {
         let line = lines.last_mut().expect("there is always one");
-        if position > 0 && width(line) + 1 + width(word) > columns {
+        if position > 0 && seen(line) + 1 + seen(word) > columns {
             lines.push(word.to_owned());
             continue;
         }
@@ -121,6 +124,16 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
         line.push_str(word);
     }
     lines
+}
+
+/// Columns of what is seen: colours take none. Text of an image has no escapes left in it.
+fn seen(text: &str) -> usize {
+    let mut pieces = text.split("\x1b[");
+    let first = pieces.next().map_or(0, width);
+    first
+        + pieces
+            .map(|piece| width(piece.split_once('m').map_or(piece, |(_, it)| it)))
+            .sum::<usize>()
 }
 
 #[cfg(test)]
@@ -133,5 +146,16 @@ mod tests {
         assert_eq!(wrapped("averylongword b", 5), ["averylongword", "b"]);
         assert_eq!(wrapped("", 5), [""]);
         assert_eq!(wrapped("1  two", 9), ["1  two"]);
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let style = Style { color: true, ..Style::plain() };
+        let (one, two) = (style.bold("one"), style.dim("two"));
+        assert_eq!(
+            wrapped(&format!("{one} {two} three"), 7),
+            [format!("{one} {two}"), "three".into()]
+        );
+        assert_eq!(style.dim(""), "");
     }
 }
