@@ -179,13 +179,23 @@ fn is_locator(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The page of the finding's advisory; where none is known, its name.
 fn advisory(finding: &Finding) -> Option<Value> {
-    Some(json!({
-        "referenceCategory": "SECURITY",
-        "referenceType": "advisory",
-        "referenceLocator": wording::page(finding)?,
-        "comment": format!("{} ({})", printable(&finding.id), finding.severity.level.name()),
-    }))
+    let mut reference = match wording::page(finding) {
+        Some(page) => json!({
+            "referenceCategory": "SECURITY",
+            "referenceType": "advisory",
+            "referenceLocator": page,
+        }),
+        None => json!({
+            "referenceCategory": "OTHER",
+            "referenceType": "vulnerability",
+            "referenceLocator": Some(&finding.id).filter(|id| is_locator(id))?,
+        }),
+    };
+    reference["comment"] =
+        json!(format!("{} ({})", printable(&finding.id), finding.severity.level.name()));
+    Some(reference)
 }
 
 /// `found by dpkg in /var/lib/dpkg/status, brought by layer sha256:…, built from glibc`.
