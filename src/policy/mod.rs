@@ -5,8 +5,16 @@
 //! [`spec`]), then its rules are asked of the [`facts`]. Everything here is
 //! pure: files are read by others.
 
+pub mod bundle;
+mod evaluation;
 pub mod facts;
 pub mod gates;
+pub mod mapping;
 pub mod params;
 pub mod regex;
 pub mod spec;
+pub mod whitelist;
+
+pub use bundle::{Action, Bundle, Mode, Problem};
+pub use evaluation::{Evaluation, Judged, Reason, Row, Whitelisted, evaluate, trigger_id};
+pub use mapping::Image;
