@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn json_and_yaml_give_the_same() {
-        let json = value(r#"{"a": ["x", "1.10", null, "é\n"], "b": {"c": "1_0", "enabled": true}}"#);
+        let json =
+            value(r#"{"a": ["x", "1.10", null, "é\n"], "b": {"c": "1_0", "enabled": true}}"#);
         let yaml = value("a: [x, 1.10, ~, \"é\\n\"]\nb:\n  c: 1_0\n  enabled: true\n");
         assert_eq!(json, yaml);
         assert_eq!(json["b"]["c"], "1_0");
