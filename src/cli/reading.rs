@@ -158,7 +158,7 @@ impl ImageArgs {
         &self.image
     }
 
-    fn meant(self, session: &Session) -> Result<Request> {
+    pub(super) fn meant(self, session: &Session) -> Result<Request> {
         let mut config = match &self.analyzer_config {
             None => Config::default(),
             Some(path) => {
@@ -224,15 +224,21 @@ pub(super) fn with_analysis<T>(
 ) -> Result<T> {
     let request = args.meant(session)?;
     let progress = session.reporter();
-    analyze(&request, progress, |analysis| {
+    analyze(&request, progress, open, |analysis| {
         then(analysis, &Identity::new(analysis.image, request.overrides.clone()))
     })
 }
 
+/// All of the image but its layers.
+pub(super) fn open(request: &Request, progress: &dyn Progress) -> Result<Opened> {
+    image::open(&request.reference, &request.options, &|text| progress.note(text)).map_err(failed)
+}
+
 /// From the image's name to its analysis. `progress` is off the terminal before `then` begins.
-fn analyze<T>(
+pub(super) fn analyze<T>(
     request: &Request,
     progress: Box<dyn Progress>,
+    open: impl FnOnce(&Request, &dyn Progress) -> Result<Opened>,
     then: impl FnOnce(&Analysis<'_>) -> Result<T>,
 ) -> Result<T> {
     let threads = request.threads.or_else(|| thread::available_parallelism().ok());
@@ -243,8 +249,7 @@ fn analyze<T>(
     let mut pass = Pass::new(&analyzers, request.digests.clone());
     pass.malware = request.malware.then(|| scanner(request.clamd.as_deref())).transpose()?;
     pass.cache = request.cache.open(&analyzers, &request.config, &request.digests, &*progress);
-    let opened = image::open(&request.reference, &request.options, &|text| progress.note(text))
-        .map_err(failed)?;
+    let opened = open(request, &*progress)?;
     let begun = Instant::now();
     let (image, layers) =
         read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)

@@ -96,6 +96,7 @@ pub fn image(source: &str, platform: Option<&Platform>, tree: Digest) -> Image {
         manifest: None,
         // No manifest was ever made: the configuration, which names the tree, stands for it.
         manifest_digest: config_digest,
+        index_digest: None,
         config,
         config_digest,
         layers: vec![LayerRef { location: ".".to_owned(), diff_id: tree, ..LayerRef::default() }],

@@ -65,6 +65,8 @@ pub struct Image {
     pub manifest: Option<Vec<u8>>,
     /// Digest of `manifest`; where there is none, of what stands for it, or what an engine says it is.
     pub manifest_digest: Digest,
+    /// Of an image made for several platforms: digest of the index that was asked for by name.
+    pub index_digest: Option<Digest>,
     /// The configuration as stored (JSON), verified against its digest.
     pub config: Vec<u8>,
     /// The image id.

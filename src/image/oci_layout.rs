@@ -18,6 +18,7 @@ use super::manifest::{Descriptor, Manifest, pair, place};
 use super::platform::Platform;
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef};
+use crate::digest::Digest;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -52,6 +53,8 @@ pub(super) fn read(
 /// A manifest that was found through the indexes.
 struct Leaf {
     descriptor: Descriptor,
+    /// Digest of the index below the top one that led to it.
+    index: Option<Digest>,
     names: Vec<String>,
 }
 
@@ -123,7 +126,8 @@ impl Walk<'_> {
                     platform,
                     group,
                 });
-                leaves.push(Leaf { descriptor: leaf, names: full_names(descriptor) });
+                let index = (leaf.digest != descriptor.digest).then_some(digest);
+                leaves.push(Leaf { descriptor: leaf, index, names: full_names(descriptor) });
             }
         }
         // The same manifest under two names is one image.
@@ -187,7 +191,7 @@ impl Walk<'_> {
     fn platform(
         &self,
         leaf: &Descriptor,
-        digests: &mut Vec<crate::digest::Digest>,
+        digests: &mut Vec<Digest>,
     ) -> anyhow::Result<Option<Platform>> {
         if self.is_known_image(leaf) {
             return Ok(leaf.platform());
@@ -251,6 +255,7 @@ fn image(documents: &dyn Documents, leaf: &Leaf, source: &str) -> anyhow::Result
     Ok(Image {
         source: source.to_owned(),
         manifest_digest: leaf.descriptor.digest("manifest")?,
+        index_digest: leaf.index,
         manifest: Some(bytes),
         config_digest: config_descriptor.digest("configuration")?,
         config,

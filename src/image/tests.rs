@@ -143,12 +143,19 @@ fn an_image_is_chosen_by_name_platform_and_digest() {
     let attestation = json!({"digest": other["digest"], "platform": {"os": "unknown", "architecture": "unknown"}});
     let index = layout.index(vec![attestation, arm, s390x]);
     let outer = layout.index(vec![index]);
+    let top = outer["digest"].as_str().unwrap().to_owned();
     let tar = layout.named("multi:1", outer).named("other", other).tar();
     let machine = |name: Option<&str>, platform: Option<&str>| {
         let image = read(&tar, name, platform).unwrap();
         ImageConfig::read(&image.config).architecture.unwrap()
     };
     assert_eq!(machine(Some("multi:1"), Some("linux/arm64")), "arm64");
+    let index = |name: &str, platform| {
+        let image = read(&tar, Some(name), platform).unwrap();
+        image.index_digest.map(|digest| digest.to_string())
+    };
+    assert_eq!(index("multi:1", Some("linux/arm64")), Some(top));
+    assert_eq!(index("other", None), None);
     assert_eq!(machine(Some("other"), None), "riscv64");
     assert_eq!(machine(Some("@1"), None), "riscv64");
     assert_eq!(machine(Some(&format!("@{digest}")), None), "s390x");

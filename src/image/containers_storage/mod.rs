@@ -56,6 +56,7 @@ pub(super) fn open(
         source: format!("containers-storage:{}", shown(text)),
         manifest: Some(bytes),
         manifest_digest: digest,
+        index_digest: None,
         config: config.1,
         config_digest: config.0,
         layers,
