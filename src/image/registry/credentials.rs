@@ -11,6 +11,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::helper;
 use super::name::DOCKER_HUB;
@@ -52,7 +53,7 @@ pub(super) struct Found {
     pub(super) problems: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Config {
     #[serde(deserialize_with = "or_empty")]
@@ -61,6 +62,9 @@ struct Config {
     creds_store: String,
     #[serde(deserialize_with = "or_empty")]
     cred_helpers: BTreeMap<String, String>,
+    /// Other settings; in a file of before 2015 (`.dockercfg`) what is in `auths` since.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,7 +116,7 @@ fn read(file: &AuthFile) -> Result<Option<Config>, String> {
         Err(error) => return Err(format!("could not read `{}`: {error}", path.display())),
     };
     // serde's own words might show a piece of the file.
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+    Config::parse(&bytes).map(Some).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         format!(
             "`{}`, line {line}, column {column}: it is no configuration of docker or podman",
@@ -132,6 +136,16 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl Config {
+    fn parse(bytes: &[u8]) -> serde_json::Result<Config> {
+        let mut config: Config = serde_json::from_slice(bytes)?;
+        let others = std::mem::take(&mut config.others);
+        if config.auths.is_empty() {
+            let entry = |(key, value)| Some((key, serde_json::from_value(value).ok()?));
+            config.auths = others.into_iter().filter_map(entry).collect();
+        }
+        Ok(config)
+    }
+
     fn find(
         &self,
         host: &str,
@@ -238,7 +252,7 @@ mod tests {
     use super::*;
 
     fn find(config: &str, host: &str, repository: &str) -> Result<Option<Credential>, String> {
-        let config: Config = serde_json::from_str(config).unwrap();
+        let config = Config::parse(config.as_bytes()).unwrap();
         config.find(host, repository, Duration::from_secs(1), &mut Vec::new())
     }
 
@@ -274,6 +288,15 @@ mod tests {
         check(AUTHS, "old.example/app", Some(basic("me", "secret")));
         check(AUTHS, "colons.example/app", Some(basic("one", "two:three")));
         check(AUTHS, "empty.example/app", None);
+    }
+
+    #[test]
+    fn a_dockercfg_is_a_list_of_hosts_and_no_more() {
+        let dockercfg = r#"{"https://index.docker.io/v1/": {"auth": "bWU6c2VjcmV0", "email": "a@b"},
+            "registry.example": {"auth": "bnM6c2VjcmV0"}, "HttpHeaders": {"User-Agent": "x"}}"#;
+        check(dockercfg, "docker.io/library/alpine", Some(basic("me", "secret")));
+        check(dockercfg, "registry.example/app", Some(basic("ns", "secret")));
+        check(dockercfg, "other.example/app", None);
     }
 
     #[test]

@@ -38,8 +38,8 @@ use crate::net::{
 use blob::BlobReader;
 pub use credentials::{AuthFile, Credential};
 use failure::Failed;
-use mirrors::Config;
 pub use mirrors::ConfigFiles;
+use mirrors::{Config, Endpoint};
 use name::Name;
 use session::Session;
 
@@ -56,6 +56,8 @@ pub struct RegistryOptions {
     pub config: ConfigFiles,
     /// Fetch layers from the addresses that a manifest names, where the registry has them not.
     pub allow_foreign_layers: bool,
+    /// The registry that the name names, and no mirror, is asked as one that is configured as insecure.
+    pub insecure: bool,
 }
 
 impl Default for RegistryOptions {
@@ -66,6 +68,7 @@ impl Default for RegistryOptions {
             helper_patience: Duration::from_secs(30),
             config: ConfigFiles::default(),
             allow_foreign_layers: false,
+            insecure: false,
         }
     }
 }
@@ -124,8 +127,11 @@ pub(super) fn open(
 fn find(name: &Name, net: &NetOptions, options: &RegistryOptions) -> anyhow::Result<Registry> {
     let http = Http::new(net);
     let endpoints = Config::read(&options.config)?.endpoints(name)?;
-    let sessions: Vec<Session> =
-        endpoints.into_iter().map(|endpoint| Session::new(endpoint, &http, options)).collect();
+    let session = |mut endpoint: Endpoint| {
+        endpoint.insecure |= options.insecure && endpoint.is_named;
+        Session::new(endpoint, &http, options)
+    };
+    let sessions: Vec<Session> = endpoints.into_iter().map(session).collect();
     let mut failures = Vec::new();
     for (position, session) in sessions.iter().enumerate() {
         let mut retry = net.retry.clone();
