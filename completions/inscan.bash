@@ -1292,7 +1292,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__evaluate)
-            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --help"
+            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1410,7 +1410,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__explain)
-            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
+            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2004,7 +2004,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
