@@ -35,7 +35,8 @@ pub use evaluation::*;
 pub use explain::{Comparison, Explanation, explain, gap};
 pub use ignore::{Exception, Exceptions};
 pub use matching::Compared;
-pub use severity::Severity;
+pub use names::full_name;
+pub use severity::{Severity, cvss_parts};
 
 use crate::document::Section;
 use crate::versions;

@@ -306,7 +306,7 @@ fn comparable(
 }
 
 /// As people and advisories call it: with npm's scope, Maven's group, composer's vendor.
-pub(super) fn full_name(package: &PackageRow) -> String {
+pub fn full_name(package: &PackageRow) -> String {
     match (package.namespace.as_deref().unwrap_or_default(), package.kind.as_str()) {
         ("", _) | (_, "apk" | "deb" | "rpm") => package.name.clone(),
         (group, "maven") => format!("{group}:{}", package.name),

@@ -53,7 +53,7 @@ impl Severity {
     }
 
     /// What a vendor's word means; `None` where it says nothing (`not yet assigned`).
-    pub(super) fn of_word(word: &str) -> Option<Severity> {
+    pub fn of_word(word: &str) -> Option<Severity> {
         // Debian marks what was derived automatically with asterisks: `low**`.
         let word = word.trim().trim_end_matches('*').to_ascii_lowercase();
         Some(match word.as_str() {
@@ -220,6 +220,27 @@ fn computed(source: &str, text: &str) -> Option<(u8, Rating)> {
     Some((version, rating))
 }
 
+/// Version of a vector (2 or 3), and its scores: base, exploitability, impact.
+pub fn cvss_parts(text: &str) -> Option<(u8, [f64; 3])> {
+    let (version, rating) = computed("", text)?;
+    let rounded = |score: f64| (score * 10.0).round() / 10.0;
+    let (exploitability, impact) = match rating.vector.as_deref()?.parse().ok()? {
+        Cvss::CvssV20(vector) => (vector.exploitability().value(), vector.impact().value()),
+        Cvss::CvssV30(vector) | Cvss::CvssV31(vector) => {
+            // The crate has the sum alone, and the scope makes the score of it:
+            // <https://www.first.org/cvss/v3.1/specification-document#7-1-Base-Metrics-Equations>.
+            let sum = vector.impact().value();
+            let impact = match text.contains("/S:C") {
+                true => 7.52 * (sum - 0.029) - 3.25 * (sum - 0.02).powi(15),
+                false => 6.42 * sum,
+            };
+            (vector.exploitability().value(), impact.max(0.0))
+        }
+        _ => return None,
+    };
+    Some((version, [rating.score?, rounded(exploitability), rounded(impact)]))
+}
+
 const V2: [&str; 6] = ["AV", "AC", "Au", "C", "I", "A"];
 const V3: [&str; 8] = ["AV", "AC", "PR", "UI", "S", "C", "I", "A"];
 const V4: [&str; 11] = ["AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"];
@@ -254,6 +275,20 @@ mod tests {
         {
             assert_eq!(computed("X", wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_vector_has_three_scores() {
+        // As the National Vulnerability Database publishes them, again.
+        for (vector, parts) in [
+            (HEARTBLEED, (3, [7.5, 3.9, 3.6])),
+            (LOG4SHELL, (3, [10.0, 3.9, 6.0])),
+            ("AV:N/AC:L/Au:N/C:P/I:N/A:N", (2, [5.0, 10.0, 2.9])),
+            ("AV:N/AC:M/Au:N/C:C/I:C/A:C", (2, [9.3, 8.6, 10.0])),
+        ] {
+            assert_eq!(cvss_parts(vector), Some(parts), "{vector}");
+        }
+        assert_eq!(cvss_parts("7.5"), None);
     }
 
     #[track_caller]

@@ -18,3 +18,4 @@ pub mod whitelist;
 pub use bundle::{Action, Bundle, Mode, Problem};
 pub use evaluation::{Evaluation, Judged, Reason, Row, Whitelisted, evaluate, trigger_id};
 pub use mapping::Image;
+pub mod vulnerable;
