@@ -194,7 +194,7 @@ mod tests {
     use crate::output::testing::{self, evaluation};
 
     /// What version 15.0.4 of the form requires of the members that we write, in our own words:
-    /// the published one is not ours to carry.
+    /// see `fixtures/schemas/README.md`.
     fn required() -> Value {
         let text = json!({"type": "string", "minLength": 1});
         let time = json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$"});
