@@ -32,6 +32,7 @@ use legacy::Legacy;
 use write_section::SectionOf;
 
 pub use identity::{Identity, Overrides};
+pub use legacy::{OutputFile, Outputs};
 pub(crate) use licence::expression as licence_expression;
 pub(crate) use purl::encode as encode_purl;
 pub use read::ReadError;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::names::OddKeys;
 use super::other_names::OtherNames;
-use crate::digest::hex;
+use crate::digest::{FileDigests, hex};
 use crate::document::{rows, text};
 use crate::flatten::{File, ImageFs};
 use crate::layer::EntryKind;
@@ -60,32 +60,21 @@ impl FileValues<'_> {
         })
     }
 
-    fn checksum(
-        &self,
-        file: &File<'_>,
-        digest: fn(&crate::digest::FileDigests) -> String,
-    ) -> String {
-        let content = file.content.and_then(|(at, entry)| {
-            self.fs.layers().get(at.layer as usize).and_then(|layer| layer.digests(entry))
-        });
-        content.map_or_else(|| NO_CHECKSUM.to_owned(), digest)
+    fn checksum(&self, file: &File<'_>, digest: fn(&FileDigests) -> String) -> String {
+        digests(self.fs, file).map_or_else(|| NO_CHECKSUM.to_owned(), digest)
     }
 
     fn info(&self, path: &[u8], file: &File<'_>) -> Info {
         let name = format!("/{}", text::shown(path));
-        let kind = own_kind(file);
-        let target = symlink_target(self.fs, file).map(|target| text::shown(target).into_owned());
+        let Attributes { mode, size, kind, target } = attributes(self.fs, file);
+        let target = target.map(|target| text::shown(target).into_owned());
         let other_names = match self.other_names.get(file) {
             Some(names) => names.map(|name| (text::shown(name).into_owned(), true)).collect(),
             None => BTreeMap::from([(name.clone(), true)]),
         };
         Info {
-            size: match &target {
-                Some(_) => symlink_target(self.fs, file).map_or(0, characters),
-                None if file.kind() == EntryKind::File => file.size(),
-                None => 0,
-            },
-            mode: kind.type_bits() | permissions(file),
+            size,
+            mode,
             uid: file.own.map_or(0, |(_, entry)| entry.uid),
             gid: file.own.map_or(0, |(_, entry)| entry.gid),
             linkdst_fullpath: target.as_ref().map(|target| match target.starts_with('/') {
@@ -94,12 +83,7 @@ impl FileValues<'_> {
                 false => name.clone(),
             }),
             linkdst: target,
-            kind: match kind {
-                EntryKind::File | EntryKind::HardLink => "file",
-                EntryKind::Directory => "dir",
-                EntryKind::Symlink => "slink",
-                EntryKind::CharDevice | EntryKind::BlockDevice | EntryKind::Fifo => "dev",
-            },
+            kind,
             othernames: other_names,
             fullpath: name.clone(),
             name,
@@ -134,6 +118,43 @@ impl Serialize for FileValues<'_> {
         )?;
         map.end()
     }
+}
+
+/// What `files.allinfo` says of a file, but for names and owners.
+pub(super) struct Attributes<'a> {
+    /// Type bits and permissions.
+    pub(super) mode: u32,
+    pub(super) size: u64,
+    /// `file`, `dir`, `slink` or `dev`.
+    pub(super) kind: &'static str,
+    /// Of a symbolic link, as written.
+    pub(super) target: Option<&'a [u8]>,
+}
+
+pub(super) fn attributes<'a>(fs: &ImageFs<'a>, file: &File<'a>) -> Attributes<'a> {
+    let kind = own_kind(file);
+    let target = symlink_target(fs, file);
+    Attributes {
+        mode: kind.type_bits() | permissions(file),
+        size: match target {
+            Some(target) => characters(target),
+            None if file.kind() == EntryKind::File => file.size(),
+            None => 0,
+        },
+        kind: match kind {
+            EntryKind::File | EntryKind::HardLink => "file",
+            EntryKind::Directory => "dir",
+            EntryKind::Symlink => "slink",
+            EntryKind::CharDevice | EntryKind::BlockDevice | EntryKind::Fifo => "dev",
+        },
+        target,
+    }
+}
+
+/// Of the content; what has none has no digests.
+pub(super) fn digests<'a>(fs: &ImageFs<'a>, file: &File<'a>) -> Option<&'a FileDigests> {
+    let (at, entry) = file.content?;
+    fs.layers().get(at.layer as usize)?.digests(entry)
 }
 
 /// What the entry itself is: a hard link is one, whatever it names. The legacy

@@ -10,6 +10,7 @@ mod files;
 mod malware;
 mod names;
 mod other_names;
+mod outputs;
 mod packages;
 mod report;
 mod searches;
@@ -28,6 +29,8 @@ use files::FileValues;
 use names::OddKeys;
 use other_names::OtherNames;
 use packages::{OwnedFiles, PackageFileMeta, PackageFiles, Told};
+
+pub use outputs::{OutputFile, Outputs};
 
 /// Distributions of Alpine's kind have SHA-1 sums too: apk's database is in them.
 const ALPINE: &str = "alpine";

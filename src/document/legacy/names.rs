@@ -79,6 +79,17 @@ impl<'a> OddKeys<'a> {
         OddKeys { by_key }
     }
 
+    /// The file of a key.
+    pub(super) fn find(&self, fs: &ImageFs<'a>, key: &str) -> Option<File<'a>> {
+        if let Some((_, file)) = self.by_key.get(key) {
+            return Some(*file);
+        }
+        let path = key.strip_prefix('/')?.as_bytes();
+        // Links on the way have no names of their own.
+        let is_own = |file: &File<'a>| file.own.is_some() && fs.path(file) == path;
+        fs.find(path).filter(|file| !is_odd(path) && is_own(file))
+    }
+
     /// Visits each name that some layer has an entry for, with its key, in the order of the keys.
     pub(super) fn walk(&self, fs: &ImageFs<'a>, mut visit: impl FnMut(&str, &[u8], File<'a>)) {
         let mut odd = self.by_key.iter().peekable();

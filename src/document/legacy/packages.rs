@@ -98,7 +98,7 @@ impl<'a> OwnedFiles<'a> {
     }
 
     /// Visits each key with its values, in the order of the packages.
-    fn groups(&self) -> impl Iterator<Item = (String, Vec<Value>)> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = (String, Vec<Value>)> {
         let mut told = self.order.iter().filter_map(|&at| self.told(at)).peekable();
         std::iter::from_fn(move || {
             let (key, first) = told.next()?;

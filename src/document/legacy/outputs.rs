@@ -1,0 +1,132 @@
+//! The values of the legacy part without its text: for policies that are judged right after the
+//! analysis. The text of a large image has hundreds of megabytes; nobody has to write it, and
+//! read it back, for a rule about one file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::files::{self, Attributes};
+use super::names::OddKeys;
+use super::packages::{OwnedFiles, Told};
+use super::{Stated, has_sha1, malware, report, searches, stated};
+use crate::analyze::Analysis;
+use crate::digest::hex;
+use crate::document::Identity;
+use crate::document::text;
+use crate::image::ImageConfig;
+
+/// What the legacy part would say, output by output.
+pub struct Outputs<'a> {
+    analysis: &'a Analysis<'a>,
+    identity: &'a Identity,
+    config: ImageConfig,
+    keys: OddKeys<'a>,
+    stated: Stated<'a>,
+}
+
+/// A value of `files.allinfo`, but for owners and other names.
+pub struct OutputFile<'b> {
+    pub key: &'b str,
+    /// Type bits and permissions.
+    pub mode: u32,
+    pub size: u64,
+    /// `file`, `dir`, `slink` or `dev`.
+    pub kind: &'static str,
+    /// Target of a symbolic link, as written.
+    pub target: Option<String>,
+}
+
+impl<'a> Outputs<'a> {
+    pub fn of(analysis: &'a Analysis<'a>, identity: &'a Identity) -> Self {
+        let owned = OwnedFiles::of(&analysis.packages, Told::Owner);
+        Outputs {
+            analysis,
+            identity,
+            config: ImageConfig::read(&analysis.image.config),
+            keys: OddKeys::of(&analysis.fs),
+            stated: stated(analysis, &owned),
+        }
+    }
+
+    /// The analyzers that ran.
+    pub fn analyzers(&self) -> impl Iterator<Item = &'a str> {
+        self.analysis.analyzers.iter().map(|analyzer| analyzer.name())
+    }
+
+    /// As the image's configuration states it; the legacy part has it not.
+    pub fn os(&self) -> Option<&str> {
+        self.config.os.as_deref()
+    }
+
+    /// `imagedata.image_report`.
+    pub fn image_report(&self) -> Value {
+        let Outputs { analysis, config, identity, .. } = self;
+        let size = files::squashed_size(&analysis.fs);
+        let report = report::image_report(analysis, config, identity, size);
+        serde_json::to_value(report).unwrap_or_default()
+    }
+
+    /// The outputs of a module that analyzers stated values for, in order.
+    pub fn names(&self, module: &str) -> impl Iterator<Item = &str> {
+        let of_module = self.stated.keys().filter(move |(stated, _)| stated == module);
+        of_module.map(|(_, output)| &**output)
+    }
+
+    /// The values of an output that has not one for each file. Empty: it is not written.
+    pub fn values(&self, module: &str, output: &str) -> BTreeMap<String, Cow<'_, str>> {
+        let analysis = self.analysis;
+        match (module, output) {
+            ("content_search", "regexp_matches.all") => {
+                searches::matches(analysis, &self.keys, "content-search")
+            }
+            ("secret_search", "regexp_matches.all") => {
+                searches::matches(analysis, &self.keys, "secret-search")
+            }
+            ("malware", "malware") => {
+                analysis.malware.as_ref().map(malware::clamav).unwrap_or_default()
+            }
+            (module, output) => {
+                self.stated.get(&(module.into(), output.into())).cloned().unwrap_or_default()
+            }
+        }
+    }
+
+    /// `files.allinfo`, in the order of the keys.
+    pub fn files(&self, mut visit: impl FnMut(OutputFile<'_>)) {
+        let fs = &self.analysis.fs;
+        self.keys.walk(fs, |key, _, file| {
+            let Attributes { mode, size, kind, target } = files::attributes(fs, &file);
+            let target = target.map(|target| text::shown(target).into_owned());
+            visit(OutputFile { key, mode, size, kind, target });
+        });
+    }
+
+    /// Whether there is an output with sums of this algorithm: `md5`, `sha1`, `sha256`.
+    pub fn has_sums(&self, algorithm: &str) -> bool {
+        match algorithm {
+            "md5" | "sha256" => true,
+            "sha1" => has_sha1(self.analysis, &self.stated),
+            _ => false,
+        }
+    }
+
+    /// Of the file with this key, where it has content.
+    pub fn sum(&self, algorithm: &str, key: &str) -> Option<String> {
+        let file = self.keys.find(&self.analysis.fs, key)?;
+        let digests = files::digests(&self.analysis.fs, &file)?;
+        match algorithm {
+            "md5" => Some(hex(&digests.md5)),
+            "sha1" => Some(hex(&digests.sha1)),
+            "sha256" => Some(hex(&digests.sha256)),
+            _ => None,
+        }
+    }
+
+    /// `distro.pkgfilemeta`, in the order of the keys.
+    pub fn package_files(&self, mut visit: impl FnMut(&str, Vec<Value>)) {
+        let verified = OwnedFiles::of(&self.analysis.packages, Told::Meta);
+        verified.groups().for_each(|(key, values)| visit(&key, values));
+    }
+}
