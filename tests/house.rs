@@ -60,7 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
         ],
     ),
-    ("policy", &["analyze", "document", "evaluate", "versions", "vulndb"]),
+    ("policy", &["analyze", "digest", "document", "evaluate", "versions", "vulndb"]),
     ("vulndb", &["digest", "image", "net"]),
 ];
 

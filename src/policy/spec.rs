@@ -50,6 +50,35 @@ pub struct Param {
     pub example: &'static str,
 }
 
+impl Param {
+    pub const fn required(
+        name: &'static str,
+        kind: Kind,
+        example: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Param { name, aliases: &[], about, kind, required: true, default: None, example }
+    }
+
+    pub const fn optional(
+        name: &'static str,
+        kind: Kind,
+        example: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Param { required: false, ..Param::required(name, kind, example, about) }
+    }
+
+    /// With the value that a rule without one has.
+    pub const fn or(self, default: &'static str) -> Self {
+        Param { default: Some(default), ..self }
+    }
+
+    pub const fn also_called(self, aliases: &'static [&'static str]) -> Self {
+        Param { aliases, ..self }
+    }
+}
+
 /// What a value has to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -311,6 +311,16 @@ impl Database {
         entry.map(|entry| parsed(entry.as_bytes())).transpose()
     }
 
+    /// Whether there is such a list.
+    pub fn has_list(&self, feed: &str) -> Result<bool> {
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT 1 FROM listed WHERE feed = ?1 LIMIT 1")?
+            .query_row([feed], |row| row.get(0))
+            .optional()?;
+        Ok(found.is_some())
+    }
+
     pub fn about(&self) -> Result<About> {
         let values: BTreeMap<String, String> = self
             .connection

@@ -173,6 +173,7 @@ fn groups_of_a_feed_stay_what_they_are() {
     assert_eq!(database.coverage("ubuntu:18.04").unwrap().unwrap().records, 0);
     assert_eq!(database.listed("gem", "rake").unwrap().unwrap()["latest"], "13.0");
     assert_eq!(database.listed("gem", "rails").unwrap(), None);
+    assert_eq!(["gem", "npm"].map(|feed| database.has_list(feed).unwrap()), [true, false]);
 }
 
 #[test]

@@ -1,12 +1,39 @@
 //! The gates, one file each.
 
 mod always;
+mod dockerfile;
+mod files;
+mod licenses;
+mod listed_packages;
+mod malware;
+mod metadata;
+mod npms;
+mod packages;
+mod passwd_file;
+mod retrieved_files;
+mod ruby_gems;
+mod secret_scans;
+#[cfg(test)]
+mod testing;
 
 use super::spec::Gate;
 
 /// All gates, as they are listed to people.
 pub fn gates() -> &'static [&'static Gate] {
-    static GATES: &[&Gate] = &[&always::GATE];
+    static GATES: &[&Gate] = &[
+        &always::GATE,
+        &dockerfile::GATE,
+        &files::GATE,
+        &licenses::GATE,
+        &malware::GATE,
+        &metadata::GATE,
+        &npms::GATE,
+        &packages::GATE,
+        &passwd_file::GATE,
+        &retrieved_files::GATE,
+        &ruby_gems::GATE,
+        &secret_scans::GATE,
+    ];
     GATES
 }
 
