@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, show what is in it, and judge it')
             [CompletionResult]::new('evaluate', 'evaluate', [CompletionResultType]::ParameterValue, 'Judge an analysis document: which packages are vulnerable, and does it pass')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
+            [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
@@ -252,6 +253,53 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--informational', '--informational', [CompletionResultType]::ParameterName, 'Count remarks that are no vulnerability: packages that nobody maintains')
             [CompletionResult]::new('--only-fixed', '--only-fixed', [CompletionResultType]::ParameterName, 'Let only vulnerabilities fail that some version mends')
             [CompletionResult]::new('--fail-on-kev', '--fail-on-kev', [CompletionResultType]::ParameterName, 'Fail on what CISA knows to be exploited')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;archive' {
+            [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]')
+            [CompletionResult]::new('--containerd-namespace', '--containerd-namespace', [CompletionResultType]::ParameterName, 'The namespace of containerd that has the image [default: whichever has it]')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name to give the image: registry, repository and tag')
+            [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest to give the image, instead of the one it has')
+            [CompletionResult]::new('--image-id', '--image-id', [CompletionResultType]::ParameterName, 'The image id to give the image, instead of the one it has: 64 hex digits')
+            [CompletionResult]::new('--dockerfile', '--dockerfile', [CompletionResultType]::ParameterName, 'The Dockerfile that made the image; without it, one is guessed from its history')
+            [CompletionResult]::new('--analyzer-config', '--analyzer-config', [CompletionResultType]::ParameterName, 'What the analyzers look for: the legacy engine''s analyzer_config.yaml')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'More digests of every file, beside md5, sha1 and sha256')
+            [CompletionResult]::new('--clamd', '--clamd', [CompletionResultType]::ParameterName, 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
+            [CompletionResult]::new('--registry-user', '--registry-user', [CompletionResultType]::ParameterName, 'Log in to the image''s registry as this user')
+            [CompletionResult]::new('--registry-token', '--registry-token', [CompletionResultType]::ParameterName, 'Show this token to the image''s registry')
+            [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
+            [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Give a connection up when no byte comes for so many seconds')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
+            [CompletionResult]::new('--annotation', '--annotation', [CompletionResultType]::ParameterName, 'Something the backend is to keep with the image; may be repeated')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'The account that the image will be of [default: the backend''s answer, else admin]')
+            [CompletionResult]::new('--parent-digest', '--parent-digest', [CompletionResultType]::ParameterName, 'Digest of the manifest list that the image is from [default: the image''s own]')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the image was made, in seconds since 1970 [default: now]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
+            [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--timings', '--timings', [CompletionResultType]::ParameterName, 'Show on stderr where the time went: by layer, by analyzer, by step')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
+            [CompletionResult]::new('--registry-password-stdin', '--registry-password-stdin', [CompletionResultType]::ParameterName, 'Read the password of `--registry-user` from standard input')
+            [CompletionResult]::new('--allow-foreign-layers', '--allow-foreign-layers', [CompletionResultType]::ParameterName, 'Fetch layers from the addresses in the manifest, where the registry does not have them')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -619,6 +667,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('scan', 'scan', [CompletionResultType]::ParameterValue, 'Analyze an image, show what is in it, and judge it')
             [CompletionResult]::new('evaluate', 'evaluate', [CompletionResultType]::ParameterValue, 'Judge an analysis document: which packages are vulnerable, and does it pass')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
+            [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
@@ -638,6 +687,9 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;explain' {
+            break
+        }
+        'inscan;help;archive' {
             break
         }
         'inscan;help;analyzers' {

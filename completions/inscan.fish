@@ -38,6 +38,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyze" -d 'Analyze 
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
@@ -262,6 +263,52 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l only-fixed -d 
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l tag -d 'The full name to give the image: registry, repository and tag' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+sha512\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l threads -d 'How many threads to work with [default: one per core]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l annotation -d 'Something the backend is to keep with the image; may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l account -d 'The account that the image will be of [default: the backend\'s answer, else admin]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l parent-digest -d 'Digest of the manifest list that the image is from [default: the image\'s own]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l created-at -d 'When the image was made, in seconds since 1970 [default: now]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -s o -l output -d 'What to write, and where to (standard output unless a file is named)' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -544,17 +591,18 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain analyzers cache db completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'

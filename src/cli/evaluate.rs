@@ -11,8 +11,8 @@ use crate::output::{Output, Style};
 /// Judge an analysis document: which packages are vulnerable, and does it pass
 ///
 /// The same document, database and day give the same answer as `inscan scan IMAGE`, without
-/// the image. Documents of the legacy engine are judged as well, and SBOMs in JSON: CycloneDX,
-/// SPDX, Syft's own.
+/// the image. Documents of the legacy engine are judged as well, the analysis archives that are
+/// sent to backends, and SBOMs in JSON: CycloneDX, SPDX, Syft's own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ Examples:
   From another program:
       inscan analyze image.tar | inscan evaluate -")]
 pub(super) struct Args {
-    /// The document, or `-` for standard input
+    /// The document or archive, or `-` for standard input
     #[arg(value_name = "DOCUMENT")]
     document: PathBuf,
 

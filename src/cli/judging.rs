@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::database::DataArgs;
 use super::{Failure, Result, Session, settings};
-use crate::document::{self, Section};
+use crate::document::{self, Section, archive};
 use crate::evaluate::{
     self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
     Outcome, Severity,
@@ -239,12 +239,12 @@ fn vex_document(path: &Path) -> Result<vex::Document> {
     vex::read(&path.display().to_string(), &bytes).map_err(|error| failed(error.into()))
 }
 
-/// Our own part of a document in a file, or on standard input as `-`.
+/// Our own part of a document in a file, or on standard input as `-`; also of one in an archive.
 pub(super) fn read_document(path: &Path) -> Result<Section> {
     let failed = |error: anyhow::Error| {
         let message = format!("could not read the document `{}`", path.display());
         Failure::usage(error.context(message))
-            .hint("a document is what `inscan analyze IMAGE` writes, or an SBOM in JSON; `-` is standard input")
+            .hint("a document is what `inscan analyze IMAGE` writes, an analysis archive, or an SBOM in JSON; `-` is standard input")
     };
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -253,6 +253,10 @@ pub(super) fn read_document(path: &Path) -> Result<Section> {
         fs::read(path)
     };
     let bytes = bytes.map_err(|error| failed(error.into()))?;
+    if archive::is_archive(&bytes) {
+        let read = archive::read(&*bytes).and_then(|archive| archive.section());
+        return read.map_err(|error| failed(error.into()));
+    }
     document::read(&bytes).map_err(|error| failed(error.into()))
 }
 

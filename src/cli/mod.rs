@@ -3,6 +3,7 @@
 mod analyze;
 mod analyzer_config;
 mod analyzers;
+mod archive;
 mod cache;
 mod compare_versions;
 mod completions;
@@ -18,6 +19,7 @@ mod reading;
 mod registry;
 mod scan;
 mod settings;
+mod source;
 mod template;
 
 use std::ffi::OsString;
@@ -115,6 +117,7 @@ enum Command {
     Scan(scan::Args),
     Evaluate(evaluate::Args),
     Explain(explain::Args),
+    Archive(archive::Args),
     Analyzers(analyzers::Args),
     Cache(cache::Args),
     Db(db::Args),
@@ -143,6 +146,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Scan(args) => scan::run(args, &session),
         Command::Evaluate(args) => evaluate::run(args, &session),
         Command::Explain(args) => explain::run(args, &session),
+        Command::Archive(args) => archive::run(args, &session),
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),

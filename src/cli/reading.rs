@@ -158,6 +158,16 @@ impl ImageArgs {
         &self.image
     }
 
+    /// What the image is to be called.
+    pub(super) fn overrides(&self) -> Result<Overrides> {
+        Ok(Overrides {
+            tag: self.tag.clone(),
+            image_digest: self.image_digest.as_ref().map(Digest::to_string),
+            image_id: self.image_id.as_ref().map(Digest::hex),
+            dockerfile: self.dockerfile.clone().map(dockerfile).transpose()?,
+        })
+    }
+
     pub(super) fn meant(self, session: &Session) -> Result<Request> {
         let mut config = match &self.analyzer_config {
             None => Config::default(),
@@ -167,6 +177,7 @@ impl ImageArgs {
                 config
             }
         };
+        let overrides = self.overrides()?;
         config.hints = self.hints || settings::legacy_hints();
         let mut digests = self.digests;
         digests.sort_by_key(|digest| *digest as u8);
@@ -191,12 +202,7 @@ impl ImageArgs {
                 registry,
                 containerd_namespace: self.containerd_namespace,
             },
-            overrides: Overrides {
-                tag: self.tag,
-                image_digest: self.image_digest.map(|digest| digest.to_string()),
-                image_id: self.image_id.map(|id| id.hex()),
-                dockerfile: self.dockerfile.map(dockerfile).transpose()?,
-            },
+            overrides,
             malware: self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled),
             clamd: self.clamd,
             config,
@@ -222,11 +228,29 @@ pub(super) fn with_analysis<T>(
     session: &Session,
     then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
 ) -> Result<T> {
+    with_analysis_unless(args, session, |_| Ok(None), then)
+}
+
+/// The same, unless what is known before any layer is read makes that needless. `unless` is not
+/// asked where the image's digest is known only after it was read.
+pub(super) fn with_analysis_unless<T>(
+    args: ImageArgs,
+    session: &Session,
+    unless: impl FnOnce(&Identity) -> Result<Option<T>>,
+    then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
+) -> Result<T> {
     let request = args.meant(session)?;
     let progress = session.reporter();
-    analyze(&request, progress, open, |analysis| {
-        then(analysis, &Identity::new(analysis.image, request.overrides.clone()))
-    })
+    let identity = |image: &Image| Identity::new(image, request.overrides.clone());
+    let opened = open(&request, &*progress)?;
+    if let Opened::Image { image, .. } = &opened
+        && image.manifest.is_some()
+        && let Some(known) = unless(&identity(image))?
+    {
+        return Ok(known);
+    }
+    let then = |analysis: &Analysis<'_>| then(analysis, &identity(analysis.image));
+    analyze(&request, progress, |_, _| Ok(opened), then)
 }
 
 /// All of the image but its layers.

@@ -55,7 +55,7 @@ fn own_name(image: &Image) -> &str {
 /// Completes a reference as the legacy engine did: the tag `latest` where none
 /// is given, and in place of a digest; `localbuild/` in front of a name that
 /// does not say `docker.io/` and has no registry of its own.
-fn full_tag(reference: &str) -> String {
+pub(super) fn full_tag(reference: &str) -> String {
     let name = reference.split('@').next().unwrap_or(reference);
     let (repository, tag) = split_tag(name);
     let tag = tag.unwrap_or("latest");
@@ -68,7 +68,7 @@ fn full_tag(reference: &str) -> String {
 }
 
 /// A colon before the last slash belongs to a port.
-fn split_tag(name: &str) -> (&str, Option<&str>) {
+pub(super) fn split_tag(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
         _ => (name, None),

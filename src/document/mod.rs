@@ -6,6 +6,7 @@
 //! Both are written as a stream: an image has hundreds of thousands of files,
 //! and their rows are never in memory together.
 
+pub mod archive;
 mod capability;
 mod identity;
 mod legacy;

@@ -1,0 +1,47 @@
+//! What a name names: an image, or what was made of one before.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::document::archive::{self, is_archive};
+use crate::document::{Identity, Overrides};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Image,
+    /// An analysis document.
+    Document(PathBuf),
+    /// An analysis archive.
+    Archive(PathBuf),
+}
+
+/// Recognised by its first bytes. What cannot be read is an image, whose reader says why.
+pub(super) fn recognise(place: &str) -> Source {
+    let path = Path::new(place);
+    let start = || -> io::Result<Vec<u8>> {
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let mut start = Vec::new();
+        File::open(path)?.take(64 << 10).read_to_end(&mut start).map(|_| start)
+    };
+    let start = start().unwrap_or_default();
+    if is_archive(&start) {
+        return Source::Archive(path.to_owned());
+    }
+    match start.trim_ascii_start().first() {
+        Some(b'{') => Source::Document(path.to_owned()),
+        _ => Source::Image,
+    }
+}
+
+/// Writes the archive of a document in a file.
+pub(super) fn pack_document(
+    path: &Path,
+    overrides: &Overrides,
+    options: &archive::Options,
+    to: &mut dyn io::Write,
+) -> Result<Identity, archive::Error> {
+    archive::write_document(File::open(path)?, overrides, options, to)
+}

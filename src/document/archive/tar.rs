@@ -1,0 +1,100 @@
+//! The tar of an archive: a few members with plain names.
+
+use std::io::{self, Read, Write};
+
+use super::Error;
+use crate::layer::tar::{self, MemberKind, Unit};
+
+const BLOCK: usize = 512;
+/// What eleven octal digits can say.
+const MOST_SIZE: u64 = 1 << 33;
+/// Exports of an engine have one for each policy evaluation.
+const MOST_MEMBERS: usize = 10_000;
+
+/// Writes a file into a tar, with nothing in it of who wrote it and when.
+/// <https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06>
+pub(super) fn write_member(
+    name: &str,
+    size: u64,
+    content: &mut dyn Read,
+    to: &mut dyn Write,
+) -> Result<(), Error> {
+    if size >= MOST_SIZE {
+        return Err(Error::content(format!("`{name}` is too large for an archive: {size} bytes")));
+    }
+    let mut header = [0; BLOCK];
+    let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+    put(0, name.as_bytes());
+    put(100, b"0000644\0");
+    put(108, b"0000000\0");
+    put(116, b"0000000\0");
+    put(124, format!("{size:011o}\0").as_bytes());
+    put(136, b"00000000000\0");
+    put(148, b"        ");
+    put(156, b"0");
+    put(257, b"ustar\x0000");
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    to.write_all(&header)?;
+    let copied = io::copy(&mut content.take(size), to)?;
+    if copied != size {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    let padding = size.next_multiple_of(BLOCK as u64) - size;
+    io::copy(&mut io::repeat(0).take(padding), to)?;
+    Ok(())
+}
+
+/// The end marker. The last record is not filled up: nobody writes this to a tape.
+pub(super) fn write_end(to: &mut dyn Write) -> io::Result<()> {
+    to.write_all(&[0; 2 * BLOCK])
+}
+
+/// Visits the members of a tar with their content, of which the visitor reads what it wants.
+pub(super) fn each_member(
+    mut from: impl Read,
+    mut visit: impl FnMut(&str, u64, &mut dyn Read) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut offset = 0u64;
+    let mut head = Vec::new();
+    let mut count = 0;
+    loop {
+        let more = from.by_ref().take(BLOCK as u64).read_to_end(&mut head)?;
+        let last = more < BLOCK;
+        let unit =
+            tar::unit(&head, offset, last).map_err(|error| Error::content(error.to_string()))?;
+        let (name, stored) = match unit {
+            Unit::Incomplete => continue,
+            Unit::End => return Ok(()),
+            Unit::Global { .. } => {
+                offset += head.len() as u64;
+                head.clear();
+                continue;
+            }
+            Unit::Member { member, .. } => {
+                let name =
+                    String::from_utf8_lossy(&member.path).trim_start_matches("./").to_owned();
+                if member.kind != MemberKind::File || member.sparse.is_some() {
+                    return Err(Error::content(format!("its member `{name}` is no plain file")));
+                }
+                (name, member.stored)
+            }
+        };
+        count += 1;
+        if count > MOST_MEMBERS {
+            return Err(Error::content(format!("it has more than {MOST_MEMBERS} members")));
+        }
+        let mut content = from.by_ref().take(stored);
+        visit(&name, stored, &mut content)?;
+        io::copy(&mut content, &mut io::sink())?;
+        if content.limit() > 0 {
+            return Err(Error::content(format!(
+                "it ends within its member `{name}`: it was cut off"
+            )));
+        }
+        let padding = stored.next_multiple_of(BLOCK as u64) - stored;
+        io::copy(&mut from.by_ref().take(padding), &mut io::sink())?;
+        offset += head.len() as u64 + stored + padding;
+        head.clear();
+    }
+}

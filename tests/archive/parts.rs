@@ -1,0 +1,97 @@
+//! Archives taken apart and put together by another tar than the program's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Map, Value};
+
+pub(super) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Members by name.
+pub(super) fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(archive));
+    let entries = tar.entries().unwrap();
+    let member = |entry: Result<tar::Entry<'_, _>, _>| {
+        let mut entry: tar::Entry<'_, _> = entry.unwrap();
+        let name = entry.path().unwrap().to_string_lossy().into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (name, content)
+    };
+    entries.map(member).collect()
+}
+
+pub(super) fn packed(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    for (name, content) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *content).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// The JSON inside texts parsed, as often as there is any.
+pub(super) fn parsed(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with(['{', '[']) => {
+            serde_json::from_str(&text).map_or(Value::String(text), parsed)
+        }
+        Value::Array(items) => items.into_iter().map(parsed).collect(),
+        Value::Object(object) => object
+            .into_iter()
+            .map(|(key, value)| (key, parsed(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+/// All members but `analysis`, each as JSON.
+pub(super) fn told(archive: &[u8]) -> BTreeMap<String, Value> {
+    let parse = |(name, content): (String, Vec<u8>)| {
+        let value =
+            serde_json::from_slice(&content).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, parsed(value))
+    };
+    members(archive).into_iter().map(parse).collect()
+}
+
+pub(super) fn inscan(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inscan"));
+    command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("INSCAN_NO_CACHE", "true").env("SOURCE_DATE_EPOCH", "1795343001");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The unpacked archive of the engine's real output, which is not part of the repository:
+/// without it (`../shared`, or where `INSCAN_SHARED` says) tests say that they are skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(super) fn oracle() -> Option<PathBuf> {
+    let shared = std::env::var_os("INSCAN_SHARED")
+        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
+    let archive = shared.join("oracle.tar.xz");
+    if !archive.exists() {
+        eprintln!("skipped: there is no {}", archive.display());
+        return None;
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle-archive");
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let done = target.join("unpacked");
+        if !done.exists() {
+            fs::create_dir_all(&target).unwrap();
+            let mut tar = Command::new("tar");
+            let status = tar.arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
+            assert!(status.unwrap().success(), "could not unpack {}", archive.display());
+            fs::File::create(&done).unwrap().write_all(b"").unwrap();
+        }
+    });
+    Some(target.join("oracle"))
+}
