@@ -347,7 +347,11 @@ impl<'a> Reader<'a> {
                         verbose: self.whole.verbose | set.verbose,
                         ascii: self.whole.ascii | set.ascii,
                     };
-                    return if whole == self.whole { Ok(Group::None) } else { Err(Stop::Again(whole)) };
+                    return if whole == self.whole {
+                        Ok(Group::None)
+                    } else {
+                        Err(Stop::Again(whole))
+                    };
                 }
                 other => return wrong(format!("unknown extension `?{other}`")),
             };
@@ -615,9 +619,29 @@ mod tests {
     #[test]
     fn what_python_does_not_take_is_an_error() {
         for python in [
-            "(a", "a)", "*a", "a**", "a{2}{3}", "a{3,2}", "[a", "[z-a]", r"[\w-a]", r"\q", r"\x4",
-            "\\", "(?P<1>a)", "(?<a>b)", "(?P=a", "(?z)", "(?", "(?i", "(?#a", "^*", r"\p{L}",
-            r"\777", "a{99999999999}",
+            "(a",
+            "a)",
+            "*a",
+            "a**",
+            "a{2}{3}",
+            "a{3,2}",
+            "[a",
+            "[z-a]",
+            r"[\w-a]",
+            r"\q",
+            r"\x4",
+            "\\",
+            "(?P<1>a)",
+            "(?<a>b)",
+            "(?P=a",
+            "(?z)",
+            "(?",
+            "(?i",
+            "(?#a",
+            "^*",
+            r"\p{L}",
+            r"\777",
+            "a{99999999999}",
         ] {
             assert!(translate(python).is_err(), "{python}");
         }
