@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod judging;
 mod network;
+mod policy;
 mod pull;
 mod reading;
 mod registry;
@@ -121,6 +122,7 @@ enum Command {
     Analyzers(analyzers::Args),
     Cache(cache::Args),
     Db(db::Args),
+    Policy(policy::Args),
     Completions(completions::Args),
     Pull(pull::Args),
     // For tests of the version orders: of no use to a scan.
@@ -150,6 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),
+        Command::Policy(args) => policy::run(args, &session),
         Command::Completions(args) => completions::run(args),
         Command::Pull(args) => pull::run(args, &session),
         Command::CompareVersions(args) => compare_versions::run(args, &session),

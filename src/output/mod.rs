@@ -5,6 +5,7 @@ mod csv;
 mod cyclonedx;
 pub mod explain;
 pub mod file;
+pub mod gates;
 mod github;
 mod gitlab;
 mod html;

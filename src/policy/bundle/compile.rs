@@ -21,6 +21,10 @@ pub struct Rule {
     /// None for a rule that does nothing: its gate is retired, or the rule is wrong.
     pub compiled: Option<Compiled>,
     pub faults: Vec<Fault>,
+    /// Why it matters, for people. Only ours have it, as also the next: others pass over it.
+    pub why: Option<String>,
+    /// How what it finds is mended.
+    pub remedy: Option<String>,
     pub place: Place,
 }
 
@@ -48,6 +52,8 @@ pub(super) struct Written {
     pub(super) trigger: (String, Place),
     pub(super) action: Action,
     pub(super) given: Vec<Given>,
+    pub(super) why: Option<String>,
+    pub(super) remedy: Option<String>,
     pub(super) place: Place,
 }
 
@@ -65,6 +71,8 @@ impl Rule {
             given: written.given,
             compiled,
             faults,
+            why: written.why,
+            remedy: written.remedy,
             place: written.place,
         }
     }

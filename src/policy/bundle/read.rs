@@ -129,11 +129,13 @@ fn rule(node: &Node, path: &str, findings: &mut Findings) -> Option<Rule> {
     for (node, path) in fields.list(&PARAMS, true, findings) {
         given.extend(param(node, &path, findings));
     }
-    let known = ["gate", "trigger", "action"].iter().chain(&PARAMS).copied();
+    let known = ["gate", "trigger", "action", "why", "remedy"].iter().chain(&PARAMS).copied();
     fields.unknown(&known.collect::<Vec<_>>(), findings);
-    let id = fields.optional_text(&["id"], findings);
+    let mut remark = |name| fields.optional_text(&[name], findings);
+    let (id, why, remedy) = (remark("id"), remark("why"), remark("remedy"));
     let (gate, trigger, action) = (gate?, trigger?, action?);
-    Some(Rule::compile(Written { id, gate, trigger, action, given, place: fields.place }))
+    let place = fields.place;
+    Some(Rule::compile(Written { id, gate, trigger, action, given, why, remedy, place }))
 }
 
 fn action_of(written: &str, place: Place, findings: &mut Findings) -> Option<Action> {

@@ -1,0 +1,35 @@
+//! `inscan policy …`: one file for each of its commands.
+
+mod spec;
+
+use clap::Subcommand;
+
+use super::{Result, Session};
+
+/// See what policies there are, and write your own
+///
+/// A bundle of policies says what an image must be like: each rule asks one question (a trigger
+/// of a gate), and says whether the image fails by it (STOP) or only whoever runs it is told
+/// (WARN). The form is that of Anchore Engine's and Sysdig's bundles, in JSON or YAML.
+/// `--policy BUNDLE` on `inscan scan` and `inscan evaluate` judges by one.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  What can be asked of an image at all, and what the trigger `package` takes:
+      inscan policy spec
+      inscan policy spec vulnerabilities.package")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Spec(spec::Args),
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    match args.command {
+        Command::Spec(args) => spec::run(args, session),
+    }
+}
