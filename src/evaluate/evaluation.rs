@@ -439,6 +439,12 @@ pub struct Suppression {
     pub code: SuppressionCode,
     /// One sentence: by which rule of which file, or by which package.
     pub reason: String,
+    /// The file of the exception or of the statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Which of the file's: what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The note of the exception, where one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -184,6 +184,8 @@ impl<'a> Ledger<'a> {
                 found = Some(Suppression {
                     code: SuppressionCode::Ignored,
                     reason: format!("an exception in {file}: {}", entry.shown()),
+                    source: Some((*file).to_owned()),
+                    rule: Some(entry.shown()),
                     note: entry.reason.clone(),
                     expires: entry.expires.clone(),
                 });

@@ -35,6 +35,8 @@ pub(super) fn suppression(
     statement.status.is_settled().then(|| Suppression {
         code: SuppressionCode::Vex,
         reason: format!("a VEX statement in {}: {}{why}", document.source, statement.status.name()),
+        source: Some(document.source.clone()),
+        rule: meant.first().cloned(),
         note: statement.note.clone(),
         ..Suppression::default()
     })

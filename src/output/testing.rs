@@ -72,6 +72,8 @@ pub(super) fn evaluation() -> Evaluation {
     let suppressed = Suppressed {
         finding: Finding { rank: 4, fails: false, ..finding("CVE-2021-2", Severity::High) },
         by: Suppression {
+            source: Some("exceptions.yaml".into()),
+            rule: None,
             code: SuppressionCode::Ignored,
             reason: "accepted in exceptions.yaml".into(),
             note: Some("behind a proxy".into()),

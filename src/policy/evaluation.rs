@@ -241,7 +241,7 @@ fn fire(
                 continue;
             }
         };
-        for Match { id, message } in matches {
+        for Match { id, message, excused } in matches {
             let trigger_id = id.unwrap_or_else(|| trigger_id(gate.name, trigger.name, &message));
             let exception = exceptions.of(gate.name, &trigger_id);
             let whitelisted = exception.map(|(whitelist, item)| Whitelisted {
@@ -249,6 +249,14 @@ fn fire(
                 whitelist_name: whitelist.name.clone(),
                 item_id: item.id.clone(),
                 notes: item.notes.clone(),
+            });
+            let whitelisted = whitelisted.or_else(|| {
+                excused.map(|by| Whitelisted {
+                    whitelist_id: by.list,
+                    whitelist_name: Some(by.name),
+                    item_id: by.rule,
+                    notes: by.notes,
+                })
             });
             rows.push(Row {
                 trigger_id,

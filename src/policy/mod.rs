@@ -13,9 +13,9 @@ pub mod mapping;
 pub mod params;
 pub mod regex;
 pub mod spec;
+pub mod vulnerable;
 pub mod whitelist;
 
 pub use bundle::{Action, Bundle, Mode, Problem};
 pub use evaluation::{Evaluation, Judged, Reason, Row, Whitelisted, evaluate, trigger_id};
 pub use mapping::Image;
-pub mod vulnerable;

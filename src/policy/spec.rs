@@ -105,15 +105,29 @@ pub struct Match {
     /// What exceptions name it by; where there is none it is made of gate, trigger and message.
     pub id: Option<String>,
     pub message: String,
+    /// Somebody has decided about it before any policy was asked.
+    pub excused: Option<Excused>,
+}
+
+/// By which exception that is none of the bundle's: of `--ignore`, or a VEX statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excused {
+    /// The file it stands in.
+    pub list: String,
+    /// One sentence.
+    pub name: String,
+    /// Which of the file's.
+    pub rule: Option<String>,
+    pub notes: Option<String>,
 }
 
 impl Match {
     pub fn of(message: impl Into<String>) -> Self {
-        Match { id: None, message: message.into() }
+        Match { id: None, message: message.into(), excused: None }
     }
 
     pub fn with_id(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Match { id: Some(id.into()), message: message.into() }
+        Match { id: Some(id.into()), message: message.into(), excused: None }
     }
 }
 

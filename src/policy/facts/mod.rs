@@ -19,6 +19,7 @@ use std::cell::OnceCell;
 
 use crate::document::{Outputs, Section};
 use crate::policy::spec::TriggerError;
+use crate::policy::vulnerable::Vulnerable;
 use crate::vulndb::Database;
 
 pub use accounts::Account;
@@ -50,6 +51,7 @@ pub struct Facts<'a> {
     content_matches: Part<Vec<Found>>,
     accounts: Part<Vec<Account>>,
     malware: Part<Vec<MalwareScan>>,
+    vulnerabilities: Option<&'a Vulnerable>,
 }
 
 /// A part that is made when it is asked for.
@@ -79,6 +81,17 @@ impl<'a> Facts<'a> {
     pub fn with_database(mut self, database: &'a Database) -> Self {
         self.listings = Listings::of(database);
         self
+    }
+
+    /// With what is known to be vulnerable in the image.
+    pub fn with_vulnerabilities(mut self, vulnerable: &'a Vulnerable) -> Self {
+        self.vulnerabilities = Some(vulnerable);
+        self
+    }
+
+    /// None where there is no database.
+    pub fn vulnerabilities(&self) -> Option<&'a Vulnerable> {
+        self.vulnerabilities
     }
 
     /// Names, Dockerfile and size of the image.

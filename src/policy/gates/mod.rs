@@ -15,6 +15,7 @@ mod ruby_gems;
 mod secret_scans;
 #[cfg(test)]
 mod testing;
+mod vulnerabilities;
 
 use super::spec::Gate;
 
@@ -33,6 +34,7 @@ pub fn gates() -> &'static [&'static Gate] {
         &retrieved_files::GATE,
         &ruby_gems::GATE,
         &secret_scans::GATE,
+        &vulnerabilities::GATE,
     ];
     GATES
 }
