@@ -35,9 +35,11 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('evaluate', 'evaluate', [CompletionResultType]::ParameterValue, 'Judge an analysis document: which packages are vulnerable, and does it pass')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
             [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Have a backend judge an image: Sysdig''s, or an Anchore engine')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'See what policies there are, and write your own')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('pull', 'pull', [CompletionResultType]::ParameterValue, 'Keep an image as an OCI layout, for other tools and for later')
             [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
@@ -125,6 +127,18 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
             [CompletionResult]::new('--vex', '--vex', [CompletionResultType]::ParameterName, 'VEX documents: what they settle is not held against the image; may be repeated')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Fail only on what this earlier document of the image has not')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'Whose API the backend has')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Where it is, as https://HOST; also from SDC_URL, or ANCHORE_CLI_URL for an engine')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Who we are to an Anchore engine; also from ANCHORE_CLI_USER')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'The API token; for an Anchore engine the password')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'Read the token from this file, or from standard input as `-`')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up when there is no verdict within so many seconds')
+            [CompletionResult]::new('--poll-interval', '--poll-interval', [CompletionResultType]::ParameterName, 'Look so many seconds apart whether there is a verdict, 300 times at most')
+            [CompletionResult]::new('--annotation', '--annotation', [CompletionResultType]::ParameterName, 'Something the backend is to keep with the image; may be repeated')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'The account that the image will be of [default: the backend''s answer, else admin]')
+            [CompletionResult]::new('--parent-digest', '--parent-digest', [CompletionResultType]::ParameterName, 'Digest of the manifest list that the image is from [default: the image''s own]')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the image was made, in seconds since 1970 [default: now]')
+            [CompletionResult]::new('--pdf', '--pdf', [CompletionResultType]::ParameterName, 'Keep the backend''s report as PDF: a file, or a directory for one that is named by day and image')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
@@ -146,6 +160,10 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--informational', '--informational', [CompletionResultType]::ParameterName, 'Count remarks that are no vulnerability: packages that nobody maintains')
             [CompletionResult]::new('--only-fixed', '--only-fixed', [CompletionResultType]::ParameterName, 'Let only vulnerabilities fail that some version mends')
             [CompletionResult]::new('--fail-on-kev', '--fail-on-kev', [CompletionResultType]::ParameterName, 'Fail on what CISA knows to be exploited')
+            [CompletionResult]::new('--upload', '--upload', [CompletionResultType]::ParameterName, 'Have a backend judge the image too: it passes only if the backend says so')
+            [CompletionResult]::new('--on-premises', '--on-premises', [CompletionResultType]::ParameterName, 'The result''s address has `/secure` in it, as on premises')
+            [CompletionResult]::new('--remove-failed', '--remove-failed', [CompletionResultType]::ParameterName, 'Remove the image from the backend if it fails')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Remove the image from the backend first, and send it anew')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -300,6 +318,64 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
             [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
             [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;upload' {
+            [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]')
+            [CompletionResult]::new('--containerd-namespace', '--containerd-namespace', [CompletionResultType]::ParameterName, 'The namespace of containerd that has the image [default: whichever has it]')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name to give the image: registry, repository and tag')
+            [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest to give the image, instead of the one it has')
+            [CompletionResult]::new('--image-id', '--image-id', [CompletionResultType]::ParameterName, 'The image id to give the image, instead of the one it has: 64 hex digits')
+            [CompletionResult]::new('--dockerfile', '--dockerfile', [CompletionResultType]::ParameterName, 'The Dockerfile that made the image; without it, one is guessed from its history')
+            [CompletionResult]::new('--analyzer-config', '--analyzer-config', [CompletionResultType]::ParameterName, 'What the analyzers look for: the legacy engine''s analyzer_config.yaml')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'More digests of every file, beside md5, sha1 and sha256')
+            [CompletionResult]::new('--clamd', '--clamd', [CompletionResultType]::ParameterName, 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
+            [CompletionResult]::new('--registry-user', '--registry-user', [CompletionResultType]::ParameterName, 'Log in to the image''s registry as this user')
+            [CompletionResult]::new('--registry-token', '--registry-token', [CompletionResultType]::ParameterName, 'Show this token to the image''s registry')
+            [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
+            [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Give a connection up when no byte comes for so many seconds')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'Whose API the backend has')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Where it is, as https://HOST; also from SDC_URL, or ANCHORE_CLI_URL for an engine')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Who we are to an Anchore engine; also from ANCHORE_CLI_USER')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'The API token; for an Anchore engine the password')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'Read the token from this file, or from standard input as `-`')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up when there is no verdict within so many seconds')
+            [CompletionResult]::new('--poll-interval', '--poll-interval', [CompletionResultType]::ParameterName, 'Look so many seconds apart whether there is a verdict, 300 times at most')
+            [CompletionResult]::new('--annotation', '--annotation', [CompletionResultType]::ParameterName, 'Something the backend is to keep with the image; may be repeated')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'The account that the image will be of [default: the backend''s answer, else admin]')
+            [CompletionResult]::new('--parent-digest', '--parent-digest', [CompletionResultType]::ParameterName, 'Digest of the manifest list that the image is from [default: the image''s own]')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the image was made, in seconds since 1970 [default: now]')
+            [CompletionResult]::new('--pdf', '--pdf', [CompletionResultType]::ParameterName, 'Keep the backend''s report as PDF: a file, or a directory for one that is named by day and image')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
+            [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--timings', '--timings', [CompletionResultType]::ParameterName, 'Show on stderr where the time went: by layer, by analyzer, by step')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
+            [CompletionResult]::new('--registry-password-stdin', '--registry-password-stdin', [CompletionResultType]::ParameterName, 'Read the password of `--registry-user` from standard input')
+            [CompletionResult]::new('--allow-foreign-layers', '--allow-foreign-layers', [CompletionResultType]::ParameterName, 'Fetch layers from the addresses in the manifest, where the registry does not have them')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
+            [CompletionResult]::new('--on-premises', '--on-premises', [CompletionResultType]::ParameterName, 'The result''s address has `/secure` in it, as on premises')
+            [CompletionResult]::new('--remove-failed', '--remove-failed', [CompletionResultType]::ParameterName, 'Remove the image from the backend if it fails')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Remove the image from the backend first, and send it anew')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -612,6 +688,41 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         'inscan;db;help;help' {
             break
         }
+        'inscan;policy' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;policy;spec' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;policy;help' {
+            [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;policy;help;spec' {
+            break
+        }
+        'inscan;policy;help;help' {
+            break
+        }
         'inscan;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
@@ -668,9 +779,11 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('evaluate', 'evaluate', [CompletionResultType]::ParameterValue, 'Judge an analysis document: which packages are vulnerable, and does it pass')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
             [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Have a backend judge an image: Sysdig''s, or an Anchore engine')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'See what policies there are, and write your own')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('pull', 'pull', [CompletionResultType]::ParameterValue, 'Keep an image as an OCI layout, for other tools and for later')
             [CompletionResult]::new('compare-versions', 'compare-versions', [CompletionResultType]::ParameterValue, 'Compare pairs of versions as an ecosystem orders them')
@@ -690,6 +803,9 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;archive' {
+            break
+        }
+        'inscan;help;upload' {
             break
         }
         'inscan;help;analyzers' {
@@ -751,6 +867,13 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;db;diff' {
+            break
+        }
+        'inscan;help;policy' {
+            [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
+            break
+        }
+        'inscan;help;policy;spec' {
             break
         }
         'inscan;help;completions' {

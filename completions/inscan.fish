@@ -39,9 +39,11 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an 
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "upload" -d 'Have a backend judge an image: Sysdig\'s, or an Anchore engine'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "policy" -d 'See what policies there are, and write your own'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
@@ -127,6 +129,19 @@ ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l backend -d 'Whose API the backend has' -r -f -a "sysdig\t'Sysdig\'s: a token'
+anchore\t'Anchore\'s engine: a user and a password'"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l url -d 'Where it is, as https://HOST; also from SDC_URL, or ANCHORE_CLI_URL for an engine' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l user -d 'Who we are to an Anchore engine; also from ANCHORE_CLI_USER' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l token -d 'The API token; for an Anchore engine the password' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l token-file -d 'Read the token from this file, or from standard input as `-`' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timeout -d 'Give up when there is no verdict within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l poll-interval -d 'Look so many seconds apart whether there is a verdict, 300 times at most' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l annotation -d 'Something the backend is to keep with the image; may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l account -d 'The account that the image will be of [default: the backend\'s answer, else admin]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l parent-digest -d 'Digest of the manifest list that the image is from [default: the image\'s own]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l created-at -d 'When the image was made, in seconds since 1970 [default: now]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l pdf -d 'Keep the backend\'s report as PDF: a file, or a directory for one that is named by day and image' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -152,6 +167,10 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cpe -d 'Do not
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l upload -d 'Have a backend judge the image too: it passes only if the backend says so'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-premises -d 'The result\'s address has `/secure` in it, as on premises'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l remove-failed -d 'Remove the image from the backend if it fails'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l replace -d 'Remove the image from the backend first, and send it anew'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -309,6 +328,64 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l insecure-tls -
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l tag -d 'The full name to give the image: registry, repository and tag' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+sha512\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l threads -d 'How many threads to work with [default: one per core]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l backend -d 'Whose API the backend has' -r -f -a "sysdig\t'Sysdig\'s: a token'
+anchore\t'Anchore\'s engine: a user and a password'"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l url -d 'Where it is, as https://HOST; also from SDC_URL, or ANCHORE_CLI_URL for an engine' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l user -d 'Who we are to an Anchore engine; also from ANCHORE_CLI_USER' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l token -d 'The API token; for an Anchore engine the password' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l token-file -d 'Read the token from this file, or from standard input as `-`' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timeout -d 'Give up when there is no verdict within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l poll-interval -d 'Look so many seconds apart whether there is a verdict, 300 times at most' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l annotation -d 'Something the backend is to keep with the image; may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l account -d 'The account that the image will be of [default: the backend\'s answer, else admin]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l parent-digest -d 'Digest of the manifest list that the image is from [default: the image\'s own]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l created-at -d 'When the image was made, in seconds since 1970 [default: now]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l pdf -d 'Keep the backend\'s report as PDF: a file, or a directory for one that is named by day and image' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l on-premises -d 'The result\'s address has `/secure` in it, as on premises'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l remove-failed -d 'Remove the image from the backend if it fails'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l replace -d 'Remove the image from the backend first, and send it anew'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -542,6 +619,29 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -591,18 +691,20 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive analyzers cache db completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "upload" -d 'Have a backend judge an image: Sysdig\'s, or an Anchore engine'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "policy" -d 'See what policies there are, and write your own'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
@@ -616,3 +718,4 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything that is known of a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'

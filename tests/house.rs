@@ -49,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "output",
         &[
             "analyze",
+            "backend",
             "digest",
             "document",
             "evaluate",

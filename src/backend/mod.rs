@@ -9,6 +9,7 @@ mod ask;
 mod check;
 mod error;
 mod import;
+mod submit;
 #[cfg(test)]
 mod tests;
 mod wait;

@@ -86,6 +86,17 @@ impl FromStr for Annotation {
 }
 
 impl ArchiveArgs {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Whether anything was said.
+    pub(super) fn is_set(&self) -> bool {
+        let ArchiveArgs { annotation, account, parent_digest, created_at } = self;
+        let others = account.is_some() || parent_digest.is_some() || created_at.is_some();
+        others || !annotation.is_empty()
+    }
+
     pub(super) fn meant(&self, account: Option<&str>) -> Result<Options> {
         let now = match settings::source_date()? {
             Some(date) => u64::try_from(date.as_second()).unwrap_or_default(),

@@ -4,6 +4,7 @@ mod analyze;
 mod analyzer_config;
 mod analyzers;
 mod archive;
+mod backend;
 mod cache;
 mod compare_versions;
 mod completions;
@@ -22,6 +23,7 @@ mod scan;
 mod settings;
 mod source;
 mod template;
+mod upload;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -115,10 +117,11 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Analyze(analyze::Args),
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     Evaluate(evaluate::Args),
     Explain(explain::Args),
     Archive(archive::Args),
+    Upload(upload::Args),
     Analyzers(analyzers::Args),
     Cache(cache::Args),
     Db(db::Args),
@@ -145,10 +148,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     warnings.iter().for_each(|warning| session.warn(warning));
     match cli.command {
         Command::Analyze(args) => analyze::run(args, &session),
-        Command::Scan(args) => scan::run(args, &session),
+        Command::Scan(args) => scan::run(*args, &session),
         Command::Evaluate(args) => evaluate::run(args, &session),
         Command::Explain(args) => explain::run(args, &session),
         Command::Archive(args) => archive::run(args, &session),
+        Command::Upload(args) => upload::run(args, &session),
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),

@@ -8,6 +8,7 @@ use clap::builder::PossibleValue;
 use super::judging::{JudgeArgs, concluded};
 use super::reading::{ImageArgs, with_analysis};
 use super::template::TemplateArgs;
+use super::upload::RemoteArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::analyze::Analysis;
 use crate::document::{self, Identity, Run};
@@ -31,7 +32,9 @@ Examples:
   An image on standard input, with the analysis document beside the summary:
       docker save app:1.0 | inscan scan - -o summary -o document=app.json
   A root file system, the findings as JSON:
-      inscan scan dir:/mnt/rootfs -o json")]
+      inscan scan dir:/mnt/rootfs -o json
+  Let a build pass only if a backend says so:
+      inscan scan image.tar --upload --url https://secure.example --tag registry.example/app:1.0")]
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArgs,
@@ -46,6 +49,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     judge: JudgeArgs,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 /// What is written of the image, and what of its evaluation.
@@ -91,6 +97,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     });
     let template = args.template.meant(reports)?;
     let outputs = open_outputs(&args.output)?;
+    let stdin_is_taken = args.image.place() == "-";
+    let remote = args.remote.meant(&net, stdin_is_taken, session)?;
     let clock = Clock::start();
     let with_timings = args.image.timings();
     with_analysis(args.image, session, |analysis, identity| {
@@ -108,7 +116,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 report::write(format, &report, out)
             }
         };
-        if outputs.is_empty() {
+        let is_usual = outputs.is_empty();
+        if is_usual {
             let to = Destination::Stdout;
             let style = Style::new(session.colors(&to));
             let usual = |out: &mut dyn Write| {
@@ -127,6 +136,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         }
         if with_timings {
             tell_timings(analysis, begun, &clock, session);
+        }
+        if let Some(remote) = remote {
+            remote.conclude(analysis, identity, is_usual, session)?;
         }
         concluded(&evaluation)
     })

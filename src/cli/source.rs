@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::{Failure, Result};
 use crate::document::archive::{self, is_archive};
 use crate::document::{Identity, Overrides};
 
@@ -44,4 +45,14 @@ pub(super) fn pack_document(
     to: &mut dyn io::Write,
 ) -> Result<Identity, archive::Error> {
     archive::write_document(File::open(path)?, overrides, options, to)
+}
+
+/// What the image of an archive in a file is called.
+pub(super) fn archive_names(path: &Path) -> Result<Identity> {
+    let names = File::open(path).map_err(archive::Error::from);
+    names.and_then(archive::names).map_err(|error| {
+        let message = format!("could not read the archive `{}`", path.display());
+        Failure::usage(anyhow::Error::new(error).context(message))
+            .hint("an archive is what `inscan archive IMAGE` writes, and the legacy scanner")
+    })
 }

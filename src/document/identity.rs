@@ -25,6 +25,14 @@ pub struct Overrides {
     pub dockerfile: Option<String>,
 }
 
+impl Overrides {
+    /// Whether it said anything.
+    pub fn is_set(&self) -> bool {
+        let Overrides { tag, image_digest, image_id, dockerfile } = self;
+        [tag, image_digest, image_id, dockerfile].into_iter().any(Option::is_some)
+    }
+}
+
 impl Identity {
     /// What was not said is taken from the image.
     pub fn new(image: &Image, said: Overrides) -> Self {

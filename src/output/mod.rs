@@ -27,6 +27,7 @@ mod template;
 mod testing;
 pub mod text;
 pub mod timings;
+pub mod upload;
 mod wording;
 
 pub use page::Style;

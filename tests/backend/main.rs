@@ -1,0 +1,8 @@
+//! Backends that judge images, with a stand-in that answers as the real engine did: archives are
+//! sent, verdicts are waited for, and whatever happens on the way, no run passes without one.
+
+mod flow;
+mod options;
+mod parts;
+mod server;
+mod stand_in;
