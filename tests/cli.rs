@@ -162,6 +162,46 @@ fn a_flag_stands_above_the_environment_and_that_above_the_file() {
 }
 
 #[test]
+fn a_settings_file_of_a_checkout_turns_no_gate_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vulndb/demo.db");
+    let own = directory.path().join("own");
+    fs::create_dir_all(own.join("inscan")).unwrap();
+    let ours = format!("scan: {{fail-on: high, db: {database}}}\n");
+    fs::write(own.join("inscan/config.yaml"), ours).unwrap();
+    let here = "fail-on: critical\nignore: exceptions.yaml\noutput: [document=stolen.json]\n\
+        scan: {only-fixed: true, severity: critical, unimportant: true}\n";
+    let here = file(&directory, ".inscan.yaml", here.as_bytes());
+    file(&directory, "exceptions.yaml", b"CVE-2099-10001\nCVE-2021-44906\nCVE-2023-45853\n");
+    let scan = |arguments: &[&str]| {
+        let mut command = inscan(&[&["scan", DEMO, "-o", "json"], arguments].concat());
+        command.current_dir(directory.path()).env("XDG_CONFIG_HOME", &own);
+        let output = command.output().unwrap();
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    let (code, report, errors) = scan(&[]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("3 findings of severity high or worse"), "{errors}");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    // What is stricter holds: the fifth is what Debian calls unimportant.
+    assert_eq!(report["findings"].as_array().unwrap().len(), 5);
+    let warning = errors.lines().find(|line| line.contains(".inscan.yaml")).unwrap();
+    for key in ["`ignore`", "`output`", "`scan.only-fixed`", "`scan.severity`", "--config"] {
+        assert!(warning.contains(key), "no {key} in: {warning}");
+    }
+    assert!(!directory.path().join("stolen.json").exists());
+
+    // Named, all of it holds, and it alone.
+    let (code, _, errors) = scan(&["--config", &here, "--db", database]);
+    assert_eq!(code, Some(0), "{errors}");
+    // A gate that the user does not have is one more.
+    fs::remove_file(own.join("inscan/config.yaml")).unwrap();
+    let (code, _, errors) = scan(&["--db", database]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("2 findings of severity critical"), "{errors}");
+}
+
+#[test]
 fn mistakes_in_the_settings_name_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let broken = file(&directory, "broken.yaml", b"a: [1,\n");

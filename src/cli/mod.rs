@@ -78,8 +78,9 @@ pub struct Cli {
 struct Global {
     /// Read settings from this file
     ///
-    /// YAML, with the long names of flags as keys. Without it: `./.inscan.yaml`,
-    /// then `$XDG_CONFIG_HOME/inscan/config.yaml`, whichever is there first.
+    /// YAML, with the long names of flags as keys. Without it:
+    /// `$XDG_CONFIG_HOME/inscan/config.yaml`, and of `./.inscan.yaml` what makes a scan stricter:
+    /// a file in a checkout does not choose outputs, exceptions, databases or hosts.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -168,27 +169,37 @@ pub fn definition() -> clap::Command {
     Cli::command()
 }
 
-/// Once as typed, to learn which settings file holds; then with its values as defaults.
+/// Once as typed, to learn which settings files hold; then with their values as defaults.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<String>)> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let command = settings::with_environment(definition());
-    let matches = command.clone().try_get_matches_from(&arguments)?;
-    let Some(file) = settings::file(settings::named_file(&matches)) else {
-        return Ok((Cli::from_arg_matches(&matches)?, Vec::new()));
-    };
-    let settings = Settings::read(&file)?;
-    let in_file = || format!("settings file `{}`", file.display());
-    let (command, warnings) =
-        settings.apply(command).map_err(|error| Failure::usage(error.context(in_file())))?;
-    // What was typed is right: the first parse said so. What is wrong now is the file.
-    let cli = command
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(|error| {
+    let mut command = settings::with_environment(definition());
+    let mut matches = command.clone().try_get_matches_from(&arguments)?;
+    let mut warnings = Vec::new();
+    for file in settings::files(settings::named_file(&matches)) {
+        let in_file = || format!("settings file `{}`", file.path.display());
+        let mut settings = Settings::read(&file.path)?;
+        if file.found_here {
+            let passed_over = settings.restrict();
+            if !passed_over.is_empty() {
+                warnings.push(format!(
+                    "{} was found here and named by nobody, and so does not decide on `{}`; \
+                     `--config {}` has all of it hold",
+                    in_file(),
+                    passed_over.join("`, `"),
+                    file.path.display()
+                ));
+            }
+        }
+        let unknown;
+        (command, unknown) =
+            settings.apply(command).map_err(|error| Failure::usage(error.context(in_file())))?;
+        warnings.extend(unknown.into_iter().map(|warning| format!("{}: {warning}", in_file())));
+        // What was typed is right: the first parse said so. What is wrong now is the file.
+        matches = command.clone().try_get_matches_from(&arguments).map_err(|error| {
             Failure::usage(anyhow::anyhow!("{}: {}", in_file(), first_line(&error)))
         })?;
-    let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", in_file()));
-    Ok((cli, warnings.collect()))
+    }
+    Ok((Cli::from_arg_matches(&matches)?, warnings))
 }
 
 fn first_line(error: &clap::Error) -> String {

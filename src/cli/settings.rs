@@ -5,6 +5,10 @@
 //! The file is YAML. A key at the top is the long name of a flag, and holds for
 //! every command that has the flag; a section named after a command holds for
 //! that command alone.
+//!
+//! A file that nobody named and that lies in the working directory may be that of a
+//! checkout, and so of whoever is to be judged: it may make things stricter and nicer,
+//! below what the user's own file says, and nothing else ([`HARMLESS`]).
 
 use std::collections::BTreeMap;
 use std::env;
@@ -63,14 +67,59 @@ pub(super) fn legacy_hints() -> bool {
     env::var("ANCHORE_HINTS_ENABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// The settings file that holds: as named, or the first that is there.
-pub(super) fn file(named: Option<PathBuf>) -> Option<PathBuf> {
+/// A settings file, and whether all of it holds.
+#[derive(Debug, PartialEq)]
+pub(super) struct SettingsFile {
+    pub path: PathBuf,
+    /// It was found in the working directory: only what is [`HARMLESS`] holds.
+    pub found_here: bool,
+}
+
+/// The settings files that hold, each above the one before it: as named, and that one alone;
+/// else what lies in the working directory, and the user's own.
+pub(super) fn files(named: Option<PathBuf>) -> Vec<SettingsFile> {
+    if let Some(path) = named {
+        return vec![SettingsFile { path, found_here: false }];
+    }
     let user = env::var_os("XDG_CONFIG_HOME")
         .filter(|directory| !directory.is_empty())
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));
-    let usual = [Some("./.inscan.yaml".into()), user.map(|user| user.join("inscan/config.yaml"))];
-    named.or_else(|| usual.into_iter().flatten().find(|path| path.is_file()))
+    let here = SettingsFile { path: "./.inscan.yaml".into(), found_here: true };
+    let user = user.map(|user| user.join("inscan/config.yaml"));
+    let user = user.map(|path| SettingsFile { path, found_here: false });
+    [Some(here), user].into_iter().flatten().filter(|file| file.path.is_file()).collect()
+}
+
+/// What a file may set that lies in the working directory: how it looks, what is reported and
+/// looked for beside the rest, and gates where the user has none. With a value: only to that.
+/// What chooses outputs, exceptions, policies, databases, hosts, credentials, or the image's
+/// platform and names, is not here.
+const HARMLESS: &[(&str, Option<&str>)] = &[
+    ("color", None),
+    ("progress", None),
+    ("threads", None),
+    ("timings", None),
+    ("digests", None),
+    ("malware", Some("true")),
+    ("keep-owned", Some("true")),
+    ("lockfiles", Some("true")),
+    ("unimportant", Some("true")),
+    ("informational", Some("true")),
+    ("show-suppressed", Some("true")),
+    ("fail-on", None),
+    ("fail-on-kev", Some("true")),
+    ("epss-above", None),
+    ("on-uncovered", Some("fail")),
+    ("db-max-age", None),
+];
+
+fn is_harmless(key: &str, value: &Value) -> bool {
+    let is_it = |(name, only): &(&str, Option<&str>)| {
+        let value = || as_texts(key, value).unwrap_or_default();
+        *name == key && only.is_none_or(|only| value() == [only])
+    };
+    HARMLESS.iter().any(is_it)
 }
 
 impl Settings {
@@ -87,6 +136,31 @@ impl Settings {
             return Ok(Settings::default());
         }
         Ok(Settings { values: serde_saphyr::from_str(text)? })
+    }
+
+    /// Leaves only what is [`HARMLESS`]; returns the keys of the rest.
+    pub(super) fn restrict(&mut self) -> Vec<String> {
+        let mut passed_over = Vec::new();
+        self.values.retain(|key, value| match value {
+            Value::Object(section) => {
+                section.retain(|within, value| {
+                    let holds = is_harmless(within, value);
+                    if !holds {
+                        passed_over.push(format!("{key}.{within}"));
+                    }
+                    holds
+                });
+                true
+            }
+            value => {
+                let holds = is_harmless(key, value);
+                if !holds {
+                    passed_over.push(key.clone());
+                }
+                holds
+            }
+        });
+        passed_over
     }
 
     /// The command with these settings as its defaults, and warnings about keys that no command knows.
@@ -224,6 +298,30 @@ mod tests {
         let (_, warnings) = Settings::parse(settings).unwrap().apply(command()).unwrap();
         let expected = ["no command has a flag `--colour`", "`scan` has no flag `--platfrom`"];
         assert_eq!(warnings, expected);
+    }
+
+    #[test]
+    fn what_lies_in_the_working_directory_makes_nothing_laxer() {
+        let text = "color: never\noutput: [document=/etc/x]\ndb: other.db\nfail-on: low\n\
+            only-fixed: true\nunimportant: true\nlockfiles: false\non-uncovered: fail\n\
+            scan: {ignore: all.yaml, fail-on-kev: true, on-uncovered: ignore}\n";
+        let mut settings = Settings::parse(text).unwrap();
+        let expected =
+            ["db", "lockfiles", "only-fixed", "output", "scan.ignore", "scan.on-uncovered"];
+        assert_eq!(settings.restrict(), expected);
+        let kept: Vec<&String> = settings.values.keys().collect();
+        assert_eq!(kept, ["color", "fail-on", "on-uncovered", "scan", "unimportant"]);
+        assert_eq!(settings.values["scan"], serde_json::json!({"fail-on-kev": true}));
+    }
+
+    #[test]
+    fn each_harmless_key_is_a_flag_of_scan() {
+        let inscan = crate::cli::definition();
+        let scan = inscan.find_subcommand("scan").unwrap();
+        for (key, _) in HARMLESS {
+            let mut flags = scan.get_arguments().chain(inscan.get_arguments());
+            assert!(flags.any(|flag| flag.get_long() == Some(*key)), "{key}");
+        }
     }
 
     #[test]
