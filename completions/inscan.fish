@@ -619,17 +619,51 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l config -d 'Read settings from this file' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
 none\t'Nothing'"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "list" -d 'List the bundles that are built in'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l from -d 'Begin with this bundle, by a name that `inscan policy list` shows' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l force -d 'Write over a file that is there'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -640,6 +674,9 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the bundles that are built in'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
@@ -718,4 +755,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything that is known of a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "list" -d 'List the bundles that are built in'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Style;
 use super::json::{some, text};
 use super::page::{Page, wrapped};
+use crate::policy::params::Params;
 use crate::policy::spec::{Gate, Kind, Param, Trigger};
 
 /// A gate, and those of its triggers that are shown.
@@ -158,7 +159,7 @@ fn cell(text: &str) -> String {
 /// A rule of the trigger with all that it needs.
 fn example(gate: &Gate, trigger: &Trigger) -> String {
     let mut rule = format!("- gate: {}\n  trigger: {}\n  action: WARN\n", gate.name, trigger.name);
-    let needed: Vec<_> = trigger.params.iter().filter(|param| param.required).collect();
+    let needed = needed(trigger);
     if needed.is_empty() {
         rule.push_str("  params: []\n");
     } else {
@@ -169,6 +170,19 @@ fn example(gate: &Gate, trigger: &Trigger) -> String {
         rule.push_str(&format!("    - {{name: {}, value: '{value}'}}\n", param.name));
     }
     rule
+}
+
+/// What is required, and where that says nothing by itself, all that has no default.
+fn needed(trigger: &Trigger) -> Vec<&'static Param> {
+    let required: Vec<_> = trigger.params.iter().filter(|param| param.required).collect();
+    let given = |params: &[&Param]| {
+        let given = params.iter().map(|param| (param.name.to_owned(), param.example.to_owned()));
+        given.collect::<Vec<_>>()
+    };
+    match Params::of(trigger, "", &given(&required)) {
+        Ok(_) => required,
+        Err(_) => trigger.params.iter().filter(|param| param.default.is_none()).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
+pub mod bundle;
 mod content_id;
 mod csv;
 mod cyclonedx;

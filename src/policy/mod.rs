@@ -5,6 +5,7 @@
 //! [`spec`]), then its rules are asked of the [`facts`]. Everything here is
 //! pure: files are read by others.
 
+pub mod builtin;
 pub mod bundle;
 mod evaluation;
 pub mod facts;

@@ -1,5 +1,8 @@
 //! `inscan policy …`: one file for each of its commands.
 
+mod init;
+mod list;
+mod show;
 mod spec;
 
 use clap::Subcommand;
@@ -15,6 +18,9 @@ use super::{Result, Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  What is built in, and what it asks:
+      inscan policy list
+      inscan policy show default
   What can be asked of an image at all, and what the trigger `package` takes:
       inscan policy spec
       inscan policy spec vulnerabilities.package")]
@@ -25,11 +31,17 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    List(list::Args),
+    Show(show::Args),
     Spec(spec::Args),
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
+        Command::Init(args) => init::run(args, session),
+        Command::List(args) => list::run(args),
+        Command::Show(args) => show::run(args, session),
         Command::Spec(args) => spec::run(args, session),
     }
 }
