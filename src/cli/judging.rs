@@ -100,7 +100,9 @@ struct GateArgs {
 
     /// Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated
     ///
-    /// A plain list of ids is read as well. Exceptions that expired or match nothing are reported.
+    /// A plain list of ids is read as well, and so are lists of Sysdig's vulnerability exceptions and
+    /// whitelists of policies: they hold for the gate and for policies. Exceptions that expired or
+    /// match nothing are reported.
     #[arg(long, value_name = "FILE")]
     ignore: Vec<PathBuf>,
 

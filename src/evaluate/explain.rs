@@ -47,8 +47,7 @@ pub fn explain(
     for name in &names {
         explanation.advisories.extend(data.database.advisory(name)?);
     }
-    let covered: BTreeSet<String> =
-        data.database.coverages()?.into_iter().map(|coverage| coverage.ecosystem).collect();
+    let covered = super::covered(data.database)?;
     let place = Place::new(section, &covered, options.lockfiles);
     let mut lists = Lists::new(data.database);
     for (index, row) in section.packages.iter().enumerate() {

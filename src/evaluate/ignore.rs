@@ -15,12 +15,15 @@
 //!
 //! At least one of the first four is needed, and all that are there have to
 //! match. A plain list, one id on a line with `exp:2026-12-31` behind it where
-//! it ends, and `#` before remarks, is read as well.
+//! it ends, and `#` before remarks, is read as well; and so are the lists of
+//! backends ([`lists`]).
+
+mod lists;
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::evaluation::{Finding, Suppression, SuppressionCode, Warning};
+use super::evaluation::{Finding, Package, Suppression, SuppressionCode, Warning};
 
 /// Of one file, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +45,9 @@ pub struct Exception {
     /// Set while reading.
     #[serde(skip)]
     last_day: Option<Date>,
+    /// `package` is what policies' triggers call it: its name, or the file that proves it.
+    #[serde(skip)]
+    by_trigger: bool,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +62,10 @@ impl Exceptions {
     pub fn parse(source: &str, text: &str) -> Result<Exceptions, String> {
         let mut entries = match plain(text)? {
             Some(entries) => entries,
-            None => yaml(text)?,
+            None => match lists::read(text) {
+                Some(entries) => entries?,
+                None => yaml(text)?,
+            },
         };
         for (number, entry) in entries.iter_mut().enumerate() {
             entry.check().map_err(|error| format!("entry {}: {error}", number + 1))?;
@@ -101,6 +110,9 @@ fn plain(text: &str) -> Result<Option<Vec<Exception>>, String> {
 impl Exception {
     fn check(&mut self) -> Result<(), String> {
         let patterns = [&self.id, &self.package, &self.purl, &self.path];
+        if patterns.iter().all(|pattern| pattern.is_none()) && self.by_trigger {
+            return Err("it is for all vulnerabilities".to_owned());
+        }
         if patterns.iter().all(|pattern| pattern.is_none()) {
             return Err("one of `id`, `package`, `purl`, `path` is needed".to_owned());
         }
@@ -138,6 +150,12 @@ impl Exception {
         let path = |pattern: &String| {
             glob(pattern.trim_start_matches('/'), package.location.trim_start_matches('/'))
         };
+        if self.by_trigger {
+            let called = called_by_triggers(package);
+            let called: Vec<&str> = called.iter().map(String::as_str).collect();
+            return self.id.as_ref().is_none_or(|id| is_named(finding, id))
+                && fits(&self.package, &called);
+        }
         let names: Vec<&str> =
             [package.name.as_str()].into_iter().chain(package.source.as_deref()).collect();
         self.id.as_ref().is_none_or(|id| is_named(finding, id))
@@ -145,6 +163,19 @@ impl Exception {
             && fits(&self.purl, &[&package.purl])
             && self.path.as_ref().is_none_or(path)
     }
+}
+
+/// What stands behind the `+` in the ids of a policy's matches: the package's name, or for guesses
+/// by CPE names its file, its folder, or name and version.
+fn called_by_triggers(package: &Package) -> Vec<String> {
+    let mut parts = package.location.rsplit('/');
+    let file = parts.next().unwrap_or_default().to_owned();
+    let folder = parts.next().unwrap_or_default().to_owned();
+    let artifact = match package.kind.as_str() {
+        "maven" => package.name.rsplit(':').next().unwrap_or_default(),
+        _ => &package.name,
+    };
+    vec![artifact.to_owned(), file, folder, format!("{artifact}-{}", package.version)]
 }
 
 /// An advisory may be about several CVEs under one name: whoever has decided about one of them
@@ -234,7 +265,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluation::{Advisory, Package};
+    use super::super::evaluation::Advisory;
     use super::*;
 
     fn finding(aliases: &[&str]) -> Finding {
@@ -275,6 +306,74 @@ mod tests {
         check("# ours\nCVE-1  # why\n\nCVE-2 exp:2030-01-01\n", true);
         check("CVE-1 exp:2026-01-01", false);
         check("", false);
+    }
+
+    #[test]
+    fn lists_of_backends_are_read() {
+        let item = |trigger_id: &str, more: &str| {
+            format!(
+                r#"{{"id": "vulnexception_1", "name": "n", "version": "1_0", "items": [{{"id": "i1",
+                    "gate": "vulnerabilities", "trigger_id": "{trigger_id}", "notes": "why"{more}}}]}}"#
+            )
+        };
+        check(&item("CVE-1+*", ""), true);
+        check(&item("GHSA-1+libssl3", ""), true);
+        check(&item("*+libssl*", ""), true);
+        check(&item("CVE-1+openssl", ""), false);
+        check(&item("CVE-2+*", ""), false);
+        check(&item("CVE-1+*", r#", "enabled": false"#), false);
+        check(&item("CVE-1+*", r#", "expiration_date": null"#), true);
+        check(&item("CVE-1+*", r#", "expiration_date": 0"#), true);
+        // The first second of 2026-06-02, and of 2026-06-01.
+        check(&item("CVE-1+*", r#", "expiration_date": 1780358400"#), true);
+        check(&item("CVE-1+*", r#", "expiration_date": 1780272000"#), false);
+        check(&item("CVE-1+*", r#", "expires_on": "2026-06-02T00:00:00Z""#), true);
+        check(&item("CVE-1+*", r#", "expires_on": "2026-06-01""#), false);
+        check(&format!("[{}, {}]", item("CVE-9+*", ""), item("CVE-1+*", "")), true);
+        check("id: global\nitems:\n- {trigger_id: CVE-1+*, expiration_date: 1780358400}\n", true);
+
+        let text = item("CVE-1+*", r#", "expiration_date": 1780358400"#);
+        let found = &Exceptions::parse("f", &text).unwrap().entries[0];
+        assert_eq!(found.shown(), "CVE-1");
+        assert_eq!(
+            (found.reason.as_deref(), found.expires.as_deref()),
+            (Some("why"), Some("2026-06-01"))
+        );
+        for (text, expected) in [
+            (item("*+*", ""), "it is for all vulnerabilities"),
+            (
+                item("x", r#", "gate": "files""#).replace(r#""gate": "vulnerabilities","#, ""),
+                "gate `files`",
+            ),
+            (item("CVE-1+*", r#", "expires_on": "soon""#), "item 1 (i1): when it ends"),
+            (r#"{"items": [{"id": "x"}]}"#.to_owned(), "trigger_id"),
+        ] {
+            let error = Exceptions::parse("f", &text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_trigger_names_a_package_or_its_file() {
+        let mut jar = finding(&["CVE-1"]);
+        jar.package = Package {
+            kind: "maven".into(),
+            name: "org.x:log4j-core".into(),
+            version: "2.14.1".into(),
+            location: "opt/app.war:WEB-INF/lib/log4j-core-2.14.1.jar".into(),
+            ..Package::default()
+        };
+        for (called, expected) in [
+            ("log4j-core", true),
+            ("log4j-core-2.14.1.jar", true),
+            ("log4j-core-2.14.1", true),
+            ("org.x:log4j-core", false),
+        ] {
+            let text = format!(r#"{{"items": [{{"trigger_id": "CVE-1+{called}"}}]}}"#);
+            let files = [Exceptions::parse("f", &text).unwrap()];
+            let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
+            assert_eq!(ledger.suppression(&jar).is_some(), expected, "{called}");
+        }
     }
 
     #[test]

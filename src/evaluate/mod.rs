@@ -41,7 +41,7 @@ pub use severity::{Severity, cvss_parts};
 use crate::document::Section;
 use crate::versions;
 use crate::vex;
-use crate::vulndb::{self, Database as VulnDb};
+use crate::vulndb::{self, Database as VulnDb, Freshness};
 use finding::Findings;
 use ignore::Ledger;
 use matching::{Exempt, Hit, Lists};
@@ -191,8 +191,7 @@ fn judge(
     options: &Options,
     evaluation: &mut Evaluation,
 ) -> vulndb::Result<Judged> {
-    let covered: BTreeSet<String> =
-        database.coverages()?.into_iter().map(|coverage| coverage.ecosystem).collect();
+    let covered = covered(database)?;
     let place = Place::new(section, &covered, options.lockfiles);
     let over = end_of_life(section, &place, database, options, evaluation)?;
     let mut lists = Lists::new(database);
@@ -237,6 +236,17 @@ fn judge(
         });
     }
     Ok(judged)
+}
+
+/// The ecosystems of which the database knows anything. NVD's list that was never filled is not
+/// believed for guesses.
+fn covered(database: &VulnDb) -> vulndb::Result<BTreeSet<String>> {
+    let coverages = database.coverages()?.into_iter();
+    let mut covered: BTreeSet<String> = coverages.map(|coverage| coverage.ecosystem).collect();
+    if covered.contains(cpe::LIST) && database.freshness(cpe::LIST)? == Freshness::Never {
+        covered.remove(cpe::LIST);
+    }
+    Ok(covered)
 }
 
 /// Says what is known of the release's end; true where it is over.
