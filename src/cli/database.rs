@@ -13,7 +13,7 @@ use super::db::progress::Progress;
 use super::db::{self, tell};
 use super::{Failure, Result, Session, settings};
 use crate::image::RegistryOptions;
-use crate::net::NetOptions;
+use crate::net::{Listener, NetOptions};
 use crate::vulndb::build::Watch;
 use crate::vulndb::max_age::MaxAge;
 use crate::vulndb::place::State;
@@ -166,9 +166,15 @@ impl Attempt {
     /// not resolved, a registry that redirects, a byte now and then) may take longer than a scan
     /// is to wait. What is left of it then ends with the process, and does no harm: what it
     /// writes takes its place as a whole or not at all.
-    fn within_its_deadline(self, session: &Session) -> Result<Outcome, Error> {
+    fn within_its_deadline(mut self, session: &Session) -> Result<Outcome, Error> {
         let until = Instant::now() + self.deadline;
         let watch = Arc::new(Until { over: AtomicBool::new(false), shown: Progress::new(session) });
+        let listening = Arc::downgrade(&watch);
+        self.net.retry.listener = Listener::new(move |text| {
+            if let Some(watch) = listening.upgrade() {
+                watch.note(text);
+            }
+        });
         let (ended, waits) = mpsc::channel();
         let watched = watch.clone();
         let begun = thread::Builder::new().name("update".into()).spawn(move || {
@@ -218,6 +224,12 @@ impl Until {
     fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
         self.shown.clear();
+    }
+
+    fn note(&self, text: &str) {
+        if !self.over.load(Ordering::Relaxed) {
+            self.shown.note(text);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::network::NetArgs;
-use super::reading::failed;
+use super::reading::{failed, listener};
 use super::registry::RegistryArgs;
 use super::{Failure, Result, Session};
 use crate::image::{self, OpenOptions, Opened, Platform, Reference};
@@ -76,10 +76,11 @@ impl FromStr for Place {
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let reference = Reference::parse(&args.image).map_err(failed)?;
     let stdin_is_taken = matches!(reference, Reference::Stdin { .. });
-    let net = args.net.meant()?;
+    let mut net = args.net.meant()?;
     let registry = args.registry.meant(stdin_is_taken)?;
-    let options = OpenOptions { platform: args.platform, net, registry, ..OpenOptions::default() };
     let progress = session.reporter();
+    net.retry.listener = listener(&progress);
+    let options = OpenOptions { platform: args.platform, net, registry, ..OpenOptions::default() };
     let opened = image::open(&reference, &options, &|text| progress.note(text)).map_err(failed)?;
     let (image, blobs) = match opened {
         Opened::Image { image, blobs } if image.manifest.is_some() => (image, blobs),

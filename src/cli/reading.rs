@@ -3,6 +3,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ use crate::image::{
 };
 use crate::layer::{self, LayerScan, Pass};
 use crate::malware::Scanner;
-use crate::net::NetOptions;
+use crate::net::{Listener, NetOptions};
 use crate::output::progress::{self, Bars, Lines};
 use crate::progress::{Progress, Silent};
 
@@ -239,8 +240,9 @@ pub(super) fn with_analysis_unless<T>(
     unless: impl FnOnce(&Identity) -> Result<Option<T>>,
     then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
 ) -> Result<T> {
-    let request = args.meant(session)?;
+    let mut request = args.meant(session)?;
     let progress = session.reporter();
+    request.options.net.retry.listener = listener(&progress);
     let identity = |image: &Image| Identity::new(image, request.overrides.clone());
     let opened = open(&request, &*progress)?;
     if let Opened::Image { image, .. } = &opened
@@ -261,7 +263,7 @@ pub(super) fn open(request: &Request, progress: &dyn Progress) -> Result<Opened>
 /// From the image's name to its analysis. `progress` is off the terminal before `then` begins.
 pub(super) fn analyze<T>(
     request: &Request,
-    progress: Box<dyn Progress>,
+    progress: Reporter,
     open: impl FnOnce(&Request, &dyn Progress) -> Result<Opened>,
     then: impl FnOnce(&Analysis<'_>) -> Result<T>,
 ) -> Result<T> {
@@ -350,14 +352,26 @@ pub(super) fn failed(error: anyhow::Error) -> Failure {
     }
 }
 
+/// Who tells the user how far it is.
+pub(super) type Reporter = Arc<dyn Progress + Send + Sync>;
+
+/// What the network waits for is told by the reporter, as long as it is there.
+pub(super) fn listener(reporter: &Reporter) -> Listener {
+    let reporter = Arc::downgrade(reporter);
+    Listener::new(move |text| {
+        if let Some(reporter) = reporter.upgrade() {
+            reporter.note(text);
+        }
+    })
+}
+
 impl Session {
-    /// Who tells the user how far it is.
-    pub(super) fn reporter(&self) -> Box<dyn Progress> {
+    pub(super) fn reporter(&self) -> Reporter {
         match self.progress {
-            _ if self.quiet => Box::new(Silent),
-            ProgressStyle::None => Box::new(Silent),
-            ProgressStyle::Auto if progress::on_terminal() => Box::new(Bars::new()),
-            ProgressStyle::Auto | ProgressStyle::Plain => Box::new(Lines::new()),
+            _ if self.quiet => Arc::new(Silent),
+            ProgressStyle::None => Arc::new(Silent),
+            ProgressStyle::Auto if progress::on_terminal() => Arc::new(Bars::new()),
+            ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(Lines::new()),
         }
     }
 }

@@ -97,13 +97,15 @@ impl Http {
     pub fn send_patiently(&self, request: impl Fn() -> Request) -> Result<Answer, Error> {
         let retry = &self.0.options.retry;
         for attempt in 1.. {
-            let sent = self.send(request());
+            let request = request();
+            let host = super::origin(request.url());
+            let sent = self.send(request);
             let outcome = match &sent {
                 Ok(answer) if !answer.status().is_success() => answer.outcome(),
                 Ok(_) => return sent,
                 Err(error) => Outcome::Failed(error.cause),
             };
-            if !retry.pause(attempt, outcome) {
+            if !retry.pause_for(&host, attempt, outcome) {
                 return sent;
             }
         }

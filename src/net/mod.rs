@@ -16,7 +16,7 @@ mod tests;
 pub use client::{Answer, Http, is_loopback};
 pub use error::{Cause, Error, origin};
 pub use options::{ClientCertificate, NetOptions};
-pub use retry::{Outcome, Retry, retry_after};
+pub use retry::{Listener, Outcome, Retry, retry_after};
 pub use secret::{Secret, basic};
 
 /// What requests are made of.

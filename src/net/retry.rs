@@ -1,12 +1,14 @@
 //! When to ask again, and how long to wait before it.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Cause, HeaderMap};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Retry {
     /// How often something is asked for in all: 1 is once, and never again.
     pub attempts: u32,
@@ -14,6 +16,25 @@ pub struct Retry {
     pub first_wait: Duration,
     /// No wait is longer, whatever the server asks for in `Retry-After`.
     pub longest_wait: Duration,
+    pub listener: Listener,
+}
+
+/// Who is told what is waited for, in one line, from any thread. Without one it is silent.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Told>>);
+
+type Told = dyn Fn(&str) + Send + Sync;
+
+impl Listener {
+    pub fn new(told: impl Fn(&str) + Send + Sync + 'static) -> Listener {
+        Listener(Some(Arc::new(told)))
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "listens" } else { "silent" })
+    }
 }
 
 /// How an attempt ended that did not bring what was asked for.
@@ -29,6 +50,7 @@ impl Default for Retry {
             attempts: 5,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
+            listener: Listener::default(),
         }
     }
 }
@@ -57,6 +79,32 @@ impl Retry {
         let Some(wait) = self.wait(attempt, outcome, chance()) else { return false };
         std::thread::sleep(wait);
         true
+    }
+
+    /// The same, and the listener is told of `host` before.
+    pub fn pause_for(&self, host: &str, attempt: u32, outcome: Outcome) -> bool {
+        let Some(wait) = self.wait(attempt, outcome, chance()) else { return false };
+        if let Listener(Some(told)) = &self.listener {
+            let (seconds, of) = (wait.as_secs_f64(), self.attempts);
+            let next = attempt + 1;
+            told(&format!("{host} {outcome}: asked again in {seconds:.1} s ({next} of {of})"));
+        }
+        std::thread::sleep(wait);
+        true
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// What the host did.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Status { code, .. } => return write!(f, "answers {code}"),
+            Outcome::Failed(Cause::Refused) => "takes no connection",
+            Outcome::Failed(Cause::Unreachable) => "cannot be reached",
+            Outcome::Failed(Cause::Stalled) => "sends nothing more",
+            Outcome::Failed(Cause::Cut) => "broke off",
+            Outcome::Failed(_) => "does not answer",
+        })
     }
 }
 
@@ -99,6 +147,7 @@ mod tests {
             attempts: 6,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(5),
+            ..Retry::default()
         };
         let expected = expected.map(Duration::from_millis);
         assert_eq!(retry.wait(attempt, outcome, chance), expected);
@@ -138,6 +187,26 @@ mod tests {
             check(1, Outcome::Failed(cause), 1.0, None);
         }
         check(1, Outcome::Failed(Cause::Stalled), 1.0, Some(500));
+    }
+
+    #[test]
+    fn waits_are_told() {
+        let (said, heard) = std::sync::mpsc::channel();
+        let listener = Listener::new(move |text| said.send(text.to_owned()).unwrap());
+        let wait = Duration::from_millis(1);
+        let retry = Retry { attempts: 3, first_wait: wait, longest_wait: wait, listener };
+        let host = "registry.example/app";
+        assert!(retry.pause_for(host, 1, status(503)));
+        assert!(retry.pause_for(host, 2, Outcome::Failed(Cause::Stalled)));
+        assert!(!retry.pause_for(host, 3, status(503)));
+        assert!(!retry.pause_for(host, 1, status(404)));
+        drop(retry);
+        let heard: Vec<String> = heard.into_iter().collect();
+        let expected = [
+            "registry.example/app answers 503: asked again in 0.0 s (2 of 3)",
+            "registry.example/app sends nothing more: asked again in 0.0 s (3 of 3)",
+        ];
+        assert_eq!(heard, expected);
     }
 
     #[test]

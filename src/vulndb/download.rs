@@ -66,7 +66,8 @@ impl Download<'_> {
                 }
                 _ => return Err(failed),
             };
-            if self.is_over() || !self.http.options().retry.pause(attempt, outcome) {
+            let retry = &self.http.options().retry;
+            if self.is_over() || !retry.pause_for(&net::origin(self.url), attempt, outcome) {
                 return Err(failed);
             }
         }

@@ -188,6 +188,7 @@ fn options(attempts: u32) -> OpenOptions {
         attempts,
         first_wait: Duration::from_millis(1),
         longest_wait: Duration::from_millis(4),
+        ..Retry::default()
     };
     let net = NetOptions { plain_http: true, stall_timeout: STALL, retry, ..NetOptions::default() };
     OpenOptions { net, ..OpenOptions::default() }

@@ -12,3 +12,4 @@ mod pull;
 mod reading;
 mod server;
 mod tls;
+mod waits;

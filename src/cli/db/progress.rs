@@ -1,12 +1,13 @@
 //! How far a build or a download is: a bar on a terminal, plain lines elsewhere.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle as Style};
 
 use crate::cli::{ProgressStyle, Session};
 use crate::interrupt;
+use crate::net::Listener;
 use crate::output::progress::on_terminal;
 use crate::output::text;
 use crate::vulndb::build::Watch;
@@ -45,6 +46,26 @@ impl Progress {
                 spoken: Instant::now(),
             })),
         }
+    }
+
+    /// Something to know that does not keep it from going on.
+    pub(in crate::cli) fn note(&self, text: &str) {
+        let line = format!("note: {text}");
+        match self {
+            Progress::Silent => {}
+            Progress::Bar(bar) => bar.println(text::printable(&line)),
+            Progress::Lines(_) => say(&line),
+        }
+    }
+
+    /// What the network waits for is told here, as long as this is here.
+    pub(in crate::cli) fn listener(self: &Arc<Self>) -> Listener {
+        let progress = Arc::downgrade(self);
+        Listener::new(move |text| {
+            if let Some(progress) = progress.upgrade() {
+                progress.note(text);
+            }
+        })
     }
 
     /// Gives the terminal back.

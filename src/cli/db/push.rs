@@ -1,5 +1,7 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::progress::Progress;
 use super::update::failed_at_registry;
 use crate::cli::network::NetArgs;
 use crate::cli::registry::RegistryArgs;
@@ -49,8 +51,11 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         path,
         title: "vulnerabilities.db.sig",
     }));
-    let (net, registry) = (args.net.meant()?, args.registry.meant(false)?);
+    let (mut net, registry) = (args.net.meant()?, args.registry.meant(false)?);
+    let progress = Arc::new(Progress::new(session));
+    net.retry.listener = progress.listener();
     let pushed = artifact::push(name, ARTIFACT_TYPE, &files, &net, &registry);
+    drop(progress);
     let digest = pushed.map_err(failed_at_registry)?;
     session.say(&format!("pushed to `oci://{name}` as {digest}"));
     Ok(())

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -72,9 +73,10 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         ));
     }
     let key = args.verify_key.as_deref().map(key).transpose()?;
-    let net = args.net.meant()?;
+    let mut net = args.net.meant()?;
     let registry = args.registry.meant(false)?;
-    let progress = Progress::new(session);
+    let progress = Arc::new(Progress::new(session));
+    net.retry.listener = progress.listener();
     let update = Update {
         sources: &sources,
         place: &place,
@@ -86,7 +88,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         deadline: args.deadline.map(Duration::from_secs),
         builds: true,
     };
-    let outcome = update.run(&progress).map_err(failed)?;
+    let outcome = update.run(&*progress).map_err(failed)?;
     drop(progress);
     let passed_over = match outcome {
         Outcome::Recent(since) => {

@@ -142,7 +142,7 @@ pub fn push(
     let retry = &net.retry;
 
     let empty = digest_of(EMPTY);
-    patiently(retry, || put_blob(&session, &empty, || Ok(Body::from(EMPTY.to_vec()))))
+    patiently(retry, &session, || put_blob(&session, &empty, || Ok(Body::from(EMPTY.to_vec()))))
         .map_err(Failed::told)?;
     let mut layers = Vec::new();
     for file in files {
@@ -150,7 +150,7 @@ pub fn push(
         let unreadable = |error: io::Error| broken(format!("could not read `{shown}`: {error}"));
         let (digest, size) = digest_and_size(file.path).map_err(unreadable)?;
         let body = || File::open(file.path).map(|file| Body::sized(file, size));
-        patiently(retry, || put_blob(&session, &digest, body)).map_err(Failed::told)?;
+        patiently(retry, &session, || put_blob(&session, &digest, body)).map_err(Failed::told)?;
         layers.push(json!({
             "mediaType": file.media_type,
             "digest": digest.to_string(),
@@ -166,7 +166,7 @@ pub fn push(
         "layers": layers,
     });
     let manifest = manifest.to_string().into_bytes();
-    patiently(retry, || {
+    patiently(retry, &session, || {
         let url = session.address(&format!("manifests/{}", name.wanted()))?;
         session.send_body(&Method::PUT, url, MANIFEST_TYPE, Body::from(manifest.clone()))
     })

@@ -160,7 +160,7 @@ impl<'a> BlobReader<'a> {
         self.body = None;
         self.failures += 1;
         self.since_failure = 0;
-        if self.retry().pause(self.failures, failed.outcome()) {
+        if self.retry().pause_for(&self.host(), self.failures, failed.outcome()) {
             return Ok(());
         }
         match &mut self.from {
@@ -170,6 +170,13 @@ impl<'a> BlobReader<'a> {
                 Ok(())
             }
             _ => Err(failed.after(self.failures)),
+        }
+    }
+
+    fn host(&self) -> String {
+        match &self.from {
+            From::Session(session) => self.registry.place(*session),
+            From::Url(url) => net::origin(url),
         }
     }
 

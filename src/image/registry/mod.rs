@@ -138,7 +138,7 @@ fn find(name: &Name, net: &NetOptions, options: &RegistryOptions) -> anyhow::Res
         if position + 1 < sessions.len() {
             retry.attempts = retry.attempts.min(ATTEMPTS_AT_MIRROR);
         }
-        match patiently(&retry, || top_manifest(session, name)) {
+        match patiently(&retry, session, || top_manifest(session, name)) {
             Ok(manifest) => {
                 let allow_foreign_layers = options.allow_foreign_layers;
                 let known = Mutex::default();
@@ -174,7 +174,11 @@ fn not_found(name: &Name, failures: Vec<Failed>) -> anyhow::Error {
 }
 
 /// Does it, and again where that may help.
-fn patiently<T>(retry: &Retry, attempt: impl Fn() -> Result<T, Failed>) -> Result<T, Failed> {
+fn patiently<T>(
+    retry: &Retry,
+    session: &Session,
+    attempt: impl Fn() -> Result<T, Failed>,
+) -> Result<T, Failed> {
     let mut attempts = 0;
     loop {
         let failed = match attempt() {
@@ -182,7 +186,7 @@ fn patiently<T>(retry: &Retry, attempt: impl Fn() -> Result<T, Failed>) -> Resul
             Err(failed) => failed,
         };
         attempts += 1;
-        if !retry.pause(attempts, failed.outcome()) {
+        if !retry.pause_for(&session.place(), attempts, failed.outcome()) {
             return Err(failed.after(attempts));
         }
     }
@@ -249,6 +253,10 @@ impl Registry {
         self.sessions.len()
     }
 
+    fn place(&self, session: usize) -> String {
+        self.sessions.get(session).map(Session::place).unwrap_or_default()
+    }
+
     fn retry(&self) -> &Retry {
         &self.http.options().retry
     }
@@ -271,7 +279,7 @@ impl Registry {
         };
         let mut outcome = Err(Failed::GivenUp("there is no place to ask".to_owned()));
         for session in self.sessions.iter().skip(self.first) {
-            outcome = patiently(self.retry(), || get(session));
+            outcome = patiently(self.retry(), session, || get(session));
             if outcome.is_ok() {
                 break;
             }
@@ -285,7 +293,7 @@ impl Registry {
         };
         let mut outcome = Ok(false);
         for session in self.sessions.iter().skip(self.first) {
-            outcome = match patiently(self.retry(), || ask(session)) {
+            outcome = match patiently(self.retry(), session, || ask(session)) {
                 Err(failed) if failed.is_not_found() => Ok(false),
                 other => other,
             };
