@@ -5,6 +5,7 @@ mod content_id;
 mod csv;
 mod cyclonedx;
 pub mod explain;
+pub mod explanation;
 pub mod file;
 pub mod gates;
 mod github;

@@ -1,6 +1,8 @@
 //! Holds the policies of one image against its facts: rows of what triggers
 //! found, which of them count, and whether the image passes.
 
+mod explanation;
+
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -12,6 +14,8 @@ use super::facts::Facts;
 use super::mapping::Image;
 use super::spec::{Match, TriggerError};
 use super::whitelist::{Exceptions, Lapse};
+
+pub use explanation::{Answer, Asked, Explanation, Listed, Tried, explain};
 
 /// The result for one image.
 #[derive(Clone, Debug)]
@@ -233,44 +237,52 @@ fn fire(
     problems: &mut Vec<Problem>,
 ) {
     for (rule, compiled) in by_gate(policy) {
-        let Compiled { gate, trigger, params } = compiled;
-        let matches = match (trigger.fire)(facts, params) {
-            Ok(matches) => matches,
-            Err(error) => {
-                problems.push(unanswered(rule, compiled, &error));
-                continue;
-            }
-        };
-        for Match { id, message, excused } in matches {
-            let trigger_id = id.unwrap_or_else(|| trigger_id(gate.name, trigger.name, &message));
-            let exception = exceptions.of(gate.name, &trigger_id);
-            let whitelisted = exception.map(|(whitelist, item)| Whitelisted {
-                whitelist_id: whitelist.id.clone(),
-                whitelist_name: whitelist.name.clone(),
-                item_id: item.id.clone(),
-                notes: item.notes.clone(),
-            });
-            let whitelisted = whitelisted.or_else(|| {
-                excused.map(|by| Whitelisted {
-                    whitelist_id: by.list,
-                    whitelist_name: Some(by.name),
-                    item_id: by.rule,
-                    notes: by.notes,
-                })
-            });
-            rows.push(Row {
-                trigger_id,
-                gate: gate.name,
-                trigger: trigger.name,
-                message,
-                action: if whitelisted.is_some() { Action::Go } else { rule.action },
-                whitelisted,
-                policy_id: policy.id.clone(),
-                rule_id: rule.shown_id().to_owned(),
-                place: rule.place.clone(),
-            });
+        match found(policy, rule, compiled, facts, exceptions) {
+            Ok(found) => rows.extend(found),
+            Err(error) => problems.push(unanswered(rule, compiled, &error)),
         }
     }
+}
+
+/// What one rule finds, each with the exception that holds for it.
+fn found(
+    policy: &Policy,
+    rule: &Rule,
+    compiled: &Compiled,
+    facts: &Facts<'_>,
+    exceptions: &mut Exceptions<'_>,
+) -> Result<Vec<Row>, TriggerError> {
+    let Compiled { gate, trigger, params } = compiled;
+    let row = |Match { id, message, excused }| {
+        let trigger_id = id.unwrap_or_else(|| trigger_id(gate.name, trigger.name, &message));
+        let exception = exceptions.of(gate.name, &trigger_id);
+        let whitelisted = exception.map(|(whitelist, item)| Whitelisted {
+            whitelist_id: whitelist.id.clone(),
+            whitelist_name: whitelist.name.clone(),
+            item_id: item.id.clone(),
+            notes: item.notes.clone(),
+        });
+        let whitelisted = whitelisted.or_else(|| {
+            excused.map(|by| Whitelisted {
+                whitelist_id: by.list,
+                whitelist_name: Some(by.name),
+                item_id: by.rule,
+                notes: by.notes,
+            })
+        });
+        Row {
+            trigger_id,
+            gate: gate.name,
+            trigger: trigger.name,
+            message,
+            action: if whitelisted.is_some() { Action::Go } else { rule.action },
+            whitelisted,
+            policy_id: policy.id.clone(),
+            rule_id: rule.shown_id().to_owned(),
+            place: rule.place.clone(),
+        }
+    };
+    Ok((trigger.fire)(facts, params)?.into_iter().map(row).collect())
 }
 
 fn unanswered(rule: &Rule, compiled: &Compiled, error: &TriggerError) -> Problem {

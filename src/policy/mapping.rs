@@ -111,16 +111,36 @@ const DOCKER_HUB: &str = "docker.io";
 /// Registries without a dot in their name.
 const LOCAL: [&str; 2] = ["localhost", "localbuild"];
 
+/// What keeps a selector from being for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// `registry`, `repository`, `tag`, `digest` or `id`.
+    pub what: &'static str,
+    /// What the image has there.
+    pub found: String,
+}
+
 impl Selector {
     pub fn matches(&self, image: &Image) -> bool {
+        self.mismatch(image).is_none()
+    }
+
+    /// The first part that does not fit.
+    pub fn mismatch(&self, image: &Image) -> Option<Mismatch> {
         let Reference { registry, repository, tag } = reference(&image.tag);
-        self.registry.matches(registry)
-            && self.repository.matches(repository)
-            && match &self.image {
-                ImageSelector::Digest(digest) => *digest == image.digest,
-                ImageSelector::Id(id) => *id == image.id,
-                ImageSelector::Tag(pattern) => pattern.matches(tag.unwrap_or_default()),
-            }
+        let tag = tag.unwrap_or_default();
+        let (what, found, fits) = match &self.image {
+            ImageSelector::Digest(digest) => ("digest", &*image.digest, *digest == image.digest),
+            ImageSelector::Id(id) => ("id", &*image.id, *id == image.id),
+            ImageSelector::Tag(pattern) => ("tag", tag, pattern.matches(tag)),
+        };
+        let parts = [
+            ("registry", registry, self.registry.matches(registry)),
+            ("repository", repository, self.repository.matches(repository)),
+            (what, found, fits),
+        ];
+        let (what, found, _) = parts.into_iter().find(|(_, _, fits)| !fits)?;
+        Some(Mismatch { what, found: found.to_owned() })
     }
 }
 
@@ -183,7 +203,8 @@ mod tests {
             registry: NamePattern::Glob("docker.io".into()),
             ..by(ImageSelector::Id("1d".into()))
         };
-        assert!(!other.matches(&image));
+        let mismatch = Mismatch { what: "registry", found: "quay.io".into() };
+        assert_eq!(other.mismatch(&image), Some(mismatch));
         let named_by_digest = Image { tag: "quay.io/a/b@sha256:d".into(), ..image };
         assert!(by(ImageSelector::Tag(any())).matches(&named_by_digest));
     }

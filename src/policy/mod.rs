@@ -18,5 +18,8 @@ pub mod vulnerable;
 pub mod whitelist;
 
 pub use bundle::{Action, Bundle, Mode, Problem};
-pub use evaluation::{Evaluation, Judged, Reason, Row, Whitelisted, evaluate, trigger_id};
+pub use evaluation::{
+    Answer, Asked, Evaluation, Explanation, Judged, Listed, Reason, Row, Tried, Whitelisted,
+    evaluate, explain, trigger_id,
+};
 pub use mapping::Image;
