@@ -60,6 +60,11 @@ impl<'a> Outputs<'a> {
         self.config.os.as_deref()
     }
 
+    /// As the image's configuration states them; the legacy part has them not.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.config.container.labels
+    }
+
     /// `imagedata.image_report`.
     pub fn image_report(&self) -> Value {
         let Outputs { analysis, config, identity, .. } = self;

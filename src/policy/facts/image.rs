@@ -1,5 +1,7 @@
 //! What the image is: distribution, size, layers, and the Dockerfile it was made from.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Answer;
@@ -18,6 +20,8 @@ pub struct ImageFacts {
     /// Between commas.
     pub like: Option<String>,
     pub layers: usize,
+    /// Of the image's configuration. The legacy engine does not write them.
+    pub labels: BTreeMap<String, String>,
     pub dockerfile: String,
     pub dockerfile_mode: DockerfileMode,
 }
@@ -35,9 +39,11 @@ pub enum DockerfileMode {
 }
 
 pub(super) fn read(source: &Source<'_>) -> Answer<ImageFacts> {
-    let (report, os) = match source {
-        Source::Document(document) => (document.image_report()?, document.os()),
-        Source::Analysis(outputs) => (outputs.image_report(), outputs.os()),
+    let (report, os, labels) = match source {
+        Source::Document(document) => (document.image_report()?, document.os(), document.labels()),
+        Source::Analysis(outputs) => {
+            (outputs.image_report(), outputs.os(), outputs.labels().clone())
+        }
         Source::Sbom(_) | Source::Nothing => {
             return Err(source.lacks("the Dockerfile, size and layers of the image"));
         }
@@ -48,6 +54,7 @@ pub(super) fn read(source: &Source<'_>) -> Answer<ImageFacts> {
         size: report["meta"]["sizebytes"].as_u64(),
         architecture: text(&data["Architecture"]),
         os: text(&data["Os"]).or_else(|| os.map(str::to_owned)),
+        labels,
         layers: report["layers"].as_array().map_or(0, Vec::len),
         dockerfile: text(&report["dockerfile_contents"]).unwrap_or_default(),
         dockerfile_mode: match report["dockerfile_mode"].as_str() {

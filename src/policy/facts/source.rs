@@ -211,6 +211,14 @@ impl<'a> Document<'a> {
             .map_err(|error| format!("`image_report` in the document cannot be read: {error}"))
     }
 
+    /// Labels, as our own part has them.
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+        let labels = self.own.image["config"]["labels"].as_object().into_iter().flatten();
+        labels
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect()
+    }
+
     /// The operating system, as our own part has it.
     pub(super) fn os(&self) -> Option<&str> {
         self.own.image["os"].as_str()

@@ -2,6 +2,7 @@
 //! analysis, or else what the image's history lets guess. The format is
 //! <https://docs.docker.com/reference/dockerfile/>.
 
+use super::comparison::text_holds;
 use crate::policy::facts::{DockerfileMode, Facts, ImageFacts};
 use crate::policy::params::{Invalid, Params, ValueError};
 use crate::policy::regex::Pattern;
@@ -166,21 +167,12 @@ fn instruction(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Trigger
 
 /// A check that needs a value and has none holds for nothing.
 fn holds(check: &str, value: Option<&str>, text: &str) -> Result<bool, TriggerError> {
-    let wrong = |error| TriggerError::Pattern { param: "value", error };
-    let like = |value: &str| {
-        Pattern::new(value).and_then(|pattern| pattern.is_match_at_start(text)).map_err(wrong)
-    };
-    let is_in = |value: &str| value.split(',').any(|item| item.trim() == text);
-    Ok(match (check, value) {
-        ("exists", _) => true,
-        ("=", Some(value)) => text == value,
-        ("!=", Some(value)) => text != value,
-        ("like", Some(value)) => like(value)?,
-        ("not_like", Some(value)) => !like(value)?,
-        ("in", Some(value)) => is_in(value),
-        ("not_in", Some(value)) => !is_in(value),
-        _ => false,
-    })
+    match (check, value) {
+        ("exists", _) => Ok(true),
+        (check, Some(value)) => text_holds(check, text, value)
+            .map_err(|error| TriggerError::Pattern { param: "value", error }),
+        (_, None) => Ok(false),
+    }
 }
 
 fn effective_user(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
@@ -286,10 +278,10 @@ fn no_dockerfile_provided(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, T
 
 /// An instruction, with all that is behind it.
 #[derive(Debug, PartialEq, Eq)]
-struct Line {
+pub(super) struct Line {
     /// In capitals.
-    instruction: String,
-    rest: String,
+    pub(super) instruction: String,
+    pub(super) rest: String,
 }
 
 /// `None`: there is no Dockerfile that the rule is about.
@@ -304,7 +296,7 @@ fn lines(facts: &Facts<'_>, params: &Params) -> Result<Option<Vec<Line>>, Trigge
 }
 
 /// Lines that end in a backslash go on in the next that is no comment.
-fn parsed(image: &ImageFacts) -> Vec<Line> {
+pub(super) fn parsed(image: &ImageFacts) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut joined = String::new();
     let written = image.dockerfile.lines().map(str::trim);

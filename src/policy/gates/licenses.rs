@@ -1,9 +1,18 @@
 //! The licences of packages. What a package states is taken word by word: the
 //! engine knows no licence expressions.
 
+use super::comparison::is_of_type;
 use crate::policy::facts::Facts;
 use crate::policy::params::Params;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+
+const PACKAGE_TYPE: Param = Param::optional(
+    "package_type",
+    Kind::Text,
+    "npm",
+    "Look at packages of this type only: as in package URLs, or `os`, `non-os`, `all`",
+)
+.or("all");
 
 pub(super) static GATE: Gate = Gate {
     name: "licenses",
@@ -14,13 +23,16 @@ pub(super) static GATE: Gate = Gate {
             aliases: &["denylist_exact_match"],
             about: "Fires once where packages state a forbidden licence; replace the packages, or \
                     have the licence allowed",
-            params: &[Param::required(
-                "licenses",
-                Kind::List,
-                "GPL-2.0-only,AGPL-3.0-only",
-                "Licences as packages state them; of several words each counts by itself",
-            )
-            .also_called(&["licenseblacklist", "licensedenylist"])],
+            params: &[
+                Param::required(
+                    "licenses",
+                    Kind::List,
+                    "GPL-2.0-only,AGPL-3.0-only",
+                    "Licences as packages state them; of several words each counts by itself",
+                )
+                .also_called(&["licenseblacklist", "licensedenylist"]),
+                PACKAGE_TYPE,
+            ],
             check: None,
             fire: exact,
         },
@@ -29,13 +41,16 @@ pub(super) static GATE: Gate = Gate {
             aliases: &["denylist_partial_match"],
             about: "Fires once where packages state a licence with a forbidden text in it; replace \
                     the packages, or have the licence allowed",
-            params: &[Param::required(
-                "licenses",
-                Kind::List,
-                "GPL,CDDL",
-                "Texts in licences; capitals and small letters are different",
-            )
-            .also_called(&["licenseblacklist", "licensedenylist"])],
+            params: &[
+                Param::required(
+                    "licenses",
+                    Kind::List,
+                    "GPL,CDDL",
+                    "Texts in licences; capitals and small letters are different",
+                )
+                .also_called(&["licenseblacklist", "licensedenylist"]),
+                PACKAGE_TYPE,
+            ],
             check: None,
             fire: partial,
         },
@@ -58,7 +73,9 @@ fn found(
 ) -> Result<Vec<Match>, TriggerError> {
     let forbidden = params.list("licenses").unwrap_or_default();
     let mut found = Vec::new();
-    for package in facts.packages()? {
+    let kind = params.text("package_type").unwrap_or_default();
+    let packages = facts.packages()?.iter();
+    for package in packages.filter(|it| is_of_type(&it.kind, it.is_of_os, kind)) {
         let licences = package.licence.split_whitespace();
         let of_package =
             licences.filter(|licence| forbidden.iter().any(|it| is_forbidden(licence, it)));
@@ -105,5 +122,8 @@ mod tests {
             let found = fired(&GATE, trigger, &[("licenses", licences)], &packages());
             assert_eq!(found, Vec::from_iter(expected));
         }
+        let of_os = [("licenses", "MIT"), ("package_type", "os")];
+        let found = fired(&GATE, "blacklist_exact_match", &of_os, &packages());
+        assert!(found[0].ends_with(": bar(MIT)"), "{found:?}");
     }
 }

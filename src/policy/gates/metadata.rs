@@ -1,7 +1,6 @@
 //! Attributes of the image: distribution, size, architecture, layers.
 
-use std::cmp::Ordering;
-
+use super::comparison::{order_holds, text_holds};
 use crate::policy::facts::{Facts, ImageFacts};
 use crate::policy::params::{Invalid, Params, ValueError};
 use crate::policy::regex::Pattern;
@@ -167,44 +166,23 @@ fn holds(
     of_image: &Value,
     wanted: &Value,
 ) -> Result<bool, TriggerError> {
-    let said = || {
-        of_image.text().ok_or_else(|| {
-            TriggerError::NotAnswerable(format!(
-                "the document does not tell `{attribute}`: check with `exists` or `not_exists`"
-            ))
-        })
+    let order = |text: &str| match (of_image, wanted) {
+        (Value::Number(Some(number)), Value::Number(Some(wanted))) => number.cmp(wanted),
+        _ => text.cmp(&wanted.shown()),
     };
-    let order = || -> Result<Ordering, TriggerError> {
-        Ok(match (of_image, wanted) {
-            (Value::Number(Some(number)), Value::Number(Some(wanted))) => number.cmp(wanted),
-            _ => said()?.as_str().cmp(&wanted.shown()),
-        })
-    };
-    let like = || -> Result<bool, TriggerError> {
-        let text = said()?;
-        Pattern::new(&wanted.shown())
-            .and_then(|pattern| pattern.is_match_at_start(&text))
-            .map_err(|error| TriggerError::Pattern { param: "value", error })
-    };
-    let is_in = || {
-        let text = of_image.text();
-        wanted.shown().split(',').any(|item| Some(item.trim()) == text.as_deref())
-    };
-    Ok(match check {
-        "exists" => of_image.text().is_some(),
-        "not_exists" => of_image.text().is_none(),
-        "=" => of_image == wanted,
-        "!=" => of_image != wanted,
-        ">" => order()?.is_gt(),
-        "<" => order()?.is_lt(),
-        ">=" => order()?.is_ge(),
-        "<=" => order()?.is_le(),
-        "like" => like()?,
-        "not_like" => !like()?,
-        "in" => is_in(),
-        "not_in" => !is_in(),
-        _ => false,
-    })
+    match (check, of_image.text()) {
+        ("exists", text) => Ok(text.is_some()),
+        ("not_exists", text) => Ok(text.is_none()),
+        // What is not said differs from everything, and is in no list.
+        ("!=" | "not_in", None) => Ok(true),
+        ("=" | "in", None) => Ok(false),
+        (_, None) => Err(TriggerError::NotAnswerable(format!(
+            "the document does not tell `{attribute}`: check with `exists` or `not_exists`"
+        ))),
+        ("<" | "<=" | ">" | ">=", Some(text)) => Ok(order_holds(check, order(&text))),
+        (_, Some(text)) => text_holds(check, &text, &wanted.shown())
+            .map_err(|error| TriggerError::Pattern { param: "value", error }),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The gates, one file each.
 
 mod always;
+mod ancestry;
+mod comparison;
+mod distro;
 mod dockerfile;
 mod files;
 mod licenses;
@@ -23,6 +26,8 @@ use super::spec::Gate;
 pub fn gates() -> &'static [&'static Gate] {
     static GATES: &[&Gate] = &[
         &always::GATE,
+        &ancestry::GATE,
+        &distro::GATE,
         &dockerfile::GATE,
         &files::GATE,
         &licenses::GATE,

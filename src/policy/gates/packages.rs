@@ -3,8 +3,10 @@
 
 use std::cmp::Ordering;
 
+use super::comparison::{TEXTS, is_of_type, order_holds, text_holds};
 use crate::policy::facts::{Facts, File, FileKind, Package, PackageFile};
-use crate::policy::params::Params;
+use crate::policy::params::{Invalid, Params, ValueError};
+use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use crate::versions;
 
@@ -82,8 +84,44 @@ pub(super) static GATE: Gate = Gate {
             check: None,
             fire: blacklist,
         },
+        Trigger {
+            name: "metadata",
+            aliases: &[],
+            about: "Fires for each installed package that all given checks hold for; remove it, or \
+                    update it",
+            params: &[
+                Param::optional(
+                    "type",
+                    Kind::Text,
+                    "npm",
+                    "The type of package: as in package URLs, or `os`, `non-os`, `all`",
+                ),
+                Param::optional("name", Kind::Text, "libssl.*", "What the name is held against"),
+                Param::optional(
+                    "name_comparison",
+                    Kind::OneOf(TEXTS),
+                    "like",
+                    "How it is held against it; `like` is a regular expression that matches at its \
+                     start, `in` a list between commas",
+                )
+                .or("="),
+                Param::optional("version", Kind::Text, "3.0", "What the version is held against"),
+                Param::optional(
+                    "version_comparison",
+                    Kind::OneOf(VERSIONS),
+                    "<",
+                    "How it is held against it; earlier and later are as the package's manager \
+                     orders them",
+                )
+                .or("="),
+            ],
+            check: Some(check_patterns),
+            fire: metadata,
+        },
     ],
 };
+
+const VERSIONS: &[&str] = &["=", "!=", "<", "<=", ">", ">=", "like", "not_like", "in", "not_in"];
 
 fn required_package(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let name = params.text("name").unwrap_or_default();
@@ -225,6 +263,56 @@ fn blacklist(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerEr
     Ok(forbidden.map(|_| Match::of(message.clone())).collect())
 }
 
+/// Expressions have to be such, and something has to be checked.
+fn check_patterns(params: &Params) -> Result<(), Invalid> {
+    for (param, comparison) in [("name", "name_comparison"), ("version", "version_comparison")] {
+        if let (Some(value), Some("like" | "not_like")) =
+            (params.text(param), params.text(comparison))
+        {
+            Pattern::new(value)
+                .map_err(|error| Invalid { param, error: ValueError::Pattern(error) })?;
+        }
+    }
+    match ["type", "name", "version"].iter().any(|name| params.text(name).is_some()) {
+        true => Ok(()),
+        false => Err(Invalid {
+            param: "name",
+            error: ValueError::Absent("or else `type` or `version`".to_owned()),
+        }),
+    }
+}
+
+fn metadata(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+    let kind = params.text("type").unwrap_or_default();
+    let comparison = |name| params.text(name).unwrap_or("=");
+    let mut matches = Vec::new();
+    for package in facts.packages()? {
+        let version = package.full_version();
+        let is_named = || match params.text("name") {
+            Some(name) => holds("name", comparison("name_comparison"), &package.name, name),
+            None => Ok(true),
+        };
+        let is_version = || match (params.text("version"), comparison("version_comparison")) {
+            (None, _) => Ok(true),
+            (Some(wanted), check @ ("<" | "<=" | ">" | ">=")) => {
+                Ok(order_holds(check, order(package, &version, wanted)?))
+            }
+            (Some(wanted), check) => holds("version", check, &version, wanted),
+        };
+        if is_of_type(&package.kind, package.is_of_os, kind) && is_named()? && is_version()? {
+            matches.push(Match::of(format!(
+                "Package matches the rule: {}-{version} ({})",
+                package.name, package.kind
+            )));
+        }
+    }
+    Ok(matches)
+}
+
+fn holds(param: &'static str, check: &str, text: &str, value: &str) -> Result<bool, TriggerError> {
+    text_holds(check, text, value).map_err(|error| TriggerError::Pattern { param, error })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -310,6 +398,38 @@ mod tests {
             (&[("name", "requests")], &["Package is blacklisted: requests"]),
         ] {
             assert_eq!(fired(&GATE, "denylist", params, &packages()), expected);
+        }
+    }
+
+    #[test]
+    fn metadata_fires_where_all_checks_hold() {
+        let (musl, libfoo) = ("musl-1.1.18-r2 (apk)", "libfoo1-1:2.3-4 (deb)");
+        let requests = "requests-2.23.0 (pypi)";
+        for (params, expected) in [
+            (&[("type", "os")][..], &[libfoo, musl][..]),
+            (&[("type", "python")], &[requests]),
+            (&[("name", "musl")], &[musl]),
+            (&[("name", "(musl|req)"), ("name_comparison", "like")], &[musl, requests]),
+            (&[("name", "musl,libfoo1"), ("name_comparison", "in"), ("type", "apk")], &[musl]),
+            (&[("name", "requests"), ("version", "2.23.0")], &[requests]),
+            (&[("name", "requests"), ("version", "2.3"), ("version_comparison", ">")], &[requests]),
+            (&[("name", "requests"), ("version", "2.3"), ("version_comparison", "<=")], &[]),
+            (&[("name", "musl"), ("version", "1.1.*"), ("version_comparison", "not_like")], &[]),
+        ] {
+            let expected: Vec<_> =
+                expected.iter().map(|it| format!("Package matches the rule: {it}")).collect();
+            assert_eq!(fired(&GATE, "metadata", params, &packages()), expected, "{params:?}");
+        }
+        for (params, expected) in [
+            (&[][..], "or else `type` or `version`"),
+            (&[("name", "("), ("name_comparison", "like")], "not a regular expression"),
+            (
+                &[("name", "odd"), ("version", "1"), ("version_comparison", "<")],
+                "the order of `new` versions is not known",
+            ),
+        ] {
+            let failure = failure(&GATE, "metadata", params, &packages());
+            assert!(failure.contains(expected), "{failure}");
         }
     }
 
