@@ -1,12 +1,16 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::judging::{JudgeArgs, concluded, read_document};
+use super::bundle::{POLICY, PolicyArgs};
+use super::judging::{JudgeArgs, concluded, no_document, read_whole_document};
 use super::network::NetArgs;
 use super::registry::RegistryFiles;
 use super::template::TemplateArgs;
-use super::{Result, Session, broken_output, open_outputs};
+use super::{Failure, Result, Session, broken_output, open_outputs};
+use crate::digest::Digest;
 use crate::output::report::{self, Report};
 use crate::output::{Output, Style};
+use crate::policy::Image;
+use crate::policy::facts::Facts;
 
 /// Judge an analysis document: which packages are vulnerable, and does it pass
 ///
@@ -26,6 +30,9 @@ Examples:
       inscan evaluate image.json --vex vendor.openvex.json
   The packages of an SBOM that Syft or Trivy wrote:
       inscan evaluate sbom.cdx.json
+  By a bundle of policies, as an Anchore Engine would judge the image:
+      inscan evaluate image.json --policy bundle.json --tag registry.example/team/app:1.0
+      inscan evaluate image.json --policy bundle.json -o anchore
   From another program:
       inscan analyze image.tar | inscan evaluate -")]
 pub(super) struct Args {
@@ -43,6 +50,17 @@ pub(super) struct Args {
     #[command(flatten)]
     judge: JudgeArgs,
 
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    /// The full name by which policies know the image [default: what the document says]
+    #[arg(long, value_name = "FULLTAG", help_heading = POLICY)]
+    tag: Option<String>,
+
+    /// The manifest digest by which policies know the image [default: what the document says]
+    #[arg(long, value_name = "DIGEST", help_heading = POLICY)]
+    image_digest: Option<Digest>,
+
     // For `--db-update`.
     #[command(flatten)]
     registry: RegistryFiles,
@@ -56,12 +74,37 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let outputs = open_outputs(&args.output)?;
     let (net, registry) = (args.net.meant()?, args.registry.meant());
     args.judge.bring_up_to_date(&net, &registry, session)?;
+    if args.policy.reads_stdin() && args.document == Path::new("-") {
+        let error = anyhow::anyhow!("document and bundle cannot both be on standard input");
+        return Err(Failure::usage(error).hint("write one of them to a file"));
+    }
+    let policies = args.policy.meant(args.output.iter().map(|output| output.format), session)?;
     let judging = args.judge.meant()?;
-    let section = read_document(&args.document)?;
+    let (section, text) = read_whole_document(&args.document)?;
+    // Of a large image it has hundreds of megabytes.
+    let text = if policies.is_some() { text } else { Vec::new() };
     let evaluation = judging.judge(&section, session)?;
+    let of_policies = match &policies {
+        None => None,
+        Some(policies) => {
+            let vulnerable = judging.vulnerable(policies, &section)?;
+            let facts = Facts::of_document(&text, &section)
+                .map_err(|error| no_document(error, &args.document))?;
+            let digest = args.image_digest.as_ref().map(ToString::to_string);
+            let image = Image {
+                tag: args.tag.unwrap_or_else(|| section.image.reference.clone()),
+                digest: digest.unwrap_or_else(|| section.image.digest.clone()),
+                id: section.image.id.clone(),
+            };
+            let facts = judging.facts(facts, vulnerable.as_ref());
+            Some(policies.judge(&facts, &image, session)?)
+        }
+    };
+    drop(text);
     for (format, to, sink) in outputs {
         let report = Report {
             evaluation: &evaluation,
+            policy: of_policies.as_ref(),
             section: &section,
             style: &Style::new(session.colors(to)),
             show_suppressed: judging.show_suppressed,
@@ -70,5 +113,5 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         sink.write(|out| report::write(format, &report, out))
             .map_err(|error| broken_output(to, error))?;
     }
-    concluded(&evaluation)
+    concluded(&evaluation, of_policies.as_ref())
 }

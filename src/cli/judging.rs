@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::bundle::{self, Policies};
 use super::database::DataArgs;
 use super::{Failure, Result, Session, settings};
 use crate::document::{self, Section, archive};
@@ -19,6 +20,9 @@ use crate::evaluate::{
 };
 use crate::image::RegistryOptions;
 use crate::net::NetOptions;
+use crate::policy;
+use crate::policy::facts::Facts;
+use crate::policy::vulnerable::{self, Vulnerable};
 use crate::vex;
 use crate::vulndb::Database;
 use crate::vulndb::max_age::Then;
@@ -243,26 +247,64 @@ fn vex_document(path: &Path) -> Result<vex::Document> {
 
 /// Our own part of a document in a file, or on standard input as `-`; also of one in an archive.
 pub(super) fn read_document(path: &Path) -> Result<Section> {
-    let failed = |error: anyhow::Error| {
-        let message = format!("could not read the document `{}`", path.display());
-        Failure::usage(error.context(message))
-            .hint("a document is what `inscan analyze IMAGE` writes, an analysis archive, or an SBOM in JSON; `-` is standard input")
-    };
+    read_whole_document(path).map(|(section, _)| section)
+}
+
+/// Our own part, and the text of the whole.
+pub(super) fn read_whole_document(path: &Path) -> Result<(Section, Vec<u8>)> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         fs::read(path)
     };
-    let bytes = bytes.map_err(|error| failed(error.into()))?;
+    let bytes = bytes.map_err(|error| no_document(error, path))?;
     if archive::is_archive(&bytes) {
-        let read = archive::read(&*bytes).and_then(|archive| archive.section());
-        return read.map_err(|error| failed(error.into()));
+        let archive = archive::read(&*bytes).map_err(|error| no_document(error, path))?;
+        let section = archive.section().map_err(|error| no_document(error, path))?;
+        return Ok((section, archive.document));
     }
-    document::read(&bytes).map_err(|error| failed(error.into()))
+    let section = document::read(&bytes).map_err(|error| no_document(error, path))?;
+    Ok((section, bytes))
+}
+
+pub(super) fn no_document(error: impl Into<anyhow::Error>, path: &Path) -> Failure {
+    let message = format!("could not read the document `{}`", path.display());
+    Failure::usage(error.into().context(message))
+        .hint("a document is what `inscan analyze IMAGE` writes, an analysis archive, or an SBOM in JSON; `-` is standard input")
 }
 
 impl Judging {
+    /// What is vulnerable, as policies ask for it: none without a database, or where they do not.
+    pub(super) fn vulnerable(
+        &self,
+        policies: &Policies,
+        section: &Section,
+    ) -> Result<Option<Vulnerable>> {
+        let Some((database, source)) = &self.database else { return Ok(None) };
+        if !policies.ask("vulnerabilities") {
+            return Ok(None);
+        }
+        let data = Data { database, source };
+        let vulnerable = vulnerable::judge(section, data, &self.options, policies.when());
+        vulnerable.map(Some).map_err(Failure::broken)
+    }
+
+    /// With what the database knows of the image.
+    pub(super) fn facts<'a>(
+        &'a self,
+        mut facts: Facts<'a>,
+        vulnerable: Option<&'a Vulnerable>,
+    ) -> Facts<'a> {
+        if let Some((database, _)) = &self.database {
+            facts = facts.with_database(database);
+        }
+        if let Some(vulnerable) = vulnerable {
+            facts = facts.with_vulnerabilities(vulnerable);
+        }
+        facts
+    }
+
     /// Whether anything can be said of vulnerabilities.
     pub(super) fn has_database(&self) -> bool {
         self.database.is_some()
@@ -308,15 +350,20 @@ impl Judging {
     }
 }
 
-/// After everything is written: a verdict against the image is exit code 1.
-pub(super) fn concluded(evaluation: &Evaluation) -> Result<()> {
-    match evaluation.verdict.outcome {
-        Outcome::Pass | Outcome::NoGate => Ok(()),
-        Outcome::NotJudged => Err(no_database()),
-        Outcome::Fail => {
-            let reasons = evaluation.verdict.reasons.iter().map(|it| it.message.as_str());
-            let reasons: Vec<&str> = reasons.collect();
-            Err(Failure::fail(anyhow::anyhow!("{}", reasons.join("; "))))
-        }
+/// After everything is written: a verdict against the image, of the gate or of the policies, is
+/// exit code 1.
+pub(super) fn concluded(
+    evaluation: &Evaluation,
+    of_policies: Option<&policy::Evaluation>,
+) -> Result<()> {
+    let mut reasons: Vec<String> = match evaluation.verdict.outcome {
+        Outcome::Pass | Outcome::NoGate => Vec::new(),
+        Outcome::NotJudged => return Err(no_database()),
+        Outcome::Fail => evaluation.verdict.reasons.iter().map(|it| it.message.clone()).collect(),
+    };
+    reasons.extend(of_policies.and_then(bundle::objection));
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::fail(anyhow::anyhow!("{}", reasons.join("; ")))),
     }
 }

@@ -5,6 +5,7 @@ mod analyzer_config;
 mod analyzers;
 mod archive;
 mod backend;
+mod bundle;
 mod cache;
 mod compare_versions;
 mod completions;

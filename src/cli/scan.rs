@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use super::bundle::PolicyArgs;
 use super::judging::{JudgeArgs, concluded};
 use super::reading::{ImageArgs, with_analysis};
 use super::template::TemplateArgs;
@@ -15,6 +16,8 @@ use crate::document::{self, Identity, Run};
 use crate::output::file::Sink;
 use crate::output::report::{self, Report};
 use crate::output::{Destination, Output, Style, summary, timings};
+use crate::policy;
+use crate::policy::facts::Facts;
 
 /// Analyze an image, show what is in it, and judge it
 ///
@@ -31,6 +34,8 @@ Examples:
       inscan scan oci:build/layout:app-1.0 --platform linux/arm64
   An image on standard input, with the analysis document beside the summary:
       docker save app:1.0 | inscan scan - -o summary -o document=app.json
+  By a bundle of policies, with the result that an Anchore Engine would give:
+      inscan scan image.tar --policy bundle.json -o summary -o anchore=result.json
   A root file system, the findings as JSON:
       inscan scan dir:/mnt/rootfs -o json
   Let a build pass only if a backend says so:
@@ -52,6 +57,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     remote: RemoteArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// What is written of the image, and what of its evaluation.
@@ -95,9 +103,15 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         Format::Image(_) => None,
         Format::Report(format) => Some(format),
     });
-    let template = args.template.meant(reports)?;
-    let outputs = open_outputs(&args.output)?;
+    let reports: Vec<_> = reports.collect();
+    let template = args.template.meant(reports.iter().copied())?;
     let stdin_is_taken = args.image.place() == "-";
+    if stdin_is_taken && args.policy.reads_stdin() {
+        let error = anyhow::anyhow!("image and bundle cannot both be on standard input");
+        return Err(Failure::usage(error).hint("write one of them to a file"));
+    }
+    let policies = args.policy.meant(reports, session)?;
+    let outputs = open_outputs(&args.output)?;
     let remote = args.remote.meant(&net, stdin_is_taken, session)?;
     let clock = Clock::start();
     let with_timings = args.image.timings();
@@ -106,13 +120,31 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         let run = clock.run();
         let section = document::section(analysis, identity, &run).map_err(Failure::broken)?;
         let evaluation = judging.judge(&section, session)?;
+        let of_policies = match &policies {
+            None => None,
+            Some(policies) => {
+                let outputs = document::Outputs::of(analysis, identity);
+                let vulnerable = judging.vulnerable(policies, &section)?;
+                let facts = Facts::of_analysis(outputs);
+                let facts = judging.facts(facts, vulnerable.as_ref());
+                let image = policy::Image {
+                    tag: identity.full_tag.clone(),
+                    digest: identity.image_digest.clone(),
+                    id: identity.image_id.clone(),
+                };
+                Some(policies.judge(&facts, &image, session)?)
+            }
+        };
+        let of_policies = of_policies.as_ref();
         let write = |format, style: &Style, out: &mut dyn Write| match format {
             Format::Image(format) => write_image(format, analysis, identity, &run, style, out),
             Format::Report(format) => {
                 let (evaluation, section) = (&evaluation, &section);
                 let show_suppressed = judging.show_suppressed;
                 let template = template.as_ref();
-                let report = Report { evaluation, section, style, show_suppressed, template };
+                let policy = of_policies;
+                let report =
+                    Report { evaluation, policy, section, style, show_suppressed, template };
                 report::write(format, &report, out)
             }
         };
@@ -122,7 +154,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             let style = Style::new(session.colors(&to));
             let usual = |out: &mut dyn Write| {
                 write(Format::Image(ImageFormat::Summary), &style, out)?;
-                match judging.has_database() {
+                match judging.has_database() || of_policies.is_some() {
                     true => write(Format::Report(report::Format::Table), &style, out),
                     false => Ok(()),
                 }
@@ -140,7 +172,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         if let Some(remote) = remote {
             remote.conclude(analysis, identity, is_usual, session)?;
         }
-        concluded(&evaluation)
+        concluded(&evaluation, of_policies)
     })
 }
 

@@ -1,5 +1,6 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
+mod anchore;
 pub mod bundle;
 mod content_id;
 mod csv;
@@ -17,12 +18,14 @@ pub mod layout;
 mod markdown;
 mod openvex;
 mod page;
+mod policy;
 pub mod progress;
 pub mod report;
 mod sarif;
 mod sbom;
 mod spdx;
 pub mod summary;
+mod sysdig;
 mod table;
 mod template;
 #[cfg(test)]

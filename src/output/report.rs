@@ -4,10 +4,11 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 use super::{
-    Style, Template, csv, cyclonedx, github, gitlab, html, junit, markdown, openvex, sarif, spdx,
-    table,
+    Style, Template, anchore, csv, cyclonedx, github, gitlab, html, junit, markdown, openvex,
+    policy, sarif, spdx, sysdig, table,
 };
 use crate::document::Section;
 use crate::evaluate::Evaluation;
@@ -15,6 +16,8 @@ use crate::evaluate::Evaluation;
 /// What a report is made from.
 pub struct Report<'a> {
     pub evaluation: &'a Evaluation,
+    /// What the policies say, where a bundle was given.
+    pub policy: Option<&'a crate::policy::Evaluation>,
     /// The document's own part; from a scan, only with those files that are a package.
     pub section: &'a Section,
     /// For formats that people read on a terminal.
@@ -53,13 +56,24 @@ pub enum Format {
     Openvex,
     /// What `--template FILE` makes of the evaluation
     Template,
+    /// The policies' result as Anchore Engine's API gives it (with --policy)
+    Anchore,
+    /// The policies' result as Sysdig's API gives it (with --policy)
+    Sysdig,
+}
+
+impl Format {
+    /// Whether it tells of policies and of nothing else.
+    pub fn needs_policy(self) -> bool {
+        matches!(self, Format::Anchore | Format::Sysdig)
+    }
 }
 
 pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let Report { evaluation, section, show_suppressed, template, .. } = report;
     let text = match format {
         Format::Table => table::render(report),
-        Format::Json => return json(evaluation, out),
+        Format::Json => return json(report, out),
         Format::Sarif => sarif::render(evaluation, *show_suppressed),
         Format::Cyclonedx => cyclonedx::render(evaluation, section),
         Format::Spdx => spdx::render(evaluation, section),
@@ -74,11 +88,27 @@ pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Re
             let template = template.ok_or_else(|| io::Error::other("there is no template"))?;
             template.render(evaluation).map_err(io::Error::other)?
         }
+        Format::Anchore => anchore::render(judged(report)?),
+        Format::Sysdig => sysdig::render(judged(report)?),
     };
     out.write_all(text.as_bytes())
 }
 
-fn json(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, evaluation)?;
+fn judged<'a>(report: &Report<'a>) -> io::Result<&'a crate::policy::Evaluation> {
+    report.policy.ok_or_else(|| io::Error::other("there is no policy"))
+}
+
+fn json(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        evaluation: &'a Evaluation,
+        policy: serde_json::Value,
+    }
+    let evaluation = report.evaluation;
+    match report.policy.map(policy::json) {
+        Some(policy) => serde_json::to_writer_pretty(&mut *out, &Whole { evaluation, policy })?,
+        None => serde_json::to_writer_pretty(&mut *out, evaluation)?,
+    }
     out.write_all(b"\n")
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::page::{Page, wrapped};
+use super::policy;
 use super::report::Report;
 use super::text::{count, counted, cut, shown, width};
 use crate::evaluate::{
@@ -28,7 +29,19 @@ pub(super) fn render(report: &Report<'_>) -> String {
     suppressed(report, &mut page);
     uncovered(evaluation, &mut page);
     warnings(evaluation, &mut page);
-    verdict(evaluation, &mut page);
+    if let Some(of_policies) = report.policy {
+        policy::table(of_policies, &mut page);
+    }
+    // With policies there is something that was asked to be stopped.
+    if report.policy.is_none() || evaluation.verdict.outcome != Outcome::NoGate {
+        verdict(evaluation, &mut page);
+    }
+    if let Some(of_policies) = report.policy {
+        page.line("");
+        let code = if of_policies.passes() { "1;32" } else { "1;31" };
+        let line = format!("policy: {}", policy::verdict(of_policies));
+        page.line(&page.style.paint(code, &line));
+    }
     page.text
 }
 

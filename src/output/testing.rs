@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::document::Section;
 use crate::document::section::{DistributionInfo, ImageInfo, Layer, PackageRow, SourcePackage};
 use crate::evaluate::*;
+use crate::policy;
 use inscan_analyzers::Evidence;
 
 pub(super) const DIFF_IDS: [&str; 2] = [
@@ -238,6 +239,45 @@ pub(super) fn finding(id: &str, level: Severity) -> Finding {
         fails: true,
         ..Finding::default()
     }
+}
+
+/// A policy of which one row stops, one warns, and one is excepted.
+pub(super) fn policy() -> policy::Evaluation {
+    let bundle = serde_json::json!({
+        "id": "b", "version": "1_0", "name": "bundle", "policies": [{"id": "p", "version": "1_0",
+            "name": "policy", "rules": [{"id": "r", "gate": "always", "trigger": "always",
+                "action": "STOP", "params": []}]}],
+        "whitelists": [{"id": "w", "version": "1_0", "name": "agreed", "items": [
+            {"id": "i", "gate": "always", "trigger_id": "always", "notes": "agreed on"}]}],
+        "mappings": [{"name": "m", "registry": "*", "repository": "*", "policy_ids": ["p"],
+            "whitelist_ids": ["w"], "image": {"type": "tag", "value": "*"}}]});
+    let bundle = policy::Bundle::read(bundle.to_string().as_bytes(), policy::Mode::Strict).unwrap();
+    let image = policy::Image {
+        tag: "docker.io/team/app:1".into(),
+        digest: "sha256:d1".into(),
+        id: "1d".into(),
+    };
+    let when = "2026-11-26T12:00:00Z".parse().unwrap();
+    let facts = policy::facts::Facts::default();
+    let mut evaluation = policy::evaluate(&bundle, &facts, &image, when, None).unwrap();
+    let excepted = evaluation.rows.remove(0);
+    let row = |message: &str, trigger: &'static str, action| policy::Row {
+        trigger_id: policy::trigger_id("dockerfile", trigger, message),
+        gate: "dockerfile",
+        trigger,
+        message: message.into(),
+        action,
+        whitelisted: None,
+        ..excepted.clone()
+    };
+    evaluation.rows = vec![
+        row("root found", "effective_user", policy::Action::Stop),
+        row("no check", "instruction", policy::Action::Warn),
+        excepted.clone(),
+    ];
+    (evaluation.policy_action, evaluation.final_action) =
+        (policy::Action::Stop, policy::Action::Stop);
+    evaluation
 }
 
 /// The document that [`evaluation`] is of.

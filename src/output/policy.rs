@@ -1,0 +1,144 @@
+//! What policies say, in the JSON report and for people.
+
+use serde_json::{Map, Value, json};
+
+use super::page::Page;
+use super::text::shown;
+use crate::policy::whitelist::State;
+use crate::policy::{Action, Evaluation, Reason, Row};
+
+/// The member `policy` of the JSON report: docs/evaluation.schema.json.
+pub(super) fn json(evaluation: &Evaluation) -> Value {
+    let image = &evaluation.image;
+    let policies = evaluation.policies.iter().map(|policy| {
+        without_nulls(json!({
+            "id": policy.id, "name": policy.name, "action": policy.action.shown(),
+        }))
+    });
+    let problems = evaluation.faults.iter().map(|fault| {
+        let messages: Vec<_> = fault.problems.iter().map(ToString::to_string).collect();
+        json!({"type": fault.kind.name(), "stops": fault.kind.stops(), "messages": messages})
+    });
+    let exceptions = evaluation.lapses.iter().map(|lapse| {
+        let state = match lapse.state {
+            State::Expired => "expired",
+            State::Unused => "unused",
+        };
+        without_nulls(json!({
+            "state": state,
+            "whitelist": lapse.whitelist_id,
+            "id": lapse.item_id,
+            "gate": lapse.gate,
+            "trigger_id": lapse.trigger_id,
+            "expired": lapse.expired.map(|time| time.to_string()),
+            "notes": lapse.notes,
+        }))
+    });
+    without_nulls(json!({
+        "bundle": without_nulls(json!({
+            "id": evaluation.bundle_id, "name": evaluation.bundle_name,
+        })),
+        "image": {"tag": image.tag, "digest": image.digest, "id": image.id},
+        "when": evaluation.when.to_string(),
+        "status": evaluation.status(),
+        "final_action": evaluation.final_action.shown(),
+        "reason": evaluation.reason.shown(),
+        "policy_action": evaluation.policy_action.shown(),
+        "counts": {
+            "stop": evaluation.count(Action::Stop),
+            "warn": evaluation.count(Action::Warn),
+            "go": evaluation.count(Action::Go),
+        },
+        "policies": policies.collect::<Vec<_>>(),
+        "rows": evaluation.rows.iter().map(row).collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+        "exceptions": exceptions.collect::<Vec<_>>(),
+        "mapping": evaluation.mapping,
+        "whitelisted_image": evaluation.whitelisted_image,
+        "blacklisted_image": evaluation.blacklisted_image,
+    }))
+}
+
+fn row(row: &Row) -> Value {
+    let whitelisted = row.whitelisted.as_ref().map(|by| {
+        without_nulls(json!({
+            "whitelist": by.whitelist_id,
+            "name": by.whitelist_name,
+            "id": by.item_id,
+            "notes": by.notes,
+        }))
+    });
+    without_nulls(json!({
+        "action": row.action.shown(),
+        "gate": row.gate,
+        "trigger": row.trigger,
+        "trigger_id": row.trigger_id,
+        "message": row.message,
+        "policy": row.policy_id,
+        "rule": row.rule_id,
+        "place": row.place.path,
+        "whitelisted": whitelisted,
+    }))
+}
+
+/// What is not known is absent, as in the rest of the report.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            entries.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+/// `fail: 3 stop, 2 warn`.
+pub(super) fn verdict(evaluation: &Evaluation) -> String {
+    let counts = [Action::Stop, Action::Warn].map(|action| {
+        let count = evaluation.count(action);
+        (count > 0).then(|| format!("{count} {}", action.shown()))
+    });
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    let rows = if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") };
+    let why = match evaluation.reason {
+        Reason::Policy if evaluation.mapping.is_none() && evaluation.policies.is_empty() => {
+            "no mapping of the bundle is for this image".to_owned()
+        }
+        Reason::Policy => rows,
+        Reason::Blacklisted => format!("the bundle lists the image as one that fails ({rows})"),
+        Reason::Whitelisted => format!("the bundle lists the image as one that passes ({rows})"),
+    };
+    format!("{}: {why}", evaluation.status())
+}
+
+/// Rows that are shown of each action.
+const MAX_ROWS: usize = 20;
+
+/// For the report that people read.
+pub(super) fn table(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let name = evaluation.bundle_name.as_deref().unwrap_or(&evaluation.bundle_id);
+    page.heading("Policy", &page.style.dim(&shown(name.as_bytes())));
+    for problem in evaluation.faults.iter().flat_map(|fault| &fault.problems) {
+        page.field("problem", &shown(problem.to_string().as_bytes()));
+    }
+    let counting = |action: Action| {
+        let rows = evaluation.rows.iter();
+        rows.filter(move |row| row.whitelisted.is_none() && row.action == action)
+    };
+    for action in [Action::Stop, Action::Warn, Action::Go] {
+        for row in counting(action).take(MAX_ROWS) {
+            let text = format!("{}.{}: {}", row.gate, row.trigger, row.message);
+            page.field(action.shown(), &shown(text.as_bytes()));
+        }
+        let more = counting(action).count().saturating_sub(MAX_ROWS);
+        if more > 0 {
+            page.field("", &format!("… and {more} more: `-o json` has them all"));
+        }
+    }
+    let excepted = evaluation.rows.iter().filter(|row| row.whitelisted.is_some()).count();
+    if excepted > 0 {
+        page.field("excepted", &format!("{excepted} by the bundle's whitelists"));
+    }
+    for lapse in &evaluation.lapses {
+        page.hanging(&shown(lapse.message().as_bytes()));
+    }
+}
