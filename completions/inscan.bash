@@ -1490,7 +1490,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__evaluate)
-            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --help"
+            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --policy --policy-id --policy-strict --tag --image-digest --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1553,6 +1553,22 @@ _inscan() {
                     return 0
                     ;;
                 --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-digest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2542,7 +2558,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --config --quiet --progress --color --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --policy --policy-id --policy-strict --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2741,6 +2757,14 @@ _inscan() {
                     return 0
                     ;;
                 --pdf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -142,6 +142,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l account -d 'The a
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l parent-digest -d 'Digest of the manifest list that the image is from [default: the image\'s own]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l created-at -d 'When the image was made, in seconds since 1970 [default: now]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l pdf -d 'Keep the backend\'s report as PDF: a file, or a directory for one that is named by day and image' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy -d 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -171,6 +173,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l upload -d 'Have a
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-premises -d 'The result\'s address has `/secure` in it, as on premises'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l remove-failed -d 'Remove the image from the backend if it fails'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l replace -d 'Remove the image from the backend first, and send it anew'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -189,6 +192,10 @@ ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy -d 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l tag -d 'The full name by which policies know the image [default: what the document says]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l image-digest -d 'The manifest digest by which policies know the image [default: what the document says]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
@@ -213,6 +220,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l no-cpe -d 'Do
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l offline -d 'Use no network: whatever would need it is an error'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
