@@ -25,6 +25,10 @@ pub struct Advisory {
     pub details: String,
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub published: Option<Timestamp>,
+    /// When it was first in a database, where the source does not say when it was published:
+    /// seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<i64>,
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
     /// Set where it was taken back: such an advisory never matches. Where the

@@ -64,6 +64,17 @@ pub fn build(
     dates: Dates,
     watch: &dyn Watch,
 ) -> Result<Report, Error> {
+    build_after(None, inputs, output, dates, watch)
+}
+
+/// With the database before it, which knows when a feed's records were first seen.
+pub fn build_after(
+    before: Option<&Database>,
+    inputs: &[PathBuf],
+    output: &Path,
+    dates: Dates,
+    watch: &dyn Watch,
+) -> Result<Report, Error> {
     let mut gathered = Gathered::new(dates.now.as_second()).map_err(Error::Staging)?;
     for path in inputs {
         std::fs::metadata(path).map_err(|source| Error::Input { path: path.clone(), source })?;
@@ -77,7 +88,7 @@ pub fn build(
         return Err(Error::Nothing);
     }
     let passed_over = std::mem::take(&mut gathered.passed_over).into_values().collect();
-    let size = write::database(gathered, output, dates, watch)?;
+    let size = write::database(gathered, before, output, dates, watch)?;
     let database = Database::open(output)?;
     Ok(Report { about: database.about()?, coverages: database.coverages()?, passed_over, size })
 }

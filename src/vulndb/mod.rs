@@ -27,6 +27,7 @@ mod rating;
 mod read;
 pub mod schema;
 mod secdb;
+mod seen;
 pub mod signature;
 mod staging;
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub(super) fn advisory(record: &Value) -> Result<Advisory, &'static str> {
         related: others(record, "related", &id),
         summary: text_of(record, "summary").unwrap_or_default(),
         details: text_of(record, "details").unwrap_or_default(),
+        first_seen: None,
         published,
         modified,
         withdrawn: withdrawn(record, modified.or(published)),

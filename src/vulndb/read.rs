@@ -271,17 +271,30 @@ impl Database {
 
     /// The references of an advisory's record from one source: a feed's groups have the same ids.
     pub fn references(&self, id: &str, source: &str) -> Result<Vec<Reference>> {
+        let Some((number, _)) = self.record(id, source)? else { return Ok(Vec::new()) };
+        Ok(self.text(number)?.unwrap_or_default().references)
+    }
+
+    /// Number and head of an advisory's record from one source.
+    pub(super) fn record(&self, id: &str, source: &str) -> Result<Option<(i64, Advisory)>> {
         let numbers: Vec<i64> = self
             .connection
             .prepare_cached("SELECT number FROM advisory WHERE id = ?1 ORDER BY number LIMIT 1000")?
             .query_map([id], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for number in numbers {
-            if self.head(number)?.source == source {
-                return Ok(self.text(number)?.unwrap_or_default().references);
+            let head = self.head(number)?;
+            if head.source == source {
+                return Ok(Some((number, head)));
             }
         }
-        Ok(Vec::new())
+        Ok(None)
+    }
+
+    /// What all advisories say of a package; with their numbers.
+    pub(super) fn entries_for(&self, ecosystem: &str, key: &str) -> Result<Vec<PackageEntry>> {
+        let number = self.ecosystems.get(ecosystem);
+        number.map_or_else(|| Ok(Vec::new()), |number| self.entries(*number, key))
     }
 
     /// Every ecosystem that is known of, in order.

@@ -17,8 +17,9 @@ use super::digest;
 use super::family::Families;
 use super::gathered::{Gathered, merged_release};
 use super::name;
-use super::read::Text;
+use super::read::{self, Database, Text};
 use super::schema::{APPLICATION_ID, Dictionary, SCHEMA, TABLES};
+use super::seen::Before;
 use super::staging::{self, Place, Staged};
 
 /// Records of which the dictionaries are trained, and the sizes of these.
@@ -33,6 +34,7 @@ const BATCH: usize = 2048;
 /// Writes the database and returns its size. Where it fails, what was at the place is still there.
 pub(super) fn database(
     gathered: Gathered,
+    before: Option<&Database>,
     output: &Path,
     dates: Dates,
     watch: &dyn Watch,
@@ -55,7 +57,7 @@ pub(super) fn database(
     for (_, table) in TABLES {
         transaction.execute_batch(table)?;
     }
-    fill(&transaction, gathered, dates, watch)?;
+    fill(&transaction, gathered, before, dates, watch)?;
     transaction.commit()?;
     watch.begins("writing the file", None);
     let packed = work.path().join("packed");
@@ -68,12 +70,23 @@ pub(super) fn database(
     Ok(size)
 }
 
-fn fill(to: &Connection, gathered: Gathered, dates: Dates, watch: &dyn Watch) -> Result<(), Error> {
+fn fill(
+    to: &Connection,
+    gathered: Gathered,
+    before: Option<&Database>,
+    dates: Dates,
+    watch: &dyn Watch,
+) -> Result<(), Error> {
     let Gathered { staging, kev, epss, ratings, end_of_life, listed, groups, sources, now, .. } =
         gathered;
     let staged = staging.finish().map_err(Error::Staging)?;
     let by_id = staged.groups();
-    let (advisories, packages) = fill_advisories(to, &staged, &by_id, watch)?;
+    let mut before = before.map(Before::new);
+    let mut date = |advisory: &mut Advisory| match &mut before {
+        Some(before) => before.date(advisory, &sources),
+        None => Ok(()),
+    };
+    let (advisories, packages) = fill_advisories(to, &staged, &by_id, &mut date, watch)?;
     fill_packages(to, packages, groups, now, watch)?;
 
     let mut insert = to.prepare("INSERT INTO kev VALUES (?1, ?2)")?;
@@ -159,6 +172,7 @@ fn fill_advisories(
     to: &Connection,
     staged: &Staged,
     by_id: &[&[Place]],
+    date: &mut dyn FnMut(&mut Advisory) -> read::Result<()>,
     watch: &dyn Watch,
 ) -> Result<(u64, Packages), Error> {
     let (heads, texts) = dictionaries(staged, by_id).map_err(Error::Staging)?;
@@ -173,13 +187,18 @@ fn fill_advisories(
     let mut families = Families::default();
     let mut number = 0i64;
     for batch in by_id.chunks(BATCH) {
+        let merged = batch.par_iter().map(|places| staging::merge(staged, places));
+        let mut merged = merged.collect::<io::Result<Vec<_>>>().map_err(Error::Staging)?;
+        for advisory in &mut merged {
+            date(advisory)?;
+        }
         let shrinkers = || Ok((Shrinker::new(&heads)?, Shrinker::new(&texts)?));
-        let written: io::Result<Vec<Written>> = batch
-            .par_iter()
-            .map_init(shrinkers, |shrinkers: &mut io::Result<(Shrinker, Shrinker)>, places| {
+        let written: io::Result<Vec<Written>> = merged
+            .into_par_iter()
+            .map_init(shrinkers, |shrinkers: &mut io::Result<(Shrinker, Shrinker)>, advisory| {
                 let (for_heads, for_texts) =
                     shrinkers.as_mut().map_err(|error| io::Error::other(error.to_string()))?;
-                let (head, text, entries, advisory) = parts(staging::merge(staged, places)?);
+                let (head, text, entries, advisory) = parts(advisory);
                 let (head, text) = (for_heads.shrink(&head)?, for_texts.shrink(&text)?);
                 Ok(Written { head, text, entries, advisory })
             })

@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::tell::{self, Format};
 use crate::cli::{Failure, Result, Session, settings};
 use crate::output::{Output, text};
-use crate::vulndb::build::{Dates, Error, Report, build};
+use crate::vulndb::build::{Dates, Error, Report, build_after};
 
 /// Build a database from files of many sources
 ///
@@ -25,7 +25,9 @@ Examples:
   From a mirror of OSV's bucket (<Ecosystem>/all.zip), and all else that lies beside:
       inscan db build --from mirror/ -o vulnerabilities.db
   From single files, with the report as JSON:
-      inscan db build --from all.zip --from epss.csv.gz -o vulnerabilities.db --report json")]
+      inscan db build --from all.zip --from epss.csv.gz -o vulnerabilities.db --report json
+  From a mirror of a feed service, once a day:
+      inscan db build --from feeds/ --previous yesterday.db -o today.db")]
 pub(super) struct Args {
     /// A file or folder to read; may be repeated
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
@@ -35,6 +37,13 @@ pub(super) struct Args {
     #[arg(long, short = 'o', value_name = "FILE")]
     to: PathBuf,
 
+    /// The database before this one, which knows when a feed's records and fixes were first seen
+    ///
+    /// Feeds do not say it, and policies ask for it (`max_days_since_creation`,
+    /// `max_days_since_fix`). Without it they count from when the feed was synchronised last.
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+
     /// How to report what was read, and where to (standard output unless a file is named)
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "table")]
     report: Vec<Output<Format>>,
@@ -43,7 +52,9 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let progress = Progress::new(session);
     let dates = Dates { now: Timestamp::now(), built: settings::source_date()? };
-    let report = build(&args.from, &args.to, dates, &progress).map_err(failed)?;
+    let previous = args.previous.as_deref().map(super::opened).transpose()?;
+    let report = build_after(previous.as_ref(), &args.from, &args.to, dates, &progress);
+    let report = report.map_err(failed)?;
     drop(progress);
     tell::write(&args.report, |out| table(&report, out), || as_json(&report))?;
     for passed_over in &report.passed_over {

@@ -174,8 +174,9 @@ fn item(
         let fixes = entry.specific.fix.as_ref().into_iter().chain(fixed(entry));
         detail.fixed.is_some() && fixes.into_iter().any(|fix| Some(fix) == detail.fixed.as_ref())
     });
-    let created = match record.published {
-        Some(published) => published,
+    let first_seen = record.first_seen.and_then(|seen| Timestamp::from_second(seen).ok());
+    let created = match record.published.or(first_seen) {
+        Some(created) => created,
         None => records.day_of(&detail.ecosystem)?,
     };
     let seen = mending.and_then(|entry| Timestamp::from_second(entry.specific.fix_seen?).ok());
