@@ -152,7 +152,8 @@ fn closes_what_it_opens(page: &str) {
 fn browser() -> Option<String> {
     let known = ["chromium", "chromium-browser", "google-chrome"];
     let runs = |name: &&str| {
-        Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
+        let version = Command::new("timeout").args(["60", name, "--version"]).output();
+        version.is_ok_and(|output| output.status.success())
     };
     known.into_iter().find(runs).map(str::to_owned)
 }
