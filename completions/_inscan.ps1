@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
             [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
             [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Have a backend judge an image: Sysdig''s, or an Anchore engine')
+            [CompletionResult]::new('legacy', 'legacy', [CompletionResultType]::ParameterValue, 'Stand in for the legacy inline scanner: its command line, its output, its exit codes')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
@@ -388,6 +389,14 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;legacy' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             break
         }
         'inscan;analyzers' {
@@ -839,6 +848,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell why a vulnerability is held against an image, or is not')
             [CompletionResult]::new('archive', 'archive', [CompletionResultType]::ParameterValue, 'Write the analysis archive that a backend takes, for a later upload')
             [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Have a backend judge an image: Sysdig''s, or an Anchore engine')
+            [CompletionResult]::new('legacy', 'legacy', [CompletionResultType]::ParameterValue, 'Stand in for the legacy inline scanner: its command line, its output, its exit codes')
             [CompletionResult]::new('analyzers', 'analyzers', [CompletionResultType]::ParameterValue, 'List the analyzers, and what each finds')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show or empty the cache of layers that were read before')
             [CompletionResult]::new('db', 'db', [CompletionResultType]::ParameterValue, 'Build, fetch and look into the vulnerability database')
@@ -865,6 +875,9 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;upload' {
+            break
+        }
+        'inscan;help;legacy' {
             break
         }
         'inscan;help;analyzers' {

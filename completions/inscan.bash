@@ -46,6 +46,9 @@ _inscan() {
             inscan,help)
                 cmd="inscan__subcmd__help"
                 ;;
+            inscan,legacy)
+                cmd="inscan__subcmd__legacy"
+                ;;
             inscan,policy)
                 cmd="inscan__subcmd__policy"
                 ;;
@@ -178,6 +181,9 @@ _inscan() {
             inscan__subcmd__help,help)
                 cmd="inscan__subcmd__help__subcmd__help"
                 ;;
+            inscan__subcmd__help,legacy)
+                cmd="inscan__subcmd__help__subcmd__legacy"
+                ;;
             inscan__subcmd__help,policy)
                 cmd="inscan__subcmd__help__subcmd__policy"
                 ;;
@@ -278,7 +284,7 @@ _inscan() {
 
     case "${cmd}" in
         inscan)
-            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help"
+            opts="-q -h -V --config --quiet --progress --color --help --version analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1786,7 +1792,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__help)
-            opts="analyze scan evaluate explain archive upload analyzers cache db policy completions pull compare-versions help"
+            opts="analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2121,6 +2127,20 @@ _inscan() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        inscan__subcmd__help__subcmd__legacy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         inscan__subcmd__help__subcmd__policy)
             opts="init list show spec"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2226,6 +2246,32 @@ _inscan() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__legacy)
+            opts="-q --config --quiet --progress --color"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

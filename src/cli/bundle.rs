@@ -86,7 +86,7 @@ impl PolicyArgs {
 }
 
 /// What the bundle is, and how it is called in messages.
-fn bundle_text(path: &Path) -> Result<(Vec<u8>, String)> {
+pub(super) fn bundle_text(path: &Path) -> Result<(Vec<u8>, String)> {
     let mut bytes = Vec::new();
     let (read, source) = match path == Path::new("-") {
         true => {

@@ -30,6 +30,10 @@ pub struct Failure {
     hint: Option<String>,
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("it was said")]
+struct Told;
+
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
@@ -39,6 +43,11 @@ impl Failure {
 
     pub fn broken(error: impl Into<anyhow::Error>) -> Self {
         Failure { exit: Exit::Broken, error: error.into(), details: Vec::new(), hint: None }
+    }
+
+    /// Whatever there is to say was said, in another form than ours.
+    pub fn told(exit: Exit) -> Self {
+        Failure { exit, error: Told.into(), details: Vec::new(), hint: None }
     }
 
     pub fn details(mut self, lines: Vec<String>) -> Self {
@@ -67,6 +76,7 @@ impl Failure {
         // Nobody is left to be told if stderr is gone.
         let _ = match self.error.downcast_ref::<clap::Error>() {
             Some(error) => error.print(),
+            None if self.error.is::<Told>() => Ok(()),
             None => io::stderr().lock().write_all(self.to_string().as_bytes()),
         };
         ExitCode::from(self.exit as u8)

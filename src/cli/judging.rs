@@ -281,13 +281,17 @@ impl Judging {
         policies: &Policies,
         section: &Section,
     ) -> Result<Option<Vulnerable>> {
-        let Some((database, source)) = &self.database else { return Ok(None) };
-        if !policies.ask("vulnerabilities") {
-            return Ok(None);
+        match policies.ask("vulnerabilities") {
+            true => self.listed(section, policies.when()),
+            false => Ok(None),
         }
+    }
+
+    /// What is vulnerable, as the legacy engine lists it; none without a database.
+    pub(super) fn listed(&self, section: &Section, when: Timestamp) -> Result<Option<Vulnerable>> {
+        let Some((database, source)) = &self.database else { return Ok(None) };
         let data = Data { database, source };
-        let vulnerable = vulnerable::judge(section, data, &self.options, policies.when());
-        vulnerable.map(Some).map_err(Failure::broken)
+        vulnerable::judge(section, data, &self.options, when).map(Some).map_err(Failure::broken)
     }
 
     /// With what the database knows of the image.

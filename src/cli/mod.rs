@@ -15,6 +15,7 @@ mod evaluate;
 mod explain;
 mod failure;
 mod judging;
+mod legacy;
 mod network;
 mod policy;
 mod pull;
@@ -124,6 +125,7 @@ enum Command {
     Explain(explain::Args),
     Archive(archive::Args),
     Upload(upload::Args),
+    Legacy(legacy::Args),
     Analyzers(analyzers::Args),
     Cache(cache::Args),
     Db(db::Args),
@@ -144,6 +146,10 @@ pub(crate) struct Session {
 
 /// Parses the arguments and runs the command they name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some((called, rest)) = legacy::called(&arguments) {
+        return legacy::run_as(&called, rest);
+    }
     let (cli, warnings) = parse(arguments)?;
     let Global { quiet, progress, color, .. } = cli.global;
     let session = Session { quiet, progress, color };
@@ -155,6 +161,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Command::Explain(args) => explain::run(args, &session),
         Command::Archive(args) => archive::run(args, &session),
         Command::Upload(args) => upload::run(args, &session),
+        Command::Legacy(args) => legacy::run(args),
         Command::Analyzers(args) => analyzers::run(args),
         Command::Cache(args) => cache::run(args, &session),
         Command::Db(args) => db::run(args, &session),

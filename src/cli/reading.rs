@@ -27,6 +27,7 @@ use crate::layer::{self, LayerScan, Pass};
 use crate::malware::Scanner;
 use crate::net::{Listener, NetOptions};
 use crate::output::progress::{self, Bars, Lines};
+use crate::policy::regex::Pattern;
 use crate::progress::{Progress, Silent};
 
 /// Which image, and how to look at it.
@@ -150,6 +151,8 @@ pub(super) struct Request {
     /// Whether files are looked at by clamd.
     pub malware: bool,
     pub clamd: Option<String>,
+    /// Paths, and directories with all below them, in which malware does not count.
+    pub malware_exclude: Option<Pattern>,
     pub cache: CacheArgs,
 }
 
@@ -206,6 +209,7 @@ impl ImageArgs {
             overrides,
             malware: self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled),
             clamd: self.clamd,
+            malware_exclude: None,
             config,
             digests,
             threads: self.threads,
@@ -289,12 +293,22 @@ pub(super) fn analyze<T>(
         let update = clamav(&request.config).and_then(|clamav| clamav.db_update_enabled);
         analysis.take_malware(scanner, update.unwrap_or(true));
     }
+    if let (Some(exclude), Some(malware)) = (&request.malware_exclude, &mut analysis.malware) {
+        malware.findings.retain(|finding| !is_excluded(&finding.path, exclude));
+    }
     drop(progress);
     allocator::return_freed_memory();
     then(&analysis)
 }
 
-fn scanner(clamd: Option<&str>) -> Result<Scanner> {
+/// As ClamAV's `--exclude` and `--exclude-dir` with one expression. What cannot be decided counts.
+fn is_excluded(path: &[u8], exclude: &Pattern) -> bool {
+    let path = format!("/{}", String::from_utf8_lossy(path));
+    let ends = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end)).any(|part| exclude.is_match(part).unwrap_or(false))
+}
+
+pub(super) fn scanner(clamd: Option<&str>) -> Result<Scanner> {
     Scanner::find(clamd).map_err(|error| {
         Failure::broken(error).hint(
             "install and start it (`apt-get install clamav-daemon`), \
@@ -373,5 +387,22 @@ impl Session {
             ProgressStyle::Auto if progress::on_terminal() => Arc::new(Bars::new()),
             ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(Lines::new()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_excluded_with_all_below_it() {
+        let is_excluded = |path: &str, pattern: &str| {
+            super::is_excluded(path.as_bytes(), &Pattern::new(pattern).unwrap())
+        };
+        assert!(is_excluded("opt/test/a", "^/opt/test$"));
+        assert!(is_excluded("opt/test/a.bin", "\\.bin$"));
+        assert!(is_excluded("opt/testing/a", "/opt/test"));
+        assert!(!is_excluded("opt/testing/a", "^/opt/test$"));
+        assert!(!is_excluded("usr/bin/a", "^/opt"));
     }
 }

@@ -42,7 +42,7 @@ Examples:
       inscan scan image.tar --upload --url https://secure.example --tag registry.example/app:1.0")]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArgs,
+    pub(super) image: ImageArgs,
 
     /// What to write, and where to (standard output unless a file is named); may be repeated
     /// [default: summary, and table where there is a database]
@@ -53,7 +53,7 @@ pub(super) struct Args {
     template: TemplateArgs,
 
     #[command(flatten)]
-    judge: JudgeArgs,
+    pub(super) judge: JudgeArgs,
 
     #[command(flatten)]
     remote: RemoteArgs,

@@ -22,6 +22,11 @@ const HEADER: [&str; 9] = [
 const ACCOUNT: &str = "admin";
 
 pub(super) fn render(evaluation: &Evaluation) -> String {
+    format!("{:#}\n", response(evaluation))
+}
+
+/// The response itself.
+pub fn response(evaluation: &Evaluation) -> Value {
     let image = &evaluation.image;
     let check = json!({
         "detail": {"policy": evaluation.document, "result": result(evaluation)},
@@ -29,8 +34,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
         "policyId": evaluation.bundle_id,
         "status": evaluation.status(),
     });
-    let response = json!([{&image.digest: {&image.tag: [check]}}]);
-    format!("{response:#}\n")
+    json!([{&image.digest: {&image.tag: [check]}}])
 }
 
 fn seconds(when: Timestamp) -> String {

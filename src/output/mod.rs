@@ -1,6 +1,6 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
-mod anchore;
+pub mod anchore;
 pub mod bundle;
 mod content_id;
 mod csv;
@@ -15,6 +15,7 @@ mod html;
 mod json;
 mod junit;
 pub mod layout;
+pub mod legacy;
 mod markdown;
 mod openvex;
 mod page;

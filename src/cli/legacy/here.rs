@@ -1,0 +1,100 @@
+//! Judged here, by a bundle of policies and the local database, with the answers that a backend
+//! would give.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use super::judge::Answer;
+use super::log::Log;
+use super::options::Options;
+use super::request::{own_settings, said};
+use super::scan::Stopped;
+use crate::analyze::Analysis;
+use crate::cli::bundle::bundle_text;
+use crate::cli::judging::Judging;
+use crate::cli::settings;
+use crate::document::{self, Identity, Outputs, Run};
+use crate::output::anchore;
+use crate::policy::facts::Facts;
+use crate::policy::vulnerable::listing::Which;
+use crate::policy::{self, Bundle, Image, Mode, Problem, builtin};
+
+/// What the legacy backend asks of images until somebody says otherwise.
+const DEFAULT_BUNDLE: &str = "sysdig-default";
+
+pub(super) struct Here {
+    bundle: Bundle,
+    judging: Judging,
+    when: Timestamp,
+}
+
+impl Here {
+    pub(super) fn new(options: &Options) -> Result<Here, Stopped> {
+        let bundle = bundle(options.policy.as_deref())?;
+        let args = own_settings(options)?;
+        let judging = args.judge.meant().map_err(said)?;
+        let when = settings::source_date().map_err(said)?.unwrap_or_else(Timestamp::now);
+        Ok(Here { bundle, judging, when })
+    }
+
+    pub(super) fn answer(
+        &self,
+        analysis: &Analysis<'_>,
+        identity: &Identity,
+        log: &Log,
+    ) -> Result<Answer, Stopped> {
+        let name = self.bundle.name.as_deref().unwrap_or(&self.bundle.id);
+        log.say(&format!("Judging analysis result here, by the policy bundle `{name}`"));
+        // Nothing of the run is in what is judged.
+        let run = Run::new(SystemTime::now(), Duration::ZERO, 1, None);
+        let section = document::section(analysis, identity, &run)
+            .map_err(|error| Stopped(format!("Cannot judge the image: {error}")))?;
+        let vulnerable = self.judging.listed(&section, self.when).map_err(said)?;
+        let facts = Facts::of_analysis(Outputs::of(analysis, identity));
+        let facts = self.judging.facts(facts, vulnerable.as_ref());
+        let image = Image {
+            tag: identity.full_tag.clone(),
+            digest: identity.image_digest.clone(),
+            id: identity.image_id.clone(),
+        };
+        let evaluation = policy::evaluate(&self.bundle, &facts, &image, self.when, None)
+            .map_err(|problems| refused(name, &problems))?;
+        let listing = |it: &policy::vulnerable::Vulnerable| {
+            it.listing(Which::All, &identity.image_digest, true)
+        };
+        Ok(Answer {
+            report: anchore::response(&evaluation),
+            vulnerabilities: vulnerable.as_ref().map(listing),
+            is_final: false,
+        })
+    }
+}
+
+/// A file, or one that is built in; without a name, the legacy backend's own.
+fn bundle(named: Option<&Path>) -> Result<Bundle, Stopped> {
+    let name = named.unwrap_or(Path::new(DEFAULT_BUNDLE));
+    if let Some(builtin) = name.to_str().and_then(builtin::named)
+        && !name.exists()
+    {
+        return Ok(builtin.bundle());
+    }
+    let shown = name.display().to_string();
+    let (text, _) = bundle_text(name).map_err(said)?;
+    Bundle::read(&text, Mode::Tolerant).map_err(|problems| refused(&shown, &problems))
+}
+
+/// Most lines of one error.
+const MOST_PROBLEMS: usize = 20;
+
+fn refused(bundle: &str, problems: &[Problem]) -> Stopped {
+    let mut message = format!("Cannot judge the image by the policy bundle `{bundle}`:");
+    for problem in problems.iter().take(MOST_PROBLEMS) {
+        message.push_str(&format!("\n{problem}"));
+    }
+    if problems.len() > MOST_PROBLEMS {
+        message.push_str(&format!("\n… and {} more", problems.len() - MOST_PROBLEMS));
+    }
+    Stopped(message)
+}

@@ -1,0 +1,16 @@
+//! inscan in the place of the legacy scanner: its lines, its JSON, its codes; and what is built
+//! around it, on its output.
+
+mod backend;
+mod local;
+mod readers;
+mod registry;
+mod run;
+mod typed;
+
+#[path = "../malware/clamd.rs"]
+mod clamd;
+#[path = "../backend/server.rs"]
+mod server;
+#[path = "../backend/stand_in.rs"]
+mod stand_in;
