@@ -44,20 +44,27 @@ impl Backend {
     ) -> Result<T, Error> {
         for attempt in 1.. {
             match ask(self) {
-                Err(error) if error.may_pass() && self.pause(attempt) => {}
+                Err(error) if error.may_pass() && self.may_try_again(attempt) => {
+                    self.pause(attempt)
+                }
                 other => return other,
             }
         }
         unreachable!("attempts are counted")
     }
 
-    /// Waits before the next attempt, within the limit; false: there is to be none.
-    pub(super) fn pause(&self, attempt: u32) -> bool {
-        let Some(left) = self.left() else { return false };
+    /// Whether there is to be an attempt after this one.
+    pub(super) fn may_try_again(&self, attempt: u32) -> bool {
+        attempt < self.http.options().retry.attempts && self.left().is_some()
+    }
+
+    /// Waits before the next attempt, not beyond the limit.
+    pub(super) fn pause(&self, attempt: u32) {
+        let left = self.left().unwrap_or_default();
         let retry = &self.http.options().retry;
         let retry = Retry { longest_wait: retry.longest_wait.min(left), ..retry.clone() };
         // Whatever it was may pass: that is decided.
-        retry.pause(attempt, Outcome::Failed(net::Cause::Cut)) && self.left().is_some()
+        retry.pause(attempt, Outcome::Failed(net::Cause::Cut));
     }
 
     /// Of all the time there is.

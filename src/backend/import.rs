@@ -67,13 +67,11 @@ impl Backend {
                 (url, how) = (self.sysdig("import/images"), Imported::Asynchronously);
                 continue;
             }
-            if !error.may_pass() || is_final(&error) {
+            if !error.may_pass() || is_final(&error) || !self.may_try_again(attempt) {
                 return Err(error);
             }
             tell(&format!("{error}: trying again"));
-            if !self.pause(attempt) {
-                return Err(error);
-            }
+            self.pause(attempt);
             // It may have arrived, and only the answer been lost.
             if let Ok(Some(_)) = self.check_once(&names.digest, &names.full_tag) {
                 return Ok(Imported::AlreadyThere);

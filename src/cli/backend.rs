@@ -11,7 +11,7 @@ use clap::builder::BoolishValueParser;
 
 use super::{Failure, Result, Session};
 use crate::backend::{self, Backend, Credentials, Kind, Limits, Reason};
-use crate::net::{NetOptions, Secret};
+use crate::net::{Cause, NetOptions, Secret};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Backend")]
@@ -184,7 +184,7 @@ fn is_typed(flag: &str) -> bool {
 /// Whatever it was, there is no verdict.
 pub(super) fn failed(error: backend::Error) -> Failure {
     let hint = match error.reason {
-        Reason::Setup => return Failure::usage(error),
+        Reason::Setup | Reason::Net(Cause::Offline | Cause::Setup) => return Failure::usage(error),
         Reason::Unauthorized => {
             "is the token right, still valid, and of this backend? INSCAN_TOKEN has it, or `--token-file`"
         }

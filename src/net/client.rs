@@ -254,6 +254,11 @@ fn build(options: &NetOptions, socket: Option<&Path>, variant: Variant) -> Resul
             // In the blocking client this is for each read, not for the whole.
             .timeout(options.stall_timeout)
             .tls_danger_accept_invalid_certs(variant.insecure);
+        // What is sent and not taken: the limit above sees only what comes.
+        #[cfg(target_os = "linux")]
+        {
+            builder = builder.tcp_user_timeout(options.stall_timeout);
+        }
         if variant.direct {
             builder = builder.no_proxy();
         }

@@ -2,9 +2,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use super::parts::{DEMO, TAG, archive, ends, inscan, served, stderr, stdout, upload};
+use super::server::{self, Answers, Request, Response};
 use super::stand_in::{Behaviour, TOKEN, members};
 
 #[test]
@@ -111,25 +118,70 @@ fn a_wrong_token_is_told_as_the_server_tells_it() {
     assert_eq!(served.asked().len(), 1, "nothing is asked again");
 }
 
+/// Takes the head of what is sent, and nothing more.
+struct Stalls;
+
+impl Answers for Stalls {
+    fn cut(&self, head: &Request, _length: u64) -> Option<u64> {
+        if head.method == "POST" {
+            std::thread::sleep(Duration::from_secs(20));
+        }
+        None
+    }
+
+    fn answer(&self, request: &Request, socket: &mut TcpStream) {
+        let (status, body) = match request.place().ends_with("/status") {
+            true => (200, json!({"version": "0.8.2"})),
+            false => (404, json!({"message": "image not found in DB"})),
+        };
+        Response::json(status, &body).send(socket);
+    }
+}
+
+/// Larger than what lies between, and of nothing that can be packed.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_upload_that_is_not_taken_is_given_up() {
+    let mut members: Vec<_> = members(&fs::read(archive()).unwrap()).unwrap().into_iter().collect();
+    let mut number = 1u64;
+    let noise = std::iter::repeat_with(|| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (number >> 56) as u8
+    });
+    members.push(("more".to_owned(), noise.take(32 << 20).collect()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.tgz");
+    pack(&path, &members);
+    let url = format!("http://127.0.0.1:{}", server::start(Arc::new(Stalls)));
+    let mut command = inscan(&["upload", path.to_str().unwrap(), "--url", &url]);
+    command.args(["--stall-timeout", "0.5", "--retries", "0"]).env("INSCAN_TOKEN", TOKEN);
+    let begun = Instant::now();
+    let said = stderr(&ends(command, 3));
+    assert!(said.contains("taking the archive"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{said}");
+}
+
+fn pack(path: &Path, members: &[(String, Vec<u8>)]) {
+    let file = fs::File::create(path).unwrap();
+    let gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    for (name, content) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, &content[..]).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap();
+}
+
 #[test]
 fn the_engines_refusals_are_told() {
     let Some(served) = served(Behaviour::default()) else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive.tgz");
     // The engine misses an artifact that the manifest names: cut out with another tar.
-    let whole = members(&fs::read(archive()).unwrap()).unwrap();
-    let without: Vec<_> = whole.iter().filter(|(name, _)| *name != "image_content").collect();
-    let gzip = flate2::write::GzEncoder::new(
-        fs::File::create(&path).unwrap(),
-        flate2::Compression::fast(),
-    );
-    let mut tar = tar::Builder::new(gzip);
-    for (name, content) in without {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(content.len() as u64);
-        tar.append_data(&mut header, name, &content[..]).unwrap();
-    }
-    tar.into_inner().unwrap().finish().unwrap();
+    let mut members: Vec<_> = members(&fs::read(archive()).unwrap()).unwrap().into_iter().collect();
+    members.retain(|(name, _)| name != "image_content");
+    pack(&path, &members);
     let mut command = inscan(&["upload", path.to_str().unwrap(), "--url", &served.url()]);
     let output = ends(
         {
@@ -150,6 +202,6 @@ fn the_engines_refusals_are_told() {
 #[test]
 fn offline_asks_nobody() {
     let Some(served) = served(Behaviour::default()) else { return };
-    let said = stderr(&ends(upload(&served, &["--offline"]), 3));
+    let said = stderr(&ends(upload(&served, &["--offline"]), 2));
     assert!(said.contains("--offline") && served.asked().is_empty(), "{said}");
 }
