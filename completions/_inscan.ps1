@@ -504,6 +504,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'A file or folder to read; may be repeated')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to write the database')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Where to write the database')
+            [CompletionResult]::new('--previous', '--previous', [CompletionResultType]::ParameterName, 'The database before this one, which knows when a feed''s records and fixes were first seen')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'How to report what was read, and where to (standard output unless a file is named)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')

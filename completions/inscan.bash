@@ -880,7 +880,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__build)
-            opts="-o -q -h --from --to --report --config --quiet --progress --color --help"
+            opts="-o -q -h --from --to --previous --report --config --quiet --progress --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -895,6 +895,10 @@ _inscan() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

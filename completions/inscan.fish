@@ -484,6 +484,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l from -d 'A file or folder to read; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s o -l to -d 'Where to write the database' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l previous -d 'The database before this one, which knows when a feed\'s records and fixes were first seen' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l report -d 'How to report what was read, and where to (standard output unless a file is named)' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
