@@ -91,3 +91,112 @@ fn built_in_bundles_are_listed_and_shown() {
     let error = refused(&["policy", "show", "defualt"], 2);
     assert!(error.contains("no bundle `defualt`") && error.contains("policy list"), "{error}");
 }
+
+const IMAGE: &str = "fixtures/images/demo.oci.tar";
+/// On a day when the database was young.
+const DAY: (&str, &str) = ("SOURCE_DATE_EPOCH", "1767323045");
+
+fn judged(args: &[&str]) -> Output {
+    let more = ["--db", "fixtures/vulndb/demo.db", "--no-cache", "--quiet"];
+    inscan().args(args).args(more).env(DAY.0, DAY.1).output().unwrap()
+}
+
+#[test]
+fn a_bundle_that_is_begun_is_right_and_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    let file = file.to_str().unwrap();
+    let begun = run(&["policy", "init", file]);
+    assert!(begun.status.success(), "{begun:?}");
+    assert!(run(&["policy", "check", file]).status.success());
+    let error = refused(&["policy", "init", file], 2);
+    assert!(error.contains("is there already") && error.contains("--force"), "{error}");
+    text(&["policy", "init", file, "--force", "--from", "nist_800-190"]);
+    assert!(std::fs::read_to_string(file).unwrap().contains("nist_800-190"));
+    assert!(run(&["policy", "check", file]).status.success());
+}
+
+#[test]
+fn all_that_is_wrong_with_a_bundle_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    let bundle = "\
+id: b
+version: '1_0'
+mappings: []
+policies:
+  - id: p
+    version: '1_0'
+    rules:
+      - {gate: dockerfil, trigger: instruction, action: WARN, params: []}
+      - gate: files
+        trigger: name_match
+        action: STOPP
+        params: [{name: regex, value: '('}]
+whitelists:
+  - id: w
+    version: '1_0'
+    items: [{gate: always, trigger_id: always, expires_on: 2020-01-31}]
+";
+    std::fs::write(&file, bundle).unwrap();
+    let file = file.to_str().unwrap();
+    let error = refused(&["policy", "check", file], 2);
+    for part in [
+        "has 2 problems",
+        "policies[0].rules[0].gate (line 8, column 16): there is no gate `dockerfil`; did you mean `dockerfile`?",
+        "policies[0].rules[1].action (line 11, column 17): the action is one of STOP, WARN, GO",
+        "policy spec",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    std::fs::write(file, bundle.replace("STOPP", "STOP")).unwrap();
+    let error = refused(&["policy", "check", file], 2);
+    assert!(error.contains("policies[0].rules[1].params[0].value (line 12"), "{error}");
+    // What no mapping uses does not matter to the engine.
+    let output = run(&["policy", "check", file, "--tolerant", "-o", "json"]);
+    assert!(output.status.success(), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warnings = told["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|one| one["line"] == 8 && one["hint"].is_string()), "{told}");
+    assert!(warnings.iter().any(|one| one["message"].as_str().unwrap().contains("has expired")));
+}
+
+#[test]
+fn the_demo_image_fails_by_the_default_bundle() {
+    let output = judged(&["scan", IMAGE, "--policy", "default", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = report["policy"]["rows"].as_array().unwrap();
+    let of = |rule: &str| rows.iter().filter(|row| row["rule"] == rule).count();
+    let expected = [("severe-with-fix", 2), ("severe-without-fix", 1), ("runs-as-root", 0)];
+    for (rule, rows) in expected {
+        assert_eq!(of(rule), rows, "{rule}");
+    }
+}
+
+#[test]
+fn explain_tells_of_a_document_what_it_tells_of_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = folder.path().join("demo.json");
+    let document = document.to_str().unwrap();
+    let made = format!("document={document}");
+    assert!(run(&["analyze", IMAGE, "--no-cache", "-q", "-o", &made]).status.success());
+    let explain = |place: &str| {
+        let output = judged(&["policy", "explain", place, "--policy", "default", "-o", "json"]);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let (of_document, of_image) = (explain(document), explain(IMAGE));
+    assert_eq!(of_document, of_image);
+    assert_eq!(of_image["mappings"][0]["chosen"], true);
+    assert_eq!(of_image["result"]["status"], "fail");
+    let rules = of_image["policies"][0]["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["answer"] == "nothing"), "{rules:#?}");
+    let table = judged(&["policy", "explain", document, "--policy", "default"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    for part in ["chosen, the first that fits: default", "why: ", "found nothing", "fail, stop"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let error = refused(&["policy", "explain", document], 2);
+    assert!(error.contains("policy list"), "{error}");
+}

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{Failure, Result, Session, settings};
 use crate::output::report::Format;
+use crate::policy::builtin;
 use crate::policy::facts::Facts;
 use crate::policy::{self, Action, Bundle, Evaluation, Image, Mode, Problem};
 
@@ -19,9 +20,10 @@ pub(super) const POLICY: &str = "Policy: what else fails (exit code 1)";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = POLICY)]
 pub(super) struct PolicyArgs {
-    /// Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input
+    /// Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`
     ///
-    /// It has the form of Anchore Engine's and Sysdig's bundles. Its mappings say which policies
+    /// `inscan policy list` shows the names; a file of such a name is `./NAME`, and `-` is standard
+    /// input. A file has the form of Anchore Engine's and Sysdig's bundles. Its mappings say which policies
     /// are asked of which image; a match of a rule with the action STOP fails.
     #[arg(long, value_name = "BUNDLE")]
     policy: Option<PathBuf>,
@@ -87,6 +89,9 @@ impl PolicyArgs {
 
 /// What the bundle is, and how it is called in messages.
 pub(super) fn bundle_text(path: &Path) -> Result<(Vec<u8>, String)> {
+    if let Some(builtin) = path.to_str().and_then(builtin::named) {
+        return Ok((builtin.text().into_owned().into_bytes(), builtin.name.to_owned()));
+    }
     let mut bytes = Vec::new();
     let (read, source) = match path == Path::new("-") {
         true => {
@@ -104,7 +109,10 @@ pub(super) fn bundle_text(path: &Path) -> Result<(Vec<u8>, String)> {
         Err(error) => {
             let error = anyhow::Error::from(error);
             Err(Failure::usage(error.context(format!("could not read the bundle `{source}`")))
-                .hint("a bundle is what `anchore-cli policy get ID --detail` writes, or such a file by hand"))
+                .hint(
+                    "a bundle is a name that `inscan policy list` shows, what `inscan policy init` \
+                     begins, or what `anchore-cli policy get ID --detail` writes",
+                ))
         }
     }
 }
@@ -128,6 +136,16 @@ impl Policies {
     pub(super) fn ask(&self, gate: &str) -> bool {
         let rules = self.bundle.policies.iter().flat_map(|policy| &policy.rules);
         rules.filter_map(|rule| rule.compiled.as_ref()).any(|rule| rule.gate.name == gate)
+    }
+
+    /// Rule by rule, what they say of an image and why.
+    pub(super) fn explain(
+        &self,
+        facts: &Facts<'_>,
+        image: &Image,
+    ) -> (&Bundle, policy::Explanation<'_>) {
+        let only = self.only.as_deref();
+        (&self.bundle, policy::explain(&self.bundle, facts, image, self.when, only))
     }
 
     /// The moment that they hold for.

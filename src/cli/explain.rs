@@ -75,7 +75,7 @@ fn tell(
 }
 
 /// A file that begins as JSON is a document; every image is a folder or an archive.
-fn document_at(place: &str) -> Option<PathBuf> {
+pub(super) fn document_at(place: &str) -> Option<PathBuf> {
     let path = Path::new(place);
     if !path.is_file() {
         return None;

@@ -19,7 +19,7 @@ use super::{ProgressStyle, Session, analyzer_config, settings};
 use crate::allocator;
 use crate::analyze::{self, Analysis};
 use crate::digest::{Digest, MoreDigests};
-use crate::document::{Identity, Overrides};
+use crate::document::{Identity, Overrides, Section};
 use crate::image::{
     self, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference, RegistryOptions,
 };
@@ -27,6 +27,7 @@ use crate::layer::{self, LayerScan, Pass};
 use crate::malware::Scanner;
 use crate::net::{Listener, NetOptions};
 use crate::output::progress::{self, Bars, Lines};
+use crate::policy;
 use crate::policy::regex::Pattern;
 use crate::progress::{Progress, Silent};
 
@@ -126,6 +127,17 @@ impl ImageArgs {
     /// Whether to show where the time went.
     pub(super) fn timings(&self) -> bool {
         self.timings
+    }
+
+    /// How policies know the image of a document: what was typed stands above what it says.
+    pub(super) fn named(&self, section: &Section) -> policy::Image {
+        let said = &section.image;
+        let digest = self.image_digest.as_ref().map(ToString::to_string);
+        policy::Image {
+            tag: self.tag.clone().unwrap_or_else(|| said.reference.clone()),
+            digest: digest.unwrap_or_else(|| said.digest.clone()),
+            id: self.image_id.as_ref().map_or_else(|| said.id.clone(), Digest::hex),
+        }
     }
 
     /// For what is fetched beside the image.

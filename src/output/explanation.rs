@@ -62,15 +62,14 @@ pub fn table(explained: &Explained<'_>, style: &Style) -> String {
 
 fn mapping(tried: &Tried<'_>) -> String {
     let mapping = tried.mapping;
-    let ids = |ids: &[String]| ids.join(", ");
     match &tried.mismatch {
         Some(mismatch) => no_fit(mismatch.what, &mismatch.found),
         None if tried.chosen => {
             let except = match mapping.whitelist_ids.as_slice() {
                 [] => "no whitelist".to_owned(),
-                lists => format!("except what {} covers", ids(lists)),
+                lists => format!("without what `{}` covers", lists.join("`, `")),
             };
-            format!("chosen, the first that fits: {}; {except}", ids(&mapping.policy_ids))
+            format!("chosen, the first that fits: {}; {except}", mapping.policy_ids.join(", "))
         }
         None => "fits, but one before it does".to_owned(),
     }
@@ -353,7 +352,7 @@ Which policies
   1. quay.io/*:*
         not for it: the image's registry is `docker.io`
   2. */*:*
-        chosen, the first that fits: p; except what w covers
+        chosen, the first that fits: p; without what `w` covers
   -  */app@sha256:1
         not for it: nothing is known of the image's digest
   - the policy unused is not asked

@@ -1,5 +1,7 @@
 //! `inscan policy …`: one file for each of its commands.
 
+mod check;
+mod explain;
 mod init;
 mod list;
 mod show;
@@ -21,6 +23,10 @@ Examples:
   What is built in, and what it asks:
       inscan policy list
       inscan policy show default
+  Your own, and what each of its rules says of an image:
+      inscan policy init policy.yaml
+      inscan policy check policy.yaml
+      inscan policy explain image.json --policy policy.yaml
   What can be asked of an image at all, and what the trigger `package` takes:
       inscan policy spec
       inscan policy spec vulnerabilities.package")]
@@ -31,6 +37,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
+    Explain(Box<explain::Args>),
     Init(init::Args),
     List(list::Args),
     Show(show::Args),
@@ -39,6 +47,8 @@ enum Command {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
+        Command::Check(args) => check::run(args, session),
+        Command::Explain(args) => explain::run(*args, session),
         Command::Init(args) => init::run(args, session),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args, session),
