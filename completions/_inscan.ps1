@@ -140,7 +140,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--parent-digest', '--parent-digest', [CompletionResultType]::ParameterName, 'Digest of the manifest list that the image is from [default: the image''s own]')
             [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the image was made, in seconds since 1970 [default: now]')
             [CompletionResult]::new('--pdf', '--pdf', [CompletionResultType]::ParameterName, 'Keep the backend''s report as PDF: a file, or a directory for one that is named by day and image')
-            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`')
             [CompletionResult]::new('--policy-id', '--policy-id', [CompletionResultType]::ParameterName, 'Ask this policy of the bundle, instead of those that its mappings choose')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
@@ -190,7 +190,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
             [CompletionResult]::new('--vex', '--vex', [CompletionResultType]::ParameterName, 'VEX documents: what they settle is not held against the image; may be repeated')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Fail only on what this earlier document of the image has not')
-            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`')
             [CompletionResult]::new('--policy-id', '--policy-id', [CompletionResultType]::ParameterName, 'Ask this policy of the bundle, instead of those that its mappings choose')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name by which policies know the image [default: what the document says]')
             [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest by which policies know the image [default: what the document says]')
@@ -714,11 +714,94 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read a bundle, and tell all that is wrong with it')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell rule by rule what a bundle says of an image, and why')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Begin a bundle of your own: a file with comments that say what to change')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the bundles that are built in')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended')
             [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;policy;check' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write beside the messages, and where to; may be repeated')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write beside the messages, and where to; may be repeated')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--tolerant', '--tolerant', [CompletionResultType]::ParameterName, 'Let pass what is wrong with parts that may not be used: it is told as a warning')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;policy;explain' {
+            [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]')
+            [CompletionResult]::new('--containerd-namespace', '--containerd-namespace', [CompletionResultType]::ParameterName, 'The namespace of containerd that has the image [default: whichever has it]')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The full name to give the image: registry, repository and tag')
+            [CompletionResult]::new('--image-digest', '--image-digest', [CompletionResultType]::ParameterName, 'The manifest digest to give the image, instead of the one it has')
+            [CompletionResult]::new('--image-id', '--image-id', [CompletionResultType]::ParameterName, 'The image id to give the image, instead of the one it has: 64 hex digits')
+            [CompletionResult]::new('--dockerfile', '--dockerfile', [CompletionResultType]::ParameterName, 'The Dockerfile that made the image; without it, one is guessed from its history')
+            [CompletionResult]::new('--analyzer-config', '--analyzer-config', [CompletionResultType]::ParameterName, 'What the analyzers look for: the legacy engine''s analyzer_config.yaml')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'More digests of every file, beside md5, sha1 and sha256')
+            [CompletionResult]::new('--clamd', '--clamd', [CompletionResultType]::ParameterName, 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads to work with [default: one per core]')
+            [CompletionResult]::new('--cache-dir', '--cache-dir', [CompletionResultType]::ParameterName, 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]')
+            [CompletionResult]::new('--cache-size', '--cache-size', [CompletionResultType]::ParameterName, 'How large the cache may get: what was not used for the longest time goes first')
+            [CompletionResult]::new('--registry-user', '--registry-user', [CompletionResultType]::ParameterName, 'Log in to the image''s registry as this user')
+            [CompletionResult]::new('--registry-token', '--registry-token', [CompletionResultType]::ParameterName, 'Show this token to the image''s registry')
+            [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
+            [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Give a connection up when no byte comes for so many seconds')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`')
+            [CompletionResult]::new('--policy-id', '--policy-id', [CompletionResultType]::ParameterName, 'Ask this policy of the bundle, instead of those that its mappings choose')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to write, and where to (standard output unless a file is named); may be repeated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--db-max-age', '--db-max-age', [CompletionResultType]::ParameterName, 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail')
+            [CompletionResult]::new('--db-update', '--db-update', [CompletionResultType]::ParameterName, 'Fetch a newer database from here first, where that was not tried within a day')
+            [CompletionResult]::new('--db-update-deadline', '--db-update-deadline', [CompletionResultType]::ParameterName, 'How long to wait for a newer database; what has come by then is kept for the next time')
+            [CompletionResult]::new('--db-verify-key', '--db-verify-key', [CompletionResultType]::ParameterName, 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM')
+            [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report this severity and worse: unknown, negligible, low, medium, high, critical')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Fail on vulnerabilities of this severity and worse')
+            [CompletionResult]::new('--epss-above', '--epss-above', [CompletionResultType]::ParameterName, 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1')
+            [CompletionResult]::new('--on-uncovered', '--on-uncovered', [CompletionResultType]::ParameterName, 'What to do about what cannot be judged: no data, an unknown version, a release that ended')
+            [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
+            [CompletionResult]::new('--vex', '--vex', [CompletionResultType]::ParameterName, 'VEX documents: what they settle is not held against the image; may be repeated')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Fail only on what this earlier document of the image has not')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--hints', '--hints', [CompletionResultType]::ParameterName, 'Believe the packages that the image itself lists in /anchore_hints.json')
+            [CompletionResult]::new('--malware', '--malware', [CompletionResultType]::ParameterName, 'Have every file looked at by a running clamd (ClamAV)')
+            [CompletionResult]::new('--timings', '--timings', [CompletionResultType]::ParameterName, 'Show on stderr where the time went: by layer, by analyzer, by step')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Read every layer, also those that an earlier run has read, and keep none')
+            [CompletionResult]::new('--registry-password-stdin', '--registry-password-stdin', [CompletionResultType]::ParameterName, 'Read the password of `--registry-user` from standard input')
+            [CompletionResult]::new('--allow-foreign-layers', '--allow-foreign-layers', [CompletionResultType]::ParameterName, 'Fetch layers from the addresses in the manifest, where the registry does not have them')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Use no network: whatever would need it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify the certificates of servers: anybody between may read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: anybody between may read and change what is sent')
+            [CompletionResult]::new('--policy-strict', '--policy-strict', [CompletionResultType]::ParameterName, 'Take no bundle with a fault anywhere, also where this image does not need that part')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Tell every match, however many a rule has')
+            [CompletionResult]::new('--hide-unfixed', '--hide-unfixed', [CompletionResultType]::ParameterName, 'Leave out what no version mends')
+            [CompletionResult]::new('--show-suppressed', '--show-suppressed', [CompletionResultType]::ParameterName, 'List also what matches and is not held against the image, each with its reason')
+            [CompletionResult]::new('--keep-owned', '--keep-owned', [CompletionResultType]::ParameterName, 'Judge language packages also where an OS package brought them')
+            [CompletionResult]::new('--lockfiles', '--lockfiles', [CompletionResultType]::ParameterName, 'Judge also what lock files and manifests in the image would install')
+            [CompletionResult]::new('--unimportant', '--unimportant', [CompletionResultType]::ParameterName, 'Count what Debian calls unimportant')
+            [CompletionResult]::new('--no-cpe', '--no-cpe', [CompletionResultType]::ParameterName, 'Do not count what NVD''s records say by a CPE name alone, without knowing the vendor')
+            [CompletionResult]::new('--informational', '--informational', [CompletionResultType]::ParameterName, 'Count remarks that are no vulnerability: packages that nobody maintains')
+            [CompletionResult]::new('--only-fixed', '--only-fixed', [CompletionResultType]::ParameterName, 'Let only vulnerabilities fail that some version mends')
+            [CompletionResult]::new('--fail-on-kev', '--fail-on-kev', [CompletionResultType]::ParameterName, 'Fail on what CISA knows to be exploited')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'inscan;policy;init' {
@@ -770,11 +853,19 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;policy;help' {
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read a bundle, and tell all that is wrong with it')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell rule by rule what a bundle says of an image, and why')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Begin a bundle of your own: a file with comments that say what to change')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the bundles that are built in')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended')
             [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;policy;help;check' {
+            break
+        }
+        'inscan;policy;help;explain' {
             break
         }
         'inscan;policy;help;init' {
@@ -943,10 +1034,18 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;policy' {
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read a bundle, and tell all that is wrong with it')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell rule by rule what a bundle says of an image, and why')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Begin a bundle of your own: a file with comments that say what to change')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the bundles that are built in')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended')
             [CompletionResult]::new('spec', 'spec', [CompletionResultType]::ParameterValue, 'Show every gate, trigger and parameter that rules can be made of')
+            break
+        }
+        'inscan;help;policy;check' {
+            break
+        }
+        'inscan;help;policy;explain' {
             break
         }
         'inscan;help;policy;init' {

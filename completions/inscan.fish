@@ -143,7 +143,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l account -d 'The a
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l parent-digest -d 'Digest of the manifest list that the image is from [default: the image\'s own]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l created-at -d 'When the image was made, in seconds since 1970 [default: now]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l pdf -d 'Keep the backend\'s report as PDF: a file, or a directory for one that is named by day and image' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy -d 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy -d 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -193,7 +193,7 @@ ignore\t'It is in the report, and nothing on stderr'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy -d 'Judge also by this bundle of policies: a file of JSON or YAML, or `-` for standard input' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy -d 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l tag -d 'The full name by which policies know the image [default: what the document says]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l image-digest -d 'The manifest digest by which policies know the image [default: what the document says]' -r
@@ -637,20 +637,102 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l config -d 'Read settings from this file' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
 none\t'Nothing'"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "list" -d 'List the bundles that are built in'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from init list show spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "list" -d 'List the bundles that are built in'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s o -l output -d 'What to write beside the messages, and where to; may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Let pass what is wrong with parts that may not be used: it is told as a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l tag -d 'The full name to give the image: registry, repository and tag' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+sha512\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l threads -d 'How many threads to work with [default: one per core]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registry-user -d 'Log in to the image\'s registry as this user' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registry-token -d 'Show this token to the image\'s registry' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy -d 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do about what cannot be judged: no data, an unknown version, a release that ended' -r -f -a "warn\t'It is said, and no more'
+fail\t'The image fails'
+ignore\t'It is in the report, and nothing on stderr'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l offline -d 'Use no network: whatever would need it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l all -d 'Tell every match, however many a rule has'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hide-unfixed -d 'Leave out what no version mends'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l keep-owned -d 'Judge language packages also where an OS package brought them'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l lockfiles -d 'Judge also what lock files and manifests in the image would install'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l unimportant -d 'Count what Debian calls unimportant'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cpe -d 'Do not count what NVD\'s records say by a CPE name alone, without knowing the vendor'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l from -d 'Begin with this bundle, by a name that `inscan policy list` shows' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -692,6 +774,8 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the bundles that are built in'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
@@ -774,6 +858,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything that is known of a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "search" -d 'List the advisories that name a package'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "list" -d 'List the bundles that are built in'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
