@@ -1,6 +1,7 @@
 //! Judging through the binary: exit codes, what a person must find in what is shown, and
 //! reports as files.
 
+mod exceptions;
 mod html;
 mod reports;
 mod shown;
