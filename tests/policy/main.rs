@@ -2,3 +2,4 @@
 //! what a user types.
 
 mod options;
+mod oracle;
