@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::bundle::{POLICY, PolicyArgs};
 use super::judging::{JudgeArgs, concluded, no_document, read_whole_document};
 use super::network::NetArgs;
@@ -54,7 +56,7 @@ pub(super) struct Args {
     policy: PolicyArgs,
 
     /// The full name by which policies know the image [default: what the document says]
-    #[arg(long, value_name = "FULLTAG", help_heading = POLICY)]
+    #[arg(long, value_name = "FULLTAG", help_heading = POLICY, value_parser = NonEmptyStringValueParser::new())]
     tag: Option<String>,
 
     /// The manifest digest by which policies know the image [default: what the document says]

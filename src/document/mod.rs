@@ -36,6 +36,7 @@ pub use identity::{Identity, Overrides};
 pub use legacy::{OutputFile, Outputs};
 pub(crate) use licence::expression as licence_expression;
 pub(crate) use purl::encode as encode_purl;
+pub(crate) use read::LEGACY_TOOL;
 pub use read::ReadError;
 pub use run::rfc3339;
 pub use sbom::read;

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::legacy_packages;
 use super::section::*;
 
+/// The tool of a document that has the legacy part only.
+pub(crate) const LEGACY_TOOL: &str = "legacy";
+
 /// Why a file is not a document we can read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -129,7 +132,7 @@ fn legacy(bytes: &[u8]) -> Result<Section, ReadError> {
     });
     Ok(Section {
         format: FORMAT.to_owned(),
-        tool: Tool { name: "legacy".to_owned(), ..Tool::default() },
+        tool: Tool { name: LEGACY_TOOL.to_owned(), ..Tool::default() },
         layers: layers.collect(),
         distribution: legacy_distribution(&data),
         packages: legacy_packages::of(&|output, each| {

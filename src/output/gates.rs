@@ -51,6 +51,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Float => "float",
         Kind::List => "list",
         Kind::Numbers => "numbers",
+        Kind::Size => "size",
         Kind::Regex => "regex",
     }
 }
@@ -72,6 +73,7 @@ fn said(kind: Kind) -> String {
         Kind::Float => "a number".to_owned(),
         Kind::List => "texts between commas".to_owned(),
         Kind::Numbers => "whole numbers between commas".to_owned(),
+        Kind::Size => "a size in bytes, or as 10mb".to_owned(),
         Kind::Regex => "a regular expression".to_owned(),
     }
 }

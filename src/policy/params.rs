@@ -46,7 +46,10 @@ pub enum ParamError {
         /// Which of those given; none where it is not given, and has to be.
         index: Option<usize>,
         name: &'static str,
-        value: String,
+        /// None where it is not given.
+        value: Option<String>,
+        /// What it has to be, where that is not the parameter's own kind.
+        kind: Option<Kind>,
         error: ValueError,
     },
 }
@@ -55,6 +58,8 @@ pub enum ParamError {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid {
     pub param: &'static str,
+    /// What it has to be here; none where it cannot be used for another reason.
+    pub kind: Option<Kind>,
     pub error: ValueError,
 }
 
@@ -66,6 +71,9 @@ pub enum ValueError {
     Absent(String),
     #[error("is {0}")]
     Pattern(PatternError),
+    /// The engine takes it, and fails with an error when it is used.
+    #[error("has to be {0}")]
+    Unusable(String),
 }
 
 impl Params {
@@ -88,13 +96,17 @@ impl Params {
         for param in trigger.params {
             let index = indices.get(param.name).copied();
             let text = index.map(|index| given[index].1.as_str());
-            let text = text.filter(|text| param.required || !text.is_empty()).or(param.default);
+            // The engine makes a number of it before it looks whether there is one.
+            let is_some =
+                |text: &&str| param.required || !text.is_empty() || param.kind == Kind::Float;
+            let text = text.filter(is_some).or(param.default);
             match text.map(|text| (text, Self::value_of(param, text))) {
                 Some((_, Ok(value))) => drop(params.values.insert(param.name, value)),
                 Some((text, Err(error))) => errors.push(ParamError::Invalid {
                     index,
                     name: param.name,
-                    value: text.to_owned(),
+                    value: Some(text.to_owned()),
+                    kind: None,
                     error,
                 }),
                 None if param.required => errors.push(ParamError::Missing { name: param.name }),
@@ -102,44 +114,19 @@ impl Params {
             }
         }
         if errors.is_empty()
-            && let Some(Err(Invalid { param, error })) = trigger.check.map(|check| check(&params))
+            && let Some(Err(Invalid { param, kind, error })) =
+                trigger.check.map(|check| check(&params))
         {
             let index = indices.get(param).copied();
-            let value = params.text(param).unwrap_or_default().to_owned();
-            errors.push(ParamError::Invalid { index, name: param, value, error });
+            let value = params.text(param).map(str::to_owned);
+            errors.push(ParamError::Invalid { index, name: param, value, kind, error });
         }
         if errors.is_empty() { Ok(params) } else { Err(errors) }
     }
 
     /// A text as this parameter takes it.
     pub fn value_of(param: &Param, text: &str) -> Result<Value, ValueError> {
-        let not = |what: &str| ValueError::Not(what.to_owned());
-        let parsed = match param.kind {
-            Kind::Text => Parsed::Text,
-            Kind::OneOf(words) if words.contains(&text) => Parsed::Text,
-            Kind::OneOf(words) => {
-                return Err(ValueError::Not(format!("one of `{}`", words.join("`, `"))));
-            }
-            Kind::Boolean => match text.to_lowercase().as_str() {
-                "true" => Parsed::Flag(true),
-                "false" => Parsed::Flag(false),
-                _ => return Err(not("`true` or `false`")),
-            },
-            Kind::Integer => {
-                Parsed::Integer(integer(text).ok_or_else(|| not("a whole number, as `30`"))?)
-            }
-            Kind::Float => Parsed::Float(float(text).ok_or_else(|| not("a number, as `7.5`"))?),
-            Kind::List => Parsed::List(list(text).ok_or_else(|| not("texts between commas"))?),
-            Kind::Numbers => {
-                let items = list(text);
-                let items = items.filter(|items| items.iter().all(|item| integer(item).is_some()));
-                Parsed::List(items.ok_or_else(|| not("whole numbers between commas, as `22,80`"))?)
-            }
-            Kind::Regex => {
-                Parsed::Regex(Box::new(Pattern::new(text).map_err(ValueError::Pattern)?))
-            }
-        };
-        Ok(Value { text: text.to_owned(), parsed })
+        param.kind.parse(text)
     }
 
     /// The rule's own id: part of the ids of some matches.
@@ -189,11 +176,76 @@ impl Params {
     }
 }
 
+impl Kind {
+    pub fn parse(self, text: &str) -> Result<Value, ValueError> {
+        let not = |what: &str| ValueError::Not(what.to_owned());
+        let parsed = match self {
+            Kind::Text => Parsed::Text,
+            Kind::OneOf(words) if words.contains(&text) => Parsed::Text,
+            Kind::OneOf(words) => {
+                return Err(ValueError::Not(format!("one of `{}`", words.join("`, `"))));
+            }
+            Kind::Boolean => match text.to_lowercase().as_str() {
+                "true" => Parsed::Flag(true),
+                "false" => Parsed::Flag(false),
+                _ => return Err(not("`true` or `false`")),
+            },
+            Kind::Integer => {
+                Parsed::Integer(integer(text).ok_or_else(|| not("a whole number, as `30`"))?)
+            }
+            Kind::Float => Parsed::Float(float(text).ok_or_else(|| {
+                let what = "a number, as `7.5`".to_owned();
+                match text.bytes().all(|byte| b"-. 0123456789".contains(&byte)) {
+                    true => ValueError::Unusable(what),
+                    false => ValueError::Not(what),
+                }
+            })?),
+            Kind::List => Parsed::List(list(text).ok_or_else(|| not("texts between commas"))?),
+            Kind::Numbers => {
+                let items = list(text);
+                let items = items.filter(|items| items.iter().all(|item| integer(item).is_some()));
+                Parsed::List(items.ok_or_else(|| not("whole numbers between commas, as `22,80`"))?)
+            }
+            Kind::Size => {
+                let size = size(text).ok_or_else(|| not("a size in bytes, or as `10mb`"))?;
+                Parsed::Integer(size)
+            }
+            Kind::Regex => {
+                Parsed::Regex(Box::new(Pattern::new(text).map_err(ValueError::Pattern)?))
+            }
+        };
+        Ok(Value { text: text.to_owned(), parsed })
+    }
+
+    /// Of a kind that is a whole number.
+    pub fn number(self, text: &str) -> Option<u64> {
+        match self.parse(text).ok()?.parsed {
+            Parsed::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 impl Param {
     /// Names are the same in any case.
     pub fn is_called(&self, name: &str) -> bool {
         self.aliases.iter().chain([&self.name]).any(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// `500`, `10kb`, `1gb`: units are powers of 1024.
+fn size(text: &str) -> Option<u64> {
+    let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let power = match unit {
+        "" => 0,
+        "kb" => 1,
+        "mb" => 2,
+        "gb" => 3,
+        "tb" => 4,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << (10 * power))
 }
 
 fn integer(text: &str) -> Option<u64> {
@@ -235,9 +287,11 @@ mod tests {
             Param { default: Some("=="), ..param("check", Kind::OneOf(&["==", "!="]), false) },
         ],
         check: Some(|params| match params.text("ports") {
-            Some("1") => {
-                Err(Invalid { param: "ports", error: ValueError::Not("more than 1".into()) })
-            }
+            Some("1") => Err(Invalid {
+                param: "ports",
+                kind: None,
+                error: ValueError::Not("more than 1".into()),
+            }),
             _ => Ok(()),
         }),
         fire: |_, _| Ok(Vec::new()),
@@ -256,6 +310,7 @@ mod tests {
             (Kind::Boolean, &["true", "FALSE"], &["yes", " true", ""]),
             (Kind::Integer, &["0", " 30 "], &["-1", "1.5", "", "99999999999999999999"]),
             (Kind::Float, &["7", "7.5", ".5", "7.", "-1", " 1 "], &["--3", "7,5", "", ".", "1e3"]),
+            (Kind::Size, &["0", "10kb", "1gb"], &["", "kb", "1 kb", "1.5gb", "9999999999tb"]),
             (Kind::List, &["a", "a, b"], &["", "a,,b", "a,"]),
             (Kind::Numbers, &["22", "22, 80"], &["root", "22,", "-1"]),
             (Kind::Regex, &["a.*b", "", "(?!x)y"], &["(unclosed", "a{2,1}"]),

@@ -95,6 +95,8 @@ pub enum Kind {
     List,
     /// Numbers between commas.
     Numbers,
+    /// Bytes, or with a unit as `10mb`.
+    Size,
     /// A regular expression in Python's dialect.
     Regex,
 }

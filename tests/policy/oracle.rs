@@ -113,9 +113,8 @@ fn answer(case: &Case, document: &Path, database: &Path) -> Answer {
     command.arg("evaluate").arg(document).args(["-o", "anchore", "--policy"]);
     command.arg(case.folder.join("bundle.json")).arg("--db").arg(database);
     command.args(["--image-digest", case.told["image_digest"].as_str().unwrap()]);
-    if let Some(tag) = case.told["tag"].as_str() {
-        command.args(["--tag", tag]);
-    }
+    // What is not sent to the engine's API is no name; without `--tag` it would be the document's.
+    command.args(["--tag", case.told["tag"].as_str().unwrap_or_default()]);
     // Without an answer of the engine there is no time either.
     let when = case.expected["evaluation"]["created_at"].as_i64().unwrap_or(1_795_343_530);
     command.env("SOURCE_DATE_EPOCH", when.to_string());
@@ -294,10 +293,10 @@ fn copy(from: &Path, to: &Path, change: &dyn Fn(&str, &mut Value)) {
     }
 }
 
-/// The feed ten days later, with the records that were there ten days before.
+/// The feed ten days later, with the records that were there ten days before. NVD's
+/// CVE-2099-50101 was as well, but the engine has other dates for matches by CPE name.
 fn copy_aged(from: &Path, to: &Path) {
-    const CREATED: [&str; 4] =
-        ["CVE-2019-14697", "CVE-2018-0501", "GHSA-req0-0000-0001", "CVE-2099-50101"];
+    const CREATED: [&str; 3] = ["CVE-2019-14697", "CVE-2018-0501", "GHSA-req0-0000-0001"];
     const FIXED: [&str; 3] = ["CVE-2019-14697", "CVE-2018-0506", "GHSA-req0-0000-0001"];
     copy(from, to, &|name, value| {
         if name == "feed_groups.json" {

@@ -7,7 +7,7 @@ use super::python;
 use super::retired::{RETIRED, Retired, retired};
 use crate::policy::gates::gates;
 use crate::policy::params::{ParamError, Params, ValueError};
-use crate::policy::spec::{Gate, Kind, Trigger};
+use crate::policy::spec::{Gate, Trigger};
 
 /// One rule of a policy.
 #[derive(Debug)]
@@ -177,13 +177,13 @@ fn of_params(
     written: &Written,
     rule_id: &str,
 ) -> Fault {
-    let kind = errors.iter().map(|error| kind(error, trigger)).max_by_key(|kind| match kind {
+    let kind = errors.iter().map(kind).max_by_key(|kind| match kind {
         FaultKind::InvalidParameter => 2,
         FaultKind::ParameterValueInvalid => 1,
         _ => 0,
     });
     let kind = kind.unwrap_or(FaultKind::ParameterValueInvalid);
-    let first = errors.iter().find(|error| self::kind(error, trigger) == kind);
+    let first = errors.iter().find(|error| self::kind(error) == kind);
     let names = python::list(trigger.params.iter().map(|param| param.name));
     let of = format!("gate={},trigger={},rule_id=", gate.name, trigger.name);
     let of = match kind {
@@ -206,19 +206,14 @@ fn of_params(
 }
 
 /// What the engine accepts and then fails on is an error of the bundle.
-fn kind(error: &ParamError, trigger: &Trigger) -> FaultKind {
+fn kind(error: &ParamError) -> FaultKind {
     match error {
         ParamError::Unknown { .. } => FaultKind::InvalidParameter,
         ParamError::Missing { .. } => FaultKind::ParameterValueInvalid,
-        ParamError::Invalid { error: ValueError::Pattern(_), .. } => FaultKind::Unusable,
-        ParamError::Invalid { name, value, .. } => {
-            let is_float =
-                trigger.params.iter().any(|param| param.name == *name && param.kind == Kind::Float);
-            match is_float && value.bytes().all(|byte| b"-. 0123456789".contains(&byte)) {
-                true => FaultKind::Unusable,
-                false => FaultKind::ParameterValueInvalid,
-            }
+        ParamError::Invalid { error: ValueError::Pattern(_) | ValueError::Unusable(_), .. } => {
+            FaultKind::Unusable
         }
+        ParamError::Invalid { .. } => FaultKind::ParameterValueInvalid,
     }
 }
 

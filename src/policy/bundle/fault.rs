@@ -90,17 +90,19 @@ pub(super) fn parameter_details(error: &ParamError, param: Option<&Param>, of: &
     match error {
         ParamError::Missing { .. } => format!("Required parameter ({of})"),
         ParamError::Unknown { .. } => format!("Rule validation error ({of})"),
-        ParamError::Invalid { value, .. } => {
-            let kind = param.map_or(Kind::Text, |param| param.kind);
-            let value = match kind {
-                Kind::Boolean => value.to_lowercase(),
-                _ => value.clone(),
-            };
+        ParamError::Invalid { value, kind: asked, .. } => {
+            let kind = asked.or(param.map(|param| param.kind)).unwrap_or(Kind::Text);
             let (schema, what) = schema(kind);
+            let detail = match value {
+                Some(value) if kind == Kind::Boolean => {
+                    format!("{} {what}", python::text(&value.to_lowercase()))
+                }
+                Some(value) => format!("{} {what}", python::text(value)),
+                None => "None is not of type 'string'".to_owned(),
+            };
+            let before = if asked.is_some() { "" } else { "Parameter validation failed: " };
             format!(
-                "Parameter validation failed: JSON Schema validation failed. \
-                 Schema={schema}, Detail={} {what} ({of})",
-                python::text(&value)
+                "{before}JSON Schema validation failed. Schema={schema}, Detail={detail} ({of})"
             )
         }
     }
@@ -120,6 +122,7 @@ pub(super) fn schema(kind: Kind) -> (String, String) {
     match kind {
         Kind::OneOf(known) => words(known),
         Kind::Boolean => words(&["true", "false"]),
+        Kind::Size => pattern(r"^([0-9]+)([kmgt]b)?$"),
         Kind::Integer => pattern(r"^\s*[\d]+\s*$"),
         Kind::Float => pattern(r"^\s*-*(\d)*(\.\d*)?\s*$"),
         Kind::List => pattern(r"^\s*(\s*([^,]+)\s*,)*\s*([^,]+){1}\s*$"),

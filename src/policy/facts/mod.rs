@@ -17,7 +17,7 @@ mod source;
 
 use std::cell::OnceCell;
 
-use crate::document::{Outputs, Section};
+use crate::document::{self, Outputs, Section};
 use crate::policy::spec::TriggerError;
 use crate::policy::vulnerable::Vulnerable;
 use crate::vulndb::Database;
@@ -41,6 +41,7 @@ type Answer<T> = Result<T, String>;
 #[derive(Default)]
 pub struct Facts<'a> {
     source: Source<'a>,
+    is_of_engine: bool,
     listings: Listings<'a>,
     image: Part<ImageFacts>,
     files: Part<Files<'a>>,
@@ -69,7 +70,8 @@ impl<'a> Facts<'a> {
     /// Of a document, ours or the legacy engine's. `section` is what was read of it: an SBOM has
     /// nothing else, and only questions about packages are answered for it.
     pub fn of_document(text: &'a [u8], section: &'a Section) -> Result<Self, DocumentError> {
-        Ok(Facts { source: source::read(text, section)?, ..Facts::default() })
+        let is_of_engine = section.tool.name == document::LEGACY_TOOL;
+        Ok(Facts { source: source::read(text, section)?, is_of_engine, ..Facts::default() })
     }
 
     /// Of an analysis that was just made.
@@ -87,6 +89,12 @@ impl<'a> Facts<'a> {
     pub fn with_vulnerabilities(mut self, vulnerable: &'a Vulnerable) -> Self {
         self.vulnerabilities = Some(vulnerable);
         self
+    }
+
+    /// Whether the legacy engine wrote the document. What it answered can then be repeated, also
+    /// where ours are judged better: COMPATIBILITY.md tells where.
+    pub fn is_of_engine(&self) -> bool {
+        self.is_of_engine
     }
 
     /// None where there is no database.

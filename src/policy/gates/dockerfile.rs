@@ -132,9 +132,13 @@ const INSTRUCTIONS: &[&str] = &[
 
 fn check_value(params: &Params) -> Result<(), Invalid> {
     match (params.text("check"), params.text("value")) {
-        (Some("like" | "not_like"), Some(value)) => Pattern::new(value)
-            .map(drop)
-            .map_err(|error| Invalid { param: "value", error: ValueError::Pattern(error) }),
+        (Some("like" | "not_like"), Some(value)) => {
+            Pattern::new(value).map(drop).map_err(|error| Invalid {
+                param: "value",
+                kind: None,
+                error: ValueError::Pattern(error),
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -211,15 +215,21 @@ fn exposed_ports(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Trigg
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let listed = params.list("ports").unwrap_or_default();
     let exposed = lines.iter().filter(|line| line.instruction == "EXPOSE").flat_map(ports);
+    // The engine compares words, also where one is a range.
+    let words = facts.is_of_engine();
+    let is_listed = |port: &str, of_range: fn(&str, &[String]) -> bool| match words {
+        true => listed.iter().any(|listed| listed == number(port)),
+        false => of_range(port, listed),
+    };
     let mut matches = Vec::new();
     for port in exposed {
         let message = match is_allowlist(params) {
-            true if !is_within(port, listed) => {
+            true if !is_listed(port, is_within) => {
                 format!(
                     "Dockerfile exposes port ({port}) which is not in policy file ALLOWEDPORTS list"
                 )
             }
-            false if is_hit(port, listed) => {
+            false if is_listed(port, is_hit) => {
                 format!("Dockerfile exposes port ({port}) which is in policy file DENIEDPORTS list")
             }
             _ => continue,

@@ -141,8 +141,8 @@ fn is_match(regex: &Pattern, text: &str) -> Result<bool, TriggerError> {
 
 fn check_mode(params: &Params) -> Result<(), Invalid> {
     let Some(mode) = params.text("mode") else { return Ok(()) };
-    let wrong = || ValueError::Not("permissions in octal, as `00644`".to_owned());
-    mode_of(mode).map(drop).ok_or_else(|| Invalid { param: "mode", error: wrong() })
+    let wrong = || ValueError::Unusable("permissions in octal, as `00644`".to_owned());
+    mode_of(mode).map(drop).ok_or_else(|| Invalid { param: "mode", kind: None, error: wrong() })
 }
 
 const PERMISSIONS: u32 = 0o7777;

@@ -30,6 +30,11 @@ struct Known<'f> {
 }
 
 impl Language {
+    /// The engine has no answer as soon as one package of the image is in the list.
+    fn gives_up(&self, facts: &Facts<'_>) -> Result<bool, TriggerError> {
+        Ok(facts.is_of_engine() && !self.known(facts)?.is_empty())
+    }
+
     /// Installed versions by name.
     fn installed<'f>(&self, facts: &'f Facts<'_>) -> Result<Versions<'f>, TriggerError> {
         let mut versions = Versions::new();
@@ -53,6 +58,9 @@ impl Language {
     }
 
     pub(super) fn not_latest(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+        if self.gives_up(facts)? {
+            return Ok(Vec::new());
+        }
         let mut matches = Vec::new();
         for Known { name, versions, listed } in self.known(facts)? {
             let Some(latest) = listed.latest else { continue };
@@ -68,6 +76,9 @@ impl Language {
     }
 
     pub(super) fn unknown(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+        if self.gives_up(facts)? {
+            return Ok(Vec::new());
+        }
         let Language { kind, word, prefix, .. } = self;
         let mut matches = Vec::new();
         for name in self.installed(facts)?.into_keys() {
@@ -82,6 +93,9 @@ impl Language {
     }
 
     pub(super) fn unknown_versions(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+        if self.gives_up(facts)? {
+            return Ok(Vec::new());
+        }
         let mut matches = Vec::new();
         for Known { name, versions, listed } in self.known(facts)? {
             let all: Vec<_> =

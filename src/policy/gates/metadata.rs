@@ -63,45 +63,25 @@ pub(super) static GATE: Gate = Gate {
 
 /// The engine wants a value also where it is not used.
 fn check_value(params: &Params) -> Result<(), Invalid> {
-    let invalid = |error| Err(Invalid { param: "value", error });
-    let attribute = params.text("attribute").unwrap_or_default();
-    let check = params.text("check").unwrap_or_default();
+    let kind = match params.text("attribute") {
+        Some("size") => Kind::Size,
+        Some("layer_count") => Kind::Integer,
+        _ => Kind::Text,
+    };
+    let invalid = |kind, error| Err(Invalid { param: "value", kind, error });
     let Some(value) = params.text("value") else {
-        return invalid(ValueError::Absent("every check needs it, also `exists`".to_owned()));
+        let what = "every check needs it, also `exists`".to_owned();
+        return invalid(Some(kind), ValueError::Absent(what));
     };
-    let what = match attribute {
-        "size" if bytes(value).is_none() => "a size in bytes, or as `10mb`",
-        "layer_count" if count(value).is_none() => "a whole number, as `10`",
-        _ => {
-            return match check {
-                "like" | "not_like" => Pattern::new(value)
-                    .map(drop)
-                    .or_else(|error| invalid(ValueError::Pattern(error))),
-                _ => Ok(()),
-            };
+    if let Err(error) = kind.parse(value) {
+        return invalid(Some(kind), error);
+    }
+    match params.text("check") {
+        Some("like" | "not_like") => {
+            Pattern::new(value).map(drop).or_else(|error| invalid(None, ValueError::Pattern(error)))
         }
-    };
-    invalid(ValueError::Not(what.to_owned()))
-}
-
-/// `500`, `10kb`, `1gb`: units are powers of 1024.
-fn bytes(text: &str) -> Option<u64> {
-    let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    let power = match unit {
-        "" => 0,
-        "kb" => 1,
-        "mb" => 2,
-        "gb" => 3,
-        "tb" => 4,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(1 << (10 * power))
-}
-
-fn count(text: &str) -> Option<u64> {
-    let text = text.trim();
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+        _ => Ok(()),
+    }
 }
 
 fn attribute(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
@@ -110,8 +90,8 @@ fn attribute(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerEr
     let value = params.text("value").unwrap_or_default();
     let of_image = Value::of(facts.image()?, attribute);
     let wanted = match attribute {
-        "size" => Value::Number(bytes(value)),
-        "layer_count" => Value::Number(count(value)),
+        "size" => Value::Number(Kind::Size.number(value)),
+        "layer_count" => Value::Number(Kind::Integer.number(value)),
         _ => Value::Text(Some(value.to_owned())),
     };
     if !holds(attribute, check, &of_image, &wanted)? {
@@ -189,8 +169,9 @@ fn holds(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{GATE, bytes};
+    use super::GATE;
     use crate::policy::gates::testing::{failure, fired, with_outputs};
+    use crate::policy::spec::Kind;
 
     fn alpine() -> Value {
         let meta = json!({"DISTRO": "alpine", "DISTROVERS": "3.7.0", "LIKEDISTRO": "alpine"});
@@ -266,7 +247,7 @@ mod tests {
             ("1KB", None),
             ("1b", None),
         ] {
-            assert_eq!(bytes(text), expected, "{text}");
+            assert_eq!(Kind::Size.number(text), expected, "{text}");
         }
     }
 }

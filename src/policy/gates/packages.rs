@@ -149,6 +149,11 @@ fn required_package(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Tr
                 "Required input package ({name}) is present ({installed}), but not at the version \
                  specified in policy ({name})"
             )));
+        } else if facts.is_of_engine() && !package.is_of_os {
+            return Err(TriggerError::NotAnswerable(format!(
+                "the legacy engine compares versions of the distribution's packages only, and \
+                 `{name}` is none: analyze the image anew, or ask for the exact version"
+            )));
         } else if order(package, &installed, wanted)? == Ordering::Less {
             matches.push(Match::of(format!(
                 "Required min-version input package ({name}) is present ({installed}), but is \
@@ -191,14 +196,18 @@ fn check_patterns(params: &Params) -> Result<(), Invalid> {
         if let (Some(value), Some("like" | "not_like")) =
             (params.text(param), params.text(comparison))
         {
-            Pattern::new(value)
-                .map_err(|error| Invalid { param, error: ValueError::Pattern(error) })?;
+            Pattern::new(value).map_err(|error| Invalid {
+                param,
+                kind: None,
+                error: ValueError::Pattern(error),
+            })?;
         }
     }
     match ["type", "name", "version"].iter().any(|name| params.text(name).is_some()) {
         true => Ok(()),
         false => Err(Invalid {
             param: "name",
+            kind: None,
             error: ValueError::Absent("or else `type` or `version`".to_owned()),
         }),
     }

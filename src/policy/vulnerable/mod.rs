@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 pub use scores::Scores;
 
-use crate::document::Section;
 use crate::document::section::PackageRow;
+use crate::document::{self, Section};
 use crate::evaluate::{
     self, Data, Evaluation, Finding, Match, NameOf, Options, Severity, Suppression, SuppressionCode,
 };
@@ -103,7 +103,13 @@ fn of(
         let by_somebody = matches!(one.by.code, SuppressionCode::Ignored | SuppressionCode::Vex);
         by_somebody.then_some((&one.finding, Some(&one.by)))
     });
-    let mut records = Records { database, known: BTreeMap::new(), freshness: BTreeMap::new() };
+    let mut records = Records {
+        database,
+        // A document and a feed of the engine: what it said is said again.
+        compares_letters: section.tool.name == document::LEGACY_TOOL,
+        known: BTreeMap::new(),
+        freshness: BTreeMap::new(),
+    };
     let mut items: BTreeMap<Key, Item> = BTreeMap::new();
     for (finding, by) in held.chain(excused) {
         let Some(package) = section.packages.get(finding.package.index) else { continue };
@@ -139,6 +145,9 @@ fn of_finding(
     let mut items = Vec::new();
     for detail in &finding.matches {
         let Some(record) = records.advisory(detail)? else { continue };
+        if records.compares_letters && !is_named_so(package, &record) {
+            continue;
+        }
         let item = item(package, finding, detail, &record, records)?;
         let item = Item { excused: by.cloned(), ..item };
         let key = (
@@ -151,6 +160,13 @@ fn of_finding(
         items.push((key, item));
     }
     Ok(items)
+}
+
+/// Whether the record names the package in the same letters, where names are the same in any:
+/// COMPATIBILITY.md says why it is asked.
+fn is_named_so(package: &PackageRow, record: &Advisory) -> bool {
+    let is_python = record.source == "feed:github:python";
+    !is_python || record.affected.iter().any(|entry| entry.name == package.name)
 }
 
 fn item(
@@ -320,6 +336,8 @@ fn distribution<'a>(section: &Section, evaluation: &'a Evaluation) -> (String, O
 /// The database's records, each looked up once.
 struct Records<'a> {
     database: &'a Database,
+    /// Names of packages of a language are compared as they are written.
+    compares_letters: bool,
     known: BTreeMap<(String, String), Vec<Rc<Advisory>>>,
     freshness: BTreeMap<String, Timestamp>,
 }
