@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::error::server_message;
+use super::error::{self, server_message};
 use super::{Backend, Error, Reason};
 use crate::net::{self, Answer, Body, HeaderValue, Method, Outcome, Request, Retry, Url, header};
 
@@ -119,7 +119,9 @@ impl Backend {
             401 | 403 => Reason::Unauthorized,
             code => Reason::Answer(code),
         };
-        Err(self.told(reason, what, &message))
+        let mut error = self.told(reason, what, &message);
+        error.is_engines = error::is_engines(&body, code);
+        Err(error)
     }
 
     /// Not more than so many bytes, and not for longer.

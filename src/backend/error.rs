@@ -31,11 +31,19 @@ pub enum Reason {
 pub struct Error {
     pub reason: Reason,
     message: String,
+    /// The engine itself says it, and not somebody on the way to it.
+    pub(super) is_engines: bool,
 }
 
 impl Error {
     pub(super) fn new(reason: Reason, message: String) -> Self {
-        Error { reason, message }
+        Error { reason, message, is_engines: false }
+    }
+
+    /// The same, and what else is known of it.
+    pub(super) fn with(mut self, more: &str) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
     }
 
     pub(super) fn setup(message: String) -> Self {
@@ -56,6 +64,11 @@ impl Error {
             | Reason::NoVerdict => false,
         }
     }
+}
+
+/// The form of the engine's own errors.
+pub(super) fn is_engines(body: &[u8], code: u16) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|json| json["httpcode"] == code)
 }
 
 /// More of a message is not shown.

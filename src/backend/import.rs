@@ -40,31 +40,45 @@ impl Backend {
         names: &Names,
         tell: &dyn Fn(&str),
     ) -> Result<Imported, Error> {
+        self.bring(archive, names, tell).map(|(imported, _)| imported)
+    }
+
+    /// The same; and what an attempt before came to, which may have brought the image there and
+    /// broken off.
+    pub(super) fn bring(
+        &self,
+        archive: &File,
+        names: &Names,
+        tell: &dyn Fn(&str),
+    ) -> Result<(Imported, Option<Error>), Error> {
         let archive = archive
             .try_clone()
             .and_then(|file| Ok((file.metadata()?.len(), Arc::new(file))))
             .map_err(|error| Error::setup(format!("could not read the archive: {error}")))?;
-        let (mut url, mut how) = match self.kind {
-            Kind::Anchore => (self.anchore("import/images"), Imported::Synchronously),
-            Kind::Sysdig => (self.sysdig("sync/import/images"), Imported::Synchronously),
+        let mut url = match self.kind {
+            Kind::Anchore => self.anchore("import/images"),
+            Kind::Sysdig => self.sysdig("sync/import/images"),
         };
+        let mut is_sync = true;
         let what = "taking the archive";
         let mut attempt = 0;
+        let mut earlier = None;
         loop {
             attempt += 1;
             let request = self.import_request(&url, &archive, names)?;
             // A large archive takes its time, and so does whoever unpacks it there.
             let error = match self.answer_within(request, what, self.limits.total) {
-                Ok(_) => return Ok(how),
+                Ok(_) if is_sync => return Ok((Imported::Synchronously, None)),
+                Ok(_) => return Ok((Imported::Asynchronously, None)),
                 Err(error) => error,
             };
             if is_conflict(&error) {
-                return Ok(Imported::AlreadyThere);
+                return Ok((Imported::AlreadyThere, earlier));
             }
-            let has_async = self.kind == Kind::Sysdig && how == Imported::Synchronously;
+            let has_async = self.kind == Kind::Sysdig && is_sync;
             if error.reason == Reason::Answer(404) && has_async {
                 tell("calling the asynchronous import");
-                (url, how) = (self.sysdig("import/images"), Imported::Asynchronously);
+                (url, is_sync) = (self.sysdig("import/images"), false);
                 continue;
             }
             if !error.may_pass() || is_final(&error) || !self.may_try_again(attempt) {
@@ -74,8 +88,9 @@ impl Backend {
             self.pause(attempt);
             // It may have arrived, and only the answer been lost.
             if let Ok(Some(_)) = self.check_once(&names.digest, &names.full_tag) {
-                return Ok(Imported::AlreadyThere);
+                return Ok((Imported::AlreadyThere, None));
             }
+            earlier = Some(error);
         }
     }
 
@@ -117,18 +132,17 @@ fn is_conflict(error: &Error) -> bool {
         && error.to_string().to_ascii_lowercase().contains("already exists")
 }
 
-/// Words with which the engine refuses an archive for good, though its status says that it may
-/// go well another time.
+/// What the engine itself finds wrong is wrong with the archive, though its status says that it
+/// may go well another time; and Sysdig's backend repeats the engine's words.
 fn is_final(error: &Error) -> bool {
     const WORDS: [&str; 3] = [
         "Error importing image archive",
         "file could not be opened successfully",
         "cannot extract/parse archive_manifest",
     ];
-    error.reason == Reason::Answer(500) && {
-        let text = error.to_string();
-        WORDS.iter().any(|words| text.contains(words))
-    }
+    let text = error.to_string();
+    let says_so = || WORDS.iter().any(|words| text.contains(words));
+    error.reason == Reason::Answer(500) && (error.is_engines || says_so())
 }
 
 /// Reads a file that others may be reading too.

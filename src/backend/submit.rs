@@ -25,7 +25,7 @@ impl Backend {
         names: &Names,
         tell: &dyn Fn(&str),
     ) -> Result<(Imported, Check), Error> {
-        let imported = self.import(archive, names, tell)?;
+        let (imported, earlier) = self.bring(archive, names, tell)?;
         if imported == Imported::AlreadyThere {
             tell("the backend has the image already");
             self.name(names, tell);
@@ -40,8 +40,14 @@ impl Backend {
                 Waiting::NotYet | Waiting::Failed(_) => {}
             }
             failed.set(matches!(waiting, Waiting::Failed(_)));
-        })?;
-        Ok((imported, check))
+        });
+        match (check, earlier) {
+            (Ok(check), _) => Ok((imported, check)),
+            (Err(error), Some(earlier)) => {
+                Err(error.with(&format!("before, the import had failed: {earlier}")))
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// Removes an image, and waits until it is gone: before that it cannot be sent anew.

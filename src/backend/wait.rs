@@ -4,6 +4,10 @@ use std::thread;
 
 use super::{Backend, Check, Error, Reason};
 
+/// So many looks that fail one after the other: it is no passing trouble. With the usual waits
+/// that is five minutes.
+const MOST_FAILURES: u32 = 30;
+
 /// How a look at the image ended that was not the last.
 #[derive(Clone, Copy, Debug)]
 pub enum Waiting<'a> {
@@ -21,16 +25,21 @@ impl Backend {
         tell: &mut dyn FnMut(Waiting<'_>),
     ) -> Result<Check, Error> {
         let mut last = None;
+        let mut failures = 0;
         for _ in 0..self.limits.tries {
             let pause = match self.check_once(digest, full_tag) {
                 Ok(Some(check)) => return Ok(check),
                 Ok(None) => {
                     tell(Waiting::NotYet);
-                    last = None;
+                    (last, failures) = (None, 0);
                     self.limits.poll
                 }
                 Err(error) if error.may_pass() => {
                     tell(Waiting::Failed(&error));
+                    failures += 1;
+                    if failures == MOST_FAILURES {
+                        return Err(error);
+                    }
                     last = Some(error);
                     self.limits.poll_after_error
                 }

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -197,6 +198,48 @@ fn the_engines_refusals_are_told() {
     );
     let posts = served.asked().into_iter().filter(|call| call.starts_with("POST")).count();
     assert_eq!(posts, 1, "what is refused for good is not sent again");
+}
+
+/// Its first import breaks off, and leaves the image behind.
+struct BreaksOff {
+    posts: AtomicU32,
+    engines_own: bool,
+}
+
+impl Answers for BreaksOff {
+    fn answer(&self, request: &Request, socket: &mut TcpStream) {
+        let unknown = json!({"message": "image not found in DB", "httpcode": 404});
+        let response = match (&*request.method, request.place().ends_with("/status")) {
+            ("POST", _) if self.posts.fetch_add(1, Ordering::Relaxed) > 0 => {
+                let message = "Conflict: Image already exists in system. No restore possible";
+                Response::json(500, &json!({"message": message, "httpcode": 500}))
+            }
+            ("POST", _) if self.engines_own => {
+                let message = "value too long for type character varying(74)";
+                Response::json(500, &json!({"message": message, "httpcode": 500}))
+            }
+            ("POST", _) => Response::json(503, &json!({"message": "worker died"})),
+            (_, true) => Response::json(200, &json!({"version": "0.8.2"})),
+            _ => Response::json(404, &unknown),
+        };
+        response.send(socket);
+    }
+}
+
+#[test]
+fn why_an_import_broke_off_is_told_also_when_it_shows_later() {
+    for (engines_own, expected, posts) in [
+        (true, "value too long for type character varying(74) (500 Internal Server Error)", 1),
+        (false, "before, the import had failed: ", 2),
+    ] {
+        let backend = Arc::new(BreaksOff { posts: AtomicU32::new(0), engines_own });
+        let url = format!("http://127.0.0.1:{}", server::start(backend.clone()));
+        let mut command = inscan(&["upload", archive().to_str().unwrap(), "--url", &url]);
+        command.args(["--timeout", "3"]).env("INSCAN_TOKEN", TOKEN);
+        let said = stderr(&ends(command, 3));
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(backend.posts.load(Ordering::Relaxed), posts);
+    }
 }
 
 #[test]
