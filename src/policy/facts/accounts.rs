@@ -1,7 +1,7 @@
 //! The accounts in `/etc/passwd`, which the analysis keeps:
 //! <https://man7.org/linux/man-pages/man5/passwd.5.html>.
 
-use super::source::Source;
+use super::content::Contents;
 use super::{Answer, content};
 
 /// One line. Lines of NIS, and broken ones, have fewer fields.
@@ -14,8 +14,8 @@ pub struct Account {
     pub line: String,
 }
 
-pub(super) fn read(source: &Source<'_>) -> Answer<Vec<Account>> {
-    let content = content::read(source, "/etc/passwd")?.unwrap_or_default();
+pub(super) fn read(contents: &Contents) -> Answer<Vec<Account>> {
+    let content = content::of(contents, "/etc/passwd")?.unwrap_or_default();
     let text = String::from_utf8_lossy(&content);
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(account).collect())
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::source::{Source, Text};
@@ -52,6 +53,11 @@ pub struct Files<'a> {
 impl<'a> Files<'a> {
     pub fn iter(&self) -> std::slice::Iter<'_, File<'a>> {
         self.rows.iter()
+    }
+
+    /// In parts of some size: what is done with one file takes less time than handing it over.
+    pub fn par_iter(&self) -> impl IndexedParallelIterator<Item = &File<'a>> {
+        self.rows.par_iter().with_min_len(1024)
     }
 
     pub fn get(&self, path: &str) -> Option<&File<'a>> {

@@ -50,6 +50,7 @@ pub struct Facts<'a> {
     package_files: Part<Vec<PackageFile>>,
     secrets: Part<Vec<Found>>,
     content_matches: Part<Vec<Found>>,
+    contents: Part<content::Contents>,
     accounts: Part<Vec<Account>>,
     malware: Part<Vec<MalwareScan>>,
     vulnerabilities: Option<&'a Vulnerable>,
@@ -145,12 +146,17 @@ impl<'a> Facts<'a> {
     /// Content of a file that the analysis kept, by the name it was configured with. `None`: it
     /// was not kept.
     pub fn content(&self, path: &str) -> Result<Option<Vec<u8>>, TriggerError> {
-        content::read(&self.source, path).map_err(TriggerError::NotAnswerable)
+        content::of(self.contents()?, path).map_err(TriggerError::NotAnswerable)
     }
 
     /// The lines of `/etc/passwd`; none where the analysis did not keep it.
     pub fn accounts(&self) -> Result<&[Account], TriggerError> {
-        Ok(once(&self.accounts, || accounts::read(&self.source))?)
+        let contents = self.contents()?;
+        Ok(once(&self.accounts, || accounts::read(contents))?)
+    }
+
+    fn contents(&self) -> Result<&content::Contents, TriggerError> {
+        once(&self.contents, || content::read(&self.source))
     }
 
     /// What scanners for malware said; none where none ran.
