@@ -1,6 +1,7 @@
 //! Regular expressions as bundles have them: in Python's dialect, and from
 //! people who may be careless or hostile. Every match has a limit.
 
+mod literal;
 mod python;
 
 use std::fmt;
@@ -75,6 +76,11 @@ impl Pattern {
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// A text that is in everything it matches, where one is easily seen.
+    pub fn required(&self) -> Option<String> {
+        literal::required(&self.text)
     }
 
     /// Whether it matches at the start of the text; the end may be anywhere.

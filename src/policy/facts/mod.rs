@@ -14,6 +14,7 @@ mod package_files;
 mod packages;
 mod searches;
 mod source;
+mod sums;
 
 use std::cell::OnceCell;
 
@@ -44,8 +45,8 @@ pub struct Facts<'a> {
     is_of_engine: bool,
     listings: Listings<'a>,
     image: Part<ImageFacts>,
-    files: Part<Files<'a>>,
-    sums: files::Sums<'a>,
+    files: Part<Files>,
+    sums: sums::Sums<'a>,
     packages: Part<Vec<Package>>,
     package_files: Part<Vec<PackageFile>>,
     secrets: Part<Vec<Found>>,
@@ -109,13 +110,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Every name in the image.
-    pub fn files(&self) -> Result<&Files<'a>, TriggerError> {
+    pub fn files(&self) -> Result<&Files, TriggerError> {
         once(&self.files, || files::read(&self.source))
     }
 
     /// Whether the document has checksums by this algorithm.
     pub fn has_sums(&self, algorithm: &str) -> bool {
-        files::has_sums(&self.source, algorithm)
+        sums::has_sums(&self.source, algorithm)
     }
 
     /// Checksum of a file by `md5`, `sha1` or `sha256`. `None`: it has no content.

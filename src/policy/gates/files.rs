@@ -124,8 +124,7 @@ fn content_regex_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>,
 
 fn name_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(regex) = params.regex("regex") else { return Ok(Vec::new()) };
-    // There may be hundreds of thousands of files, and a hundred such rules.
-    let found = facts.files()?.par_iter().filter_map(|file| match is_match(regex, &file.path) {
+    let found = |file: File<'_>| match is_match(regex, file.path) {
         Ok(true) => Some(Ok(Match::of(format!(
             "Application of regex matched file found in container: file={} regexp={}",
             file.path,
@@ -133,8 +132,12 @@ fn name_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerE
         )))),
         Ok(false) => None,
         Err(error) => Some(Err(error)),
-    });
-    found.collect()
+    };
+    // There may be hundreds of thousands of files, and a hundred such rules.
+    match regex.required() {
+        Some(text) => facts.files()?.containing(&text).filter_map(found).collect(),
+        None => facts.files()?.par_iter().filter_map(found).collect(),
+    }
 }
 
 fn is_match(regex: &Pattern, text: &str) -> Result<bool, TriggerError> {
@@ -177,11 +180,7 @@ fn attribute_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Tri
 /// A condition that was not asked for, one that does not hold, or what holds.
 type Condition = Option<Option<String>>;
 
-fn checksum(
-    facts: &Facts<'_>,
-    params: &Params,
-    file: &File<'_>,
-) -> Result<Condition, TriggerError> {
+fn checksum(facts: &Facts<'_>, params: &Params, file: File<'_>) -> Result<Condition, TriggerError> {
     let Some(wanted) = params.text("checksum") else { return Ok(None) };
     let algorithm = params.text("checksum_algorithm").unwrap_or("sha256");
     let operation = params.text("checksum_match").unwrap_or("equals");
@@ -193,7 +192,7 @@ fn checksum(
     Ok(Some(holds.then_some(message)))
 }
 
-fn mode(params: &Params, file: &File<'_>) -> Condition {
+fn mode(params: &Params, file: File<'_>) -> Condition {
     let wanted = mode_of(params.text("mode")?)?;
     let operation = params.text("mode_op").unwrap_or("equals");
     let mode = file.mode & PERMISSIONS;
@@ -206,7 +205,7 @@ const SET_USER_OR_GROUP_ID: u32 = 0o6000;
 
 fn suid_or_guid_set(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
     let files = facts.files()?.iter().filter(|file| file.mode & SET_USER_OR_GROUP_ID != 0);
-    let message = |file: &File<'_>| {
+    let message = |file: File<'_>| {
         format!("SUID or SGID found set on file {}. Mode: {:#o}", file.path, file.mode)
     };
     Ok(files.map(|file| Match::of(message(file))).collect())

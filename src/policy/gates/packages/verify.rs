@@ -51,7 +51,7 @@ fn difference(
 const PERMISSIONS: u32 = 0o7777;
 
 /// Type bits count where they were recorded.
-fn has_other_mode(recorded: &PackageFile, file: &File<'_>) -> bool {
+fn has_other_mode(recorded: &PackageFile, file: File<'_>) -> bool {
     let mode = recorded.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
     mode.is_some_and(|mode| {
         let mask = if mode > PERMISSIONS { u32::MAX } else { PERMISSIONS };
@@ -60,14 +60,14 @@ fn has_other_mode(recorded: &PackageFile, file: &File<'_>) -> bool {
 }
 
 /// Directories and links have sizes of the file system's own.
-fn has_other_size(recorded: &PackageFile, file: &File<'_>) -> bool {
+fn has_other_size(recorded: &PackageFile, file: File<'_>) -> bool {
     file.kind == FileKind::File && recorded.size.is_some_and(|size| size != file.size)
 }
 
 fn has_other_content(
     facts: &Facts<'_>,
     recorded: &PackageFile,
-    file: &File<'_>,
+    file: File<'_>,
 ) -> Result<bool, TriggerError> {
     let Some(digest) = recorded.digest.as_deref().filter(|_| file.kind == FileKind::File) else {
         return Ok(false);
