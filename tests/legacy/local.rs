@@ -196,8 +196,7 @@ fn an_error_is_an_object_that_every_reader_takes_for_one() {
 #[test]
 fn a_policy_that_cannot_be_answered_is_no_verdict() {
     let place = Place::new();
-    let rules = strict();
-    let bundle = bundle(&place, &rules);
+    let bundle = bundle(&place, &strict());
     // No database: nothing is known of vulnerabilities.
     let arguments = [
         "--local",
@@ -210,6 +209,13 @@ fn a_policy_that_cannot_be_answered_is_no_verdict() {
     ];
     let run = place.run(&arguments).ends(3);
     assert!(run.stderr.starts_with("\nERROR:\n"), "{}", run.stderr);
+    // Nor is an empty list of them shown to plugins, where the policy does not ask.
+    self::bundle(&place, &lenient());
+    place.run(&arguments).ends(0);
+    let run = place.run(&[&arguments[..], &["--format=JSON"]].concat()).ends(3);
+    let object = run.object();
+    let error = object["error"].as_str().unwrap();
+    assert!(error.contains("no vulnerability database"), "{error}");
     fs::write(&bundle, "{}").unwrap();
     place.run(&arguments).ends(3);
 }

@@ -2,6 +2,7 @@
 //! around it, on its output.
 
 mod backend;
+mod engine;
 mod local;
 mod readers;
 mod registry;
@@ -10,6 +11,9 @@ mod typed;
 
 #[path = "../malware/clamd.rs"]
 mod clamd;
+#[allow(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../engines/parts.rs"]
+mod engines;
 #[path = "../backend/server.rs"]
 mod server;
 #[path = "../backend/stand_in.rs"]

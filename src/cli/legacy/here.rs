@@ -14,7 +14,7 @@ use super::scan::Stopped;
 use crate::analyze::Analysis;
 use crate::cli::bundle::bundle_text;
 use crate::cli::judging::Judging;
-use crate::cli::settings;
+use crate::cli::{Session, settings};
 use crate::document::{self, Identity, Outputs, Run};
 use crate::output::anchore;
 use crate::policy::facts::Facts;
@@ -31,9 +31,11 @@ pub(super) struct Here {
 }
 
 impl Here {
-    pub(super) fn new(options: &Options) -> Result<Here, Stopped> {
+    pub(super) fn new(options: &Options, session: &Session) -> Result<Here, Stopped> {
         let bundle = bundle(options.policy.as_deref())?;
         let args = own_settings(options)?;
+        let (net, registry) = args.image.network().map_err(said)?;
+        args.judge.bring_up_to_date(&net, &registry, session).map_err(said)?;
         let judging = args.judge.meant().map_err(said)?;
         let when = settings::source_date().map_err(said)?.unwrap_or_else(Timestamp::now);
         Ok(Here { bundle, judging, when })

@@ -8,6 +8,7 @@ use super::options::Options;
 use super::remote::Remote;
 use super::scan::Stopped;
 use crate::analyze::Analysis;
+use crate::cli::Session;
 use crate::document::Identity;
 use crate::net::NetOptions;
 use crate::output::legacy::wording::Wording;
@@ -34,10 +35,14 @@ pub(super) enum Judge {
 }
 
 impl Judge {
-    pub(super) fn new(options: &Options, net: &NetOptions) -> Result<Judge, Stopped> {
+    pub(super) fn new(
+        options: &Options,
+        net: &NetOptions,
+        session: &Session,
+    ) -> Result<Judge, Stopped> {
         match &options.backend {
             Some(backend) => Ok(Judge::Remote(Box::new(Remote::new(backend, net)?))),
-            None => Ok(Judge::Here(Box::new(Here::new(options)?))),
+            None => Ok(Judge::Here(Box::new(Here::new(options, session)?))),
         }
     }
 
@@ -73,7 +78,10 @@ impl Judge {
     pub(super) fn vulnerabilities(&self, identity: &Identity) -> Result<Option<Value>, String> {
         match self {
             Judge::Remote(remote) => remote.vulnerabilities(identity),
-            Judge::Here(_) => Ok(None),
+            // Where there is a database, they came along with the answer.
+            Judge::Here(_) => Err("there is no vulnerability database, so nothing is known of \
+                                   them (`inscan db --help` tells how to get one)"
+                .into()),
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) fn run(
         log.say(&format!("Using temporary path {}", options.temporary.display()));
     }
     let mut request = request::request(options, session)?;
-    let judge = Judge::new(options, &request.options.net)?;
+    let judge = Judge::new(options, &request.options.net, session)?;
     judge.is_ready()?;
     if request.overrides.image_digest.is_none()
         && let Some(path) = &options.manifest
