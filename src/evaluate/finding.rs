@@ -261,7 +261,9 @@ fn fixes(scheme: Scheme, hits: &[&Hit]) -> (Vec<String>, Option<String>) {
         let own = osv::fixed_versions(hit.affected()).into_iter().filter(later);
         all.extend(own);
     }
-    all.sort_by(|a, b| versions::compare(scheme, a, b).unwrap_or_else(|_| a.cmp(b)));
+    versions::sort_by(&mut all, |a, b| {
+        versions::compare(scheme, a, b).unwrap_or_else(|_| a.cmp(b))
+    });
     all.dedup();
     let is_free = |version: &&String| {
         hits.iter().all(|hit| {

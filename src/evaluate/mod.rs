@@ -399,7 +399,9 @@ fn smallest_upgrade(findings: &[&Finding], hits: &BTreeMap<usize, Vec<Hit>>) -> 
     let scheme = schemes.find_map(|scheme| scheme)?;
     let mut candidates: Vec<&String> =
         findings.iter().flat_map(|finding| &finding.fixed_versions).collect();
-    candidates.sort_by(|a, b| versions::compare(scheme, a, b).unwrap_or(Ordering::Equal));
+    versions::sort_by(&mut candidates, |a, b| {
+        versions::compare(scheme, a, b).unwrap_or(Ordering::Equal)
+    });
     let hits = hits.get(&first.package.index)?;
     let ids: BTreeSet<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
     let concerned: Vec<&Hit> = hits

@@ -230,7 +230,7 @@ fn sorted<'a>(range: &'a Range, scheme: Scheme) -> (Vec<Placed<'a>>, Vec<String>
         }
     }
     // All of them were read above.
-    placed.sort_by(|a, b| match (a.at, b.at) {
+    versions::sort_by(&mut placed, |a, b| match (a.at, b.at) {
         (Some(a), Some(b)) => versions::compare(scheme, a, b).unwrap_or(Ordering::Equal),
         (a, b) => a.is_some().cmp(&b.is_some()),
     });

@@ -18,6 +18,7 @@ mod maven;
 mod nuget;
 mod numeric;
 mod openssl;
+mod order;
 mod packagist;
 mod pacman;
 mod pep440;
@@ -29,6 +30,7 @@ mod semver;
 use std::cmp::Ordering;
 
 pub use ecosystem::{of_ecosystem, of_package};
+pub use order::sort_by;
 
 /// How the versions of an ecosystem are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

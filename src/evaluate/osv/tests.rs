@@ -50,6 +50,25 @@ fn a_fix_ends_a_range_and_the_last_affected_is_in_it() {
     check(&affected, Scheme::Npm, &[("0.0.0-alpha", true), ("1.2.0", true), ("1.2.1", false)]);
 }
 
+/// Maven's own order has cycles, and so have pacman's and Conan's: a standard sort may panic.
+#[test]
+fn an_order_with_cycles_is_no_reason_to_panic() {
+    let parts =
+        ["0", "1", "a", "--", "-", ".", "final", "rc", "_p", "sp", "GA", "+", "beta", "dev"];
+    for scheme in [Scheme::Maven, Scheme::Pacman, Scheme::Conan] {
+        let mut state = 1u64;
+        let mut chance = |most: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % most
+        };
+        let mut version = || -> String { (0..6).map(|_| parts[chance(parts.len())]).collect() };
+        let affected = entry((0..400).flat_map(|_| [introduced(&version()), fixed(&version())]));
+        let first = judge(&affected, scheme, "1.0");
+        assert!(first.is_ok(), "{first:?}");
+        assert_eq!(judge(&affected, scheme, "1.0"), first);
+    }
+}
+
 #[test]
 fn events_are_sorted_by_the_ecosystem() {
     let affected = entry([fixed("1.10"), introduced("1.9"), fixed("1.8"), introduced("0")]);
