@@ -108,6 +108,12 @@ fn own_package(archive: &Archive, pom: Pom, source: &str) -> Package {
     if let Some(class) = manifest.get("Main-Class") {
         attributes.insert("main-class".into(), class.into());
     }
+    // By some of them it is called elsewhere, and each is right for somebody.
+    for stated in ["Implementation-Version", "Specification-Version"] {
+        if let Some(version) = manifest.get(stated).filter(|version| **version != package.version) {
+            attributes.insert(stated.to_ascii_lowercase(), version.into());
+        }
+    }
     let vendor = manifest.get("Implementation-Vendor").or_else(|| manifest.get("Bundle-Vendor"));
     package.origin = vendor.map(Into::into);
     package.licences.extend(manifest.get("Bundle-License").map(Into::into));
@@ -235,6 +241,21 @@ mod tests {
         check("core-1.0.jar", bundle, &["org.x:core 1.0"]);
         let plugin = "Short-Name: git\nGroup-Id: org.x\nPlugin-Version: 4.1 (private)\n";
         check("renamed.hpi", plugin, &["org.x:git 4.1"]);
+    }
+
+    #[test]
+    fn other_versions_that_the_manifest_states_are_kept() {
+        let manifest = "Implementation-Version: 1.0.1\nSpecification-Version: 1.0\n";
+        let archive = Archive {
+            location: "nopom-1.0.jar".into(),
+            sha1: String::new(),
+            manifest: Some(Manifest::new(manifest.into())),
+            poms: Vec::new(),
+        };
+        let package = &packages(&archive)[0];
+        assert_eq!(package.version, "1.0");
+        assert_eq!(package.attributes["implementation-version"], "1.0.1");
+        assert!(!package.attributes.contains_key("specification-version"));
     }
 
     #[test]
