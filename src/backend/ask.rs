@@ -2,6 +2,7 @@
 //! secrets in what is said of it.
 
 use std::io::Read;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -69,7 +70,8 @@ impl Backend {
 
     /// Of all the time there is.
     pub(super) fn left(&self) -> Option<Duration> {
-        let left = self.limits.total.checked_sub(self.begun.elapsed());
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.limits.total.checked_sub(begun.elapsed());
         left.filter(|left| !left.is_zero())
     }
 

@@ -146,14 +146,13 @@ impl Remote {
     /// Sends the analysis, shows the verdict, and ends with it. `to_stdout`: nothing else has a
     /// better claim to standard output.
     pub(super) fn conclude(
-        mut self,
+        self,
         analysis: &Analysis<'_>,
         identity: &Identity,
         to_stdout: bool,
         session: &Session,
     ) -> Result<()> {
         let RemoteArgs { backend: asked, archive, after, .. } = &self.args;
-        self.backend.begin();
         let outcome = after.judge(&self.backend, analysis, identity, archive, session)?;
         let to = Destination::Stdout;
         let mut outputs = Vec::new();
@@ -173,7 +172,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let source = source::recognise(image.place());
     let overrides = image.overrides()?;
     let (net, _) = image.network()?;
-    let mut backend = asked.meant(&net, image.place() == "-", session)?;
+    let backend = asked.meant(&net, image.place() == "-", session)?;
     let options = |backend: &Backend| options(&archive, backend);
     // What is wrong here is wrong before anything is asked.
     archive.meant(None)?;
@@ -192,14 +191,12 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 let message = format!("could not read the archive `{}`: {error}", path.display());
                 Failure::usage(anyhow::anyhow!(message))
             })?;
-            backend.begin();
             let to_send = |_: &Names| Ok(file);
             after.judged(&backend, names, session, to_send)?
         }
         Source::Document(path) => {
             let options = options(&backend)?;
             let (file, identity) = document_archive(&path, &overrides, &options)?;
-            backend.begin();
             after.judged(&backend, names(&identity), session, |_| Ok(file))?
         }
         Source::Image => {
@@ -281,6 +278,8 @@ impl AfterArgs {
         session: &Session,
         archive: impl FnOnce(&Names) -> Result<File>,
     ) -> Result<Outcome> {
+        // Analyzing has its own time.
+        backend.begin();
         if let Some(known) = self.known(backend, &names, session)? {
             return Ok(known);
         }
