@@ -56,7 +56,7 @@ fn told(facts: &Facts<'_>) -> Vec<String> {
         told.push(format!("{path} {:?}", facts.content(path).unwrap()));
     }
     for file in files.iter() {
-        let sums = ["md5", "sha1", "sha256", "sha512"].map(|name| facts.sum(name, &file.path));
+        let sums = ["md5", "sha1", "sha256", "sha512"].map(|name| facts.sum(name, file.path));
         told.push(format!("{} {sums:?}", file.path));
     }
     told

@@ -184,7 +184,7 @@ fn checksum(facts: &Facts<'_>, params: &Params, file: File<'_>) -> Result<Condit
     let Some(wanted) = params.text("checksum") else { return Ok(None) };
     let algorithm = params.text("checksum_algorithm").unwrap_or("sha256");
     let operation = params.text("checksum_match").unwrap_or("equals");
-    let sum = facts.sum(algorithm, &file.path)?;
+    let sum = facts.sum(algorithm, file.path)?;
     // What has no content has not the content that is wanted, nor another.
     let Some(sum) = sum else { return Ok(Some(None)) };
     let holds = (sum == wanted) == (operation == "equals");

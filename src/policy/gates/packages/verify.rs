@@ -81,7 +81,7 @@ fn has_other_content(
     if !facts.has_sums(algorithm) {
         return Ok(false);
     }
-    Ok(facts.sum(algorithm, &file.path)?.is_some_and(|sum| !sum.eq_ignore_ascii_case(digest)))
+    Ok(facts.sum(algorithm, file.path)?.is_some_and(|sum| !sum.eq_ignore_ascii_case(digest)))
 }
 
 #[cfg(test)]
