@@ -1,6 +1,7 @@
 //! What the fuzz targets share: an image of one file for each analyzer.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bstr::BString;
@@ -24,6 +25,19 @@ pub fn one_file(data: &[u8]) -> Option<Facts> {
     let wants = analyzer.wants();
     let want = wants.get(usize::from(*want) % wants.len().max(1))?;
     Some(OneFile::new(want, content).analyzed_by(&**analyzer))
+}
+
+/// A file for what is only read from files: of this process alone, and overwritten each time.
+pub fn scratch(name: &str) -> PathBuf {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        // In memory where there is such a place.
+        let shared = PathBuf::from("/dev/shm");
+        let place = if shared.is_dir() { shared } else { std::env::temp_dir() };
+        let folder = place.join(format!("inscan-fuzz-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        folder
+    });
+    FOLDER.join(name)
 }
 
 struct OneFile<'a> {

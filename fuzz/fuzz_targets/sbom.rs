@@ -1,0 +1,40 @@
+//! A document or an SBOM, judged with the demonstration's database, and all reports of it.
+#![no_main]
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use inscan::evaluate::{Data, Options, evaluate};
+use inscan::output::Style;
+use inscan::output::report::{Format, Report, write};
+use inscan::vulndb::Database;
+
+thread_local! {
+    static DATABASE: Database = {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/vulndb/demo.db");
+        Database::open(&path).expect("the demonstration's database")
+    };
+}
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let Ok(section) = inscan::document::read(data) else { return };
+    DATABASE.with(|database| {
+        let options = Options { lockfiles: true, keep_owned: true, ..Options::default() };
+        let judged = evaluate(&section, Some(Data { database, source: "demo" }), &options, None);
+        let evaluation = judged.expect("the database is whole");
+        let style = Style::plain();
+        let report = Report {
+            evaluation: &evaluation,
+            section: &section,
+            style: &style,
+            show_suppressed: true,
+            template: None,
+            policy: None,
+        };
+        for format in Format::value_variants() {
+            if *format != Format::Template {
+                write(*format, &report, &mut Vec::new()).expect("memory takes it");
+            }
+        }
+    });
+});
