@@ -150,9 +150,21 @@ impl<'a> Stated<'a> {
         Some(Rating { level, source: format!("{} ({what})", self.source), ..Rating::default() })
     }
 
-    /// Version and rating of each vector that can be computed.
+    /// Version and rating of each vector that can be computed, and of each base score that stands
+    /// in place of one. What a score is made of (`CVSS_V3/impact`) is none.
     fn vectors(&self) -> impl Iterator<Item = (u8, Rating)> {
-        self.grades.iter().filter_map(|grade| computed(self.source, &grade.score))
+        let grades = self.grades.iter().filter(|grade| !grade.kind.contains('/'));
+        grades.filter_map(|grade| {
+            let (version, rating) = computed(self.source, &grade.score)?;
+            match (version, grade.kind.as_str()) {
+                (0, "CVSS_V3") => Some((3, rating)),
+                (0, "CVSS_V2") => {
+                    let level = rating.level.min(Severity::High);
+                    Some((2, Rating { level, ..rating }))
+                }
+                _ => Some((version, rating)),
+            }
+        })
     }
 }
 
@@ -167,7 +179,8 @@ pub(super) fn rating(of_os: bool, matched: &[Stated<'_>], others: &[Stated<'_>])
     let vector = |stated: &[Stated<'_>]| {
         let vectors = stated.iter().flat_map(Stated::vectors);
         let best = vectors.reduce(|known, next| {
-            let better = (next.0, next.1.score) > (known.0, known.1.score);
+            let order = |one: &(u8, Rating)| (one.0, one.1.score, one.1.vector.is_some());
+            let better = order(&next) > order(&known);
             if better { next } else { known }
         });
         best.map(|(_, rating)| rating)
@@ -318,6 +331,27 @@ mod tests {
         check(true, &silent(), &[stated("O", vec![], vec![&v2])], ("high", "O (CVSS 2.0)"));
         check(false, &other(), &[stated("N", vec![], vec![&v3])], ("medium", "O (severity)"));
         check(true, &silent(), &[], ("unknown", ""));
+    }
+
+    #[test]
+    fn what_a_score_is_made_of_is_no_score() {
+        let grade = |kind: &str, score: &str| vulndb::Severity {
+            kind: kind.to_owned(),
+            score: score.to_owned(),
+        };
+        let grades = [
+            grade("CVSS_V2", "9.3"),
+            grade("CVSS_V2/impact", "10.0"),
+            grade("CVSS_V3", "5.0"),
+            grade("CVSS_V3/exploitability", "3.9"),
+        ];
+        let stated = |range: std::ops::Range<usize>| Stated {
+            source: "N",
+            words: vec![],
+            grades: grades[range].iter().collect(),
+        };
+        check(false, &[stated(0..4)], &[], ("medium", "N"));
+        check(false, &[stated(0..2)], &[], ("high", "N"));
     }
 
     #[test]
