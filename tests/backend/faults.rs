@@ -21,10 +21,11 @@ use super::stand_in::{Behaviour, StandIn, TOKEN};
 
 const FAULTS: u64 = 500;
 /// They wait, mostly.
-const AT_A_TIME: u64 = 12;
-/// So long without a byte is a stall, and so long does one last.
-const STALL: &str = "0.5";
-const STALLED: Duration = Duration::from_millis(800);
+const AT_A_TIME: u64 = 10;
+/// So many seconds without a byte are a stall, and so long does one last. A machine with much else
+/// to do is not to be taken for one.
+const STALL: &str = "2";
+const STALLED: Duration = Duration::from_millis(2500);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
@@ -309,7 +310,7 @@ fn runs(thread: u64, oracle: &Path, elsewhere: u16, archive: &str, tally: &Tally
             1 => inscan(&["scan", "--upload", DEMO, "--tag", TAG]),
             _ => inscan(&["upload", archive]),
         };
-        command.args(["--url", &url, "--timeout", "6", "--stall-timeout", STALL]);
+        command.args(["--url", &url, "--timeout", "20", "--stall-timeout", STALL]);
         command.env("INSCAN_TOKEN", TOKEN).env("INSCAN_RETRIES", (number % 3).to_string());
         let output = command.output().unwrap();
         let (said, shown) = (stderr(&output), stdout(&output));

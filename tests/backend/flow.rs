@@ -175,7 +175,7 @@ fn an_import_that_broke_off_is_replaced_when_asked() {
     let Some(served) = served(Behaviour::default()) else { return };
     ends(upload(&served, &[]), 0);
     served.backend.images.lock().unwrap().values_mut().for_each(|image| image.is_broken = true);
-    let said = stderr(&ends(upload(&served, &["--timeout", "1"]), 3));
+    let said = stderr(&ends(upload(&served, &["--poll-interval", "0.001"]), 3));
     assert!(said.contains("not judged in time") && said.contains("--replace"), "{said}");
     served.backend.log.lock().unwrap().clear();
     ends(upload(&served, &["--replace"]), 0);

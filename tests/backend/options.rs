@@ -155,7 +155,7 @@ fn an_upload_that_is_not_taken_is_given_up() {
     pack(&path, &members);
     let url = format!("http://127.0.0.1:{}", server::start(Arc::new(Stalls)));
     let mut command = inscan(&["upload", path.to_str().unwrap(), "--url", &url]);
-    command.args(["--stall-timeout", "0.5", "--retries", "0"]).env("INSCAN_TOKEN", TOKEN);
+    command.args(["--stall-timeout", "1", "--retries", "0"]).env("INSCAN_TOKEN", TOKEN);
     let begun = Instant::now();
     let said = stderr(&ends(command, 3));
     assert!(said.contains("taking the archive"), "{said}");
@@ -235,7 +235,7 @@ fn why_an_import_broke_off_is_told_also_when_it_shows_later() {
         let backend = Arc::new(BreaksOff { posts: AtomicU32::new(0), engines_own });
         let url = format!("http://127.0.0.1:{}", server::start(backend.clone()));
         let mut command = inscan(&["upload", archive().to_str().unwrap(), "--url", &url]);
-        command.args(["--timeout", "3"]).env("INSCAN_TOKEN", TOKEN);
+        command.args(["--poll-interval", "0.001"]).env("INSCAN_TOKEN", TOKEN);
         let said = stderr(&ends(command, 3));
         assert!(said.contains(expected), "{said}");
         assert_eq!(backend.posts.load(Ordering::Relaxed), posts);
