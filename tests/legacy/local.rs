@@ -95,6 +95,35 @@ Status is pass
 }
 
 #[test]
+fn a_layout_is_analyzed_where_it_lies_and_a_packed_archive_while_it_passes_by() {
+    let place = Place::new();
+    let bundle = bundle(&place, &lenient());
+    let layout = place.path("layout");
+    tar::Archive::new(fs::File::open(DEMO).unwrap()).unpack(&layout).unwrap();
+    let packed = place.path("packed.tar.gz");
+    let archive = fs::read(image(&place, &[("etc/passwd", b"root:x:0:0::/:/bin/sh\n")])).unwrap();
+    let file = fs::File::create(&packed).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &archive).unwrap();
+    gzip.finish().unwrap();
+    let run = |kind: &str, path: &Path| {
+        let kind = format!("--storage-type={kind}");
+        let path = format!("--storage-path={}", path.display());
+        let policy = format!("--policy={}", bundle.display());
+        let database = format!("--db={DATABASE}");
+        place.run(&["--local", &kind, &path, &policy, &database, "demo:1"]).ends(0).stdout
+    };
+    let lines = run("oci-dir", &layout);
+    let begin = format!("Inspecting image from OCI directory -- {}\n", layout.display());
+    assert!(lines.starts_with(&begin), "{lines}");
+    assert!(lines.contains(&format!("{ID}\nAnalyzing image...\nAnalysis complete!\n")), "{lines}");
+    let lines = run("docker-archive", &packed);
+    assert!(lines.contains("\n  Full tag:    localbuild/demo:1\n"), "{lines}");
+    let begin = "\nConverting image...\nAnalyzing image...\nAnalysis complete!\n";
+    assert!(lines.contains(begin) && lines.ends_with("\nStatus is pass\n"), "{lines}");
+}
+
+#[test]
 fn an_image_that_fails_ends_with_1_and_its_findings() {
     let place = Place::new();
     let run = scanned(&place, &strict(), &[]).ends(1);
