@@ -180,3 +180,20 @@ fn the_actions_scripts_fetch_scan_and_report() {
     assert!(!sarif["runs"][0]["results"].as_array().unwrap().is_empty());
     assert!(fs::read_to_string(job.path("summary")).unwrap().contains("fail"));
 }
+
+#[test]
+fn the_image_is_made_of_a_static_binary_alone() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("container/build");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(&script).args(arguments).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, usage) = run(&[]);
+    assert!(code == 2 && usage.contains("container/build BINARY NAME[:TAG]"), "{usage}");
+    // The tests' own binary needs a loader, on most machines; what tells it is binutils'.
+    let dynamic = cfg!(target_env = "gnu");
+    if dynamic && Command::new("readelf").arg("--version").output().is_ok() {
+        let (code, error) = run(&[env!("CARGO_BIN_EXE_inscan"), "inscan:test"]);
+        assert!(code == 2 && error.contains("is not static"), "{error}");
+    }
+}
