@@ -238,6 +238,7 @@ fn a_policy_that_cannot_be_answered_is_no_verdict() {
     ];
     let run = place.run(&arguments).ends(3);
     assert!(run.stderr.starts_with("\nERROR:\n"), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("no vulnerability database").count(), 1, "{}", run.stderr);
     // Nor is an empty list of them shown to plugins, where the policy does not ask.
     self::bundle(&place, &lenient());
     place.run(&arguments).ends(0);

@@ -62,7 +62,7 @@ impl Here {
             id: identity.image_id.clone(),
         };
         let evaluation = policy::evaluate(&self.bundle, &facts, &image, self.when, None)
-            .map_err(|problems| refused(name, &problems))?;
+            .map_err(|problems| self.unanswered(name, &problems))?;
         let listing = |it: &policy::vulnerable::Vulnerable| {
             it.listing(Which::All, &identity.image_digest, true)
         };
@@ -71,6 +71,21 @@ impl Here {
             vulnerabilities: vulnerable.as_ref().map(listing),
             is_final: false,
         })
+    }
+}
+
+impl Here {
+    /// Where rules ask for vulnerabilities and there is no database, this is all there is to say.
+    fn unanswered(&self, bundle: &str, problems: &[Problem]) -> Stopped {
+        let rules = self.bundle.policies.iter().flat_map(|policy| &policy.rules);
+        let gates = rules.filter_map(|rule| rule.compiled.as_ref()).map(|rule| rule.gate.name);
+        if !self.judging.has_database() && gates.into_iter().any(|gate| gate == "vulnerabilities") {
+            return Stopped(format!(
+                "Cannot judge the image by the policy bundle `{bundle}`: it asks for vulnerabilities, \
+                 and there is no vulnerability database (`inscan db --help` tells how to get one)"
+            ));
+        }
+        refused(bundle, problems)
     }
 }
 
