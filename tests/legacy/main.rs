@@ -12,6 +12,7 @@ mod typed;
 #[path = "../malware/clamd.rs"]
 mod clamd;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[path = "../engines/parts.rs"]
 mod engines;
 #[path = "../backend/server.rs"]
