@@ -75,10 +75,10 @@ fn main() -> std::io::Result<()> {
         let extension = file.extension().unwrap_or_default().to_string_lossy().into_owned();
         let targets: &[&str] = match extension.as_str() {
             "tar" => &["image", "layer", "tar"],
-            "json" => &["advisories", "document", "sbom", "vex"],
+            "json" => &["advisories", "document", "policy", "sbom", "vex"],
             "csv" | "gz" | "zip" => &["advisories"],
             "db" => &["database"],
-            "yaml" | "yml" => &["exceptions"],
+            "yaml" | "yml" => &["exceptions", "policy"],
             _ => &[],
         };
         number += 1;
