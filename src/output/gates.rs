@@ -225,6 +225,8 @@ mod tests {
                 }
             }
         }
-        assert!(table.lines().all(|line| line.chars().count() <= 80 || !line.contains("  ")));
+        // A single word that is longer, as a digest, is not cut.
+        let fits = |line: &str| line.chars().count() <= 80 || !line.trim().contains(' ');
+        assert!(table.lines().all(fits));
     }
 }

@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::text::{counted, printable};
-use super::wording;
+use super::{policy as of_policy, wording};
 use crate::evaluate::{Evaluation, Finding, Outcome, Severity};
+use crate::policy::{self, Action};
 
 /// GitHub shows ten of each level for one step, and drops the others in silence.
 const MAX_OF_A_LEVEL: usize = 10;
 
 /// One line for each package, not for each vulnerability: a package with forty is one piece of
 /// work. The last of a full level says how many packages are left out.
-pub(super) fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> String {
     let mut order = Vec::new();
     let mut packages: BTreeMap<(&str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in &evaluation.findings {
@@ -32,11 +33,28 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
         };
         levels.entry(level).or_default().push(annotation(level, findings, evaluation));
     }
+    for row in of_policies.iter().flat_map(|of_policies| &of_policies.rows) {
+        let level = match row.action {
+            Action::Stop => "error",
+            Action::Warn => "warning",
+            Action::Go => continue,
+        };
+        let title = format!("policy: {}.{}", row.gate, row.trigger);
+        let rows = levels.entry(level).or_default();
+        // What a policy says comes before packages.
+        let place = rows.iter().take_while(|line| line.contains(" title=policy%3A ")).count();
+        rows.insert(place, line(level, &title, &row.message));
+    }
     let (level, outcome) = match evaluation.verdict.outcome {
         Outcome::Fail | Outcome::NotJudged => ("error", evaluation),
         Outcome::Pass | Outcome::NoGate => ("notice", evaluation),
     };
     levels.entry(level).or_default().insert(0, verdict(level, outcome));
+    if let Some(of_policies) = of_policies {
+        let level = if of_policies.passes() { "notice" } else { "error" };
+        let line = line(level, "inscan: policy", &of_policy::verdict(of_policies));
+        levels.entry(level).or_default().insert(0, line);
+    }
     let uncovered =
         evaluation.uncovered.iter().map(|one| line("warning", "inscan: not judged", &one.message));
     let warnings = levels.entry("warning").or_default();
@@ -128,7 +146,7 @@ mod tests {
     #[test]
     fn one_line_for_each_package_and_one_for_the_verdict() {
         assert_eq!(
-            render(&evaluation()),
+            render(&evaluation(), None),
             "::error title=inscan%3A registry.example/app/web%3A1.0::fails the gate: 1 finding is \
              high or worse%0A3 vulnerabilities in 2 packages: 1 critical, 1 medium, 1 low\n\
              ::error title=django 3.2.0%3A 2 vulnerabilities%2C critical at worst::CVE-2022-28346, \
@@ -149,7 +167,7 @@ mod tests {
             finding.package.purl = format!("pkg:pypi/p{number}@1");
             evaluation.findings.push(finding);
         }
-        let text = render(&evaluation);
+        let text = render(&evaluation, None);
         let errors: Vec<_> = text.lines().filter(|line| line.starts_with("::error")).collect();
         assert_eq!(errors.len(), 10);
         assert!(errors[9].contains("43 more are"), "{}", errors[9]);
@@ -159,7 +177,7 @@ mod tests {
     fn a_package_cannot_speak_to_the_runner() {
         let mut hostile = testing::hostile();
         hostile.findings[0].package.name = "a\n::set-output name=x::y\r::error::%0A,:".into();
-        for line in render(&hostile).lines() {
+        for line in render(&hostile, None).lines() {
             let level = line.strip_prefix("::").and_then(|line| line.split(' ').next());
             assert!(matches!(level, Some("error" | "warning" | "notice")), "{line}");
             assert!(!line.contains('\r') && !line.contains('\u{1b}'), "{line}");

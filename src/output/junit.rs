@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::text::printable;
-use super::wording;
+use super::{policy as of_policy, wording};
 use crate::evaluate::{Evaluation, Finding, Outcome, Suppression};
+use crate::policy::{self, Action};
 
-pub(super) fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> String {
     let mut suites: BTreeMap<&str, Suite> = BTreeMap::new();
     for finding in &evaluation.findings {
         suites.entry(&finding.package.kind).or_default().add(finding, None, evaluation);
@@ -22,6 +23,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
         suite.add(&suppressed.finding, Some(&suppressed.by), evaluation);
     }
     let mut named: Vec<(String, Suite)> = vec![("gate".to_owned(), gate(evaluation))];
+    named.extend(of_policies.map(|of_policies| ("policy".to_owned(), policies(of_policies))));
     named.extend(suites.into_iter().map(|(kind, suite)| (printable(kind), suite)));
     let uncovered = uncovered(evaluation);
     named.extend((uncovered.tests > 0).then(|| ("not judged".to_owned(), uncovered)));
@@ -147,6 +149,38 @@ fn gate(evaluation: &Evaluation) -> Suite {
     suite
 }
 
+/// A test for the verdict, and one for each row: what stops is a failure.
+fn policies(evaluation: &policy::Evaluation) -> Suite {
+    let mut suite = Suite::default();
+    let verdict = of_policy::verdict(evaluation);
+    let end = match evaluation.passes() {
+        true => End::Passed,
+        false => End::Failure("stop", &verdict),
+    };
+    suite.test("policy", "verdict", end, &verdict);
+    for problem in evaluation.faults.iter().flat_map(|fault| &fault.problems) {
+        let (name, message) = (problem.place.to_string(), problem.to_string());
+        suite.test("policy", &name, End::Error(&message), "");
+    }
+    for row in &evaluation.rows {
+        let class = format!("policy.{}.{}", row.policy_id, row.gate);
+        let name = format!("{}: {}", row.trigger, row.message);
+        let output = format!("{}\n{} by the rule {}", row.message, row.action.shown(), row.rule_id);
+        let excepted = row.whitelisted.as_ref().map(of_policy::exception);
+        let end = match (&excepted, row.action) {
+            (Some(reason), _) => End::Skipped(reason),
+            (None, Action::Stop) => End::Failure("stop", &row.message),
+            (None, _) => End::Passed,
+        };
+        suite.test(&class, &name, end, &printable_lines(&output));
+    }
+    suite
+}
+
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 fn uncovered(evaluation: &Evaluation) -> Suite {
     let mut suite = Suite::default();
     for one in &evaluation.uncovered {
@@ -187,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_fails_the_gate_is_a_failure_and_what_is_not_judged_is_skipped() {
-        let xml = render(&evaluation());
+        let xml = render(&evaluation(), None);
         let has = |part: &str| assert!(xml.contains(part), "no `{part}` in:\n{xml}");
         has(
             "<testsuites name=\"inscan registry.example/app/web:1.0\" tests=\"6\" failures=\"2\" errors=\"0\"",
@@ -202,15 +236,31 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_a_policy_that_stops_is_a_failure() {
+        let xml = render(&evaluation(), Some(&testing::policy()));
+        let has = |part: &str| assert!(xml.contains(part), "no `{part}` in:\n{xml}");
+        has(
+            "<testsuite id=\"1\" name=\"policy\" tests=\"4\" failures=\"2\" errors=\"0\" skipped=\"1\"",
+        );
+        has(
+            "<testcase classname=\"policy.p.dockerfile\" name=\"effective_user: root found\" time=\"0\"><failure type=\"stop\" message=\"root found\">",
+        );
+        has(
+            "name=\"instruction: no check\" time=\"0\"><system-out>no check&#10;warn by the rule r</system-out>",
+        );
+        has("<skipped message=\"excepted by the list `agreed`: agreed on\"/>");
+    }
+
+    #[test]
     fn without_a_database_it_is_an_error() {
-        let xml = render(&testing::without_database());
+        let xml = render(&testing::without_database(), None);
         assert!(xml.contains("errors=\"1\"") && xml.contains("there is no vulnerability database"));
     }
 
     /// A parser that is not ours reads it, and counts as the attributes do.
     #[test]
     fn is_well_formed_whatever_packages_are_called() {
-        let xml = render(&testing::hostile());
+        let xml = render(&testing::hostile(), None);
         let controls = xml.chars().filter(|char| char.is_control() && *char != '\n').count();
         assert_eq!(controls, 0);
         assert!(!xml.contains("<img") && !xml.contains('\u{202e}') && !xml.contains('\u{fffe}'));

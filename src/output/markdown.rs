@@ -6,8 +6,9 @@
 use std::fmt::Write;
 
 use super::text::{counted, printable};
-use super::wording;
+use super::{policy as of_policy, wording};
 use crate::evaluate::{Evaluation, Finding, Outcome, Severity};
+use crate::policy::{self, Action};
 
 /// What GitHub takes as a comment, in characters, less what a bot may add.
 const MAX_LENGTH: usize = 64_000;
@@ -15,7 +16,11 @@ const MAX_LENGTH: usize = 64_000;
 /// Rows before the fold.
 const TOP: usize = 10;
 
-pub(super) fn render(evaluation: &Evaluation) -> String {
+/// Rows of policies; and how much of each is shown.
+const POLICY_ROWS: usize = 25;
+const MAX_MESSAGE: usize = 300;
+
+pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> String {
     let mut page = format!("## {} {}\n\n", sign(evaluation), code(wording::image(evaluation)));
     let _ = writeln!(page, "**{}**", plain(&wording::verdict(evaluation)));
     if evaluation.database.is_some() {
@@ -28,10 +33,37 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
             evaluation.findings.iter().take(top).for_each(|it| page.push_str(&row(it)));
         }
     }
+    if let Some(of_policies) = of_policies {
+        policies(of_policies, &mut page);
+    }
     not_judged(evaluation, &mut page);
     let end = end(evaluation);
     rest(evaluation, MAX_LENGTH.saturating_sub(end.len()), &mut page);
     page + &end
+}
+
+/// What the policies say, what stops first.
+fn policies(evaluation: &policy::Evaluation, page: &mut String) {
+    let sign = if evaluation.passes() { "✅" } else { "❌" };
+    let _ = writeln!(page, "\n### {sign} Policy\n\n**{}**", plain(&of_policy::verdict(evaluation)));
+    for problem in evaluation.faults.iter().flat_map(|fault| &fault.problems) {
+        let _ = writeln!(page, "\n- {}", plain(&problem.to_string()));
+    }
+    let counts = |row: &&policy::Row| row.action != Action::Go;
+    let mut rows: Vec<_> = evaluation.rows.iter().filter(counts).collect();
+    if rows.is_empty() {
+        return;
+    }
+    rows.sort_by_key(|row| row.action);
+    page.push_str("\n| Action | Rule | What was found |\n|---|---|---|\n");
+    for row in rows.iter().take(POLICY_ROWS) {
+        let rule = code(&format!("{}.{}", row.gate, row.trigger));
+        let message = plain(&wording::shortened(&printable(&row.message), MAX_MESSAGE));
+        let _ = writeln!(page, "| {} | {rule} | {message} |", row.action.shown());
+    }
+    if rows.len() > POLICY_ROWS {
+        let _ = writeln!(page, "\n… and {} more: `-o json` has them all", rows.len() - POLICY_ROWS);
+    }
 }
 
 /// Told by a sign, and by the words beside it.
@@ -214,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_verdict_comes_first_and_the_rest_is_folded() {
-        let page = render(&evaluation());
+        let page = render(&evaluation(), None);
         let has = |part: &str| assert!(page.contains(part), "no `{part}` in:\n{page}");
         assert!(
             page.starts_with("## ❌ `registry.example/app/web:1.0`\n\n**fails the gate: 1 finding")
@@ -234,7 +266,7 @@ mod tests {
     fn fits_into_a_comment_and_says_what_does_not() {
         let mut evaluation = evaluation();
         evaluation.findings = vec![evaluation.findings[0].clone(); 5000];
-        let page = render(&evaluation);
+        let page = render(&evaluation, None);
         assert!(page.chars().count() <= 65_000, "{}", page.len());
         assert!(page.contains("findings are left out"));
         assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
@@ -245,9 +277,20 @@ mod tests {
         assert_eq!(code("a`b"), "`` a`b ``");
         assert_eq!(code("a|b"), "`a\\|b`");
         assert_eq!(plain("<b> @all *x* [y](z)"), "&lt;b&gt; @<!-- -->all \\*x\\* \\[y\\](z)");
-        let page = render(&testing::hostile());
+        let page = render(&testing::hostile(), None);
         assert!(!page.contains("<img src=x onerror=alert(1)>\u{202e}"));
         assert!(!page.chars().any(|char| char.is_control() && char != '\n'));
         assert!(!page.contains("\n@all"));
+    }
+
+    #[test]
+    fn tells_what_policies_stop_first() {
+        let page = render(&testing::evaluation(), Some(&testing::policy()));
+        let has = |part: &str| assert!(page.contains(part), "no `{part}` in:\n{page}");
+        has("### ❌ Policy\n\n**fail: 1 stop, 1 warn**");
+        has(
+            "| stop | `dockerfile.effective_user` | root found |\n| warn | `dockerfile.instruction` | no check |",
+        );
+        assert!(!page.contains("Unconditional trigger match"), "an excepted row");
     }
 }

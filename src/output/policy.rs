@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::page::Page;
 use super::text::shown;
 use crate::policy::whitelist::State;
-use crate::policy::{Action, Evaluation, Reason, Row};
+use crate::policy::{Action, Evaluation, Reason, Row, Whitelisted};
 
 /// The member `policy` of the JSON report: docs/evaluation.schema.json.
 pub(super) fn json(evaluation: &Evaluation) -> Value {
@@ -108,6 +108,13 @@ pub(super) fn verdict(evaluation: &Evaluation) -> String {
         Reason::Whitelisted => format!("the bundle lists the image as one that passes ({rows})"),
     };
     format!("{}: {why}", evaluation.status())
+}
+
+/// Why a match does not count.
+pub(super) fn exception(by: &Whitelisted) -> String {
+    let list = by.whitelist_name.as_deref().unwrap_or(&by.whitelist_id);
+    let notes = by.notes.as_ref().map(|notes| format!(": {notes}")).unwrap_or_default();
+    format!("excepted by the list `{list}`{notes}")
 }
 
 /// Rows that are shown of each action.
