@@ -9,7 +9,7 @@ use inscan_analyzers::{Matcher, Pattern, START_LEN};
 /// As many bytes as the targets are given (`-max_len` in CONTRIBUTING.md).
 const MAX_LEN: u64 = 1 << 18;
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "advisories",
     "analyzer",
     "database",
@@ -17,6 +17,7 @@ const TARGETS: [&str; 11] = [
     "exceptions",
     "image",
     "layer",
+    "policy",
     "sbom",
     "tar",
     "versions",
