@@ -29,19 +29,20 @@ pub(super) fn verify(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, T
     Ok(matches)
 }
 
-/// How a file is not as it was recorded. What is there to be changed never differs.
+/// How a file is not as it was recorded. What is there to be changed is at most missing.
 fn difference(
     facts: &Facts<'_>,
     recorded: &PackageFile,
 ) -> Result<Option<&'static str>, TriggerError> {
+    let files = facts.files()?;
+    // The engine follows no links.
+    let elsewhere = || files.behind_links(&recorded.path).filter(|_| !facts.is_of_engine());
+    let Some(file) = files.get(&recorded.path).or_else(elsewhere) else {
+        return Ok(Some("missing"));
+    };
     if recorded.is_config {
         return Ok(None);
     }
-    let files = facts.files()?;
-    let Some(file) = files.get(&recorded.path).or_else(|| files.behind_links(&recorded.path))
-    else {
-        return Ok(Some("missing"));
-    };
     let is_changed = has_other_mode(recorded, file)
         || has_other_size(recorded, file)
         || has_other_content(facts, recorded, file)?;
@@ -50,8 +51,11 @@ fn difference(
 
 const PERMISSIONS: u32 = 0o7777;
 
-/// Type bits count where they were recorded.
+/// Type bits count where they were recorded. Links have no permissions of their own.
 fn has_other_mode(recorded: &PackageFile, file: File<'_>) -> bool {
+    if !matches!(file.kind, FileKind::File | FileKind::Directory) {
+        return false;
+    }
     let mode = recorded.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
     mode.is_some_and(|mode| {
         let mask = if mode > PERMISSIONS { u32::MAX } else { PERMISSIONS };
@@ -145,8 +149,10 @@ mod tests {
         }
         let directory = verified(0, 0, &record("/usr/bin", r#""size": "4096", "mode": "40755""#));
         assert!(directory.is_empty(), "{directory:?}");
-        let link = verified(0, 0, &record("/bin", r#""mode": "0777""#));
+        let link = verified(0, 0, &record("/bin", r#""mode": "0700""#));
         assert!(link.is_empty(), "{link:?}");
+        let config = verified(0, 0, &record("/etc/gone", r#""conffile": true"#));
+        assert_eq!(config, ["'/etc/gone' with status: 'missing'"]);
     }
 
     #[test]
