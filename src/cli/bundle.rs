@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 
+use super::judging::no_database;
 use super::{Failure, Result, Session, settings};
 use crate::output::report::Format;
 use crate::policy::builtin;
@@ -161,6 +162,11 @@ impl Policies {
         session: &Session,
     ) -> Result<Evaluation> {
         let only = self.only.as_deref();
+        if facts.vulnerabilities().is_none()
+            && policy::asks(&self.bundle, image, only, "vulnerabilities")
+        {
+            return Err(no_database());
+        }
         let evaluation = policy::evaluate(&self.bundle, facts, image, self.when, only)
             .map_err(|problems| refused(&self.source, &problems))?;
         for lapse in &evaluation.lapses {

@@ -204,7 +204,7 @@ impl JudgeArgs {
 }
 
 /// Without a database nothing passes.
-fn no_database() -> Failure {
+pub(super) fn no_database() -> Failure {
     Failure::broken(anyhow::anyhow!(
         "a gate was asked for, and there is no vulnerability database to judge with"
     ))

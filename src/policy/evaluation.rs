@@ -177,6 +177,15 @@ pub fn evaluate(
     })
 }
 
+/// Whether a rule that holds for the image is about this gate.
+pub fn asks(bundle: &Bundle, image: &Image, only: Option<&str>, gate: &str) -> bool {
+    let Chosen { policies, faults, .. } = chosen(bundle, image, only);
+    let rules = policies.iter().flat_map(|policy| &policy.rules);
+    // Where something stops, no rule is asked.
+    !faults.iter().any(|fault| fault.kind.stops())
+        && rules.filter_map(|rule| rule.compiled.as_ref()).any(|rule| rule.gate.name == gate)
+}
+
 /// What holds for the image.
 #[derive(Default)]
 struct Chosen<'a> {

@@ -177,3 +177,18 @@ fn a_bundle_is_read_from_standard_input_and_document_and_bundle_are_not() {
     assert_eq!(code, Some(2));
     assert!(stderr.contains("cannot both be on standard input"), "{stderr}");
 }
+
+#[test]
+fn questions_about_vulnerabilities_without_a_database_are_exit_code_3() {
+    let mut asks = bundle("STOP");
+    let rule = json!({"gate": "vulnerabilities", "trigger": "package", "action": "STOP",
+        "params": [{"name": "package_type", "value": "all"}]});
+    asks["policies"][0]["rules"] = json!([rule, rule]);
+    let Run { code, stderr, .. } = run(&asks, &[]);
+    assert_eq!(code, Some(3), "{stderr}");
+    let said = stderr.matches("there is no vulnerability database to judge with").count();
+    assert_eq!(said, 1, "{stderr}");
+    assert!(!stderr.contains("cannot be used"), "{stderr}");
+    // Where the image is judged by another policy, nobody asks.
+    assert_eq!(run(&asks, &["--policy-id", "warns"]).code, Some(0));
+}
