@@ -78,8 +78,8 @@ impl Pattern {
         &self.text
     }
 
-    /// A text that is in everything it matches, where one is easily seen.
-    pub fn required(&self) -> Option<String> {
+    /// Texts that are in everything it matches, the longest first, as far as they are easily seen.
+    pub fn required(&self) -> Vec<String> {
         literal::required(&self.text)
     }
 

@@ -134,8 +134,12 @@ fn name_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerE
         Err(error) => Some(Err(error)),
     };
     // There may be hundreds of thousands of files, and a hundred such rules.
-    match regex.required() {
-        Some(text) => facts.files()?.containing(&text).filter_map(found).collect(),
+    match regex.required().split_first() {
+        Some((longest, others)) => {
+            let files = facts.files()?.containing(longest);
+            let has_all = |file: &File<'_>| others.iter().all(|text| file.path.contains(text));
+            files.filter(has_all).filter_map(found).collect()
+        }
         None => facts.files()?.par_iter().filter_map(found).collect(),
     }
 }
