@@ -89,7 +89,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let of_policies = match &policies {
         None => None,
         Some(policies) => {
-            let vulnerable = judging.vulnerable(policies, &section)?;
+            let vulnerable = judging.vulnerable(policies, &section, Some(&evaluation))?;
             let facts = Facts::of_document(&text, &section)
                 .map_err(|error| no_document(error, &args.document))?;
             let digest = args.image_digest.as_ref().map(ToString::to_string);

@@ -276,14 +276,24 @@ pub(super) fn no_document(error: impl Into<anyhow::Error>, path: &Path) -> Failu
 
 impl Judging {
     /// What is vulnerable, as policies ask for it: none without a database, or where they do not.
+    /// With the evaluation that was made already, packages need not be looked up again.
     pub(super) fn vulnerable(
         &self,
         policies: &Policies,
         section: &Section,
+        evaluation: Option<&Evaluation>,
     ) -> Result<Option<Vulnerable>> {
-        match policies.ask("vulnerabilities") {
-            true => self.listed(section, policies.when()),
-            false => Ok(None),
+        if !policies.ask("vulnerabilities") {
+            return Ok(None);
+        }
+        let Options { severity, only_fixable, .. } = self.options;
+        let is_whole = severity == Severity::Unknown && !only_fixable;
+        match (&self.database, evaluation.filter(|_| is_whole)) {
+            (Some((database, _)), Some(evaluation)) => {
+                let vulnerable = vulnerable::of(section, evaluation, database, policies.when());
+                vulnerable.map(Some).map_err(Failure::broken)
+            }
+            _ => self.listed(section, policies.when()),
         }
     }
 

@@ -124,7 +124,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             None => None,
             Some(policies) => {
                 let outputs = document::Outputs::of(analysis, identity);
-                let vulnerable = judging.vulnerable(policies, &section)?;
+                let vulnerable = judging.vulnerable(policies, &section, Some(&evaluation))?;
                 let facts = Facts::of_analysis(outputs);
                 let facts = judging.facts(facts, vulnerable.as_ref());
                 let image = policy::Image {

@@ -63,7 +63,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     match document_at(image.place()) {
         Some(path) => {
             let (section, text) = read_whole_document(&path)?;
-            let vulnerable = judging.vulnerable(&policies, &section)?;
+            let vulnerable = judging.vulnerable(&policies, &section, None)?;
             let facts = Facts::of_document(&text, &section);
             let facts = facts.map_err(|error| no_document(error, &path))?;
             let facts = judging.facts(facts, vulnerable.as_ref());
@@ -77,7 +77,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 digest: identity.image_digest.clone(),
                 id: identity.image_id.clone(),
             };
-            let vulnerable = judging.vulnerable(&policies, &section)?;
+            let vulnerable = judging.vulnerable(&policies, &section, None)?;
             let facts = Facts::of_analysis(Outputs::of(analysis, identity));
             telling.tell(&judging.facts(facts, vulnerable.as_ref()), &image)
         }),

@@ -92,7 +92,8 @@ pub fn judge(
     of(section, &evaluation, data.database, when)
 }
 
-fn of(
+/// Lists what is vulnerable by an evaluation that left nothing out.
+pub fn of(
     section: &Section,
     evaluation: &Evaluation,
     database: &Database,
