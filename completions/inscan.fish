@@ -175,6 +175,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-premises -d 'T
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l remove-failed -d 'Remove the image from the backend if it fails'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l replace -d 'Remove the image from the backend first, and send it anew'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -222,6 +223,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l informational
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l offline -d 'Use no network: whatever would need it is an error'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
@@ -721,6 +723,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l all -d 'Tell every match, however many a rule has'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hide-unfixed -d 'Leave out what no version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'

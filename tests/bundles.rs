@@ -200,3 +200,39 @@ fn explain_tells_of_a_document_what_it_tells_of_the_image() {
     let error = refused(&["policy", "explain", document], 2);
     assert!(error.contains("policy list"), "{error}");
 }
+
+/// In their order, in one folder: what one writes the next reads.
+#[test]
+fn the_commands_of_the_page_on_policies_do_what_it_says() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/policies.md")).unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
+    assert!(commands.len() > 6, "{commands:?}");
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(Path::new(ROOT).join("fixtures"), folder.path().join("fixtures"))
+        .unwrap();
+    for command in commands {
+        let args = command.strip_prefix("inscan ").expect("commands are ours").split_whitespace();
+        let run =
+            inscan().args(args).current_dir(folder.path()).env(DAY.0, DAY.1).output().unwrap();
+        let fails = i32::from(command.starts_with("inscan scan "));
+        assert_eq!(run.status.code(), Some(fails), "{command}: {run:?}");
+    }
+}
+
+#[test]
+fn each_report_of_an_image_that_its_policies_fail_says_so() {
+    for (format, part) in [
+        ("table", "mend: Upgrade the package to the version named"),
+        ("markdown", "### ❌ Policy"),
+        ("html", "<h2 id=\"policy\">Policy: Default</h2>"),
+        ("junit", "<failure type=\"stop\""),
+        ("github", "::error title=inscan%3A policy::fail"),
+        ("anchore", "\"status\": \"fail\""),
+    ] {
+        let output = judged(&["scan", IMAGE, "--policy", "default", "-o", format]);
+        assert_eq!(output.status.code(), Some(1), "{format}: {output:?}");
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(report.contains(part), "{format}: {report}");
+    }
+}

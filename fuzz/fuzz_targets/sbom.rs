@@ -28,6 +28,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             section: &section,
             style: &style,
             show_suppressed: true,
+            every_match: true,
             template: None,
             policy: None,
         };

@@ -36,6 +36,10 @@ pub(super) struct PolicyArgs {
     /// Take no bundle with a fault anywhere, also where this image does not need that part
     #[arg(long, value_parser = BoolishValueParser::new(), requires = "policy")]
     policy_strict: bool,
+
+    /// List every match of every rule in the table, and not only the first few of each
+    #[arg(long, value_parser = BoolishValueParser::new(), requires = "policy")]
+    policy_all: bool,
 }
 
 /// A bundle that was read.
@@ -45,6 +49,8 @@ pub(super) struct Policies {
     source: String,
     only: Option<String>,
     when: Timestamp,
+    /// Whether all that rules found is listed.
+    pub(super) every_match: bool,
 }
 
 impl PolicyArgs {
@@ -84,7 +90,13 @@ impl PolicyArgs {
             }
         }
         let when = settings::source_date()?.unwrap_or_else(Timestamp::now);
-        Ok(Some(Policies { bundle, source, only: self.policy_id, when }))
+        Ok(Some(Policies {
+            bundle,
+            source,
+            only: self.policy_id,
+            when,
+            every_match: self.policy_all,
+        }))
     }
 }
 

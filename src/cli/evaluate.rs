@@ -110,6 +110,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             section: &section,
             style: &Style::new(session.colors(to)),
             show_suppressed: judging.show_suppressed,
+            every_match: policies.as_ref().is_some_and(|policies| policies.every_match),
             template: template.as_ref(),
         };
         sink.write(|out| report::write(format, &report, out))

@@ -142,9 +142,17 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 let (evaluation, section) = (&evaluation, &section);
                 let show_suppressed = judging.show_suppressed;
                 let template = template.as_ref();
+                let every_match = policies.as_ref().is_some_and(|policies| policies.every_match);
                 let policy = of_policies;
-                let report =
-                    Report { evaluation, policy, section, style, show_suppressed, template };
+                let report = Report {
+                    evaluation,
+                    policy,
+                    section,
+                    style,
+                    show_suppressed,
+                    every_match,
+                    template,
+                };
                 report::write(format, &report, out)
             }
         };

@@ -14,10 +14,12 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value as Context};
 use serde_json::{Value, json};
 
+use super::policy as policies;
 use super::text::{counted, printable};
 use super::wording;
 use crate::digest::Sha256;
 use crate::evaluate::{Evaluation, Finding, Match, NameOf, Outcome, Severity, Suppression};
+use crate::policy::{self, Action};
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/page.css");
@@ -26,15 +28,15 @@ const SCRIPT: &str = include_str!("html/page.js");
 const MAX_UPGRADES: usize = 10;
 const MAX_REFERENCES: usize = 15;
 
-pub(super) fn render(evaluation: &Evaluation) -> String {
+pub(super) fn render(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    let context = Context::from(Serde(context(evaluation)));
+    let context = Context::from(Serde(context(evaluation, policy)));
     environment.render_str(PAGE, context).expect("the page is tested with what it is given")
 }
 
-fn context(evaluation: &Evaluation) -> Value {
+fn context(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Value {
     let hash = |text: &str| BASE64.encode(Sha256::of(text.as_bytes()).0);
     let suppressed = evaluation.suppressed.len();
     let kinds: BTreeSet<_> =
@@ -71,7 +73,8 @@ fn context(evaluation: &Evaluation) -> Value {
         "tool": tool,
         "date": evaluation.date,
         "image": {"name": printable(wording::image(evaluation))},
-        "outcome": outcome(evaluation),
+        "outcome": outcome(evaluation, policy),
+        "policy": policy.map(of_policy),
         "reasons": reasons.collect::<Vec<_>>(),
         "facts": facts(evaluation),
         "judged": evaluation.database.is_some(),
@@ -92,7 +95,47 @@ fn context(evaluation: &Evaluation) -> Value {
     })
 }
 
-fn outcome(evaluation: &Evaluation) -> Value {
+/// Most matches of one rule on the page.
+const MAX_MATCHES: usize = 20;
+
+fn of_policy(policy: &policy::Evaluation) -> Value {
+    let rules = policies::fired(policy).into_iter().flat_map(|(_, rules)| rules);
+    let rules = rules.filter(|rule| !rule.counting.is_empty()).map(|rule| {
+        let matches = rule.counting.iter().take(MAX_MATCHES);
+        let matches: Vec<_> = matches.map(|row| printable(&policies::message(row))).collect();
+        let told = |text: Option<&str>| text.map(printable);
+        json!({
+            "action": rule.action.shown(),
+            "class": match rule.action { Action::Stop => "high", Action::Warn => "medium", Action::Go => "low" },
+            "name": format!("{}.{}", rule.gate, rule.trigger),
+            "count": counted(rule.counting.len(), "match", "matches"),
+            "more": rule.counting.len() - matches.len(),
+            "matches": matches,
+            "why": told(rule.told.and_then(|told| told.why.as_deref())),
+            "remedy": told(rule.told.and_then(|told| told.remedy.as_deref().or(told.about))),
+        })
+    });
+    let excepted = policy.rows.iter().filter(|row| row.whitelisted.is_some()).count();
+    let problems = policy.faults.iter().flat_map(|fault| &fault.problems);
+    let lapses = policy.lapses.iter().map(|lapse| printable(&lapse.message()));
+    let remarks = problems.map(|problem| printable(&problem.to_string())).chain(lapses);
+    json!({
+        "name": printable(policy.bundle_name.as_deref().unwrap_or(&policy.bundle_id)),
+        "verdict": policies::verdict(policy),
+        "rules": rules.collect::<Vec<_>>(),
+        "excepted": (excepted > 0).then(|| counted(excepted, "match", "matches")),
+        "remarks": remarks.collect::<Vec<_>>(),
+    })
+}
+
+fn outcome(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Value {
+    match policy {
+        Some(policy) if !policy.passes() => return json!({"short": "fails", "class": "bad"}),
+        Some(_) if evaluation.verdict.outcome == Outcome::NoGate => {
+            return json!({"short": "passes", "class": "good"});
+        }
+        _ => {}
+    }
     let (short, class) = match evaluation.verdict.outcome {
         Outcome::Pass => ("passes", "good"),
         Outcome::Fail => ("fails", "bad"),
@@ -322,7 +365,7 @@ mod tests {
 
     #[test]
     fn says_what_was_found_and_what_was_not_judged() {
-        let page = render(&evaluation());
+        let page = render(&evaluation(), None);
         let shown = page.replace("&#x2f;", "/").replace("&#x27;", "'");
         for part in [
             "<title>registry.example/app/web:1.0: fails</title>",
@@ -346,7 +389,7 @@ mod tests {
 
     #[test]
     fn loads_nothing() {
-        let page = render(&evaluation());
+        let page = render(&evaluation(), None);
         let own = [PAGE, STYLE, SCRIPT].join("\n");
         for loading in [
             "src=", "@import", "url(", "<link", "<iframe", "fetch(", "XMLHttp", "import(",
@@ -367,7 +410,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_harmless() {
-        let page = render(&testing::hostile());
+        let page = render(&testing::hostile(), None);
         assert_eq!(page.matches("</script>").count(), 2, "ours");
         assert!(!page.contains("<img"));
         for char in page.chars() {
@@ -380,10 +423,10 @@ mod tests {
 
     #[test]
     fn without_a_database_it_says_so() {
-        let page = render(&testing::without_database());
+        let page = render(&testing::without_database(), None);
         assert!(page.contains("<strong>not judged</strong>"));
         assert!(page.contains("none: nothing is said of vulnerabilities"));
         assert!(!page.contains("id=\"findings\""));
-        render(&Evaluation::default());
+        render(&Evaluation::default(), None);
     }
 }

@@ -1,9 +1,13 @@
 //! What policies say, in the JSON report and for people.
 
+mod rules;
+mod table;
+
 use serde_json::{Map, Value, json};
 
-use super::page::Page;
-use super::text::shown;
+pub(super) use rules::{fired, message};
+pub(super) use table::{More, table};
+
 use crate::policy::whitelist::State;
 use crate::policy::{Action, Evaluation, Reason, Row, Whitelisted};
 
@@ -115,37 +119,4 @@ pub(super) fn exception(by: &Whitelisted) -> String {
     let list = by.whitelist_name.as_deref().unwrap_or(&by.whitelist_id);
     let notes = by.notes.as_ref().map(|notes| format!(": {notes}")).unwrap_or_default();
     format!("excepted by the list `{list}`{notes}")
-}
-
-/// Rows that are shown of each action.
-const MAX_ROWS: usize = 20;
-
-/// For the report that people read.
-pub(super) fn table(evaluation: &Evaluation, page: &mut Page<'_>) {
-    let name = evaluation.bundle_name.as_deref().unwrap_or(&evaluation.bundle_id);
-    page.heading("Policy", &page.style.dim(&shown(name.as_bytes())));
-    for problem in evaluation.faults.iter().flat_map(|fault| &fault.problems) {
-        page.field("problem", &shown(problem.to_string().as_bytes()));
-    }
-    let counting = |action: Action| {
-        let rows = evaluation.rows.iter();
-        rows.filter(move |row| row.whitelisted.is_none() && row.action == action)
-    };
-    for action in [Action::Stop, Action::Warn, Action::Go] {
-        for row in counting(action).take(MAX_ROWS) {
-            let text = format!("{}.{}: {}", row.gate, row.trigger, row.message);
-            page.field(action.shown(), &shown(text.as_bytes()));
-        }
-        let more = counting(action).count().saturating_sub(MAX_ROWS);
-        if more > 0 {
-            page.field("", &format!("… and {more} more: `-o json` has them all"));
-        }
-    }
-    let excepted = evaluation.rows.iter().filter(|row| row.whitelisted.is_some()).count();
-    if excepted > 0 {
-        page.field("excepted", &format!("{excepted} by the bundle's whitelists"));
-    }
-    for lapse in &evaluation.lapses {
-        page.hanging(&shown(lapse.message().as_bytes()));
-    }
 }

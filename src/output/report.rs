@@ -24,6 +24,8 @@ pub struct Report<'a> {
     pub style: &'a Style,
     /// Tell also of what matched and is not held against the image.
     pub show_suppressed: bool,
+    /// Every match of the policies' rules, for people.
+    pub every_match: bool,
     /// What `-o template` fills in.
     pub template: Option<&'a Template>,
 }
@@ -82,7 +84,7 @@ pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Re
         Format::Github => github::render(evaluation, report.policy),
         Format::Csv => csv::render(evaluation),
         Format::Markdown => markdown::render(evaluation, report.policy),
-        Format::Html => html::render(evaluation),
+        Format::Html => html::render(evaluation, report.policy),
         Format::Openvex => openvex::render(evaluation, section),
         Format::Template => {
             let template = template.ok_or_else(|| io::Error::other("there is no template"))?;

@@ -30,7 +30,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
     uncovered(evaluation, &mut page);
     warnings(evaluation, &mut page);
     if let Some(of_policies) = report.policy {
-        policy::table(of_policies, &mut page);
+        let (matches, excepted) = (report.every_match, report.show_suppressed);
+        policy::table(of_policies, policy::More { matches, excepted }, &mut page);
     }
     // With policies there is something that was asked to be stopped.
     if report.policy.is_none() || evaluation.verdict.outcome != Outcome::NoGate {

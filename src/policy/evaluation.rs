@@ -26,6 +26,8 @@ pub struct Evaluation {
     pub when: Timestamp,
     /// The policies that were asked, in the mapping's order.
     pub policies: Vec<Judged>,
+    /// The rules of these, for people.
+    pub rules: Vec<Told>,
     pub rows: Vec<Row>,
     /// What the policies say, without the lists of images.
     pub policy_action: Action,
@@ -49,6 +51,18 @@ pub struct Judged {
     pub id: String,
     pub name: Option<String>,
     pub action: Action,
+}
+
+/// What is said of a rule beside what it found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where it stands in the bundle, as its rows have it.
+    pub place: String,
+    pub id: Option<String>,
+    pub why: Option<String>,
+    pub remedy: Option<String>,
+    /// What its trigger is about, where the rule itself says nothing.
+    pub about: Option<&'static str>,
 }
 
 /// What one trigger found, once.
@@ -81,6 +95,18 @@ pub enum Reason {
     Blacklisted,
     Whitelisted,
     Policy,
+}
+
+impl Told {
+    fn of(rule: &Rule) -> Self {
+        Told {
+            place: rule.place.path.clone(),
+            id: rule.id.clone(),
+            why: rule.why.clone(),
+            remedy: rule.remedy.clone(),
+            about: rule.compiled.as_ref().map(|compiled| compiled.trigger.about),
+        }
+    }
 }
 
 impl Reason {
@@ -129,6 +155,7 @@ pub fn evaluate(
     let mut exceptions = Exceptions::new(&chosen.whitelists, when);
     let mut rows = Vec::new();
     let mut policies = Vec::new();
+    let mut rules = Vec::new();
     let mut problems = Vec::new();
     for policy in &chosen.policies {
         let first = rows.len();
@@ -137,6 +164,7 @@ pub fn evaluate(
         }
         let action = rows[first..].iter().filter(|row| row.whitelisted.is_none());
         let action = action.map(|row: &Row| row.action).min().unwrap_or(Action::Go);
+        rules.extend(policy.rules.iter().map(Told::of));
         policies.push(Judged { id: policy.id.clone(), name: policy.name.clone(), action });
     }
     if !problems.is_empty() {
@@ -164,6 +192,7 @@ pub fn evaluate(
         image: image.clone(),
         when,
         policies,
+        rules,
         rows,
         policy_action,
         final_action,

@@ -19,7 +19,7 @@ pub mod whitelist;
 
 pub use bundle::{Action, Bundle, Mode, Problem};
 pub use evaluation::{
-    Answer, Asked, Evaluation, Explanation, Judged, Listed, Reason, Row, Tried, Whitelisted, asks,
-    evaluate, explain, trigger_id,
+    Answer, Asked, Evaluation, Explanation, Judged, Listed, Reason, Row, Told, Tried, Whitelisted,
+    asks, evaluate, explain, trigger_id,
 };
 pub use mapping::Image;

@@ -71,7 +71,7 @@ fn a_match_that_stops_is_exit_code_1_and_one_that_warns_is_not() {
         let Run { stdout, stderr, code: ended } = run(&bundle(action), &[]);
         assert_eq!(ended, Some(code), "{stderr}");
         assert!(stdout.contains(verdict), "{stdout}");
-        assert!(stdout.contains("always.always: Unconditional trigger match"), "{stdout}");
+        assert!(stdout.contains("- Unconditional trigger match"), "{stdout}");
         assert_eq!(stderr.contains("the image fails: the policies stop it by 1 match"), code == 1);
     }
 }

@@ -78,7 +78,7 @@ fn cases(oracle: &Path) -> Vec<Case> {
     cases
 }
 
-fn json_of(path: &Path) -> Value {
+pub(super) fn json_of(path: &Path) -> Value {
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap()
 }
@@ -351,7 +351,7 @@ fn copy_unsynced(from: &Path, to: &Path) {
 
 /// The unpacked archive.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn oracle() -> Option<PathBuf> {
+pub(super) fn oracle() -> Option<PathBuf> {
     let shared = std::env::var_os("INSCAN_SHARED")
         .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
     let archive = shared.join("oracle.tar.xz");
