@@ -113,11 +113,10 @@ impl Files {
     /// Those with this text in their paths: a search through a hundred thousand takes 3 ms.
     pub fn containing(&self, text: &str) -> impl Iterator<Item = File<'_>> {
         let finder = Finder::new(text).into_owned();
-        let mut at = 0;
+        let (mut at, mut rows) = (0, self.rows.iter());
         std::iter::from_fn(move || {
             let found = at + finder.find(self.paths.as_bytes().get(at..)?)?;
-            let number = self.rows.partition_point(|row| row.path.end < found);
-            let row = self.rows.get(number)?;
+            let row = rows.find(|row| row.path.end >= found)?;
             at = row.path.end + 1;
             Some(self.file(row))
         })
