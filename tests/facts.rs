@@ -2,11 +2,13 @@
 //! memory or from the document that it writes.
 //!
 //! Beside our own image, the images of the acceptance data; those are skipped where they are not
-//! there (see `tests/oracle.rs`, which unpacks them).
+//! there.
+
+#[path = "oracle_data/mod.rs"]
+mod oracle_data;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use inscan::analyze::analyze;
 use inscan::document::{self, Identity, Outputs, Overrides, Run};
@@ -15,6 +17,7 @@ use inscan::layer::{self, Pass};
 use inscan::policy::facts::Facts;
 use inscan::progress::Silent;
 use inscan_analyzers::Config;
+use oracle_data::oracle;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -86,24 +89,9 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     judge(&written, &made);
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn oracle_images() -> Vec<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return Vec::new();
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-    let done = target.join("unpacked");
-    if !done.exists() {
-        fs::create_dir_all(&target).unwrap();
-        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
-        assert!(status.unwrap().success(), "could not unpack {}", archive.display());
-        fs::write(&done, "").unwrap();
-    }
-    let entries = fs::read_dir(target.join("oracle/images")).unwrap();
+    let Some(oracle) = oracle() else { return Vec::new() };
+    let entries = fs::read_dir(oracle.join("images")).unwrap();
     let images = entries.map(|entry| entry.unwrap().path().join("image.oci.tar"));
     images.filter(|image| fs::metadata(image).is_ok_and(|file| file.len() < MAX_SIZE)).collect()
 }

@@ -5,9 +5,12 @@
 //! `INSCAN_SHARED` says) the test says that it is skipped. Differences that are
 //! meant are listed in COMPATIBILITY.md, and nowhere else.
 
+#[path = "oracle_data/mod.rs"]
+mod oracle_data;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use inscan::document;
@@ -16,6 +19,7 @@ use inscan::policy::vulnerable::{self, listing::Which};
 use inscan::vulndb::Database;
 use inscan::vulndb::build::{Dates, Unwatched, build};
 use jiff::Timestamp;
+use oracle_data::oracle;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -132,27 +136,6 @@ fn meant() -> BTreeSet<(String, String)> {
         each.map(move |what| (image.clone(), what)).collect::<Vec<_>>()
     })
     .collect()
-}
-
-/// The unpacked archive.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn oracle() -> Option<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-    let done = target.join("unpacked");
-    if !done.exists() {
-        fs::create_dir_all(&target).unwrap();
-        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
-        assert!(status.unwrap().success(), "could not unpack {}", archive.display());
-        fs::write(&done, "").unwrap();
-    }
-    Some(target.join("oracle"))
 }
 
 fn document_of(oracle: &Path, image: &str) -> Vec<u8> {

@@ -4,6 +4,9 @@
 //! where `INSCAN_SHARED` says) the test says that it is skipped. Differences
 //! that are meant are listed in COMPATIBILITY.md, and nowhere else.
 
+#[path = "oracle_data/mod.rs"]
+mod oracle_data;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use oracle_data::{matches, oracle, parsed};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -95,27 +100,6 @@ fn name(case: &Path) -> String {
     case.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-/// The unpacked archive.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn oracle() -> Option<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-    let done = target.join("unpacked");
-    if !done.exists() {
-        fs::create_dir_all(&target).unwrap();
-        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
-        assert!(status.unwrap().success(), "could not unpack {}", archive.display());
-        fs::write(&done, "").unwrap();
-    }
-    Some(target.join("oracle"))
-}
-
 fn cases(oracle: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(oracle.join("images")).unwrap();
     let mut cases: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -187,21 +171,6 @@ fn image(mut document: Value) -> Value {
     parsed(image)
 }
 
-fn parsed(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.starts_with(['{', '[']) => {
-            serde_json::from_str(&text).map_or(Value::String(text), parsed)
-        }
-        Value::Array(items) => items.into_iter().map(parsed).collect(),
-        Value::Object(object) => object
-            .into_iter()
-            .map(|(key, value)| (key, parsed(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        other => other,
-    }
-}
-
 struct Difference {
     path: String,
     expected: Option<Value>,
@@ -262,20 +231,6 @@ fn meant() -> Vec<Meant> {
         cells[0].split(", ").map(meant).collect::<Vec<_>>()
     })
     .collect()
-}
-
-/// `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<_> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }
 
 #[test]

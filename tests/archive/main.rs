@@ -3,4 +3,6 @@
 
 mod hostile;
 mod oracle;
+#[path = "../oracle_data/mod.rs"]
+mod oracle_data;
 mod parts;

@@ -10,7 +10,8 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::parts::{ROOT, inscan, members, oracle, parsed, told};
+use super::parts::{ROOT, inscan, members, told};
+use crate::oracle_data::{matches, oracle, parsed};
 
 /// One line of the table in COMPATIBILITY.md, for one of its cases.
 struct Meant {
@@ -242,20 +243,6 @@ fn rows(text: &str, head: &str) -> Vec<(String, String)> {
         }
     }
     all
-}
-
-/// `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<_> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }
 
 /// The lists of `image_content` are made of the document alone: of the engine's documents come

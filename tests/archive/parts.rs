@@ -1,12 +1,12 @@
 //! Archives taken apart and put together by another tar than the program's own.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Read;
 use std::process::{Command, Stdio};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::oracle_data::parsed;
 
 pub(super) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -36,22 +36,6 @@ pub(super) fn packed(members: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-/// The JSON inside texts parsed, as often as there is any.
-pub(super) fn parsed(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.starts_with(['{', '[']) => {
-            serde_json::from_str(&text).map_or(Value::String(text), parsed)
-        }
-        Value::Array(items) => items.into_iter().map(parsed).collect(),
-        Value::Object(object) => object
-            .into_iter()
-            .map(|(key, value)| (key, parsed(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        other => other,
-    }
-}
-
 /// All members but `analysis`, each as JSON.
 pub(super) fn told(archive: &[u8]) -> BTreeMap<String, Value> {
     let parse = |(name, content): (String, Vec<u8>)| {
@@ -68,30 +52,4 @@ pub(super) fn inscan(arguments: &[&str]) -> Command {
     command.env("INSCAN_NO_CACHE", "true").env("SOURCE_DATE_EPOCH", "1795343001");
     command.stdin(Stdio::null());
     command
-}
-
-/// The unpacked archive of the engine's real output, which is not part of the repository:
-/// without it (`../shared`, or where `INSCAN_SHARED` says) tests say that they are skipped.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(super) fn oracle() -> Option<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle-archive");
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let done = target.join("unpacked");
-        if !done.exists() {
-            fs::create_dir_all(&target).unwrap();
-            let mut tar = Command::new("tar");
-            let status = tar.arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
-            assert!(status.unwrap().success(), "could not unpack {}", archive.display());
-            fs::File::create(&done).unwrap().write_all(b"").unwrap();
-        }
-    });
-    Some(target.join("oracle"))
 }

@@ -7,9 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::parts::{archive, ends, inscan, oracle, served, stderr};
+use super::parts::{archive, ends, inscan, served, stderr};
 use super::server::{self, Answers, Request};
 use super::stand_in::{Behaviour, StandIn, TOKEN};
+use crate::oracle_data::oracle;
 
 /// Lets through what is for one host, as a proxy does.
 struct Proxy {

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::parts::{DEMO, TAG, archive, inscan, oracle, stderr, stdout};
+use super::parts::{DEMO, TAG, archive, inscan, stderr, stdout};
 use super::server::{self, Answers, Request, Response};
 use super::stand_in::{Behaviour, StandIn, TOKEN};
+use crate::oracle_data::oracle;
 
 const FAULTS: u64 = 500;
 /// They wait, mostly.

@@ -4,8 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::parts::{DEMO, TAG, archive, ends, inscan, oracle, served, stderr, stdout, upload};
+use super::parts::{DEMO, TAG, archive, ends, inscan, served, stderr, stdout, upload};
 use super::stand_in::{Behaviour, PASSWORD, Served, Stored, TOKEN, USER};
+use crate::oracle_data::oracle;
 
 const PREFIX: &str = "/api/scanning/v1";
 

@@ -5,6 +5,8 @@ mod connections;
 mod faults;
 mod flow;
 mod options;
+#[path = "../oracle_data/mod.rs"]
+mod oracle_data;
 mod parts;
 mod server;
 mod stand_in;

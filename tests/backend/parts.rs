@@ -1,43 +1,14 @@
 //! What the tests are made of: the oracle's samples, an archive to send, the program.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use super::stand_in::{Behaviour, Served, TOKEN};
+use crate::oracle_data::oracle;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 pub(super) const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/demo.oci.tar");
 pub(super) const TAG: &str = "registry.example/team/demo:1.0";
-
-/// The unpacked archive of the engine's real output, which is not part of the repository:
-/// without it (`../shared`, or where `INSCAN_SHARED` says) tests say that they are skipped.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(super) fn oracle() -> Option<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    static UNPACKED: OnceLock<PathBuf> = OnceLock::new();
-    let unpacked = UNPACKED.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle-backend");
-        let done = target.join("unpacked");
-        if !done.exists() {
-            fs::create_dir_all(&target).unwrap();
-            let mut tar = Command::new("tar");
-            tar.arg("-xJf").arg(&archive).arg("-C").arg(&target);
-            tar.args(["oracle/http-samples", "oracle/images/alpine-37"]);
-            assert!(tar.status().unwrap().success(), "could not unpack {}", archive.display());
-            fs::write(&done, "").unwrap();
-        }
-        target.join("oracle")
-    });
-    Some(unpacked.clone())
-}
 
 /// A stand-in, where the samples are there.
 pub(super) fn served(behaviour: Behaviour) -> Option<Served> {

@@ -1,42 +1,20 @@
 //! Judged by a backend: the stand-in that answers what the real engine answered.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::oracle_data::oracle;
 use crate::readers;
 use crate::run::{DEMO, DIGEST, ID, Place, Run};
 use crate::stand_in::{Behaviour, Served, TOKEN, members};
 
 const TAG: &str = "localbuild/demo:1";
 
-/// What the real engine answered is beside the repository: without it tests say that they are skipped.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn served(behaviour: Behaviour) -> Option<Served> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    static UNPACKED: OnceLock<PathBuf> = OnceLock::new();
-    let oracle = UNPACKED.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle-legacy");
-        let done = target.join("unpacked");
-        if !done.exists() {
-            fs::create_dir_all(&target).unwrap();
-            let mut tar = Command::new("tar");
-            tar.arg("-xJf").arg(&archive).arg("-C").arg(&target).arg("oracle/http-samples");
-            assert!(tar.status().unwrap().success(), "could not unpack {}", archive.display());
-            fs::write(&done, "").unwrap();
-        }
-        target.join("oracle")
-    });
-    Some(Served::start(oracle, Behaviour { looks: 1, ..behaviour }))
+    Some(Served::start(&oracle()?, Behaviour { looks: 1, ..behaviour }))
 }
 
 fn command(place: &Place, served: &Served, more: &[&str]) -> Command {

@@ -15,6 +15,8 @@ mod clamd;
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[path = "../engines/parts.rs"]
 mod engines;
+#[path = "../oracle_data/mod.rs"]
+mod oracle_data;
 #[path = "../backend/server.rs"]
 mod server;
 #[path = "../backend/stand_in.rs"]

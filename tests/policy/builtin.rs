@@ -4,7 +4,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::oracle::{json_of, oracle};
+use super::oracle::json_of;
+use crate::oracle_data::oracle;
 
 /// Action, gate, trigger and parameters of each rule; ids of rules are nobody's affair.
 fn rules(policy: &Value) -> Vec<String> {

@@ -4,3 +4,5 @@
 mod builtin;
 mod options;
 mod oracle;
+#[path = "../oracle_data/mod.rs"]
+mod oracle_data;

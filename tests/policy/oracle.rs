@@ -14,6 +14,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::oracle_data::oracle;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// As many as there are cores on the smallest machines that build this.
@@ -347,27 +349,6 @@ fn copy_unsynced(from: &Path, to: &Path) {
             *data = json!([]);
         }
     });
-}
-
-/// The unpacked archive.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(super) fn oracle() -> Option<PathBuf> {
-    let shared = std::env::var_os("INSCAN_SHARED")
-        .map_or_else(|| Path::new(ROOT).join("../shared"), PathBuf::from);
-    let archive = shared.join("oracle.tar.xz");
-    if !archive.exists() {
-        eprintln!("skipped: there is no {}", archive.display());
-        return None;
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-    let done = target.join("unpacked");
-    if !done.exists() {
-        fs::create_dir_all(&target).unwrap();
-        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&target).status();
-        assert!(status.unwrap().success(), "could not unpack {}", archive.display());
-        fs::write(&done, "").unwrap();
-    }
-    Some(target.join("oracle"))
 }
 
 #[test]
