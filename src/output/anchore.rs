@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::policy::{Evaluation, Row};
 
-const HEADER: [&str; 9] = [
+pub(super) const HEADER: [&str; 9] = [
     "Image_Id",
     "Repo_Tag",
     "Trigger_Id",
