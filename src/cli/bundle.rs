@@ -181,6 +181,13 @@ impl Policies {
         }
         let evaluation = policy::evaluate(&self.bundle, facts, image, self.when, only)
             .map_err(|problems| refused(&self.source, &problems))?;
+        if evaluation.policies.is_empty() && evaluation.reason == policy::Reason::Policy {
+            session.warn(&format!(
+                "bundle `{}`: no mapping is for this image, so that no rule was asked of it \
+                 (`inscan policy explain` tells why not)",
+                self.source
+            ));
+        }
         for lapse in &evaluation.lapses {
             session.warn(&format!("bundle `{}`: {}", self.source, lapse.message()));
         }

@@ -93,7 +93,9 @@ fn name_and_digest_choose_the_mapping_and_default_to_the_documents() {
     };
     let [own, other] = ["d1", "d2"].map(|byte| format!("sha256:{}", byte.repeat(32)));
     assert_eq!(run(&digest(&own), &[]).code, Some(1));
-    assert_eq!(run(&digest(&other), &[]).code, Some(0));
+    let unasked = run(&digest(&other), &[]);
+    assert_eq!(unasked.code, Some(0));
+    assert!(unasked.stderr.contains("no rule was asked of it"), "{}", unasked.stderr);
     assert_eq!(run(&digest(&other), &["--image-digest", &other]).code, Some(1));
     let unknown = run(&bundle("STOP"), &["--policy-id", "nope"]);
     assert_eq!(unknown.code, Some(2));
