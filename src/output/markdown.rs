@@ -21,7 +21,8 @@ const POLICY_ROWS: usize = 25;
 const MAX_MESSAGE: usize = 300;
 
 pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> String {
-    let mut page = format!("## {} {}\n\n", sign(evaluation), code(wording::image(evaluation)));
+    let mut page =
+        format!("## {} {}\n\n", sign(evaluation, of_policies), code(wording::image(evaluation)));
     let _ = writeln!(page, "**{}**", plain(&wording::verdict(evaluation)));
     if evaluation.database.is_some() {
         let _ = writeln!(page, "\n{}\n", extent(evaluation));
@@ -66,9 +67,11 @@ fn policies(evaluation: &policy::Evaluation, page: &mut String) {
     }
 }
 
-/// Told by a sign, and by the words beside it.
-fn sign(evaluation: &Evaluation) -> &'static str {
+/// Told by a sign, and by the words beside it: of the gate and of the policies, the worse.
+fn sign(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> &'static str {
     match evaluation.verdict.outcome {
+        _ if of_policies.is_some_and(|policies| !policies.passes()) => "❌",
+        Outcome::NoGate if of_policies.is_some() => "✅",
         Outcome::Pass => "✅",
         Outcome::Fail => "❌",
         Outcome::NoGate if evaluation.database.is_some() => "ℹ️",
@@ -288,6 +291,11 @@ mod tests {
         let page = render(&testing::evaluation(), Some(&testing::policy()));
         let has = |part: &str| assert!(page.contains(part), "no `{part}` in:\n{page}");
         has("### ❌ Policy\n\n**fail: 1 stop, 1 warn**");
+        let without_gate =
+            crate::evaluate::Evaluation { verdict: Default::default(), ..testing::evaluation() };
+        let page_of = |policies| render(&without_gate, policies);
+        assert!(page_of(Some(&testing::policy())).starts_with("## ❌"));
+        assert!(page_of(None).starts_with("## ℹ️"));
         has(
             "| stop | `dockerfile.effective_user` | root found |\n| warn | `dockerfile.instruction` | no check |",
         );
