@@ -9,20 +9,23 @@ use serde_json::Value;
 use super::purl;
 use super::section::{PackageRow, SourcePackage};
 
+/// The outputs of languages in the order of the legacy engine, each with the type of its packages.
+pub(crate) const LANGUAGES: [(&str, &str); 6] = [
+    ("pkgs.npms", "npm"),
+    ("pkgs.gems", "gem"),
+    ("pkgs.python", "pypi"),
+    ("pkgs.java", "maven"),
+    ("pkgs.go", "golang"),
+    ("pkgs.binary", "generic"),
+];
+
 /// Hands each value of an output to the function.
 type Outputs<'a> = dyn Fn(&str, &mut dyn FnMut(&str, &Value)) + 'a;
 
 pub(super) fn of(outputs: &Outputs<'_>) -> Vec<PackageRow> {
     let mut rows = Vec::new();
     outputs("pkgs.allinfo", &mut |name, value| rows.extend(of_system(name, value)));
-    for (output, kind) in [
-        ("pkgs.npms", "npm"),
-        ("pkgs.gems", "gem"),
-        ("pkgs.python", "pypi"),
-        ("pkgs.java", "maven"),
-        ("pkgs.go", "golang"),
-        ("pkgs.binary", "generic"),
-    ] {
+    for (output, kind) in LANGUAGES {
         outputs(output, &mut |key, value| rows.extend(of_language(kind, key, value)));
     }
     rows

@@ -34,6 +34,7 @@ use write_section::SectionOf;
 
 pub use identity::{Identity, Overrides};
 pub use legacy::{OutputFile, Outputs};
+pub(crate) use legacy_packages::LANGUAGES as LEGACY_LANGUAGES;
 pub(crate) use licence::expression as licence_expression;
 pub(crate) use purl::encode as encode_purl;
 pub(crate) use read::LEGACY_TOOL;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Answer;
 use super::source::Source;
+use crate::document::LEGACY_LANGUAGES as LANGUAGES;
 use crate::document::section::PackageRow;
 
 /// A package, with its names and versions as the legacy engine has them.
@@ -34,16 +35,6 @@ impl Package {
 
 const MODULE: &str = "package_list";
 const OS: &str = "pkgs.allinfo";
-
-/// Outputs of languages in the order of the legacy engine, by the type they are of.
-const LANGUAGES: &[(&str, &str)] = &[
-    ("pkgs.npms", "npm"),
-    ("pkgs.gems", "gem"),
-    ("pkgs.python", "pypi"),
-    ("pkgs.java", "maven"),
-    ("pkgs.go", "golang"),
-    ("pkgs.binary", "generic"),
-];
 
 pub(super) fn read(source: &Source<'_>) -> Answer<Vec<Package>> {
     if let Source::Sbom(section) = source {
