@@ -6,77 +6,34 @@
 //! The core stamps each fact with the analyzer, the layer and the history line
 //! that brought the file.
 //!
-//! Adding one = one new file, two alphabetical lines below, and its fixtures.
+//! `contract` is what an analyzer's author reads: the trait, and the types of
+//! what goes in and comes out. `parse` is what several analyzers need. The
+//! analyzers are in `os` (package managers and the distribution), `language`
+//! (packages of programming languages) and `content` (what any file may hold).
+//!
+//! Adding one = one new file, its `mod` line, its line in [`all`], its fixtures.
 
-mod allowance;
-pub mod config;
 mod content;
-mod control;
-mod error;
-mod executable;
-mod facts;
-mod files;
-mod headers;
-mod json;
-pub mod legacy_files;
-pub mod path;
-pub mod purl;
-mod tally;
+mod contract;
+mod language;
+mod os;
+mod parse;
 #[cfg(test)]
 mod testing;
-mod url;
-mod want;
-mod window;
-pub mod zip;
 
-pub use config::Config;
-pub use content::{Content, FileHead, START_LEN};
-pub use error::{Error, Result};
-pub use facts::{
+pub use content::{sbom, search, secrets};
+pub use contract::config::{self, Config};
+pub use contract::content::{Content, FileHead, START_LEN};
+pub use contract::error::{Error, Result};
+pub use contract::facts::{
     Distribution, Evidence, Fact, Facts, Legacy, LegacyValue, Match, Package, PackageFile, Problem,
     Secret, Severity, Source,
 };
-pub use files::{FileInfo, FileKind, Files};
-pub use want::{Matcher, Pattern, Use, Want};
-
-// Alphabetical: one line for each analyzer.
-mod apk;
-mod binary_classifier;
-mod conda;
-mod dart;
-pub mod distribution;
-mod dotnet;
-mod dpkg;
-mod erlang;
-mod flatpak;
-mod go_binary;
-mod haskell;
-mod hints;
-mod homebrew;
-mod java;
-mod julia;
-mod lockfiles;
-mod lua;
-mod nix;
-mod node;
-mod ocaml;
-mod opkg;
-mod pacman;
-mod pear;
-mod perl;
-mod php;
-mod portage;
-mod python;
-mod r;
-mod retrieve_files;
-pub mod rpm;
-mod ruby;
-mod rust_binary;
-pub mod sbom;
-pub mod search;
-pub mod secrets;
-mod snap;
-mod swift;
+pub use contract::files::{FileInfo, FileKind, Files};
+pub use contract::want::{Matcher, Pattern, Use, Want};
+pub use contract::{path, purl};
+pub use os::{distribution, rpm};
+pub use parse::{legacy_files, zip};
 
 /// One analyzer: what it wants to see, and what it makes of it.
 ///
@@ -124,44 +81,44 @@ pub trait Analyzer: Send + Sync {
 /// All analyzers, in the order of their names.
 pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
     vec![
-        // Alphabetical: one line for each analyzer.
-        Box::new(apk::Apk),
-        Box::new(binary_classifier::BinaryClassifier::new()),
-        Box::new(conda::Conda),
-        Box::new(search::LineSearch::new(search::Section::Content, config)),
-        Box::new(dart::Dart),
-        Box::new(distribution::Distribution),
-        Box::new(dotnet::Dotnet),
-        Box::new(dpkg::Dpkg),
-        Box::new(erlang::Erlang),
-        Box::new(flatpak::Flatpak),
-        Box::new(go_binary::GoBinary),
-        Box::new(haskell::Haskell),
-        Box::new(hints::Hints::new(config)),
-        Box::new(homebrew::Homebrew),
-        Box::new(java::Java),
-        Box::new(julia::Julia),
-        Box::new(lockfiles::Lockfiles),
-        Box::new(lua::Lua),
-        Box::new(nix::Nix),
-        Box::new(node::Node),
-        Box::new(ocaml::Ocaml),
-        Box::new(opkg::Opkg),
-        Box::new(pacman::Pacman),
-        Box::new(pear::Pear),
-        Box::new(perl::Perl),
-        Box::new(php::Php),
-        Box::new(portage::Portage),
-        Box::new(python::Python),
-        Box::new(r::R),
-        Box::new(retrieve_files::RetrieveFiles::new(config)),
-        Box::new(rpm::Rpm),
-        Box::new(ruby::Ruby),
-        Box::new(rust_binary::RustBinary),
-        Box::new(sbom::Sbom),
-        Box::new(search::LineSearch::new(search::Section::Secret, config)),
-        Box::new(secrets::Secrets::new(config)),
-        Box::new(snap::Snap),
-        Box::new(swift::Swift),
+        // In the order of their names: one line for each analyzer.
+        Box::new(os::apk::Apk),
+        Box::new(content::binary_classifier::BinaryClassifier::new()),
+        Box::new(language::conda::Conda),
+        Box::new(content::search::LineSearch::new(content::search::Section::Content, config)),
+        Box::new(language::dart::Dart),
+        Box::new(os::distribution::Distribution),
+        Box::new(language::dotnet::Dotnet),
+        Box::new(os::dpkg::Dpkg),
+        Box::new(language::erlang::Erlang),
+        Box::new(os::flatpak::Flatpak),
+        Box::new(language::go_binary::GoBinary),
+        Box::new(language::haskell::Haskell),
+        Box::new(content::hints::Hints::new(config)),
+        Box::new(os::homebrew::Homebrew),
+        Box::new(language::java::Java),
+        Box::new(language::julia::Julia),
+        Box::new(language::lockfiles::Lockfiles),
+        Box::new(language::lua::Lua),
+        Box::new(os::nix::Nix),
+        Box::new(language::node::Node),
+        Box::new(language::ocaml::Ocaml),
+        Box::new(os::opkg::Opkg),
+        Box::new(os::pacman::Pacman),
+        Box::new(language::pear::Pear),
+        Box::new(language::perl::Perl),
+        Box::new(language::php::Php),
+        Box::new(os::portage::Portage),
+        Box::new(language::python::Python),
+        Box::new(language::r::R),
+        Box::new(content::retrieve_files::RetrieveFiles::new(config)),
+        Box::new(os::rpm::Rpm),
+        Box::new(language::ruby::Ruby),
+        Box::new(language::rust_binary::RustBinary),
+        Box::new(content::sbom::Sbom),
+        Box::new(content::search::LineSearch::new(content::search::Section::Secret, config)),
+        Box::new(content::secrets::Secrets::new(config)),
+        Box::new(os::snap::Snap),
+        Box::new(language::swift::Swift),
     ]
 }

@@ -1,0 +1,225 @@
+//! The rules, and the automaton over their keywords.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::syntax;
+use serde::Deserialize;
+
+use crate::Severity;
+
+/// All rules. Made once, at the first file that is looked at.
+pub(super) fn pack() -> &'static Pack {
+    static PACK: OnceLock<Pack> = OnceLock::new();
+    PACK.get_or_init(|| {
+        let rules = toml::from_str(include_str!("rules.toml")).expect("a test parses the rules");
+        let providers =
+            toml::from_str(include_str!("providers.toml")).expect("a test parses the providers");
+        Pack::new(rules, providers)
+    })
+}
+
+pub(super) struct Pack {
+    pub(super) rules: Vec<Rule>,
+    pub(super) providers: Vec<Provider>,
+    /// Providers whose name is also an ordinary word, by that word.
+    pub(super) common: HashMap<&'static str, usize>,
+    pub(super) keywords: AhoCorasick,
+    /// What each keyword of the automaton stands for.
+    pub(super) uses: Vec<Vec<Use>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Positions of a rule, and of the keyword among its own.
+    Rule(usize, usize),
+    /// Position of a provider.
+    Provider(usize),
+    /// A word such as `secret`.
+    Credential,
+    PrivateKey,
+    Url,
+}
+
+/// A form by which a secret is known: a keyword nearby, a pattern, and tests.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Rule {
+    pub(super) id: String,
+    pub(super) description: String,
+    pub(super) severity: Severity,
+    /// One of them stands in every match: as written if upper case is in it, else in any case.
+    pub(super) keywords: Vec<String>,
+    /// Over bytes. Its first group is the secret; without one, the whole match is.
+    pub(super) pattern: String,
+    /// How far before the keyword a match may begin. Zero: it begins at the keyword.
+    #[serde(default)]
+    pub(super) before: usize,
+    /// How far behind the keyword's begin a match may end, unless it runs on there.
+    #[serde(default = "default_after")]
+    pub(super) after: usize,
+    /// The least entropy of the secret, in bits a byte.
+    #[serde(default)]
+    pub(super) entropy: f64,
+    /// What stands around the secret tells it, so that documentation and tests do not count.
+    #[serde(default)]
+    pub(super) contextual: bool,
+    /// A secret with a long run of the alphabet in it was typed by hand.
+    #[serde(default)]
+    pub(super) refuse_sequences: bool,
+    /// Secrets of this form are accepted even if they look like placeholders.
+    #[serde(default)]
+    pub(super) keep_placeholders: bool,
+    /// Between keyword and secret stands `=` or `:`, with but a few letters and quotes before it.
+    #[serde(default)]
+    pub(super) assigned: bool,
+    /// The least number of digits in the secret.
+    #[serde(default)]
+    pub(super) digits: usize,
+    /// A secret of nothing but letters is none.
+    #[serde(default)]
+    pub(super) mixed: bool,
+    /// A secret that is but the word `password` or the like is none.
+    #[serde(default)]
+    pub(super) refuse_words: bool,
+    /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
+    #[serde(default)]
+    pub(super) published: Vec<String>,
+    #[serde(skip)]
+    regex: OnceLock<Regex>,
+}
+
+fn default_after() -> usize {
+    1000
+}
+
+/// Someone who gives out credentials without a form of their own.
+pub(super) struct Provider {
+    pub(super) id: &'static str,
+    pub(super) name: String,
+    pub(super) rule: String,
+}
+
+/// `providers.toml`: id (a word as it is written in names) and name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Providers {
+    pub(super) distinct: BTreeMap<String, String>,
+    pub(super) common: BTreeMap<String, String>,
+}
+
+/// Compiled patterns stay below this, in bytes.
+const PATTERN_SIZE: usize = 2 << 20;
+
+impl Rule {
+    pub(super) fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| self.compile().expect("a test compiles every pattern"))
+    }
+
+    pub(super) fn compile(&self) -> Result<Regex, Box<meta::BuildError>> {
+        let config =
+            meta::Config::new().utf8_empty(false).nfa_size_limit(Some(PATTERN_SIZE)).onepass(false);
+        Regex::builder()
+            .configure(config)
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build(&self.pattern)
+            .map_err(Box::new)
+    }
+
+    /// What can be said of a keyword's place without the pattern: its case if
+    /// it is written in upper case, the begin of a word if the pattern asks for
+    /// one, and the operator behind it.
+    pub(super) fn may_match(&self, text: &[u8], keyword: Range<usize>, written: &str) -> bool {
+        let found = &text[keyword.clone()];
+        if written.bytes().any(|byte| byte.is_ascii_uppercase()) && found != written.as_bytes() {
+            return false;
+        }
+        let before = keyword.start.checked_sub(1).map_or(b' ', |before| text[before]);
+        let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if self.before == 0 && self.starts_word() && of_word(before) {
+            return false;
+        }
+        !self.assigned || found.ends_with(b"=") || has_operator(&text[keyword.end..])
+    }
+
+    fn starts_word(&self) -> bool {
+        let pattern = self.pattern.strip_prefix("(?i)").unwrap_or(&self.pattern);
+        let pattern = pattern.strip_prefix("(?-i:").unwrap_or(pattern);
+        pattern.starts_with(r"\b") && !pattern.starts_with(r"\b{")
+    }
+}
+
+/// `=` or `:` within the next few letters, quotes and blanks.
+fn has_operator(text: &[u8]) -> bool {
+    let mut between = text
+        .iter()
+        .take(20)
+        .skip_while(|byte| byte.is_ascii_alphanumeric() || b"_-\"'` \t".contains(byte));
+    matches!(between.next(), Some(b'=' | b':'))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rules {
+    #[serde(rename = "rule")]
+    pub(super) rules: Vec<Rule>,
+}
+
+/// Words that name a credential in a program or in settings.
+const CREDENTIAL_WORDS: [&str; 6] =
+    ["credential", "credentials", "key", "passphrase", "secret", "token"];
+
+impl Pack {
+    fn new(rules: Rules, providers: Providers) -> Self {
+        let mut uses: BTreeMap<String, Vec<Use>> = BTreeMap::new();
+        let mut add = |keyword: &str, meaning: Use| {
+            uses.entry(keyword.to_ascii_lowercase()).or_default().push(meaning);
+        };
+        for (position, rule) in rules.rules.iter().enumerate() {
+            for (keyword, written) in rule.keywords.iter().enumerate() {
+                add(written, Use::Rule(position, keyword));
+            }
+        }
+        let mut all = Vec::new();
+        let mut common = HashMap::new();
+        for (id, name) in providers.distinct {
+            add(&id, Use::Provider(all.len()));
+            all.push(Provider::new(id, name));
+        }
+        for (id, name) in providers.common {
+            let provider = Provider::new(id, name);
+            common.insert(provider.id, all.len());
+            all.push(provider);
+        }
+        for word in CREDENTIAL_WORDS {
+            add(word, Use::Credential);
+        }
+        add("private key", Use::PrivateKey);
+        add("://", Use::Url);
+        let keywords = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            // Above a hundred keywords the crate would choose a slower kind by itself.
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(uses.keys())
+            .expect("some hundred short keywords");
+        Pack {
+            rules: rules.rules,
+            providers: all,
+            common,
+            keywords,
+            uses: uses.into_values().collect(),
+        }
+    }
+}
+
+impl Provider {
+    /// The pack lives as long as the program, and so do its few names.
+    fn new(id: String, name: String) -> Self {
+        let rule = format!("{}-credential", id.replace(['.', '_'], "-"));
+        Provider { id: id.leak(), name, rule }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a user may configure about the analyzers. The three sections of the
+//! legacy engine's `analyzer_config.yaml` are read as they are.
+
+use serde::{Deserialize, Serialize};
+
+/// The analyzer configuration. `Config::default()` is the legacy engine's
+/// default file; a section that a given file lacks is switched off, as there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub retrieve_files: Option<RetrieveFiles>,
+    pub secret_search: Option<Search>,
+    pub content_search: Option<Search>,
+    pub malware: Option<Malware>,
+    /// Whether packages that the image's maker lists by hand are believed.
+    pub hints: bool,
+    /// The modern rule pack (ours, unknown to the legacy engine). On unless switched off.
+    pub secrets: Secrets,
+}
+
+/// Files whose content is stored in the document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetrieveFiles {
+    pub max_file_size_kb: Option<u64>,
+    /// As written by the user: absolute or relative, this text is the key in the document.
+    pub file_list: Option<Vec<String>>,
+}
+
+/// A search for regular expressions, line by line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Search {
+    /// `MAXFILESIZE=10000`, `STOREONMATCH=n`.
+    pub match_params: Option<Vec<String>>,
+    /// `NAME=regex` in Python's dialect.
+    pub regexp_match: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Malware {
+    pub clamav: Option<ClamAv>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClamAv {
+    pub enabled: bool,
+    pub db_update_enabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Secrets {
+    pub enabled: bool,
+    /// Files larger than this many bytes are not searched (and counted as skipped).
+    pub max_file_size: u64,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Secrets { enabled: true, max_file_size: 4 << 20 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            retrieve_files: Some(RetrieveFiles {
+                max_file_size_kb: Some(1000),
+                file_list: Some(vec!["/etc/passwd".into()]),
+            }),
+            secret_search: Some(crate::content::search::default_secret_search()),
+            content_search: None,
+            malware: None,
+            hints: false,
+            secrets: Secrets::default(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The bytes of one file, as `inspect` sees them.
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::{Error, Result};
+
+/// How many first bytes of a file are known before its content is read:
+/// enough for every magic number, and for telling text from binary.
+pub const START_LEN: usize = 512;
+
+/// What is known of a file before its content is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct FileHead<'a> {
+    /// Path in the layer, without a leading slash: `usr/bin/env`.
+    pub path: &'a [u8],
+    pub size: u64,
+    /// Permission bits (`0o4755`), without the type.
+    pub mode: u32,
+    /// The first bytes, at most [`START_LEN`].
+    pub start: &'a [u8],
+}
+
+/// The content of one regular file: in memory, or spilled if it was large.
+pub trait Content {
+    fn len(&self) -> u64;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads at an offset, like `pread`: 0 at or beyond the end, and possibly
+    /// fewer bytes than asked for.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// The whole content. Cheap for small files; the want's `max_size` bounds it.
+    fn bytes(&self) -> io::Result<Cow<'_, [u8]>>;
+}
+
+impl Content for &[u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let rest =
+            usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buf.len());
+        buf[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+/// The whole content, unless it is larger: for patterns that match other files,
+/// too, whose size must not become a problem.
+pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
+    if content.len() > max {
+        return Err(Error::new(format!("larger than {max} bytes")));
+    }
+    Ok(content.bytes()?)
+}

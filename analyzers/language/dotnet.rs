@@ -1,0 +1,209 @@
+//! NuGet packages of .NET programs.
+//!
+//! Every published program has an `APP.deps.json` that names the packages it
+//! runs with (<https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md>).
+//! Assemblies (`.dll`, `.exe`) that none speaks of are known by the version
+//! resource that the compiler wrote into them.
+
+mod version_resource;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::parse::executable::pe::Pe;
+use crate::{
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
+};
+
+/// The largest seen is that of a desktop SDK, 1 MB.
+const MAX_DEPS: u64 = 32 << 20;
+const MAX_ASSEMBLY: u64 = 1 << 30;
+
+pub(crate) struct Dotnet;
+
+impl Analyzer for Dotnet {
+    fn name(&self) -> &'static str {
+        "dotnet"
+    }
+
+    fn about(&self) -> &'static str {
+        "NuGet packages in *.deps.json of .NET programs and in .NET assemblies"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        vec![
+            Want::inspect(Pattern::suffix(".deps.json"), MAX_DEPS),
+            Want::inspect(Pattern::suffix(".dll"), MAX_ASSEMBLY),
+            Want::inspect(Pattern::suffix(".exe"), MAX_ASSEMBLY),
+        ]
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if file.path.ends_with(b".json") {
+            return dependencies(file.path, &content.bytes()?, out);
+        }
+        if let Some(package) = assembly(file, content)? {
+            out.package(package);
+        }
+        Ok(())
+    }
+}
+
+/// `targets` says what each library needs, `libraries` which there are.
+#[derive(Deserialize)]
+struct Deps {
+    #[serde(default)]
+    libraries: BTreeMap<String, Library>,
+}
+
+#[derive(Deserialize)]
+struct Library {
+    /// `package`, `project`, `reference`, `runtimepack`, …
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    sha512: Option<String>,
+}
+
+fn dependencies(location: &[u8], json: &[u8], out: &mut Facts) -> Result<()> {
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    let deps: Deps = serde_json::from_slice(json)
+        .map_err(|error| Error::at_line(error.line(), format!("not a deps.json: {error}")))?;
+    for (id, library) in deps.libraries {
+        let Some((name, version)) = id.split_once('/') else {
+            out.problem(format!("library `{id}` has no version"));
+            continue;
+        };
+        if name.is_empty() || version.is_empty() {
+            out.problem(format!("library `{id}` has no name or no version"));
+            continue;
+        }
+        let mut package = package(name, version, location, Evidence::InstalledPackage);
+        let attributes = &mut package.attributes;
+        attributes.insert("library-type".into(), library.kind);
+        if let Some(digest) = library.sha512.filter(|digest| !digest.is_empty()) {
+            attributes.insert("sha512".into(), digest);
+        }
+        out.package(package);
+    }
+    Ok(())
+}
+
+/// The assembly in a file, if it is one and says its version. Native libraries
+/// of Windows are not NuGet packages.
+fn assembly(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<Package>> {
+    const RESOURCES: usize = 2;
+    const MANAGED_CODE: usize = 14;
+    if !file.start.starts_with(b"MZ") {
+        return Ok(None);
+    }
+    let Some(pe) = Pe::open(content)? else { return Ok(None) };
+    let has = |directory: usize| {
+        pe.directories.get(directory).copied().filter(|&(address, size)| address > 0 && size > 0)
+    };
+    let (Some(_), Some((address, _))) = (has(MANAGED_CODE), has(RESOURCES)) else {
+        return Ok(None);
+    };
+    let Some(texts) = version_resource::texts(&pe, address)? else { return Ok(None) };
+    let Some(version) = assembly_version(&texts) else { return Ok(None) };
+    let text = |key| texts.get(key).map(String::as_str).filter(|text| !text.is_empty());
+    let file_name = String::from_utf8_lossy(path::name(file.path));
+    let name = text("OriginalFilename").or_else(|| text("InternalName")).unwrap_or(&file_name);
+    let mut package = package(without_extension(name), &version, file.path, Evidence::Binary);
+    package.origin = text("CompanyName").map(Into::into);
+    for (key, attribute) in [("ProductName", "product"), ("FileVersion", "file-version")] {
+        if let Some(value) = text(key) {
+            package.attributes.insert(attribute.into(), value.into());
+        }
+    }
+    Ok(Some(package))
+}
+
+/// The product version is the package's, with the commit behind a plus sign;
+/// the file version often has a build number in its place.
+fn assembly_version(texts: &BTreeMap<String, String>) -> Option<String> {
+    let numbered = |key| {
+        let version = texts.get(key)?.trim();
+        let version = version.split(['+', ' ', ',']).next().unwrap_or_default();
+        version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
+    };
+    numbered("ProductVersion").or_else(|| numbered("FileVersion"))
+}
+
+fn without_extension(name: &str) -> &str {
+    for extension in [".dll", ".exe", ".DLL", ".EXE"] {
+        if let Some(stem) = name.strip_suffix(extension) {
+            return stem;
+        }
+    }
+    name
+}
+
+fn package(name: &str, version: &str, location: &[u8], evidence: Evidence) -> Package {
+    Package {
+        kind: "nuget".into(),
+        name: name.into(),
+        version: version.into(),
+        evidence,
+        location: location.into(),
+        ..Package::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Image;
+    use version_resource::made::assembly;
+
+    #[track_caller]
+    fn check(file: &str, content: &[u8], expected: &[&str], problem: Option<&str>) {
+        let found = Image::new([(file, content)]).run(&Dotnet);
+        let named: Vec<String> =
+            found.packages().map(|it| format!("{} {}", it.name, it.version)).collect();
+        assert_eq!(named, expected);
+        let problems: Vec<&str> = found.problems.iter().map(|it| it.message.as_str()).collect();
+        assert_eq!(problems.len(), usize::from(problem.is_some()), "{problems:?}");
+        assert!(problems.iter().zip(problem).all(|(is, part)| is.contains(part)), "{problems:?}");
+    }
+
+    #[test]
+    fn the_libraries_of_a_program_are_listed() {
+        let deps = br#"{"runtimeTarget":{"name":"x"},"targets":{},"libraries":{
+            "App/1.0.0":{"type":"project","serviceable":false,"sha512":""},
+            "Serilog/2.10.0":{"type":"package","serviceable":true,"sha512":"sha512-x"}}}"#;
+        check("app/App.deps.json", deps, &["App 1.0.0", "Serilog 2.10.0"], None);
+        check("app/App.deps.json", b"{}", &[], None);
+    }
+
+    #[test]
+    fn says_which_library_is_not_understood() {
+        let deps = br#"{"libraries":{"NoVersion":{"type":"package"}}}"#;
+        check("a.deps.json", deps, &[], Some("library `NoVersion` has no version"));
+        check("a.deps.json", b"{\n[", &[], Some("line 2: not a deps.json"));
+    }
+
+    #[test]
+    fn an_assembly_is_known_by_its_version_resource() {
+        let texts = [
+            ("ProductVersion", "13.0.3+0a2e291c"),
+            ("FileVersion", "13.0.3.27908"),
+            ("OriginalFilename", "Newtonsoft.Json.dll"),
+            ("CompanyName", "Newtonsoft"),
+        ];
+        check("app/a.dll", &assembly(&texts, true), &["Newtonsoft.Json 13.0.3"], None);
+        check("app/native.dll", &assembly(&texts, false), &[], None);
+        let odd = [("ProductVersion", "Release"), ("FileVersion", "1.2.3.4")];
+        check("app/Odd.dll", &assembly(&odd, true), &["Odd 1.2.3.4"], None);
+        check("app/no.dll", b"no assembly", &[], None);
+    }
+
+    #[test]
+    fn survives_an_assembly_cut_anywhere() {
+        let file = assembly(&[("ProductVersion", "1.0"), ("InternalName", "x")], true);
+        for cut in 0..file.len() {
+            Image::new([("a.dll", &file[..cut])]).run(&Dotnet);
+        }
+    }
+}

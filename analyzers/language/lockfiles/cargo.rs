@@ -1,0 +1,18 @@
+//! `Cargo.lock`: a TOML table `package` for each crate.
+//! <https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html>
+
+use super::{Locked, poetry::table};
+use crate::Result;
+use crate::parse::json;
+
+pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
+    let document = table(text)?;
+    for entry in json::list(&document, "package") {
+        if let (Some(name), Some(version)) =
+            (json::text(entry, "name"), json::text(entry, "version"))
+        {
+            out.add(name, version);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! PHP packages, as Composer installed them.
+//!
+//! Composer keeps `vendor/composer/installed.json`: since version 2 an object
+//! with `packages` and the names of those for development, before a bare list.
+//! <https://getcomposer.org/doc/04-schema.md>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::parse::json;
+use crate::parse::url::without_credentials;
+use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
+
+/// Some thousand packages.
+const MAX_SIZE: u64 = 64 << 20;
+
+pub(crate) struct Php;
+
+impl Analyzer for Php {
+    fn name(&self) -> &'static str {
+        "php"
+    }
+
+    fn about(&self) -> &'static str {
+        "PHP packages by Composer's vendor/composer/installed.json"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        vec![Want::inspect(Pattern::within("composer", "installed.json"), MAX_SIZE)]
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        let document = json::parse(&content.bytes()?)?;
+        let packages = document.get("packages").unwrap_or(&document);
+        let packages = packages.as_array().ok_or_else(|| Error::new("no list of packages"))?;
+        let development: BTreeSet<&str> = texts(document.get("dev-package-names")).collect();
+        for (position, entry) in packages.iter().enumerate() {
+            match package(entry, &development, file.path) {
+                Some(package) => out.package(package),
+                None => out.problem(format!("package {position}: no name or no version")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn package(entry: &Value, development: &BTreeSet<&str>, location: &[u8]) -> Option<Package> {
+    let full_name = json::text(entry, "name")?;
+    let (vendor, name) = match full_name.split_once('/') {
+        Some((vendor, name)) => (Some(vendor), name),
+        None => (None, full_name),
+    };
+    let mut attributes = BTreeMap::new();
+    let mut state = |key: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            attributes.insert(key.to_owned(), without_credentials(value));
+        }
+    };
+    let source = entry.get("source");
+    state("homepage", json::text(entry, "homepage"));
+    state("repository", source.and_then(|source| json::text(source, "url")));
+    state("commit", source.and_then(|source| json::text(source, "reference")));
+    state("dev", development.contains(full_name).then_some("true"));
+    // A list since long, a text in old packages.
+    let licence = entry.get("license");
+    let licences = licence.and_then(Value::as_str).into_iter().chain(texts(licence));
+    Some(Package {
+        kind: "composer".into(),
+        name: name.into(),
+        namespace: vendor.map(Into::into),
+        version: json::text(entry, "version")?.into(),
+        licences: licences.map(str::to_owned).collect(),
+        origin: entry.get("authors").and_then(|authors| author(authors.get(0)?)),
+        evidence: Evidence::InstalledPackage,
+        location: location.into(),
+        attributes,
+        ..Package::default()
+    })
+}
+
+fn author(author: &Value) -> Option<String> {
+    let name = json::text(author, "name")?;
+    Some(match json::text(author, "email") {
+        Some(email) => format!("{name} <{email}>"),
+        None => name.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Image, cut_everywhere};
+
+    #[test]
+    fn reads_what_composer_writes() {
+        let facts = Image::fixture("php").run(&Php);
+        let package = facts.packages().next().unwrap();
+        assert_eq!(package.namespace.as_deref(), Some("acme"));
+        assert_eq!((&*package.name, &*package.version), ("log", "v1.2.0"));
+        assert_eq!(package.licences, ["MIT"]);
+        assert_eq!(package.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
+        assert_eq!(facts.packages().last().unwrap().attributes["dev"], "true");
+        assert_eq!(facts.problems, []);
+    }
+
+    #[test]
+    fn no_cut_is_a_crash() {
+        cut_everywhere(&Php, "php");
+    }
+
+    #[test]
+    fn composer_1_wrote_a_bare_list() {
+        let content = r#"[{"name": "a/b", "version": "1.0", "license": "MIT"}, {"name": "a/c"}]"#;
+        let facts = Image::new([("vendor/composer/installed.json", content)]).run(&Php);
+        assert_eq!(facts.packages().next().unwrap().licences, ["MIT"]);
+        assert_eq!(facts.problems[0].message, "package 1: no name or no version");
+    }
+}

@@ -1,0 +1,148 @@
+//! Ruby gems, as installed, also those that come with Ruby itself.
+//!
+//! RubyGems writes `specifications/NAME-VERSION.gemspec` (`specifications/default/`
+//! for the default gems) in each gem home: Ruby code, but always in the same form,
+//! one assignment a line: `s.name = "rake".freeze`.
+//! <https://github.com/ruby/rubygems/blob/master/lib/rubygems/specification.rb>
+
+mod legacy;
+mod literal;
+mod source;
+
+use std::collections::BTreeMap;
+
+use bstr::ByteSlice;
+
+use crate::parse::legacy_files;
+use crate::parse::url::without_credentials;
+use crate::{
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
+    path,
+};
+
+pub(crate) struct Ruby;
+
+impl Analyzer for Ruby {
+    fn name(&self) -> &'static str {
+        "ruby"
+    }
+
+    fn about(&self) -> &'static str {
+        "Ruby gems by specifications/*.gemspec, or by the gemspec of their source"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        vec![
+            Want::inspect(Pattern::suffix(".gemspec"), 8 << 20),
+            Want::keep(Pattern::suffix(".gemspec"), 8 << 20),
+            Want::keep(Pattern::name("version.rb"), 1 << 20),
+        ]
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        let bytes = content.bytes()?;
+        let text = String::from_utf8_lossy(&bytes);
+        if legacy::counts(file.path)
+            && let Some(value) = legacy::entry(&text)
+        {
+            out.legacy_package("pkgs.gems", [b"/", file.path].concat(), value);
+        }
+        if is_installed(file.path) && !text.trim().is_empty() {
+            out.package(package(assigned(&text), file.path)?);
+        }
+        Ok(())
+    }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        legacy_files::state_hard_links(image, out);
+        for file in image.wanted() {
+            let is_source = file.path.ends_with(b".gemspec") && !is_installed(&file.path);
+            if !is_source || !source::speaks_alone(&file.path, image) {
+                continue;
+            }
+            let Some(text) = image.read(&file.path)? else { continue };
+            match source::package(&text.to_str_lossy(), &file.path, image) {
+                Ok(package) => out.package(package),
+                Err(error) => out.problem_at(file.path, error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In `specifications` RubyGems says what is installed. A gemspec beside its source
+/// code says what could be built from it, and may compute its version.
+fn is_installed(file: &[u8]) -> bool {
+    let directory = path::parent(file);
+    match path::name(directory) {
+        b"specifications" => true,
+        b"default" => path::name(path::parent(directory)) == b"specifications",
+        _ => false,
+    }
+}
+
+type Values = BTreeMap<&'static str, Vec<String>>;
+
+/// The first value of each attribute that we know.
+fn assigned(text: &str) -> Values {
+    let mut values = Values::new();
+    for line in text.lines() {
+        if let Some((attribute, value)) = assignment(line) {
+            let strings = literal::strings(value);
+            if !strings.is_empty() {
+                values.entry(attribute).or_insert(strings);
+            }
+        }
+    }
+    values
+}
+
+fn package(mut values: Values, location: &[u8]) -> Result<Package> {
+    let first = |name: &str| values.get(name).and_then(|list| list.first()).cloned();
+    let name = first("name");
+    let version = first("version");
+    let missing = |what| Error::new(format!("no {what} in the specification"));
+    let mut attributes = BTreeMap::new();
+    if let Some(homepage) = first("homepage") {
+        attributes.insert("homepage".to_owned(), without_credentials(&homepage));
+    }
+    if path::name(path::parent(location)) == b"default" {
+        attributes.insert("default-gem".to_owned(), "true".to_owned());
+    }
+    let platform = first("platform").filter(|platform| platform != "ruby");
+    Ok(Package {
+        kind: "gem".into(),
+        name: name.ok_or_else(|| missing("name"))?,
+        version: version.ok_or_else(|| missing("version"))?,
+        licences: values
+            .remove("licenses")
+            .or_else(|| values.remove("license"))
+            .unwrap_or_default(),
+        origin: values
+            .remove("authors")
+            .or_else(|| values.remove("author"))
+            .map(|list| list.join(", ")),
+        evidence: Evidence::InstalledPackage,
+        location: location.into(),
+        qualifiers: platform
+            .map(|platform| ("platform".to_owned(), platform))
+            .into_iter()
+            .collect(),
+        attributes,
+        ..Package::default()
+    })
+}
+
+/// `name` and the code right of it, of `s.name = "rake".freeze`.
+fn assignment(line: &str) -> Option<(&'static str, &str)> {
+    const ATTRIBUTES: [&str; 8] =
+        ["author", "authors", "homepage", "license", "licenses", "name", "platform", "version"];
+    let (left, value) = line.split_once('=')?;
+    let (object, attribute) = left.trim().split_once('.')?;
+    let is_word = object.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let known = ATTRIBUTES.into_iter().find(|known| *known == attribute)?;
+    (is_word && !value.starts_with(['=', '~'])).then_some((known, value))
+}
+
+#[cfg(test)]
+mod tests;

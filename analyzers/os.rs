@@ -1,0 +1,14 @@
+//! What the operating system says of itself: its distribution, and the packages
+//! that package managers of systems installed. One file (and folder) an analyzer.
+
+pub(crate) mod apk;
+pub mod distribution;
+pub(crate) mod dpkg;
+pub(crate) mod flatpak;
+pub(crate) mod homebrew;
+pub(crate) mod nix;
+pub(crate) mod opkg;
+pub(crate) mod pacman;
+pub(crate) mod portage;
+pub mod rpm;
+pub(crate) mod snap;

@@ -1,0 +1,290 @@
+//! Packages installed by dpkg, with the files they brought.
+//!
+//! `var/lib/dpkg/status` holds one paragraph of `Name: value` lines for each
+//! package; images without dpkg (distroless) have one file for each package in
+//! `status.d` instead, those made by chisel a manifest of its own. `info/NAME.list` names a package's files, one a line,
+//! `info/NAME.md5sums` their digests, `usr/share/doc/NAME/copyright` its licences.
+//! <https://man7.org/linux/man-pages/man1/dpkg-query.1.html>,
+//! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
+
+mod chisel;
+mod copyright;
+mod files;
+
+use std::collections::BTreeMap;
+
+use bstr::{BStr, BString, ByteSlice};
+use serde_json::json;
+
+use crate::parse::control::{Paragraph, paragraphs};
+use crate::parse::tally::Tally;
+use crate::{
+    Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result, Source,
+    Want, path,
+};
+
+pub(crate) struct Dpkg;
+
+const STATUS: &str = "var/lib/dpkg/status";
+const STATUS_D: &str = "var/lib/dpkg/status.d";
+const INFO: &str = "var/lib/dpkg/info";
+const DIVERSIONS: &str = "var/lib/dpkg/diversions";
+
+/// The status of 60,000 packages, all that Debian has, would be about this.
+const MAX_STATUS: u64 = 128 << 20;
+/// A list of 200,000 files.
+const MAX_INFO: u64 = 32 << 20;
+/// Chromium's is the longest known, about 3 MiB.
+const MAX_COPYRIGHT: u64 = 16 << 20;
+
+/// What lies beside the paragraphs in `status.d`: parts of the packages.
+const PARTS: [&str; 9] = [
+    "md5sums",
+    "list",
+    "conffiles",
+    "preinst",
+    "postinst",
+    "prerm",
+    "postrm",
+    "triggers",
+    "shlibs",
+];
+
+impl Analyzer for Dpkg {
+    fn name(&self) -> &'static str {
+        "dpkg"
+    }
+
+    fn about(&self) -> &'static str {
+        "Packages installed by dpkg, their files and licences, from var/lib/dpkg"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let mut wants = vec![
+            Want::keep(Pattern::path(STATUS), MAX_STATUS),
+            Want::keep(Pattern::under(STATUS_D, ""), MAX_INFO),
+            Want::keep(Pattern::path(DIVERSIONS), MAX_INFO),
+            Want::keep(Pattern::name(chisel::NAME), MAX_INFO),
+            Want::inspect(Pattern::under("usr/share/doc", "/copyright"), MAX_COPYRIGHT),
+        ];
+        for suffix in [".list", ".md5sums", ".conffiles"] {
+            wants.push(Want::keep(Pattern::under(INFO, suffix), MAX_INFO));
+        }
+        wants
+    }
+
+    fn inspect(&self, _: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        let stated = copyright::stated(&content.bytes()?);
+        if !stated.is_empty() {
+            out.push(Fact::Licences(stated));
+        }
+        Ok(())
+    }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        let mut found = Vec::new();
+        match image.read(STATUS.as_bytes()) {
+            Ok(Some(text)) => read_status(&text, STATUS.into(), &mut found, out),
+            Ok(None) => {}
+            Err(error) => out.problem_at(STATUS, error),
+        }
+        for location in status_d(image) {
+            match image.read(&location) {
+                Ok(text) => {
+                    read_status(&text.unwrap_or_default(), location.as_bstr(), &mut found, out);
+                }
+                Err(error) => out.problem_at(location, error),
+            }
+        }
+        for manifest in image.wanted().into_iter().map(|file| file.path) {
+            if path::name(&manifest) != chisel::NAME.as_bytes() {
+                continue;
+            }
+            let text = image.read(&manifest).map(Option::unwrap_or_default);
+            match text.and_then(|text| chisel::packages(&text, manifest.as_bstr(), out)) {
+                Ok(packages) => found.extend(packages),
+                Err(error) => out.problem_at(manifest, error),
+            }
+        }
+        add_files(image, &mut found, out);
+        let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
+        for (package, stated) in found.iter_mut().zip(&stated) {
+            package.licences = copyright::licences(stated);
+        }
+        legacy(found.iter().zip(&stated), out);
+        found.into_iter().for_each(|package| out.package(package));
+        Ok(())
+    }
+
+    fn is_database(&self) -> bool {
+        true
+    }
+}
+
+/// The files in `status.d` that hold a paragraph.
+fn status_d(image: &dyn Files) -> impl Iterator<Item = BString> {
+    let is_paragraph = |file: &BString| {
+        let name = path::name(file);
+        let part = name.rsplit_once_str(".").map(|(_, part)| part);
+        path::parent(file) == STATUS_D.as_bytes()
+            && !part.is_some_and(|part| PARTS.iter().any(|known| known.as_bytes() == part))
+    };
+    image.wanted().into_iter().map(|file| file.path).filter(is_paragraph)
+}
+
+fn read_status(text: &[u8], location: &BStr, found: &mut Vec<Package>, out: &mut Facts) {
+    // Distroless images do not state it, and hold nothing else.
+    let unstated = if location == STATUS { State::Removed } else { State::Installed };
+    let packages = installed(text, location, unstated, out);
+    found.extend(packages.into_iter().map(|(_, package)| package));
+}
+
+/// The installed packages of a database, opkg's too, with the paragraphs that state them.
+pub(crate) fn installed<'a>(
+    text: &'a [u8],
+    location: &BStr,
+    unstated: State,
+    out: &mut Facts,
+) -> Vec<(Paragraph<'a>, Package)> {
+    let mut found = Vec::new();
+    let mut tally = Tally::default();
+    for paragraph in paragraphs(text) {
+        if let Some(line) = paragraph.broken {
+            tally.add("neither a field nor a continuation", line);
+        }
+        let line = paragraph.line;
+        match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
+            State::Removed => {}
+            State::Halfway => {
+                tally.add("a package that is not wholly installed is not listed", line)
+            }
+            State::Installed => match package(&paragraph) {
+                Some(package) if package.name.contains('/') => tally.add("not a name", line),
+                Some(package) => {
+                    found.push((paragraph, Package { location: location.into(), ..package }));
+                }
+                None => tally.add("a package without name or version", line),
+            },
+        }
+    }
+    tally.report(location, out);
+    found
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Installed,
+    /// Files may be there, of a package that does not work.
+    Halfway,
+    /// Gone, except perhaps for its configuration.
+    Removed,
+}
+
+impl State {
+    /// Of `install ok installed`: what is wanted, whether it is broken, what is.
+    /// Only the last counts: a package on hold is installed.
+    pub(crate) fn of(status: &str) -> Self {
+        match status.split_whitespace().nth(2) {
+            // Waiting for triggers is being installed: all files are there and configured.
+            Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
+            Some("unpacked" | "half-installed" | "half-configured") => State::Halfway,
+            _ => State::Removed,
+        }
+    }
+}
+
+/// `None` without name or version.
+fn package(paragraph: &Paragraph) -> Option<Package> {
+    let name = paragraph.get("Package")?;
+    let version = paragraph.get("Version")?;
+    let source = paragraph
+        .get("Source")
+        .map_or_else(|| Source { name: name.clone(), version: None }, |text| source(&text));
+    let kibibytes: Option<u64> = paragraph.get("Installed-Size").and_then(|size| size.parse().ok());
+    let attributes = [("homepage", "Homepage"), ("section", "Section"), ("status", "Status")]
+        .into_iter()
+        .filter_map(|(key, field)| Some((key.to_owned(), paragraph.get(field)?)))
+        .filter(|(_, value)| value != "install ok installed")
+        .collect();
+    Some(Package {
+        kind: "deb".into(),
+        arch: paragraph.get("Architecture"),
+        source: Some(source),
+        origin: paragraph.get("Maintainer"),
+        size: kibibytes.and_then(|size| size.checked_mul(1024)),
+        evidence: Evidence::InstalledDb,
+        files: files::conffiles(paragraph),
+        attributes,
+        name,
+        version,
+        ..Package::default()
+    })
+}
+
+/// `foo`, or `foo (1.2)` where its version is another than the package's.
+fn source(text: &str) -> Source {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let version = rest.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    Source { name: name.to_owned(), version: version.map(str::to_owned) }
+}
+
+fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {
+    let diversions = files::diversions(image, out);
+    let mut without = Vec::new();
+    for package in found.iter_mut() {
+        let is_main = package.location == STATUS;
+        if is_main {
+            if !files::add_listed(image, package, &diversions, out) {
+                without.push(package.name.clone());
+            }
+        } else {
+            let md5sums = [&package.location[..], b".md5sums"].concat();
+            files::add_md5sums(image, package, &md5sums, &diversions, out);
+        }
+        package.files.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    if let Some(first) = without.first() {
+        let count = without.len();
+        out.problem_at(INFO, format!("no list of files of {count} packages, such as `{first}`"));
+    }
+    found.sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
+}
+
+/// What the legacy document has of each package. It knows one architecture of
+/// a package only: the first by name, as dpkg-query prints them.
+fn legacy<'a>(found: impl Iterator<Item = (&'a Package, &'a Vec<String>)>, out: &mut Facts) {
+    let mut versions = BTreeMap::new();
+    let mut sources = BTreeMap::new();
+    for (package, stated) in found {
+        let source = package.source.clone().unwrap_or_default();
+        let source_version = source.version.unwrap_or_else(|| package.version.clone());
+        if !versions.contains_key(package.name.as_str()) {
+            versions.insert(package.name.as_str(), package.version.as_str());
+            let origin = package.origin.as_deref().unwrap_or_default();
+            let info = json!({
+                "version": package.version,
+                "release": "N/A",
+                "arch": package.arch.as_deref().unwrap_or_default(),
+                "size": (package.size.unwrap_or_default() / 1024 * 1000).to_string(),
+                "origin": format!("{origin} (maintainer)"),
+                "license": copyright::legacy(stated),
+                "sourcepkg": format!("{}-{source_version}", source.name),
+                "type": "dpkg",
+            });
+            out.legacy_package("pkgs.allinfo", package.name.as_str(), info);
+        }
+        sources.entry(source.name).or_insert(source_version);
+    }
+    for (name, version) in &versions {
+        out.legacy_package("pkgs.all", *name, *version);
+        if !sources.contains_key(*name) {
+            out.legacy_package("pkgs_plus_source.all", *name, *version);
+        }
+    }
+    for (name, version) in sources {
+        out.legacy_package("pkgs_plus_source.all", name, version);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,370 @@
+//! Members of a zip archive, read where they lie.
+//!
+//! A zip ends with a central directory that names every member and says where
+//! its bytes begin; only this directory and the members asked for are read.
+//! Bytes before the archive (the shell script of an executable jar) are
+//! allowed for. Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+
+use std::io::Read;
+
+use bstr::BString;
+use flate2::bufread::DeflateDecoder;
+
+use crate::parse::window::{Window, read_exact_at, stream};
+use crate::{Content, Error, Result};
+
+/// Some 400,000 members. The directory is held in memory.
+const MAX_DIRECTORY: u64 = 64 << 20;
+const END_LEN: u64 = 22;
+const MAX_COMMENT: u64 = 0xffff;
+
+pub struct Zip<'a> {
+    content: &'a dyn Content,
+    pub members: Vec<Member>,
+}
+
+#[derive(Debug)]
+pub struct Member {
+    pub name: BString,
+    compressed: u64,
+    header: u64,
+    method: u16,
+    encrypted: bool,
+    /// Shares its bytes with another member: the mark of a zip bomb.
+    overlaps: bool,
+}
+
+/// The bytes of a member: where they lie if it is stored, or inflated.
+pub(crate) enum Data<'a> {
+    Stored(Window<'a>),
+    Inflated(Vec<u8>),
+}
+
+/// Where the central directory is said to be, and where it is.
+struct Directory {
+    offset: u64,
+    size: u64,
+    /// What every stated offset has to be moved by.
+    prefix: u64,
+}
+
+impl<'a> Zip<'a> {
+    pub fn open(content: &'a dyn Content) -> Result<Self> {
+        let directory = find_directory(content)?;
+        if directory.size > MAX_DIRECTORY {
+            return Err(Error::at_offset(directory.offset, "zip directory larger than 64 MiB"));
+        }
+        let bytes = read_exact_at(content, directory.offset, directory.size)?;
+        let mut members = parse_directory(&bytes, &directory)?;
+        mark_overlaps(&mut members);
+        Ok(Zip { content, members })
+    }
+
+    /// A member's content, if it is not larger than `limit` bytes.
+    pub fn read(&self, member: &Member, limit: u64) -> Result<Vec<u8>> {
+        match self.data(member, limit)? {
+            Data::Inflated(bytes) => Ok(bytes),
+            Data::Stored(window) if window.len() > limit => Err(too_large(member, limit)),
+            Data::Stored(window) => Ok(window.bytes()?.into_owned()),
+        }
+    }
+
+    /// A member's bytes; the limit is for what has to be inflated.
+    pub(crate) fn data(&self, member: &Member, limit: u64) -> Result<Data<'a>> {
+        if member.encrypted {
+            return Err(Error::new(format!("member `{}` is encrypted", member.name)));
+        }
+        if member.overlaps {
+            let message = format!("member `{}` shares its bytes with another", member.name);
+            return Err(Error::at_offset(member.header, message));
+        }
+        let window = self.window(member)?;
+        match member.method {
+            0 => Ok(Data::Stored(window)),
+            8 => inflate(&window, member, limit).map(Data::Inflated),
+            method => {
+                let name = &member.name;
+                Err(Error::new(format!("member `{name}` has compression method `{method}`")))
+            }
+        }
+    }
+
+    fn window(&self, member: &Member) -> Result<Window<'a>> {
+        let header = read_exact_at(self.content, member.header, 30)?;
+        if !header.starts_with(b"PK\x03\x04") {
+            let message = format!("no zip header for member `{}`", member.name);
+            return Err(Error::at_offset(member.header, message));
+        }
+        let names = u64::from(u16_at(&header, 26)) + u64::from(u16_at(&header, 28));
+        let start = member.header.saturating_add(30 + names);
+        Window::new(self.content, start, member.compressed).ok_or_else(|| {
+            Error::at_offset(start, format!("member `{}` ends beyond the archive", member.name))
+        })
+    }
+}
+
+fn inflate(window: &Window<'_>, member: &Member, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(stream(window)).take(limit + 1).read_to_end(&mut bytes).map_err(
+        |error| Error::new(format!("could not inflate member `{}`: {error}", member.name)),
+    )?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large(member, limit));
+    }
+    Ok(bytes)
+}
+
+fn too_large(member: &Member, limit: u64) -> Error {
+    Error::new(format!("member `{}` is larger than the limit of {limit} bytes", member.name))
+}
+
+fn find_directory(content: &dyn Content) -> Result<Directory> {
+    let no_end = || Error::new("not a zip archive: it has no end record");
+    let tail_len = content.len().min(END_LEN + MAX_COMMENT);
+    let tail_start = content.len() - tail_len;
+    let tail = read_exact_at(content, tail_start, tail_len)?;
+    let end = (0..=tail.len().checked_sub(END_LEN as usize).ok_or_else(no_end)?)
+        .rev()
+        .find(|&at| tail[at..].starts_with(b"PK\x05\x06"))
+        .ok_or_else(no_end)?;
+    let record = &tail[end..];
+    let end = tail_start + end as u64;
+
+    let (size, stated) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+    let is_zip64 = size == 0xffff_ffff || stated == 0xffff_ffff || u16_at(record, 10) == 0xffff;
+    if is_zip64 && let Some(directory) = find_zip64_directory(content, end)? {
+        return Ok(directory);
+    }
+    place(end, size, stated)
+}
+
+/// The directory lies right before its end record, wherever it is said to be.
+fn place(end: u64, size: u64, stated: u64) -> Result<Directory> {
+    let offset = end
+        .checked_sub(size)
+        .ok_or_else(|| Error::at_offset(end, "zip directory begins before the archive"))?;
+    let prefix = offset
+        .checked_sub(stated)
+        .ok_or_else(|| Error::at_offset(end, "zip directory overlaps its end record"))?;
+    Ok(Directory { offset, size, prefix })
+}
+
+fn find_zip64_directory(content: &dyn Content, end: u64) -> Result<Option<Directory>> {
+    let Some(locator_at) = end.checked_sub(20) else { return Ok(None) };
+    let locator = read_exact_at(content, locator_at, 20)?;
+    if !locator.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    // Where bytes come before the archive the stated offset is wrong: the
+    // record usually lies right before its locator.
+    for at in [Some(u64_at(&locator, 8)), locator_at.checked_sub(56)].into_iter().flatten() {
+        if let Ok(record) = read_exact_at(content, at, 56)
+            && record.starts_with(b"PK\x06\x06")
+        {
+            return place(at, u64_at(&record, 40), u64_at(&record, 48)).map(Some);
+        }
+    }
+    Err(Error::at_offset(locator_at, "no zip64 end record"))
+}
+
+fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
+    let mut members = Vec::new();
+    let mut rest = bytes;
+    while rest.len() >= 46 && rest.starts_with(b"PK\x01\x02") {
+        let name_len = usize::from(u16_at(rest, 28));
+        let extra_len = usize::from(u16_at(rest, 30));
+        let comment_len = usize::from(u16_at(rest, 32));
+        let at = directory.offset + (bytes.len() - rest.len()) as u64;
+        let cut = || Error::at_offset(at, "zip directory is cut off");
+        let name = rest.get(46..46 + name_len).ok_or_else(cut)?;
+        let extra = rest.get(46 + name_len..46 + name_len + extra_len).ok_or_else(cut)?;
+
+        let mut wide = zip64_extra(extra);
+        let mut number = |at: usize| match u32_at(rest, at) {
+            u32::MAX => {
+                let value = u64_at(wide, 0);
+                wide = wide.get(8..).unwrap_or_default();
+                value
+            }
+            value => u64::from(value),
+        };
+        // The size itself is not believed, but comes first among the wide numbers.
+        let (_size, compressed, header) = (number(24), number(20), number(42));
+        members.push(Member {
+            name: name.into(),
+            compressed,
+            header: header.saturating_add(directory.prefix),
+            method: u16_at(rest, 10),
+            encrypted: u16_at(rest, 8) & 1 != 0,
+            overlaps: false,
+        });
+        rest = rest.get(46 + name_len + extra_len + comment_len..).ok_or_else(cut)?;
+    }
+    if !rest.is_empty() && !rest.starts_with(b"PK\x05\x05") {
+        let at = directory.offset + (bytes.len() - rest.len()) as u64;
+        return Err(Error::at_offset(at, "zip directory is damaged"));
+    }
+    Ok(members)
+}
+
+/// The 64-bit numbers of an extra field, in the order in which they are needed.
+fn zip64_extra(mut extra: &[u8]) -> &[u8] {
+    while extra.len() >= 4 {
+        let len = usize::from(u16_at(extra, 2));
+        let field = extra.get(4..4 + len).unwrap_or_default();
+        if u16_at(extra, 0) == 1 {
+            return field;
+        }
+        extra = extra.get(4 + len..).unwrap_or_default();
+    }
+    b""
+}
+
+fn mark_overlaps(members: &mut [Member]) {
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by_key(|&at| members[at].header);
+    for pair in order.windows(2) {
+        let (first, second) = (&members[pair[0]], &members[pair[1]]);
+        if first.header.saturating_add(30).saturating_add(first.compressed) > second.header {
+            members[pair[0]].overlaps = true;
+            members[pair[1]].overlaps = true;
+        }
+    }
+}
+
+/// Zero where there are no such bytes: what is then read fails its own check.
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    bytes.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes(bytes.try_into().expect("two")))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes(bytes.try_into().expect("four")))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight")))
+}
+
+/// Makes small archives for tests.
+#[cfg(test)]
+pub(crate) mod made {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    pub(crate) fn deflated(content: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(content).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    /// Members whose name begins with `=` are stored, all others deflated.
+    pub(crate) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut archive, mut directory) = (Vec::new(), Vec::new());
+        for (name, content) in members {
+            let (name, method, data) = match name.strip_prefix('=') {
+                Some(name) => (name, 0u16, content.to_vec()),
+                None => (*name, 8, deflated(content)),
+            };
+            let header = archive.len() as u32;
+            let mut common = vec![20, 0, 0, 0];
+            common.extend(method.to_le_bytes());
+            common.extend([0; 8]);
+            common.extend((data.len() as u32).to_le_bytes());
+            common.extend((content.len() as u32).to_le_bytes());
+            common.extend((name.len() as u16).to_le_bytes());
+            common.extend([0, 0]);
+            archive.extend(b"PK\x03\x04");
+            archive.extend(&common);
+            archive.extend(name.bytes());
+            archive.extend(data);
+            directory.extend(b"PK\x01\x02\x14\x00");
+            directory.extend(&common);
+            directory.extend([0; 10]);
+            directory.extend(header.to_le_bytes());
+            directory.extend(name.bytes());
+        }
+        let (offset, size, count) =
+            (archive.len() as u32, directory.len() as u32, members.len() as u16);
+        archive.extend(directory);
+        archive.extend(b"PK\x05\x06\0\0\0\0");
+        archive.extend(count.to_le_bytes());
+        archive.extend(count.to_le_bytes());
+        archive.extend(size.to_le_bytes());
+        archive.extend(offset.to_le_bytes());
+        archive.extend([0, 0]);
+        archive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made::zip;
+    use super::*;
+
+    #[track_caller]
+    fn check(archive: &[u8], expected: &[(&str, &[u8])]) {
+        let archive = &archive;
+        let zip = Zip::open(archive).expect("a zip");
+        let found: Vec<(String, Vec<u8>)> = zip
+            .members
+            .iter()
+            .map(|member| (member.name.to_string(), zip.read(member, 1000).expect("readable")))
+            .collect();
+        let expected: Vec<(String, Vec<u8>)> =
+            expected.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn reads_stored_and_deflated_members() {
+        check(&zip(&[("a/b", b"hello"), ("=c", b"world")]), &[("a/b", b"hello"), ("c", b"world")]);
+        check(&zip(&[]), &[]);
+    }
+
+    #[test]
+    fn reads_an_archive_behind_a_script() {
+        let archive = [b"#!/bin/sh\nexit\n".as_slice(), &zip(&[("a", b"hello")])].concat();
+        check(&archive, &[("a", b"hello")]);
+    }
+
+    #[test]
+    fn refuses_members_that_share_their_bytes() {
+        let mut archive = zip(&[("a", b"hello"), ("b", b"world")]);
+        let second = archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("entry");
+        archive[second + 42..second + 46].fill(0);
+        let archive = archive.as_slice();
+        let zip = Zip::open(&archive).expect("a zip");
+        for member in &zip.members {
+            let error = zip.read(member, 1000).expect_err("refused").to_string();
+            assert!(error.contains("shares its bytes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_member_that_inflates_beyond_the_limit() {
+        let archive = zip(&[("bomb", &[0; 100_000])]);
+        let archive = archive.as_slice();
+        let zip = Zip::open(&archive).expect("a zip");
+        let error = zip.read(&zip.members[0], 99_999).expect_err("refused").to_string();
+        assert_eq!(error, "member `bomb` is larger than the limit of 99999 bytes");
+        assert!(zip.read(&zip.members[0], 100_000).is_ok());
+    }
+
+    #[test]
+    fn survives_an_archive_cut_anywhere() {
+        let archive = zip(&[("a/b", b"hello"), ("=c", b"world")]);
+        for cut in 0..archive.len() {
+            let cut = &archive[..cut];
+            assert!(Zip::open(&cut).is_err());
+            // Directory intact, members gone.
+            let gone = &archive[archive.len() - cut.len()..];
+            if let Ok(zip) = Zip::open(&gone) {
+                for member in &zip.members {
+                    let _ = zip.read(member, 1000);
+                }
+            }
+        }
+    }
+}
