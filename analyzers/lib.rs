@@ -22,61 +22,13 @@ mod parse;
 mod testing;
 
 pub use content::{sbom, search, secrets};
-pub use contract::config::{self, Config};
-pub use contract::content::{Content, FileHead, START_LEN};
-pub use contract::error::{Error, Result};
-pub use contract::facts::{
-    Distribution, Evidence, Fact, Facts, Legacy, LegacyValue, Match, Package, PackageFile, Problem,
-    Secret, Severity, Source,
+pub use contract::{
+    Analyzer, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead, FileInfo,
+    FileKind, Files, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern, Problem,
+    Result, START_LEN, Secret, Severity, Source, Use, Want, config, path, purl,
 };
-pub use contract::files::{FileInfo, FileKind, Files};
-pub use contract::want::{Matcher, Pattern, Use, Want};
-pub use contract::{path, purl};
 pub use os::{distribution, rpm};
 pub use parse::{legacy_files, zip};
-
-/// One analyzer: what it wants to see, and what it makes of it.
-///
-/// Input is hostile. No indexing on trust, no recursion without a depth, no
-/// size believed. An error ends the work on *this* file (or image) only, and
-/// facts pushed before it are kept; a panic is caught and becomes a problem.
-pub trait Analyzer: Send + Sync {
-    /// Its name in the document and on the command line: `kebab-case`.
-    fn name(&self) -> &'static str;
-
-    /// One sentence for `inscan analyzers`: what it finds, and where.
-    fn about(&self) -> &'static str;
-
-    /// The files it wants to see. A file larger than the want's `max_size` is
-    /// not handed over, and becomes a problem in the document.
-    fn wants(&self) -> Vec<Want>;
-
-    /// Looks at one file alone, while its layer passes by. Called for every
-    /// regular file of every layer that matches a [`Use::Inspect`] want, also
-    /// for files that a later layer replaces or deletes. What it states is a
-    /// pure function of the path and the bytes, and is stored on the file.
-    fn inspect(
-        &self,
-        _file: &FileHead<'_>,
-        _content: &dyn Content,
-        _out: &mut Facts,
-    ) -> Result<()> {
-        Ok(())
-    }
-
-    /// Looks at the flattened image. May read every file it wanted with
-    /// [`Use::Keep`], and the facts its own `inspect` stored.
-    fn analyze(&self, _image: &dyn Files, _out: &mut Facts) -> Result<()> {
-        Ok(())
-    }
-
-    /// True where several packages share one file (a package database): the
-    /// core then runs `analyze` after each layer that changed one of its files,
-    /// to learn which layer brought each package.
-    fn is_database(&self) -> bool {
-        false
-    }
-}
 
 /// All analyzers, in the order of their names.
 pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::io;
 
-use crate::{Error, Result};
-
 /// How many first bytes of a file are known before its content is read:
 /// enough for every magic number, and for telling text from binary.
 pub const START_LEN: usize = 512;
@@ -53,13 +51,4 @@ impl Content for &[u8] {
     fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
         Ok(Cow::Borrowed(self))
     }
-}
-
-/// The whole content, unless it is larger: for patterns that match other files,
-/// too, whose size must not become a problem.
-pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
-    if content.len() > max {
-        return Err(Error::new(format!("larger than {max} bytes")));
-    }
-    Ok(content.bytes()?)
 }

@@ -6,7 +6,7 @@
 
 use bstr::ByteSlice;
 
-use crate::contract::content::bytes_up_to;
+use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
 
-use crate::contract::content::bytes_up_to;
 use crate::parse::url::without_credentials;
+use crate::parse::window::bytes_up_to;
 use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
 
 const MAX_SIZE: u64 = 4 << 20;

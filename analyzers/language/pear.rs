@@ -4,7 +4,7 @@
 //! the package description as PHP's `serialize` writes it, values after a letter
 //! for their type and their length. <https://www.php.net/manual/en/function.serialize.php>
 
-use crate::contract::content::bytes_up_to;
+use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };

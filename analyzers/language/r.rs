@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::content::bytes_up_to;
 use crate::parse::headers::Headers;
 use crate::parse::url::without_credentials;
+use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };

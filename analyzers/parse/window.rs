@@ -78,6 +78,15 @@ pub(crate) fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Res
     Ok(bytes)
 }
 
+/// The whole content, unless it is larger: for patterns that match other files,
+/// too, whose size must not become a problem.
+pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
+    if content.len() > max {
+        return Err(Error::new(format!("larger than {max} bytes")));
+    }
+    Ok(content.bytes()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
