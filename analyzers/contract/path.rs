@@ -18,7 +18,7 @@ pub fn parent(path: &[u8]) -> &[u8] {
     }
 }
 
-/// The parts of a path; empty ones and `.` are passed over.
+/// The parts of a path; empty ones and `.` are skipped.
 pub fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }

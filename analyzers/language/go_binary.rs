@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_are_passed_over() {
+    fn other_programs_are_skipped() {
         check(&elf(&[(".text", &inline("go1.22.1", MODULES))]), &[], None);
         check(b"\x7fELF", &[], Some("unknown ELF class"));
     }

@@ -152,7 +152,7 @@ impl<'a> Serialized<'a> {
         number.ok_or_else(|| self.error("not a number"))
     }
 
-    /// What stands before one of some bytes, which is passed over.
+    /// The bytes up to the first one of `ends`, which is skipped.
     fn up_to(&mut self, ends: &[u8]) -> Result<&'a [u8]> {
         let rest = &self.bytes[self.offset..];
         let length = rest.iter().position(|byte| ends.contains(byte));

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_install_json_of_something_else_is_passed_over() {
+    fn an_install_json_of_something_else_is_skipped() {
         let facts =
             Image::new([("srv/install.json", "{"), ("lib/.meta/a/install.json", "{}")]).run(&Perl);
         let problems: Vec<_> = facts.problems.iter().map(|problem| &*problem.message).collect();

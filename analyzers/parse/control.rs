@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_field_is_reported_and_passed_over() {
+    fn what_is_no_field_is_reported_and_skipped() {
         assert_eq!(names(" x\nPackage: a\nasdf\n:b\n"), [(1, Some("a".into()), Some(1))]);
         assert_eq!(names("asdf\n\nyolo\n"), [(1, None, Some(1)), (3, None, Some(3))]);
     }

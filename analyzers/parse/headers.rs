@@ -10,7 +10,7 @@ pub(crate) struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Reads up to the first empty line; the body after it is no field. A line
-    /// that is neither a field nor a continuation is passed over.
+    /// that is neither a field nor a continuation is skipped.
     pub(crate) fn parse(text: &'a str) -> Self {
         let mut fields: Vec<(&str, &str)> = Vec::new();
         // Where the value of the last field begins.
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_field_ends_the_value_and_is_passed_over() {
+    fn a_line_that_is_no_field_ends_the_value_and_is_skipped() {
         check("A: 1\nnonsense\n more\nA: 2", "A", &["1", "2"]);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// The document in a file. A byte order mark is passed over, and bytes that are
+/// The document in a file. A byte order mark is skipped, and bytes that are
 /// not UTF-8 are replaced: a name stays readable where an author's does not.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_skipped() {
         assert_eq!(text(&parse(b"\xef\xbb\xbf{\"a\": \" b \"}").unwrap(), "a"), Some("b"));
     }
 

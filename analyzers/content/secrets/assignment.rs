@@ -1,8 +1,8 @@
 //! A value beside a name that says what it is: `webflow_api_key = "…"`.
 //!
 //! Read by hand and not by a regular expression: the words in question (`key`,
-//! `token`) stand everywhere, and nearly all of them can be passed over after
-//! a look at the next few bytes.
+//! `token`) stand everywhere, and nearly all of them can be skipped after a
+//! look at the next few bytes.
 
 use std::ops::Range;
 
@@ -206,8 +206,8 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
     None
 }
 
-/// Whether a value may follow at all: what nearly every `key` and `token` of a
-/// program is passed over by.
+/// Whether a value may follow at all. Nearly every `key` and `token` of a program
+/// is skipped by this test.
 pub(super) fn may_assign(text: &[u8], word_end: usize) -> bool {
     let next = text.get(word_end..word_end + 2).unwrap_or_default();
     match next {

@@ -96,7 +96,7 @@ fn bun_reads_json_with_last_commas() {
 }
 
 #[test]
-fn bundler_cuts_platforms_and_passes_over_requirements() {
+fn bundler_cuts_platforms_and_skips_requirements() {
     let content = "GEM\n  specs:\n    a (1.0)\n      b (>= 1)\n    b (2.0-x86_64-linux)\n\nDEPENDENCIES\n  a\n";
     check("Gemfile.lock", content, &["a 1.0", "b 2.0"]);
 }

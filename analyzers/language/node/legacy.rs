@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// `None` for what the legacy engine passes over: other encodings, a byte order
+/// `None` for what the legacy engine skips: other encodings, a byte order
 /// mark, no object, no name.
 pub(super) fn entry(bytes: &[u8]) -> Option<Value> {
     let manifest: Map<String, Value> = serde_json::from_slice(bytes).ok()?;

@@ -126,7 +126,7 @@ fn legacy_entries_keep_their_peculiar_form() {
 }
 
 #[test]
-fn legacy_passes_over_what_python_would_not_read() {
+fn legacy_skips_what_python_would_not_read() {
     for content in
         ["\u{feff}{\"name\": \"a\"}".as_bytes(), b"{\"name\": \"Caf\xe9\"}", b"[1]", b"{}"]
     {

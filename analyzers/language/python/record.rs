@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_passed_over() {
+    fn other_lines_are_skipped() {
         for line in ["", "<<<<<<< HEAD", "a,b", "\"a", "\"a\"\"", ",,"] {
             check(line, None);
         }
