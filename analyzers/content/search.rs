@@ -24,7 +24,7 @@ use python::Expression;
 
 /// A file is in memory while it is searched: where MAXFILESIZE does not say how large
 /// one may be, this does.
-const LARGEST: u64 = 256 << 20;
+const MAX_SIZE: u64 = 256 << 20;
 
 /// Which of the two sections of the configuration an analyzer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,15 +221,15 @@ impl Analyzer for LineSearch {
         if self.rules.is_empty() {
             return Vec::new();
         }
-        vec![Want::inspect_heads(Pattern::Any, self.max_file_size.min(LARGEST))]
+        vec![Want::inspect_heads(Pattern::Any, self.max_file_size.min(MAX_SIZE))]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if file.size > self.max_file_size || file.size == 0 {
             return Ok(());
         }
-        if file.size > LARGEST {
-            out.problem(format!("not searched: larger than {LARGEST} bytes; set MAXFILESIZE"));
+        if file.size > MAX_SIZE {
+            out.problem(format!("not searched: larger than {MAX_SIZE} bytes; set MAXFILESIZE"));
             return Ok(());
         }
         let bytes = content.bytes()?;

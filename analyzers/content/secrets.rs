@@ -36,9 +36,9 @@ use crate::Severity;
 use crate::{Analyzer, Config, Content, Fact, Facts, FileHead, Pattern, Result, Secret, Want};
 
 /// Findings of one file beyond these are counted, not stated.
-const MOST_SECRETS: usize = 100;
+const MAX_SECRETS: usize = 100;
 /// How far a match may grow beyond its rule's window, in bytes.
-const LONGEST_MATCH: usize = 16 << 10;
+const MAX_MATCH_LEN: usize = 16 << 10;
 
 /// Finds secrets in every text file that is small enough.
 pub(crate) struct Secrets {
@@ -59,7 +59,7 @@ struct Hit<'a> {
 /// line, a label. `name` is read like a path: it says what kind of text it is.
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
     let hits = hits(pack(), text, place::of(name));
-    stated(text, &hits[..hits.len().min(MOST_SECRETS)])
+    stated(text, &hits[..hits.len().min(MAX_SECRETS)])
 }
 
 /// What a rule finds, in one sentence.
@@ -128,13 +128,13 @@ impl Analyzer for Secrets {
         }
         let text = decoded(&bytes, is_utf16);
         let hits = hits(pack(), &text, place);
-        if hits.len() > MOST_SECRETS {
+        if hits.len() > MAX_SECRETS {
             let all = hits.len();
             out.problem(format!(
-                "{all} secrets found, of which the first {MOST_SECRETS} are listed"
+                "{all} secrets found, of which the first {MAX_SECRETS} are listed"
             ));
         }
-        for secret in stated(&text, &hits[..hits.len().min(MOST_SECRETS)]) {
+        for secret in stated(&text, &hits[..hits.len().min(MAX_SECRETS)]) {
             out.push(Fact::Secret(secret));
         }
         Ok(())
@@ -281,7 +281,7 @@ fn matched(
         let input = Input::new(text).range(from..end).anchored(anchored);
         let whole = rule.regex().search(&input)?.range();
         // A match up to the window's edge may be the beginning of a longer one.
-        if whole.end == end && end < text.len() && length < LONGEST_MATCH {
+        if whole.end == end && end < text.len() && length < MAX_MATCH_LEN {
             length *= 4;
             continue;
         }

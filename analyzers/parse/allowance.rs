@@ -1,5 +1,6 @@
-//! How much one record may say of files: a directory is named once and used by many
-//! of them, so a small record could otherwise say very much.
+//! How many files one record may list, and how long their paths may be together: a
+//! record names a directory once for many files, so a small record could otherwise
+//! grow to fill the memory.
 
 use bstr::BString;
 
@@ -7,11 +8,14 @@ use crate::Facts;
 
 /// The largest packages have some ten thousand.
 const MAX_FILES: usize = 1_000_000;
+/// Bytes of all paths together.
 const MAX_TEXT: usize = 256 << 20;
-/// Times its length, with room for the shortest ones: real records say less than this.
+/// Bytes of paths for each byte of the record. Real records stay below this, if
+/// even the shortest may have [`MIN_TEXT`].
 const MAX_GROWTH: usize = 16;
-const ROOM: usize = 1 << 20;
+const MIN_TEXT: usize = 1 << 20;
 
+/// What is left for one record: files, and bytes of their paths.
 pub(crate) struct Allowance {
     files: usize,
     text: usize,
@@ -19,13 +23,14 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
+    /// For a record of `len` bytes.
     pub(crate) fn of_record(len: usize) -> Self {
-        let text = len.saturating_mul(MAX_GROWTH).saturating_add(ROOM).min(MAX_TEXT);
+        let text = len.saturating_mul(MAX_GROWTH).saturating_add(MIN_TEXT).min(MAX_TEXT);
         Allowance { files: MAX_FILES, text, refused: 0 }
     }
 
-    /// Whether a file with a path of so many bytes may be stated. Once one may not,
-    /// no other may.
+    /// True if a file with a path of so many bytes may be stated. After the first
+    /// refusal every file is refused.
     pub(crate) fn admits(&mut self, path_len: usize) -> bool {
         match self.files.checked_sub(1).zip(self.text.checked_sub(path_len)) {
             Some((files, text)) => (self.files, self.text) = (files, text),
@@ -37,6 +42,7 @@ impl Allowance {
         self.refused == 0
     }
 
+    /// Makes a problem of the refused files, if there are any.
     pub(crate) fn report(self, location: impl Into<BString>, out: &mut Facts) {
         if self.refused > 0 {
             let refused = self.refused;
@@ -53,7 +59,7 @@ mod tests {
     #[test]
     fn a_record_says_little_more_than_its_length() {
         let mut allowance = Allowance::of_record(10);
-        assert!(allowance.admits(ROOM));
+        assert!(allowance.admits(MIN_TEXT));
         assert!(allowance.admits(10 * MAX_GROWTH));
         assert!(!allowance.admits(1));
         assert!(!allowance.admits(0));

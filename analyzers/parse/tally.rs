@@ -17,6 +17,7 @@ impl Tally {
         self.0.entry(what).or_insert((line, 0)).1 += 1;
     }
 
+    /// Makes one problem of each kind.
     pub(crate) fn report(self, path: impl Into<BString>, out: &mut Facts) {
         let path = path.into();
         for (what, (line, count)) in self.0 {

@@ -32,10 +32,12 @@ pub(super) enum Context {
     Credential,
 }
 
-/// How many bytes, words and line feeds may stand between name and value.
-const REACH: usize = 90;
-const MOST_WORDS: usize = 7;
-const LONGEST_VALUE: usize = 2000;
+/// Bytes between a name and its value.
+const MAX_GAP: usize = 90;
+/// Connecting words between a name and its value. Of line feeds one is allowed.
+const MAX_WORDS: usize = 7;
+/// Bytes of a value.
+const MAX_VALUE_LEN: usize = 2000;
 
 /// Words between a name and its value, lower case; with `true` those that name a credential.
 const CONNECTORS: &[(&str, bool)] = &[
@@ -166,7 +168,7 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
     let mut by_operator = false;
     let mut credential = false;
     let mut is_identifier = false;
-    while at < name_end + REACH {
+    while at < name_end + MAX_GAP {
         let byte = *text.get(at)?;
         match byte {
             b'=' | b':' | b'>' => by_operator = true,
@@ -181,7 +183,7 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
                 if let Some((length, names_credential)) = connector(rest) {
                     is_identifier = rest[..length].to_ascii_lowercase().ends_with(b"id");
                     words += 1;
-                    if words > MOST_WORDS {
+                    if words > MAX_WORDS {
                         return None;
                     }
                     credential |= names_credential;
@@ -191,7 +193,7 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
                 let end = at + value_length(rest);
                 let behind = &text[end..];
                 let is_call = behind.starts_with(b"(") || behind.starts_with(b"[");
-                let is_cut = end - at < 8 || end - at > LONGEST_VALUE || behind.starts_with(b"..");
+                let is_cut = end - at < 8 || end - at > MAX_VALUE_LEN || behind.starts_with(b"..");
                 return (at > name_end && !is_call && !is_cut).then_some(Assigned {
                     value: at..end,
                     by_operator,
@@ -265,7 +267,7 @@ fn ends_word(run: &[u8], at: usize) -> bool {
 
 fn value_length(text: &[u8]) -> usize {
     let of_value = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=.~:%!@$*#^".contains(byte);
-    let limit = &text[..text.len().min(LONGEST_VALUE + 1)];
+    let limit = &text[..text.len().min(MAX_VALUE_LEN + 1)];
     let mut length = limit.iter().take_while(|byte| of_value(byte)).count();
     while length > 0 && b".:!#".contains(&text[length - 1]) {
         length -= 1;

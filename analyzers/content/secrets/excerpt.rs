@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// In characters.
-const EXCERPT_LEN: usize = 120;
+const MAX_EXCERPT_LEN: usize = 120;
 /// How much of the line before the secret is shown.
 const BEFORE: usize = 60;
 /// A secret this long may show its first characters, which are mostly its kind's prefix.
@@ -49,7 +49,7 @@ pub(super) fn excerpt(
     let from = line.start.max(secret.start.saturating_sub(BEFORE));
     let mut out = String::new();
     let mut at = from;
-    while at < line.end && out.chars().count() < EXCERPT_LEN {
+    while at < line.end && out.chars().count() < MAX_EXCERPT_LEN {
         let masked = others.iter().find(|other| other.contains(&at));
         if let Some(masked) = masked {
             let shown = if masked == secret && masked.len() >= LONG { SHOWN } else { 0 };
@@ -58,12 +58,12 @@ pub(super) fn excerpt(
             at = masked.end;
         } else {
             let next = others.iter().map(|other| other.start).filter(|&start| start > at).min();
-            let end = next.unwrap_or(line.end).min(line.end).min(at + EXCERPT_LEN);
+            let end = next.unwrap_or(line.end).min(line.end).min(at + MAX_EXCERPT_LEN);
             out.push_str(&printable(&text[at..end]));
             at = end;
         }
     }
-    out.trim().chars().take(EXCERPT_LEN).collect()
+    out.trim().chars().take(MAX_EXCERPT_LEN).collect()
 }
 
 fn printable(bytes: &[u8]) -> String {
@@ -98,7 +98,7 @@ mod tests {
         let start = line.len() - 10;
         let secret = start..line.len();
         let shown = excerpt(line.as_bytes(), 0..line.len(), &secret, std::slice::from_ref(&secret));
-        assert!(shown.chars().count() <= EXCERPT_LEN);
+        assert!(shown.chars().count() <= MAX_EXCERPT_LEN);
         assert!(!shown.chars().any(char::is_control));
         assert!(shown.ends_with("secret=********"), "{shown}");
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::value::{Shape, is_placeholder};
 
 /// How far behind its first line the body of a key is looked at.
-const BODY: usize = 16 << 10;
+const MAX_BODY_LEN: usize = 16 << 10;
 
 /// A private key whose words `PRIVATE KEY` begin at an offset: the armour of
 /// [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468) or PGP with a body, which
@@ -25,7 +25,7 @@ pub(super) fn private_key(text: &[u8], words: usize) -> Option<Range<usize>> {
         return None;
     }
     let body = behind.get(closing..)?;
-    let body = &body[..body.len().min(BODY)];
+    let body = &body[..body.len().min(MAX_BODY_LEN)];
     let end = bstr::ByteSlice::find(body, b"-----END").unwrap_or(body.len());
     let start = begin - dashes.min(5);
     let body_start = text.len() - behind.len() + closing;

@@ -112,7 +112,7 @@ pub(super) struct Providers {
 }
 
 /// Compiled patterns stay below this, in bytes.
-const PATTERN_SIZE: usize = 2 << 20;
+const MAX_PATTERN_SIZE: usize = 2 << 20;
 
 impl Rule {
     pub(super) fn regex(&self) -> &Regex {
@@ -120,8 +120,10 @@ impl Rule {
     }
 
     pub(super) fn compile(&self) -> Result<Regex, Box<meta::BuildError>> {
-        let config =
-            meta::Config::new().utf8_empty(false).nfa_size_limit(Some(PATTERN_SIZE)).onepass(false);
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .nfa_size_limit(Some(MAX_PATTERN_SIZE))
+            .onepass(false);
         Regex::builder()
             .configure(config)
             .syntax(syntax::Config::new().unicode(false).utf8(false))

@@ -151,9 +151,9 @@ fn the_kind_of_file_decides_what_counts() {
 #[test]
 fn what_is_not_searched_or_listed_is_a_problem() {
     let large = vec![b'x'; (4 << 20) + 1];
-    let many = format!("{}\n", token()).repeat(MOST_SECRETS + 20);
+    let many = format!("{}\n", token()).repeat(MAX_SECRETS + 20);
     let facts = Image::new([("large", large), ("many", many.into_bytes())]).run(&secrets());
-    assert_eq!(facts.facts.len(), MOST_SECRETS);
+    assert_eq!(facts.facts.len(), MAX_SECRETS);
     assert_eq!(facts.problems.len(), 2, "{:?}", facts.problems);
 }
 
