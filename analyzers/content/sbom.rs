@@ -131,7 +131,7 @@ fn syft(artifact: &Value) -> Option<Package> {
             .filter(|it| !it.is_empty())
             .collect(),
         origin: text(&artifact["metadata"], "maintainer"),
-        location: located(array(artifact, "locations").find_map(|place| text(place, "path"))),
+        location: located(array(artifact, "locations").find_map(|location| text(location, "path"))),
         ..described(purl, text(artifact, "version"))
     })
 }

@@ -10,13 +10,13 @@
 //! and are known by the words beside them. Text in UTF-16 is decoded. In
 //! binary files (a NUL among the first bytes) only private keys in PEM armour
 //! are looked for. Documentation, tests and minified code count less: see
-//! `secrets/place.rs`.
+//! `secrets/file_class.rs`.
 
 mod assignment;
 mod excerpt;
+mod file_class;
 mod locate;
 mod pack;
-mod place;
 mod value;
 
 use std::borrow::Cow;
@@ -26,8 +26,8 @@ use assignment::{
     Assigned, Context, is_credible, may_assign, name_before, names_credential, value_after,
 };
 use excerpt::{Lines, excerpt};
+use file_class::FileClass;
 use pack::{Pack, Rule, Use, pack};
-use place::Place;
 use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder};
 
 use regex_automata::{Anchored, Input};
@@ -58,7 +58,7 @@ struct Hit<'a> {
 /// The secrets in a text that is no file: an environment variable, a history
 /// line, a label. `name` is read like a path: it says what kind of text it is.
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
-    let hits = hits(pack(), text, place::of(name));
+    let hits = hits(pack(), text, file_class::of(name));
     stated(text, &hits[..hits.len().min(MAX_SECRETS)])
 }
 
@@ -106,8 +106,8 @@ impl Analyzer for Secrets {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let place = place::of(file.path);
-        if place == Place::Ignored || file.size == 0 {
+        let class = file_class::of(file.path);
+        if class == FileClass::Ignored || file.size == 0 {
             return Ok(());
         }
         let is_utf16 = file.start.starts_with(b"\xff\xfe") || file.start.starts_with(b"\xfe\xff");
@@ -121,13 +121,13 @@ impl Analyzer for Secrets {
         }
         let bytes = content.bytes()?;
         if is_binary {
-            if let Some(secret) = in_binary(&bytes, place) {
+            if let Some(secret) = in_binary(&bytes, class) {
                 out.push(Fact::Secret(secret));
             }
             return Ok(());
         }
         let text = decoded(&bytes, is_utf16);
-        let hits = hits(pack(), &text, place);
+        let hits = hits(pack(), &text, class);
         if hits.len() > MAX_SECRETS {
             let all = hits.len();
             out.problem(format!(
@@ -158,11 +158,11 @@ fn decoded(bytes: &[u8], is_utf16: bool) -> Cow<'_, [u8]> {
 }
 
 /// The first stage: every keyword of the text, and what it leads to.
-fn hits<'a>(pack: &'a Pack, text: &[u8], place: Place) -> Vec<Hit<'a>> {
-    if place == Place::Ignored {
+fn hits<'a>(pack: &'a Pack, text: &[u8], class: FileClass) -> Vec<Hit<'a>> {
+    if class == FileClass::Ignored {
         return Vec::new();
     }
-    let mut scan = Scan { pack, text, place, hits: Vec::new(), done: vec![0; pack.rules.len()] };
+    let mut scan = Scan { pack, text, class, hits: Vec::new(), done: vec![0; pack.rules.len()] };
     for keyword in pack.keywords.find_overlapping_iter(text) {
         for meaning in &pack.uses[keyword.pattern()] {
             scan.look(*meaning, keyword.range());
@@ -174,7 +174,7 @@ fn hits<'a>(pack: &'a Pack, text: &[u8], place: Place) -> Vec<Hit<'a>> {
 struct Scan<'a, 't> {
     pack: &'a Pack,
     text: &'t [u8],
-    place: Place,
+    class: FileClass,
     hits: Vec<Hit<'a>>,
     /// For each rule how far the text is settled: matches begin behind it.
     done: Vec<usize>,
@@ -193,7 +193,7 @@ impl<'a> Scan<'a, '_> {
 
     fn rule(&mut self, position: usize, written: usize, keyword: Range<usize>) {
         let rule = &self.pack.rules[position];
-        if rule.contextual && self.place != Place::Ordinary
+        if rule.contextual && self.class != FileClass::Ordinary
             || !rule.may_match(self.text, keyword.clone(), &rule.keywords[written])
         {
             return;
@@ -206,7 +206,8 @@ impl<'a> Scan<'a, '_> {
         let Some((whole, secret)) = matched(rule, self.text, from, keyword.start) else { return };
         self.done[position] = whole.end;
         if is_accepted(rule, &self.text[secret.clone()]) {
-            let severity = if self.place == Place::Sample { Severity::Low } else { rule.severity };
+            let severity =
+                if self.class == FileClass::Sample { Severity::Low } else { rule.severity };
             let rank = u8::from(rule.contextual);
             self.hits.push(Hit { rule: &rule.id, severity, secret, rank });
         }
@@ -214,12 +215,12 @@ impl<'a> Scan<'a, '_> {
 
     fn private_key(&mut self, words: usize) {
         if let Some(secret) = locate::private_key(self.text, words) {
-            self.hits.push(private_key_hit(secret, self.place));
+            self.hits.push(private_key_hit(secret, self.class));
         }
     }
 
     fn url(&mut self, colon: usize) {
-        if self.place != Place::Ordinary {
+        if self.class != FileClass::Ordinary {
             return;
         }
         if let Some(secret) = locate::url_password(self.text, colon) {
@@ -229,7 +230,7 @@ impl<'a> Scan<'a, '_> {
     }
 
     fn provider(&mut self, position: usize, name: Range<usize>) {
-        if self.place != Place::Ordinary || !begins_word(self.text, &name) {
+        if self.class != FileClass::Ordinary || !begins_word(self.text, &name) {
             return;
         }
         let Some(assigned) = value_after(self.text, name.end) else { return };
@@ -242,7 +243,7 @@ impl<'a> Scan<'a, '_> {
     }
 
     fn credential(&mut self, word: Range<usize>) {
-        if self.place != Place::Ordinary || !may_assign(self.text, word.end) {
+        if self.class != FileClass::Ordinary || !may_assign(self.text, word.end) {
             return;
         }
         let Some(assigned) = value_after(self.text, word.end) else { return };
@@ -306,18 +307,18 @@ fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
         && (rule.entropy == 0.0 || entropy(secret) >= rule.entropy)
 }
 
-fn private_key_hit(secret: Range<usize>, place: Place) -> Hit<'static> {
-    let severity = if place == Place::Sample { Severity::Low } else { Severity::Critical };
+fn private_key_hit(secret: Range<usize>, class: FileClass) -> Hit<'static> {
+    let severity = if class == FileClass::Sample { Severity::Low } else { Severity::Critical };
     Hit { rule: "private-key", severity, secret, rank: 0 }
 }
 
 /// The first private key of a binary file. Those that programs keep to test
 /// themselves with stand side by side: one says it all. The bytes around it are
 /// no line of text, so only its armour is shown.
-fn in_binary(bytes: &[u8], place: Place) -> Option<Secret> {
+fn in_binary(bytes: &[u8], class: FileClass) -> Option<Secret> {
     let words = memchr::memmem::find_iter(bytes, "PRIVATE KEY");
     let key = words.filter_map(|words| locate::private_key(bytes, words)).next()?;
-    let secret = stated(bytes, &[private_key_hit(key.clone(), place)]).pop()?;
+    let secret = stated(bytes, &[private_key_hit(key.clone(), class)]).pop()?;
     let key = &bytes[key];
     let behind = bstr::ByteSlice::find(key, b"PRIVATE KEY")? + b"PRIVATE KEY".len();
     let dash = behind + key[behind..].iter().position(|&byte| byte == b'-')?;
@@ -378,7 +379,7 @@ fn stated(text: &[u8], hits: &[Hit<'_>]) -> Vec<Secret> {
     let all: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
     hits.iter()
         .map(|hit| {
-            let (line, column, within) = lines.place(hit.secret.start);
+            let (line, column, within) = lines.position(hit.secret.start);
             Secret {
                 rule: hit.rule.to_owned(),
                 severity: hit.severity,

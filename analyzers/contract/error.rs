@@ -5,41 +5,41 @@ use std::io;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A lowercase fragment with the value in backticks, and the place in the file.
+/// A lowercase fragment with the value in backticks, and the position in the file.
 /// The path is added by the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     message: String,
-    place: Option<Place>,
+    position: Option<Position>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Line(usize),
     Offset(u64),
 }
 
 impl Error {
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into(), place: None }
+        Error { message: message.into(), position: None }
     }
 
     /// `line` counts from 1.
     pub fn at_line(line: usize, message: impl Into<String>) -> Self {
-        Error { message: message.into(), place: Some(Place::Line(line)) }
+        Error { message: message.into(), position: Some(Position::Line(line)) }
     }
 
     pub fn at_offset(offset: u64, message: impl Into<String>) -> Self {
-        Error { message: message.into(), place: Some(Place::Offset(offset)) }
+        Error { message: message.into(), position: Some(Position::Offset(offset)) }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
+        match self.position {
             None => f.write_str(&self.message),
-            Some(Place::Line(line)) => write!(f, "line {line}: {}", self.message),
-            Some(Place::Offset(offset)) => write!(f, "offset {offset}: {}", self.message),
+            Some(Position::Line(line)) => write!(f, "line {line}: {}", self.message),
+            Some(Position::Offset(offset)) => write!(f, "offset {offset}: {}", self.message),
         }
     }
 }

@@ -44,12 +44,12 @@ impl Analyzer for Node {
             let key = [b"/", file.path].concat();
             out.legacy_package("pkgs.npms", key, value);
         }
-        let place = place(file.path);
+        let role = role(file.path);
         if path::name(file.path) != b"package.json" {
             return Ok(());
         }
         let manifest = json::parse(&bytes)?;
-        if let Some(package) = package(&manifest, file.path, place)? {
+        if let Some(package) = package(&manifest, file.path, role)? {
             out.package(package);
         }
         Ok(())
@@ -62,7 +62,7 @@ impl Analyzer for Node {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Role {
     /// The root of a package in `node_modules`.
     Installed,
     /// In no `node_modules` at all: an application, a global tool, a distribution's package.
@@ -71,33 +71,33 @@ enum Place {
     Inner,
 }
 
-fn place(file: &[u8]) -> Place {
+fn role(file: &[u8]) -> Role {
     let directories: Vec<&[u8]> = path::parts(path::parent(file)).collect();
     let Some(modules) = directories.iter().rposition(|part| *part == b"node_modules") else {
-        return Place::Own;
+        return Role::Own;
     };
     match &directories[modules + 1..] {
-        [scope, _] if scope.starts_with(b"@") => Place::Installed,
-        [name] if !name.starts_with(b"@") => Place::Installed,
-        _ => Place::Inner,
+        [scope, _] if scope.starts_with(b"@") => Role::Installed,
+        [name] if !name.starts_with(b"@") => Role::Installed,
+        _ => Role::Inner,
     }
 }
 
 /// `None` for what claims to be no package: without a name, or, where it is not
 /// installed, without a version.
-fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Package>> {
+fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Package>> {
     if !manifest.is_object() {
         return Err(Error::new("not a JSON object"));
     }
     let Some(name) = json::text(manifest, "name") else { return Ok(None) };
     let version = json::text(manifest, "version").unwrap_or_default();
-    if place != Place::Installed && version.is_empty() {
+    if role != Role::Installed && version.is_empty() {
         return Ok(None);
     }
     let (namespace, name) = match scope_and_name(name) {
         Some(names) => names,
         // Parts of a package are called as it pleases: `name/part`.
-        None if place == Place::Inner => return Ok(None),
+        None if role == Role::Inner => return Ok(None),
         None => {
             let name = name.escape_debug();
             return Err(Error::new(format!("not the name of a package: `{name}`")));
@@ -112,8 +112,8 @@ fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Pac
     }
     // npm never publishes a private package: an application that says what it asks for.
     let is_private = manifest.get("private") == Some(&Value::Bool(true));
-    let evidence = match place {
-        Place::Own | Place::Inner if is_private => Evidence::Manifest,
+    let evidence = match role {
+        Role::Own | Role::Inner if is_private => Evidence::Manifest,
         _ => Evidence::InstalledPackage,
     };
     Ok(Some(Package {

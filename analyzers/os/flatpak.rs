@@ -33,7 +33,7 @@ impl Analyzer for Flatpak {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let Some(place) = Place::of(file.path) else { return Ok(()) };
+        let Some(deployment) = Deployment::of(file.path) else { return Ok(()) };
         if file.size > MAX_SIZE {
             out.problem(format!("larger than {MAX_SIZE} bytes"));
             return Ok(());
@@ -41,30 +41,31 @@ impl Analyzer for Flatpak {
         let bytes = content.bytes()?;
         let stated = |key| dictionary_text(&bytes, key);
         // A runtime has no other version than its branch: `23.08`.
-        let branch = || (!place.is_app).then(|| place.branch.to_owned());
+        let branch = || (!deployment.is_app).then(|| deployment.branch.to_owned());
         out.package(Package {
             kind: "flatpak".into(),
-            name: place.id.into(),
+            name: deployment.id.into(),
             version: stated("appdata-version").or_else(branch).unwrap_or_default(),
-            arch: Some(place.arch.into()),
+            arch: Some(deployment.arch.into()),
             licences: stated("appdata-license").into_iter().collect(),
             evidence: Evidence::InstalledPackage,
             location: file.path.into(),
-            attributes: BTreeMap::from([("branch".to_owned(), place.branch.to_owned())]),
+            attributes: BTreeMap::from([("branch".to_owned(), deployment.branch.to_owned())]),
             ..Package::default()
         });
         Ok(())
     }
 }
 
-struct Place<'a> {
+/// What the path of a deployed app or runtime says.
+struct Deployment<'a> {
     is_app: bool,
     id: &'a str,
     arch: &'a str,
     branch: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Deployment<'a> {
     fn of(file: &'a [u8]) -> Option<Self> {
         let parts: Vec<&[u8]> = path::parts(file).collect();
         let [.., kind, id, arch, branch, commit, _deploy] = &parts[..] else { return None };
@@ -75,7 +76,7 @@ impl<'a> Place<'a> {
         };
         let is_commit = commit.len() == 64 && commit.iter().all(u8::is_ascii_hexdigit);
         let [id, arch, branch] = [id.to_str().ok()?, arch.to_str().ok()?, branch.to_str().ok()?];
-        (is_commit && id.contains('.')).then_some(Place { is_app, id, arch, branch })
+        (is_commit && id.contains('.')).then_some(Deployment { is_app, id, arch, branch })
     }
 }
 

@@ -135,11 +135,11 @@ fn find_directory(content: &dyn Content) -> Result<Directory> {
     if is_zip64 && let Some(directory) = find_zip64_directory(content, end)? {
         return Ok(directory);
     }
-    place(end, size, stated)
+    directory_before(end, size, stated)
 }
 
 /// The directory lies right before its end record, wherever it is said to be.
-fn place(end: u64, size: u64, stated: u64) -> Result<Directory> {
+fn directory_before(end: u64, size: u64, stated: u64) -> Result<Directory> {
     let offset = end
         .checked_sub(size)
         .ok_or_else(|| Error::at_offset(end, "zip directory begins before the archive"))?;
@@ -161,7 +161,7 @@ fn find_zip64_directory(content: &dyn Content, end: u64) -> Result<Option<Direct
         if let Ok(record) = read_exact_at(content, at, 56)
             && record.starts_with(b"PK\x06\x06")
         {
-            return place(at, u64_at(&record, 40), u64_at(&record, 48)).map(Some);
+            return directory_before(at, u64_at(&record, 40), u64_at(&record, 48)).map(Some);
         }
     }
     Err(Error::at_offset(locator_at, "no zip64 end record"))

@@ -24,7 +24,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Line and column, and where the line starts and ends.
-    pub(super) fn place(&mut self, offset: usize) -> (u32, u32, Range<usize>) {
+    pub(super) fn position(&mut self, offset: usize) -> (u32, u32, Range<usize>) {
         let passed = self.text.get(self.offset..offset).unwrap_or_default();
         for at in memchr::memchr_iter(b'\n', passed) {
             self.line = self.line.saturating_add(1);
@@ -80,7 +80,7 @@ mod tests {
         let start = text.find(secret).expect("secret in text");
         let secret = start..start + secret.len();
         let mut lines = Lines::new(text.as_bytes());
-        let (_, _, line) = lines.place(start);
+        let (_, _, line) = lines.position(start);
         let shown = excerpt(text.as_bytes(), line, &secret, std::slice::from_ref(&secret));
         assert_eq!(shown, expected);
     }
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn lines_and_columns_count_from_one() {
         let mut lines = Lines::new(b"ab\ncd\n");
-        assert_eq!(lines.place(0), (1, 1, 0..2));
-        assert_eq!(lines.place(4), (2, 2, 3..5));
-        assert_eq!(lines.place(4), (2, 2, 3..5));
+        assert_eq!(lines.position(0), (1, 1, 0..2));
+        assert_eq!(lines.position(4), (2, 2, 3..5));
+        assert_eq!(lines.position(4), (2, 2, 3..5));
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{Node, Place, place};
+use super::{Node, Role, role};
 use crate::testing::{Image, cut_everywhere};
 use crate::{Evidence, Fact, Facts};
 
@@ -34,17 +34,17 @@ fn no_cut_is_a_crash() {
 #[test]
 fn a_root_is_one_name_deep_below_node_modules() {
     for (file, expected) in [
-        ("node_modules/a/package.json", Place::Installed),
-        ("app/node_modules/@s/a/package.json", Place::Installed),
-        ("a/node_modules/.pnpm/a@1/node_modules/a/package.json", Place::Installed),
-        ("a/node_modules/b/node_modules/c/package.json", Place::Installed),
-        ("a/node_modules/b/dist/package.json", Place::Inner),
-        ("a/node_modules/@s/package.json", Place::Inner),
-        ("a/node_modules/package.json", Place::Inner),
-        ("opt/app/package.json", Place::Own),
-        ("package.json", Place::Own),
+        ("node_modules/a/package.json", Role::Installed),
+        ("app/node_modules/@s/a/package.json", Role::Installed),
+        ("a/node_modules/.pnpm/a@1/node_modules/a/package.json", Role::Installed),
+        ("a/node_modules/b/node_modules/c/package.json", Role::Installed),
+        ("a/node_modules/b/dist/package.json", Role::Inner),
+        ("a/node_modules/@s/package.json", Role::Inner),
+        ("a/node_modules/package.json", Role::Inner),
+        ("opt/app/package.json", Role::Own),
+        ("package.json", Role::Own),
     ] {
-        assert_eq!(place(file.as_bytes()), expected, "{file}");
+        assert_eq!(role(file.as_bytes()), expected, "{file}");
     }
 }
 

@@ -46,8 +46,8 @@ pub fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
     let mut left = file.len();
     let slots = file.get(FILE_HEADER..slots_end.min(file.len())).unwrap_or_default();
     for (index, slot) in slots.chunks_exact(SLOT_SIZE).enumerate() {
-        let place = match place(file, slot, &mut left) {
-            Ok(Some(place)) => place,
+        let record = match record(file, slot, &mut left) {
+            Ok(Some(record)) => record,
             Ok(None) => continue,
             Err(message) => {
                 let offset = FILE_HEADER + index * SLOT_SIZE;
@@ -55,23 +55,23 @@ pub fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
                 continue;
             }
         };
-        sink(place.header());
-        if !place.fits_its_checksum() {
-            sink(Err(place.error("does not fit its checksum")));
+        sink(record.header());
+        if !record.fits_its_checksum() {
+            sink(Err(record.error("does not fit its checksum")));
         }
     }
     Ok(())
 }
 
-/// Where a package lies: head, header, filling, tail.
-struct Place<'a> {
+/// The blocks of one package: head, header, filling, tail.
+struct Record<'a> {
     package: usize,
     offset: usize,
     bytes: &'a [u8],
 }
 
 /// What a slot says; `None` where it is free.
-fn place<'a>(file: &'a [u8], slot: &[u8], left: &mut usize) -> Result<Option<Place<'a>>, String> {
+fn record<'a>(file: &'a [u8], slot: &[u8], left: &mut usize) -> Result<Option<Record<'a>>, String> {
     if !slot.starts_with(SLOT_MAGIC) {
         return Err("not a slot".into());
     }
@@ -87,10 +87,10 @@ fn place<'a>(file: &'a [u8], slot: &[u8], left: &mut usize) -> Result<Option<Pla
     *left = left
         .checked_sub(bytes.len())
         .ok_or_else(|| format!("package `{package}` overlaps others"))?;
-    Ok(Some(Place { package, offset, bytes }))
+    Ok(Some(Record { package, offset, bytes }))
 }
 
-impl<'a> Place<'a> {
+impl<'a> Record<'a> {
     fn header(&self) -> Result<&'a [u8]> {
         let number = |at| Order::Little.size(self.bytes, at).unwrap_or_default();
         if !self.bytes.starts_with(HEAD_MAGIC) || number(4) != self.package {
@@ -100,7 +100,7 @@ impl<'a> Place<'a> {
         Some(number(12))
             .filter(|len| *len <= room)
             .and_then(|len| slice(self.bytes, HEAD_SIZE, len))
-            .ok_or_else(|| self.error("is longer than its place"))
+            .ok_or_else(|| self.error("has a header longer than its blocks"))
     }
 
     fn fits_its_checksum(&self) -> bool {
@@ -162,7 +162,7 @@ mod tests {
             |file| file[FIRST_PACKAGE + 12..][..4].fill(0xff),
             6,
             &[
-                "offset 4096: package `1` is longer than its place",
+                "offset 4096: package `1` has a header longer than its blocks",
                 "offset 4096: package `1` does not fit its checksum",
             ],
         );

@@ -4,7 +4,7 @@ use crate::path;
 
 /// How much a match in a file means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FileClass {
     /// Settings, scripts, source code: everything counts.
     Ordinary,
     /// Code of published packages, which everyone may read: words around a
@@ -87,25 +87,25 @@ const SAMPLE_PARTS: [&[u8]; 16] = [
     b"info",
 ];
 
-pub(super) fn of(file: &[u8]) -> Place {
+pub(super) fn of(file: &[u8]) -> FileClass {
     let name = path::name(file);
     let lower = name.to_ascii_lowercase();
     let ends = |suffixes: &[&[u8]]| suffixes.iter().any(|suffix| lower.ends_with(suffix));
     let has = |parts: &[&[u8]]| path::parts(path::parent(file)).any(|part| parts.contains(&part));
     if HASH_LISTS.contains(&name) || ends(&IGNORED_SUFFIXES) || has(&IGNORED_PARTS) {
-        return Place::Ignored;
+        return FileClass::Ignored;
     }
     let is_sample_name = lower.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| {
         [b"example".as_slice(), b"examples", b"sample", b"samples", b"test", b"tests", b"spec"]
             .contains(&word)
     });
     if ends(&SAMPLE_SUFFIXES) || is_sample_name || has(&SAMPLE_PARTS) {
-        return Place::Sample;
+        return FileClass::Sample;
     }
     if is_published(file) {
-        return Place::Published;
+        return FileClass::Published;
     }
-    Place::Ordinary
+    FileClass::Ordinary
 }
 
 /// Below a directory that package managers fill.
@@ -131,18 +131,18 @@ mod tests {
     #[test]
     fn paths_say_how_much_a_match_means() {
         for (path, expected) in [
-            ("etc/app.env", Place::Ordinary),
-            ("app/config/latest.yml", Place::Ordinary),
-            ("root/.npmrc", Place::Ordinary),
-            ("usr/share/doc/x/README", Place::Sample),
-            ("app/node_modules/x/dist/x.min.js", Place::Sample),
-            ("app/node_modules/x/index.js", Place::Published),
-            ("usr/lib/python3.11/http/client.py", Place::Published),
-            ("app/test_tokens.py", Place::Sample),
-            ("app/.env.example", Place::Sample),
-            ("app/yarn.lock", Place::Ignored),
-            ("usr/share/locale/de/x.txt", Place::Ignored),
-            ("var/lib/dpkg/info/x.md5sums", Place::Ignored),
+            ("etc/app.env", FileClass::Ordinary),
+            ("app/config/latest.yml", FileClass::Ordinary),
+            ("root/.npmrc", FileClass::Ordinary),
+            ("usr/share/doc/x/README", FileClass::Sample),
+            ("app/node_modules/x/dist/x.min.js", FileClass::Sample),
+            ("app/node_modules/x/index.js", FileClass::Published),
+            ("usr/lib/python3.11/http/client.py", FileClass::Published),
+            ("app/test_tokens.py", FileClass::Sample),
+            ("app/.env.example", FileClass::Sample),
+            ("app/yarn.lock", FileClass::Ignored),
+            ("usr/share/locale/de/x.txt", FileClass::Ignored),
+            ("var/lib/dpkg/info/x.md5sums", FileClass::Ignored),
         ] {
             assert_eq!(of(path.as_bytes()), expected, "{path}");
         }
