@@ -30,8 +30,9 @@ pub(crate) struct BinaryClassifier {
     programs: Vec<Program>,
 }
 
+/// `programs.toml`.
 #[derive(Deserialize)]
-struct List {
+struct ProgramList {
     program: Vec<Program>,
 }
 
@@ -52,7 +53,7 @@ struct Program {
 
 impl BinaryClassifier {
     pub(crate) fn new() -> Self {
-        let list: List = toml::from_str(PROGRAMS).expect("a test reads the whole list");
+        let list: ProgramList = toml::from_str(PROGRAMS).expect("a test reads the whole list");
         BinaryClassifier { programs: list.program }
     }
 }

@@ -90,7 +90,7 @@ fn hints(text: &[u8]) -> Result<Vec<Value>> {
 }
 
 fn state(hint: &Value, flavor: Flavor, out: &mut Facts) -> Result<()> {
-    let kind = Kind::of(hint)?;
+    let kind = HintKind::of(hint)?;
     if kind.flavor().is_some_and(|needed| needed != flavor) {
         return Err(Error::new(format!("`{}` is not what this distribution has", kind.word())));
     }
@@ -100,8 +100,9 @@ fn state(hint: &Value, flavor: Flavor, out: &mut Facts) -> Result<()> {
     Ok(())
 }
 
+/// What a hint calls its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum HintKind {
     Apk,
     Binary,
     Deb,
@@ -113,61 +114,61 @@ enum Kind {
     Rpm,
 }
 
-impl Kind {
-    const ALL: [Kind; 9] = [
-        Kind::Apk,
-        Kind::Binary,
-        Kind::Deb,
-        Kind::Gem,
-        Kind::Go,
-        Kind::Java,
-        Kind::Npm,
-        Kind::Python,
-        Kind::Rpm,
+impl HintKind {
+    const ALL: [HintKind; 9] = [
+        HintKind::Apk,
+        HintKind::Binary,
+        HintKind::Deb,
+        HintKind::Gem,
+        HintKind::Go,
+        HintKind::Java,
+        HintKind::Npm,
+        HintKind::Python,
+        HintKind::Rpm,
     ];
 
-    fn of(hint: &Value) -> Result<Kind> {
+    fn of(hint: &Value) -> Result<HintKind> {
         let word = json::text(hint, "type").ok_or_else(|| Error::new("no type"))?;
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word));
+        let kind = HintKind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word));
         kind.ok_or_else(|| Error::new(format!("unknown type `{word}`")))
     }
 
     /// What the file calls it.
     fn word(self) -> &'static str {
         match self {
-            Kind::Apk => "apkg",
-            Kind::Binary => "binary",
-            Kind::Deb => "dpkg",
-            Kind::Gem => "gem",
-            Kind::Go => "go",
-            Kind::Java => "java",
-            Kind::Npm => "npm",
-            Kind::Python => "python",
-            Kind::Rpm => "rpm",
+            HintKind::Apk => "apkg",
+            HintKind::Binary => "binary",
+            HintKind::Deb => "dpkg",
+            HintKind::Gem => "gem",
+            HintKind::Go => "go",
+            HintKind::Java => "java",
+            HintKind::Npm => "npm",
+            HintKind::Python => "python",
+            HintKind::Rpm => "rpm",
         }
     }
 
     /// The type of its purl.
     fn purl(self) -> &'static str {
         match self {
-            Kind::Apk => "apk",
-            Kind::Binary => "generic",
-            Kind::Deb => "deb",
-            Kind::Gem => "gem",
-            Kind::Go => "golang",
-            Kind::Java => "maven",
-            Kind::Npm => "npm",
-            Kind::Python => "pypi",
-            Kind::Rpm => "rpm",
+            HintKind::Apk => "apk",
+            HintKind::Binary => "generic",
+            HintKind::Deb => "deb",
+            HintKind::Gem => "gem",
+            HintKind::Go => "golang",
+            HintKind::Java => "maven",
+            HintKind::Npm => "npm",
+            HintKind::Python => "pypi",
+            HintKind::Rpm => "rpm",
         }
     }
 
     /// Where such packages are taken from a hint at all.
     fn flavor(self) -> Option<Flavor> {
         match self {
-            Kind::Apk => Some(Flavor::Alpine),
-            Kind::Deb => Some(Flavor::Deb),
-            Kind::Rpm => Some(Flavor::Rhel),
+            HintKind::Apk => Some(Flavor::Alpine),
+            HintKind::Deb => Some(Flavor::Deb),
+            HintKind::Rpm => Some(Flavor::Rhel),
             _ => None,
         }
     }
@@ -175,7 +176,7 @@ impl Kind {
 
 /// One hint, complete.
 struct Hint<'a> {
-    kind: Kind,
+    kind: HintKind,
     name: &'a str,
     versions: Vec<&'a str>,
     origins: Vec<&'a str>,
@@ -186,7 +187,7 @@ struct Hint<'a> {
 }
 
 impl<'a> Hint<'a> {
-    fn new(kind: Kind, members: &'a Value) -> Result<Self> {
+    fn new(kind: HintKind, members: &'a Value) -> Result<Self> {
         let name = json::text(members, "name").ok_or_else(|| Error::new("no name"))?;
         let in_hint = |error: Error| Error::new(format!("`{name}`: {error}"));
         let hint = Hint {
@@ -214,13 +215,13 @@ impl<'a> Hint<'a> {
 
     fn package(&self) -> Package {
         let (epoch, version) = match self.version().split_once(':') {
-            Some((epoch, version)) if self.kind == Kind::Rpm => (epoch.parse().ok(), version),
+            Some((epoch, version)) if self.kind == HintKind::Rpm => (epoch.parse().ok(), version),
             _ => (None, self.version()),
         };
         let scope = self
             .name
             .split_once('/')
-            .filter(|(scope, _)| self.kind == Kind::Npm && scope.starts_with('@'));
+            .filter(|(scope, _)| self.kind == HintKind::Npm && scope.starts_with('@'));
         let is_os_package = self.kind.flavor().is_some();
         Package {
             kind: self.kind.purl().into(),

@@ -27,7 +27,7 @@ use assignment::{
 };
 use excerpt::{Lines, excerpt};
 use file_class::FileClass;
-use pack::{Pack, Rule, Use, pack};
+use pack::{Meaning, Pack, Rule, pack};
 use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder};
 
 use regex_automata::{Anchored, Input};
@@ -164,7 +164,7 @@ fn hits<'a>(pack: &'a Pack, text: &[u8], class: FileClass) -> Vec<Hit<'a>> {
     }
     let mut scan = Scan { pack, text, class, hits: Vec::new(), done: vec![0; pack.rules.len()] };
     for keyword in pack.keywords.find_overlapping_iter(text) {
-        for meaning in &pack.uses[keyword.pattern()] {
+        for meaning in &pack.meanings[keyword.pattern()] {
             scan.look(*meaning, keyword.range());
         }
     }
@@ -181,13 +181,13 @@ struct Scan<'a, 't> {
 }
 
 impl<'a> Scan<'a, '_> {
-    fn look(&mut self, meaning: Use, keyword: Range<usize>) {
+    fn look(&mut self, meaning: Meaning, keyword: Range<usize>) {
         match meaning {
-            Use::Rule(position, written) => self.rule(position, written, keyword),
-            Use::PrivateKey => self.private_key(keyword.start),
-            Use::Url => self.url(keyword.start),
-            Use::Provider(position) => self.provider(position, keyword),
-            Use::Credential => self.credential(keyword),
+            Meaning::Rule(position, written) => self.rule(position, written, keyword),
+            Meaning::PrivateKey => self.private_key(keyword.start),
+            Meaning::Url => self.url(keyword.start),
+            Meaning::Provider(position) => self.provider(position, keyword),
+            Meaning::Credential => self.credential(keyword),
         }
     }
 

@@ -61,6 +61,7 @@ impl Analyzer for Node {
     }
 }
 
+/// What a `package.json` describes, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// The root of a package in `node_modules`.

@@ -34,7 +34,7 @@ impl Analyzer for RustBinary {
         for executable in executable::open(file, content)? {
             for krate in crates(&executable)? {
                 // Crates used only by build scripts are not in the program.
-                if krate.kind != Kind::Build {
+                if krate.kind != CrateKind::Build {
                     out.package(package(krate, file.path));
                 }
             }
@@ -43,8 +43,9 @@ impl Analyzer for RustBinary {
     }
 }
 
+/// The JSON in the section `.dep-v0`.
 #[derive(Deserialize)]
-struct List {
+struct CrateList {
     packages: Vec<Crate>,
 }
 
@@ -55,14 +56,14 @@ struct Crate {
     #[serde(default)]
     source: Option<String>,
     #[serde(default)]
-    kind: Kind,
+    kind: CrateKind,
     #[serde(default)]
     root: bool,
 }
 
 #[derive(Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum CrateKind {
     Build,
     #[default]
     Runtime,
@@ -78,7 +79,7 @@ fn crates(executable: &Executable<'_>) -> Result<Vec<Crate>> {
     if json.len() as u64 > MAX_LIST {
         return Err(at(section.offset, "crate list larger than 8 MiB"));
     }
-    let list: List = serde_json::from_slice(&json)
+    let list: CrateList = serde_json::from_slice(&json)
         .map_err(|error| at(section.offset, format!("unknown form of crate list: {error}")))?;
     Ok(list.packages)
 }

@@ -95,9 +95,9 @@ impl Analyzer for Rpm {
     }
 }
 
-fn read(image: &dyn Files, file: &FileInfo) -> Result<Found> {
+fn read(image: &dyn Files, file: &FileInfo) -> Result<DatabaseReader> {
     let database = image.read(&file.path)?.unwrap_or_default();
-    let mut found = Found::default();
+    let mut found = DatabaseReader::default();
     if file.path == MANIFEST {
         manifest::packages(&database, &mut |one| found.add(one));
     } else {
@@ -126,14 +126,15 @@ fn new_ones(known: &[Installed], found: Vec<Installed>) -> Vec<Installed> {
 /// The packages of one database, with its write-ahead log if it has one, and
 /// what could not be read of it. A pure function of the bytes.
 pub fn packages(database: &[u8], log: Option<&[u8]>) -> (Vec<Package>, Vec<Error>) {
-    let mut found = Found::default();
+    let mut found = DatabaseReader::default();
     found.read(database, log);
     let found = found.finish();
     (found.installed.into_iter().map(|one| one.package).collect(), found.problems)
 }
 
+/// The packages and problems of one database, up to a limit of each; more are counted.
 #[derive(Default)]
-struct Found {
+struct DatabaseReader {
     installed: Vec<Installed>,
     problems: Vec<Error>,
     records: usize,
@@ -141,7 +142,7 @@ struct Found {
     more_problems: usize,
 }
 
-impl Found {
+impl DatabaseReader {
     fn read(&mut self, database: &[u8], log: Option<&[u8]>) {
         let log = log.filter(|log| !log.is_empty());
         let mut allowance = Allowance::of_database();

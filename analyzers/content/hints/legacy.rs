@@ -3,28 +3,30 @@
 
 use serde_json::{Value, json};
 
-use super::{Hint, Kind};
+use super::{Hint, HintKind};
 use crate::Facts;
 
 pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
     let Hint { kind, name, .. } = *hint;
     let version = hint.version();
     let (output, key, value) = match kind {
-        Kind::Apk | Kind::Deb | Kind::Rpm => ("pkgs.allinfo", name.to_owned(), os_package(hint)),
-        Kind::Binary => {
+        HintKind::Apk | HintKind::Deb | HintKind::Rpm => {
+            ("pkgs.allinfo", name.to_owned(), os_package(hint))
+        }
+        HintKind::Binary => {
             let location = location(hint, &format!("/virtual/binarypkg/{name}-{version}"));
             let value = with_metadata(hint, "binary", &location);
             ("pkgs.binary", location, value)
         }
-        Kind::Gem => {
+        HintKind::Gem => {
             let location = location(hint, &format!("/virtual/gempkg/{name}-{version}"));
             ("pkgs.gems", location, of_many_versions(hint))
         }
-        Kind::Npm => {
+        HintKind::Npm => {
             let location = location(hint, &format!("/virtual/npmpkg/{name}-{version}"));
             ("pkgs.npms", location, of_many_versions(hint))
         }
-        Kind::Go => {
+        HintKind::Go => {
             let location = location(hint, &format!("/virtual/gopkg/{name}-{version}"));
             let value = json!({
                 "arch": hint.text("arch").unwrap_or("x86_64"),
@@ -40,7 +42,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
             });
             ("pkgs.go", location, value)
         }
-        Kind::Java => {
+        HintKind::Java => {
             let location = location(hint, &format!("/virtual/javapkg/{name}-{version}.jar"));
             let value = json!({
                 "implementation-version": version,
@@ -54,7 +56,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
             });
             ("pkgs.java", location, value)
         }
-        Kind::Python => {
+        HintKind::Python => {
             let location = location(hint, "/virtual/pypkg/site-packages");
             let value = with_metadata(hint, "python", &location);
             ("pkgs.python", format!("{location}/{name}-{version}"), value)
@@ -76,14 +78,14 @@ fn os_package(hint: &Hint<'_>) -> Value {
         "version": version,
     });
     let more = match hint.kind {
-        Kind::Deb => json!({
+        HintKind::Deb => json!({
             "arch": arch.unwrap_or("amd64"),
             "release": "N/A",
             "sourcepkg": hint.text("source").map_or_else(|| format!("{name}-{whole}"), str::to_owned),
             "type": "dpkg",
             "version": whole,
         }),
-        Kind::Rpm => json!({
+        HintKind::Rpm => json!({
             "arch": arch.filter(|arch| *arch != "amd64").unwrap_or("x86_64"),
             "sourcepkg": format!("{}-{whole}.src.rpm", hint.text("source").unwrap_or(name)),
             "type": "rpm",
@@ -159,7 +161,7 @@ mod tests {
     use crate::Fact;
 
     #[track_caller]
-    fn check(kind: Kind, hint: Value, output: &str, key: &str, expected: Value) {
+    fn check(kind: HintKind, hint: Value, output: &str, key: &str, expected: Value) {
         let mut out = Facts::default();
         let Ok(hint) = Hint::new(kind, &hint) else { panic!("a complete hint") };
         state(&hint, &mut out);
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn os_packages_are_told_as_their_manager_tells_them() {
         check(
-            Kind::Deb,
+            HintKind::Deb,
             json!({"name": "d", "version": "1:2-3", "size": 5}),
             "pkgs.allinfo",
             "d",
@@ -181,7 +183,7 @@ mod tests {
             }),
         );
         check(
-            Kind::Rpm,
+            HintKind::Rpm,
             json!({"name": "r", "version": "1.0-2.el7", "arch": "amd64", "license": "MIT"}),
             "pkgs.allinfo",
             "r",
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn others_have_a_place_that_is_not_in_the_image() {
         check(
-            Kind::Python,
+            HintKind::Python,
             json!({"name": "p", "version": "3", "metadata": {"a": 1}}),
             "pkgs.python",
             "/virtual/pypkg/site-packages/p-3",
@@ -205,7 +207,7 @@ mod tests {
             }),
         );
         check(
-            Kind::Npm,
+            HintKind::Npm,
             json!({"name": "n", "versions": ["1", "2"], "location": "/x/y"}),
             "pkgs.npms",
             "/x/y",

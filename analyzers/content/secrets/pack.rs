@@ -29,11 +29,12 @@ pub(super) struct Pack {
     pub(super) common: HashMap<&'static str, usize>,
     pub(super) keywords: AhoCorasick,
     /// What each keyword of the automaton stands for.
-    pub(super) uses: Vec<Vec<Use>>,
+    pub(super) meanings: Vec<Vec<Meaning>>,
 }
 
+/// What a keyword announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum Meaning {
     /// Positions of a rule, and of the keyword among its own.
     Rule(usize, usize),
     /// Position of a provider.
@@ -176,19 +177,19 @@ const CREDENTIAL_WORDS: [&str; 6] =
 
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {
-        let mut uses: BTreeMap<String, Vec<Use>> = BTreeMap::new();
-        let mut add = |keyword: &str, meaning: Use| {
-            uses.entry(keyword.to_ascii_lowercase()).or_default().push(meaning);
+        let mut meanings: BTreeMap<String, Vec<Meaning>> = BTreeMap::new();
+        let mut add = |keyword: &str, meaning: Meaning| {
+            meanings.entry(keyword.to_ascii_lowercase()).or_default().push(meaning);
         };
         for (position, rule) in rules.rules.iter().enumerate() {
             for (keyword, written) in rule.keywords.iter().enumerate() {
-                add(written, Use::Rule(position, keyword));
+                add(written, Meaning::Rule(position, keyword));
             }
         }
         let mut all = Vec::new();
         let mut common = HashMap::new();
         for (id, name) in providers.distinct {
-            add(&id, Use::Provider(all.len()));
+            add(&id, Meaning::Provider(all.len()));
             all.push(Provider::new(id, name));
         }
         for (id, name) in providers.common {
@@ -197,23 +198,23 @@ impl Pack {
             all.push(provider);
         }
         for word in CREDENTIAL_WORDS {
-            add(word, Use::Credential);
+            add(word, Meaning::Credential);
         }
-        add("private key", Use::PrivateKey);
-        add("://", Use::Url);
+        add("private key", Meaning::PrivateKey);
+        add("://", Meaning::Url);
         let keywords = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             // Above a hundred keywords the crate would choose a slower kind by itself.
             .kind(Some(AhoCorasickKind::DFA))
-            .build(uses.keys())
+            .build(meanings.keys())
             .expect("some hundred short keywords");
         Pack {
             rules: rules.rules,
             providers: all,
             common,
             keywords,
-            uses: uses.into_values().collect(),
+            meanings: meanings.into_values().collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::Result;
 
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let mut is_packages = false;
-    let mut open = Entry::default();
+    let mut open = LockedPackage::default();
     for line in text.lines().chain(["end:"]) {
         let content = line.trim_start();
         if content.is_empty() || content.starts_with('#') {
@@ -17,12 +17,12 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         match line.len() - content.len() {
             0 => {
                 open.state(out);
-                open = Entry::default();
+                open = LockedPackage::default();
                 is_packages = content.trim_end() == "packages:";
             }
             2 if is_packages => {
                 open.state(out);
-                open = Entry { key: unquoted(content), ..Entry::default() };
+                open = LockedPackage { key: unquoted(content), ..LockedPackage::default() };
             }
             4 if is_packages => {
                 if let Some(name) = content.strip_prefix("name: ") {
@@ -39,8 +39,9 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     Ok(())
 }
 
+/// One package below `packages:`.
 #[derive(Default)]
-struct Entry<'a> {
+struct LockedPackage<'a> {
     key: &'a str,
     name: Option<&'a str>,
     version: Option<&'a str>,
@@ -48,7 +49,7 @@ struct Entry<'a> {
     is_dev: bool,
 }
 
-impl Entry<'_> {
+impl LockedPackage<'_> {
     fn state(&self, out: &mut Locked<'_>) {
         let from_key = name_and_version(self.key);
         let name = self.name.or(from_key.map(|(name, _)| name));

@@ -10,16 +10,17 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let text = text.replace("\\\r\n", " ").replace("\\\n", " ");
     for line in text.lines() {
         match requirement(line) {
-            Some((name, Asked::Version(version))) => out.add(name, version),
-            Some((name, Asked::Range(range))) => out.add_range(name, range),
+            Some((name, Requirement::Version(version))) => out.add(name, version),
+            Some((name, Requirement::Range(range))) => out.add_range(name, range),
             None => {}
         }
     }
     Ok(())
 }
 
+/// Which versions a line asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked<'a> {
+enum Requirement<'a> {
     Version(&'a str),
     /// `>=1,<2`; empty for any.
     Range(&'a str),
@@ -27,7 +28,7 @@ enum Asked<'a> {
 
 /// Name and what is asked for of `name[extra]==1.0 ; marker  # comment`. `None` for
 /// options, addresses and directories.
-fn requirement(line: &str) -> Option<(&str, Asked<'_>)> {
+fn requirement(line: &str) -> Option<(&str, Requirement<'_>)> {
     let line = line.trim();
     let line = line.split('#').next()?.split(';').next()?.split(" -").next()?.trim();
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -44,9 +45,11 @@ fn requirement(line: &str) -> Option<(&str, Asked<'_>)> {
     let version = rest.strip_prefix("==").map(|rest| rest.trim_start_matches('=').trim());
     let asked = match version {
         Some("") => return None,
-        Some(version) if version.contains(['*', ',']) => Asked::Range(rest),
-        Some(version) => Asked::Version(version.split_whitespace().next()?),
-        None if rest.is_empty() || rest.starts_with(['<', '>', '~', '!']) => Asked::Range(rest),
+        Some(version) if version.contains(['*', ',']) => Requirement::Range(rest),
+        Some(version) => Requirement::Version(version.split_whitespace().next()?),
+        None if rest.is_empty() || rest.starts_with(['<', '>', '~', '!']) => {
+            Requirement::Range(rest)
+        }
         None => return None,
     };
     Some((name, asked))
@@ -54,7 +57,7 @@ fn requirement(line: &str) -> Option<(&str, Asked<'_>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Asked::{Range, Version};
+    use super::Requirement::{Range, Version};
     use super::*;
 
     #[test]

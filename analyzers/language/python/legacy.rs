@@ -14,7 +14,7 @@ use super::{Layout, has_suffix, read, version};
 use crate::{Facts, Files, path};
 
 /// One distribution that `pkg_resources` sees.
-struct Distribution {
+struct InstalledDistribution {
     /// Directory of metadata, or the one file.
     metadata: BString,
     is_file: bool,
@@ -54,16 +54,18 @@ fn has_modules(image: &dyn Files, directory: &[u8]) -> bool {
     image.list(directory).iter().any(is_module)
 }
 
-type ByName = BTreeMap<BString, Distribution>;
+type ByName = BTreeMap<BString, InstalledDistribution>;
 
 /// The distributions of each directory, and the unpacked eggs by their own path.
-fn distributions(layout: &Layout) -> (BTreeMap<BString, ByName>, BTreeMap<BString, Distribution>) {
+fn distributions(
+    layout: &Layout,
+) -> (BTreeMap<BString, ByName>, BTreeMap<BString, InstalledDistribution>) {
     let mut by_directory: BTreeMap<BString, ByName> = BTreeMap::new();
     let mut eggs = BTreeMap::new();
     let mut add = |path: &[u8], metadata: &BString, is_file| {
         let basename = BString::from(path::name(path));
         let found = by_directory.entry(path::parent(path).into()).or_default();
-        let distribution = Distribution { metadata: metadata.clone(), is_file, basename };
+        let distribution = InstalledDistribution { metadata: metadata.clone(), is_file, basename };
         found.insert(distribution.basename.clone(), distribution);
     };
     for (directory, names) in &layout.directories {
@@ -74,7 +76,7 @@ fn distributions(layout: &Layout) -> (BTreeMap<BString, ByName>, BTreeMap<BStrin
                 add(egg, directory, false);
                 let basename = path::name(egg).into();
                 let distribution =
-                    Distribution { metadata: directory.clone(), is_file: false, basename };
+                    InstalledDistribution { metadata: directory.clone(), is_file: false, basename };
                 eggs.insert(BString::from(egg), distribution);
             }
         } else if has_suffix(directory, ".dist-info") || has_suffix(directory, ".egg-info") {
@@ -89,7 +91,7 @@ fn distributions(layout: &Layout) -> (BTreeMap<BString, ByName>, BTreeMap<BStrin
 
 fn entry(
     image: &dyn Files,
-    distribution: &Distribution,
+    distribution: &InstalledDistribution,
     directory: &[u8],
     out: &mut Facts,
 ) -> Option<(BString, Value)> {

@@ -54,13 +54,13 @@ impl Tag {
 
 /// A header, taken apart as far as its index; values are read when asked for.
 pub struct Header<'a> {
-    entries: BTreeMap<u32, Entry>,
+    entries: BTreeMap<u32, IndexEntry>,
     data: &'a [u8],
     data_offset: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct IndexEntry {
     kind: u32,
     offset: usize,
     count: usize,
@@ -145,7 +145,7 @@ impl<'a> Header<'a> {
         Ok(Some(bytes.chunks_exact(width).map(number).collect()))
     }
 
-    fn error(&self, tag: Tag, entry: &Entry, message: &str) -> Error {
+    fn error(&self, tag: Tag, entry: &IndexEntry, message: &str) -> Error {
         let offset = self.data_offset.saturating_add(entry.offset);
         Error::at_offset(offset as u64, format!("tag `{}`: {message}", tag.0))
     }
@@ -153,10 +153,10 @@ impl<'a> Header<'a> {
 
 /// Where a tag stands twice, the later entry counts: what rpm adds after the
 /// signed region ("dribbles") replaces what is in it.
-fn entry(bytes: &[u8]) -> Option<(u32, Entry)> {
+fn entry(bytes: &[u8]) -> Option<(u32, IndexEntry)> {
     let number = |at| Order::Big.u32(bytes, at);
     let entry =
-        Entry { kind: number(4)?, offset: number(8)? as usize, count: number(12)? as usize };
+        IndexEntry { kind: number(4)?, offset: number(8)? as usize, count: number(12)? as usize };
     Some((number(0)?, entry))
 }
 

@@ -187,7 +187,7 @@ fn what_is_no_database_is_a_problem() {
 
 #[test]
 fn the_first_problems_are_told_and_the_others_counted() {
-    let mut found = Found::default();
+    let mut found = DatabaseReader::default();
     (0..60).for_each(|number| found.problem(Error::new(number.to_string())));
     let found = found.finish();
     assert_eq!(found.problems.len(), 51);
