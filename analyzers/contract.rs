@@ -15,7 +15,7 @@ pub use content::{Content, FileHead, START_LEN};
 pub use error::{Error, Result};
 pub use facts::{
     Distribution, Evidence, Fact, Facts, Legacy, LegacyValue, Match, Package, PackageFile, Problem,
-    Secret, Severity, Source,
+    Secret, Severity, SourcePackage,
 };
 pub use files::{FileInfo, FileKind, Files};
 pub use want::{Matcher, Pattern, Use, Want};

@@ -25,7 +25,7 @@ pub use content::{sbom, search, secrets};
 pub use contract::{
     Analyzer, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead, FileInfo,
     FileKind, Files, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern, Problem,
-    Result, START_LEN, Secret, Severity, Source, Use, Want, config, path, purl,
+    Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path, purl,
 };
 pub use os::{distribution, rpm};
 pub use parse::{legacy_files, zip};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::os::distribution::{self, Flavor};
 use crate::parse::json;
 use crate::{
-    Analyzer, Config, Error, Evidence, Facts, Files, Package, Pattern, Result, Source, Want,
+    Analyzer, Config, Error, Evidence, Facts, Files, Package, Pattern, Result, SourcePackage, Want,
 };
 
 const FILE: &str = "anchore_hints.json";
@@ -233,7 +233,7 @@ impl<'a> Hint<'a> {
             source: self
                 .text("source")
                 .filter(|_| is_os_package)
-                .map(|name| Source { name: name.to_owned(), version: None }),
+                .map(|name| SourcePackage { name: name.to_owned(), version: None }),
             licences: self.licences.iter().map(|text| (*text).to_owned()).collect(),
             origin: self.origins.first().map(|text| (*text).to_owned()),
             // The list of somebody who says what is in the image.

@@ -172,14 +172,14 @@ fn property(component: &Value, name: &str) -> Option<String> {
 }
 
 /// Trivy states the source package beside the package URL.
-fn trivys_source(component: &Value) -> Option<crate::Source> {
+fn trivys_source(component: &Value) -> Option<crate::SourcePackage> {
     let stated = |name: &str| property(component, &format!("aquasecurity:trivy:Src{name}"));
     let name = stated("Name")?;
     let release = stated("Release").map(|release| format!("-{release}")).unwrap_or_default();
     let epoch = stated("Epoch").filter(|epoch| epoch != "0");
     let epoch = epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default();
     let version = stated("Version").map(|version| format!("{epoch}{version}{release}"));
-    Some(crate::Source { name, version })
+    Some(crate::SourcePackage { name, version })
 }
 
 /// The attribute, if the text is a name of CPE 2.3: eleven fields.
@@ -209,7 +209,7 @@ fn described(mut purl: Purl, version: Option<String>) -> Package {
             let (name, version) = upstream
                 .split_once('@')
                 .map_or((&*upstream, None), |(name, version)| (name, Some(version)));
-            crate::Source { name: name.to_owned(), version: version.map(str::to_owned) }
+            crate::SourcePackage { name: name.to_owned(), version: version.map(str::to_owned) }
         }),
         qualifiers: purl.qualifiers,
         ..Package::default()

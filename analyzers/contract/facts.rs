@@ -54,7 +54,7 @@ pub struct Package {
     pub version: String,
     pub epoch: Option<u64>,
     pub arch: Option<String>,
-    pub source: Option<Source>,
+    pub source: Option<SourcePackage>,
     /// As written, one for each statement.
     pub licences: Vec<String>,
     /// Who answers for it: maintainer, vendor, author.
@@ -75,7 +75,7 @@ pub struct Package {
 
 /// The source package it was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct SourcePackage {
     pub name: String,
     /// `None`: as the package's own.
     pub version: Option<String>,

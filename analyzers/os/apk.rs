@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
 use crate::{
-    Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, Source, Want, path,
+    Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
+    path,
 };
 
 pub(crate) struct Apk;
@@ -128,7 +129,7 @@ impl Record {
             b'I' => package.size = Some(text().parse().ok()?),
             b'L' => package.licences = vec![text()],
             b'm' => package.origin = Some(text()),
-            b'o' => package.source = Some(Source { name: text(), version: None }),
+            b'o' => package.source = Some(SourcePackage { name: text(), version: None }),
             b'F' => {
                 self.close_directory();
                 self.directory =

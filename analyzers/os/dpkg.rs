@@ -19,8 +19,8 @@ use serde_json::json;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
 use crate::{
-    Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result, Source,
-    Want, path,
+    Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
+    SourcePackage, Want, path,
 };
 
 pub(crate) struct Dpkg;
@@ -199,7 +199,7 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
     let version = paragraph.get("Version")?;
     let source = paragraph
         .get("Source")
-        .map_or_else(|| Source { name: name.clone(), version: None }, |text| source(&text));
+        .map_or_else(|| SourcePackage { name: name.clone(), version: None }, |text| source(&text));
     let kibibytes: Option<u64> = paragraph.get("Installed-Size").and_then(|size| size.parse().ok());
     let attributes = [("homepage", "Homepage"), ("section", "Section"), ("status", "Status")]
         .into_iter()
@@ -222,10 +222,10 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
 }
 
 /// `foo`, or `foo (1.2)` where its version is another than the package's.
-fn source(text: &str) -> Source {
+fn source(text: &str) -> SourcePackage {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let version = rest.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-    Source { name: name.to_owned(), version: version.map(str::to_owned) }
+    SourcePackage { name: name.to_owned(), version: version.map(str::to_owned) }
 }
 
 fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use bstr::{BString, ByteSlice};
 
 use crate::{
-    Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, Source, Want, path,
+    Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
+    path,
 };
 
 pub(crate) struct Pacman;
@@ -89,7 +90,7 @@ fn package(desc: &Sections) -> Option<Package> {
         name: one("NAME")?,
         version: one("VERSION")?,
         arch: one("ARCH"),
-        source: one("BASE").map(|name| Source { name, version: None }),
+        source: one("BASE").map(|name| SourcePackage { name, version: None }),
         licences: all("LICENSE").iter().map(|value| text(value)).collect(),
         origin: one("PACKAGER"),
         size: one("SIZE").and_then(|size| size.parse().ok()),

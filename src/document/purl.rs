@@ -120,7 +120,7 @@ pub(crate) fn encode(text: &str, url: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use inscan_analyzers::Source;
+    use inscan_analyzers::SourcePackage;
 
     use super::*;
 
@@ -166,7 +166,7 @@ mod tests {
             version: "1:2.36-9+deb12u4".into(),
             epoch: Some(1),
             arch: Some("amd64".into()),
-            source: Some(Source { name: "glibc".into(), version: None }),
+            source: Some(SourcePackage { name: "glibc".into(), version: None }),
             ..Package::default()
         };
         assert_eq!(

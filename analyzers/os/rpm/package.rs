@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::header::{Header, Tag};
 use super::package_files;
-use crate::{Error, Package, Result, Source};
+use crate::{Error, Package, Result, SourcePackage};
 
 /// What one database may bring. The tags of a header may all point to the same
 /// bytes, and a directory is named once and used by many files, so a small
@@ -85,7 +85,7 @@ fn present<const N: usize>(attributes: [(&str, Option<String>); N]) -> BTreeMap<
 }
 
 /// `util-linux-2.32.1-42.el8_8.src.rpm`.
-pub(super) fn source(file: &str, package_version: &str) -> Source {
+pub(super) fn source(file: &str, package_version: &str) -> SourcePackage {
     let stem = file.strip_suffix(".rpm").unwrap_or(file);
     let stem = stem.strip_suffix(".src").or_else(|| stem.strip_suffix(".nosrc")).unwrap_or(stem);
     let mut parts = stem.rsplitn(3, '-');
@@ -94,9 +94,9 @@ pub(super) fn source(file: &str, package_version: &str) -> Source {
         (Some(name), Some(version), Some(release)) => {
             let version = format!("{version}-{release}");
             let version = (version != package_version).then_some(version);
-            Source { name: name.to_owned(), version }
+            SourcePackage { name: name.to_owned(), version }
         }
-        _ => Source { name: stem.to_owned(), version: None },
+        _ => SourcePackage { name: stem.to_owned(), version: None },
     }
 }
 

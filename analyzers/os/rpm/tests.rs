@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::testing::{Image, cut_everywhere};
-use crate::{Fact, PackageFile, Source};
+use crate::{Fact, PackageFile, SourcePackage};
 
 const FIXTURES: [&str; 5] = ["bdb", "bdb-big-endian", "ndb", "sqlite", "wal"];
 
@@ -70,7 +70,7 @@ fn every_format_tells_of_the_same_packages() {
 fn a_package_is_stated_with_all_its_header_says() {
     let facts = Image::fixture("rpm/bdb").run(&Rpm);
     let alpha = package(&facts, "alpha-libs");
-    let source = Source { name: "alpha".into(), version: None };
+    let source = SourcePackage { name: "alpha".into(), version: None };
     assert_eq!(alpha.source, Some(source));
     assert_eq!(alpha.licences, ["MIT"]);
     assert_eq!(alpha.origin.as_deref(), Some("Acme"));
