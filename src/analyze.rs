@@ -256,7 +256,7 @@ impl<'a> Analysis<'a> {
                     visible: true,
                     secret,
                 }),
-                Fact::Licences(_) | Fact::Match(_) => {}
+                Fact::Licenses(_) | Fact::Match(_) => {}
             }
         }
     }

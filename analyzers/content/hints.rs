@@ -180,7 +180,7 @@ struct Hint<'a> {
     name: &'a str,
     versions: Vec<&'a str>,
     origins: Vec<&'a str>,
-    licences: Vec<&'a str>,
+    licenses: Vec<&'a str>,
     files: Vec<&'a str>,
     /// All its members.
     members: &'a Value,
@@ -195,7 +195,7 @@ impl<'a> Hint<'a> {
             name,
             versions: one_or_many(members, "version").map_err(in_hint)?,
             origins: one_or_many(members, "origin").map_err(in_hint)?,
-            licences: one_or_many(members, "license").map_err(in_hint)?,
+            licenses: one_or_many(members, "license").map_err(in_hint)?,
             files: texts(members, "files").map_err(in_hint)?,
             members,
         };
@@ -234,7 +234,7 @@ impl<'a> Hint<'a> {
                 .text("source")
                 .filter(|_| is_os_package)
                 .map(|name| SourcePackage { name: name.to_owned(), version: None }),
-            licences: self.licences.iter().map(|text| (*text).to_owned()).collect(),
+            licenses: self.licenses.iter().map(|text| (*text).to_owned()).collect(),
             origin: self.origins.first().map(|text| (*text).to_owned()),
             // The list of somebody who says what is in the image.
             evidence: Evidence::Sbom,

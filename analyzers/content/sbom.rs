@@ -104,7 +104,7 @@ fn spdx(package: &Value) -> Option<Package> {
         text(package, key).filter(|value| !matches!(value.as_str(), "NOASSERTION" | "NONE" | ""))
     };
     Some(Package {
-        licences: stated("licenseDeclared")
+        licenses: stated("licenseDeclared")
             .or_else(|| stated("licenseConcluded"))
             .into_iter()
             .collect(),
@@ -121,13 +121,13 @@ fn spdx(package: &Value) -> Option<Package> {
 /// <https://github.com/anchore/syft/tree/main/schema/json>
 fn syft(artifact: &Value) -> Option<Package> {
     let purl = purl::parse(artifact.get("purl")?.as_str()?)?;
-    let licence = |licence: &Value| match licence.as_str() {
-        Some(licence) => Some(licence.to_owned()),
-        None => text(licence, "spdxExpression").or_else(|| text(licence, "value")),
+    let license = |license: &Value| match license.as_str() {
+        Some(license) => Some(license.to_owned()),
+        None => text(license, "spdxExpression").or_else(|| text(license, "value")),
     };
     Some(Package {
-        licences: array(artifact, "licenses")
-            .filter_map(licence)
+        licenses: array(artifact, "licenses")
+            .filter_map(license)
             .filter(|it| !it.is_empty())
             .collect(),
         origin: text(&artifact["metadata"], "maintainer"),
@@ -148,12 +148,12 @@ fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
             return false;
         }
         if let Some(purl) = text(component, "purl").and_then(|purl| purl::parse(&purl)) {
-            let licences = array(component, "licenses").filter_map(|choice| {
-                let licence = choice.get("license").unwrap_or(choice);
-                ["id", "name", "expression"].iter().find_map(|key| text(licence, key))
+            let licenses = array(component, "licenses").filter_map(|choice| {
+                let license = choice.get("license").unwrap_or(choice);
+                ["id", "name", "expression"].iter().find_map(|key| text(license, key))
             });
             let mut package = Package {
-                licences: licences.collect(),
+                licenses: licenses.collect(),
                 origin: text(component, "publisher"),
                 attributes: text(component, "cpe").and_then(cpe).into_iter().collect(),
                 location: located(property(component, "syft:location:0:path")),
@@ -224,8 +224,8 @@ mod tests {
     fn found(facts: &Facts) -> Vec<String> {
         let line = |package: &Package| {
             let namespace = package.namespace.as_deref().unwrap_or("-");
-            let licences = package.licences.join(",");
-            format!("{} {namespace} {} {} {licences}", package.kind, package.name, package.version)
+            let licenses = package.licenses.join(",");
+            format!("{} {namespace} {} {} {licenses}", package.kind, package.name, package.version)
         };
         facts.packages().map(line).collect()
     }

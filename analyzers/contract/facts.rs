@@ -14,8 +14,8 @@ use serde_json::Value;
 pub enum Fact {
     Distribution(Distribution),
     Legacy(Legacy),
-    /// Licences a file states (Debian's copyright files), in order, as written.
-    Licences(Vec<String>),
+    /// Licenses a file states (Debian's copyright files), in order, as written.
+    Licenses(Vec<String>),
     Match(Match),
     Package(Box<Package>),
     Secret(Secret),
@@ -56,7 +56,7 @@ pub struct Package {
     pub arch: Option<String>,
     pub source: Option<SourcePackage>,
     /// As written, one for each statement.
-    pub licences: Vec<String>,
+    pub licenses: Vec<String>,
     /// Who answers for it: maintainer, vendor, author.
     pub origin: Option<String>,
     /// Installed size in bytes, as the package states it.
@@ -311,7 +311,7 @@ fn size_of_package(package: &Package) -> usize {
         + text(&package.namespace)
         + package.version.len()
         + package.location.len()
-        + package.licences.iter().map(|licence| size_of::<String>() + licence.len()).sum::<usize>()
+        + package.licenses.iter().map(|license| size_of::<String>() + license.len()).sum::<usize>()
         + text(&package.origin)
         + package.files.iter().map(file).sum::<usize>()
         + map(&package.qualifiers)

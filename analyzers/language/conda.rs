@@ -60,7 +60,7 @@ fn package(record: &Value, location: &[u8], allowance: &mut Allowance) -> Result
         kind: "conda".into(),
         name: name.into(),
         version: version.into(),
-        licences: json::text(record, "license").map(str::to_owned).into_iter().collect(),
+        licenses: json::text(record, "license").map(str::to_owned).into_iter().collect(),
         size: record.get("size").and_then(Value::as_u64),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -115,7 +115,7 @@ mod tests {
         let package = facts.packages().next().unwrap();
         assert_eq!((&*package.name, &*package.version), ("sample", "1.2"));
         assert_eq!(package.qualifiers["build"], "py39_0");
-        assert_eq!(package.licences, ["MIT"]);
+        assert_eq!(package.licenses, ["MIT"]);
         assert_eq!(package.attributes["channel"], "https://conda.example/main");
         assert_eq!(package.files[0].path, "opt/conda/bin/sample");
         assert_eq!(package.files[0].size, Some(12));

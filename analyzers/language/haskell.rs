@@ -48,7 +48,7 @@ fn package(headers: &Headers<'_>, location: &[u8]) -> Result<Package> {
         kind: "hackage".into(),
         name: needed("name")?.into(),
         version: needed("version")?.into(),
-        licences: headers.get("license").map(str::to_owned).into_iter().collect(),
+        licenses: headers.get("license").map(str::to_owned).into_iter().collect(),
         origin: headers.get("author").or_else(|| headers.get("maintainer")).map(str::to_owned),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -67,7 +67,7 @@ mod tests {
         let facts = Image::fixture("haskell").run(&Haskell);
         let package = facts.packages().next().unwrap();
         assert_eq!((&*package.name, &*package.version), ("sample", "0.11.3.1"));
-        assert_eq!(package.licences, ["BSD-3-Clause"]);
+        assert_eq!(package.licenses, ["BSD-3-Clause"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe"));
     }
 

@@ -41,7 +41,7 @@ impl Analyzer for Lua {
             kind: "luarocks".into(),
             name: name.into(),
             version: version.into(),
-            licences: assigned(&text, "license").into_iter().collect(),
+            licenses: assigned(&text, "license").into_iter().collect(),
             origin: assigned(&text, "maintainer"),
             evidence: Evidence::InstalledPackage,
             location: file.path.into(),
@@ -85,7 +85,7 @@ mod tests {
         let facts = Image::fixture("lua").run(&Lua);
         let package = facts.packages().next().unwrap();
         assert_eq!((&*package.name, &*package.version), ("sample", "1.0-2"));
-        assert_eq!(package.licences, ["MIT/X11"]);
+        assert_eq!(package.licenses, ["MIT/X11"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
         assert_eq!(package.attributes["homepage"], "https://example.org/sample");
     }

@@ -122,7 +122,7 @@ fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Packa
         name: name.into(),
         namespace: namespace.map(Into::into),
         version: version.trim_start_matches(['=', 'v']).into(),
-        licences: licences(manifest),
+        licenses: licenses(manifest),
         origin: origin(manifest),
         evidence,
         location: location.into(),
@@ -155,18 +155,18 @@ fn repository(manifest: &Value) -> Option<&str> {
 
 /// `license`, or the `licenses` of old packages: a text, an object with `type`
 /// (or `name`), or a list of those.
-fn licences(manifest: &Value) -> Vec<String> {
-    let member = ["license", "licence", "licenses"].iter().find_map(|name| manifest.get(name));
+fn licenses(manifest: &Value) -> Vec<String> {
+    let member = ["license", "license", "licenses"].iter().find_map(|name| manifest.get(name));
     let list = match member {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
         None => &[],
     };
-    let text = |licence: &Value| match licence {
+    let text = |license: &Value| match license {
         Value::String(text) => Some(text.trim().to_owned()),
-        _ => json::text(licence, "type").or_else(|| json::text(licence, "name")).map(str::to_owned),
+        _ => json::text(license, "type").or_else(|| json::text(license, "name")).map(str::to_owned),
     };
-    list.iter().filter_map(text).filter(|licence| !licence.is_empty()).collect()
+    list.iter().filter_map(text).filter(|license| !license.is_empty()).collect()
 }
 
 /// The author, else the first of several authors or maintainers.

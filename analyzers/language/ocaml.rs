@@ -44,7 +44,7 @@ impl Analyzer for Ocaml {
             kind: "opam".into(),
             name: name.into(),
             version: version.into(),
-            licences: values(&text, "license"),
+            licenses: values(&text, "license"),
             origin: first("maintainer").or_else(|| first("authors")),
             evidence: Evidence::InstalledPackage,
             location: file.path.into(),
@@ -94,7 +94,7 @@ mod tests {
         let facts = Image::fixture("ocaml").run(&Ocaml);
         let package = facts.packages().next().unwrap();
         assert_eq!((&*package.name, &*package.version), ("sample", "5.6.1"));
-        assert_eq!(package.licences, ["MIT", "ISC"]);
+        assert_eq!(package.licenses, ["MIT", "ISC"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
         assert_eq!(package.attributes["homepage"], "https://example.org/sample");
     }

@@ -49,8 +49,8 @@ fn package(description: &Php<'_>, location: &[u8]) -> Result<Package> {
     // The second form of descriptions has the release below `version`.
     let version = description.get("version");
     let version = version.and_then(|version| version.get("release").or(Some(version)));
-    let licence = description.get("license");
-    let licence = licence.and_then(|licence| licence.get("_content").or(Some(licence)));
+    let license = description.get("license");
+    let license = license.and_then(|license| license.get("_content").or(Some(license)));
     let lead =
         description.get("lead").and_then(|lead| lead.get("name").or(lead.get("0")?.get("name")));
     Ok(Package {
@@ -58,7 +58,7 @@ fn package(description: &Php<'_>, location: &[u8]) -> Result<Package> {
         name: needed("name", description.get("name").and_then(Php::text))?,
         namespace: description.get("channel").and_then(Php::text),
         version: needed("version", version.and_then(Php::text))?,
-        licences: licence.and_then(Php::text).into_iter().collect(),
+        licenses: license.and_then(Php::text).into_iter().collect(),
         origin: lead.and_then(Php::text),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -186,7 +186,7 @@ mod tests {
         let package = facts.packages().next().unwrap();
         assert_eq!(package.namespace.as_deref(), Some("pecl.example"));
         assert_eq!((&*package.name, &*package.version), ("redis", "5.3.7"));
-        assert_eq!(package.licences, ["PHP"]);
+        assert_eq!(package.licenses, ["PHP"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe"));
     }
 

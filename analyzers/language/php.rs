@@ -67,14 +67,14 @@ fn package(entry: &Value, development: &BTreeSet<&str>, location: &[u8]) -> Opti
     state("commit", source.and_then(|source| json::text(source, "reference")));
     state("dev", development.contains(full_name).then_some("true"));
     // A list since long, a text in old packages.
-    let licence = entry.get("license");
-    let licences = licence.and_then(Value::as_str).into_iter().chain(texts(licence));
+    let license = entry.get("license");
+    let licenses = license.and_then(Value::as_str).into_iter().chain(texts(license));
     Some(Package {
         kind: "composer".into(),
         name: name.into(),
         namespace: vendor.map(Into::into),
         version: json::text(entry, "version")?.into(),
-        licences: licences.map(str::to_owned).collect(),
+        licenses: licenses.map(str::to_owned).collect(),
         origin: entry.get("authors").and_then(|authors| author(authors.get(0)?)),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -102,7 +102,7 @@ mod tests {
         let package = facts.packages().next().unwrap();
         assert_eq!(package.namespace.as_deref(), Some("acme"));
         assert_eq!((&*package.name, &*package.version), ("log", "v1.2.0"));
-        assert_eq!(package.licences, ["MIT"]);
+        assert_eq!(package.licenses, ["MIT"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
         assert_eq!(facts.packages().last().unwrap().attributes["dev"], "true");
         assert_eq!(facts.problems, []);
@@ -117,7 +117,7 @@ mod tests {
     fn composer_1_wrote_a_bare_list() {
         let content = r#"[{"name": "a/b", "version": "1.0", "license": "MIT"}, {"name": "a/c"}]"#;
         let facts = Image::new([("vendor/composer/installed.json", content)]).run(&Php);
-        assert_eq!(facts.packages().next().unwrap().licences, ["MIT"]);
+        assert_eq!(facts.packages().next().unwrap().licenses, ["MIT"]);
         assert_eq!(facts.problems[0].message, "package 1: no name or no version");
     }
 }

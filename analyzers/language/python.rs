@@ -209,7 +209,7 @@ fn package(text: &str, location: &[u8]) -> Result<Package> {
         kind: "pypi".into(),
         name: name.into(),
         version: headers.get("Version").unwrap_or_default().into(),
-        licences: licences(&headers),
+        licenses: licenses(&headers),
         origin: origin(&headers),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -237,20 +237,20 @@ fn homepage<'a>(headers: &Headers<'a>) -> Option<&'a str> {
     stated(headers.get("Home-page")).or_else(labelled)
 }
 
-/// An expression says all; else the licence field (the first line, where someone
+/// An expression says all; else the license field (the first line, where someone
 /// put the whole text there) and the classifiers.
-fn licences(headers: &Headers<'_>) -> Vec<String> {
+fn licenses(headers: &Headers<'_>) -> Vec<String> {
     if let Some(expression) = stated(headers.get("License-Expression")) {
         return vec![expression.into()];
     }
     let field = stated(headers.get("License")).map(first_line);
     let classifiers = headers.all("Classifier").filter_map(|classifier| {
-        let licence = classifier.strip_prefix("License ::")?;
-        licence.rsplit("::").next().map(str::trim).filter(|name| *name != "OSI Approved")
+        let license = classifier.strip_prefix("License ::")?;
+        license.rsplit("::").next().map(str::trim).filter(|name| *name != "OSI Approved")
     });
     let mut known = BTreeSet::new();
-    let stated = field.into_iter().chain(classifiers).filter(|licence| !licence.is_empty());
-    stated.filter(|licence| known.insert(*licence)).map(str::to_owned).collect()
+    let stated = field.into_iter().chain(classifiers).filter(|license| !license.is_empty());
+    stated.filter(|license| known.insert(*license)).map(str::to_owned).collect()
 }
 
 /// `Author <author@example>`, else the maintainer.

@@ -58,7 +58,7 @@ fn package(name: &str, headers: &Headers<'_>, location: &[u8]) -> Result<Package
         kind: "cran".into(),
         name: name.into(),
         version: version.into(),
-        licences: headers.get("License").map(str::to_owned).into_iter().collect(),
+        licenses: headers.get("License").map(str::to_owned).into_iter().collect(),
         origin: headers.get("Maintainer").or_else(|| headers.get("Author")).map(str::to_owned),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
@@ -77,7 +77,7 @@ mod tests {
         let facts = Image::fixture("r").run(&R);
         let package = facts.packages().next().unwrap();
         assert_eq!((&*package.name, &*package.version), ("sample", "1.5.0.9000"));
-        assert_eq!(package.licences, ["MIT + file LICENSE"]);
+        assert_eq!(package.licenses, ["MIT + file LICENSE"]);
         assert_eq!(package.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
         assert_eq!(package.attributes["homepage"], "https://example.org/sample");
     }

@@ -114,7 +114,7 @@ fn package(mut values: Values, location: &[u8]) -> Result<Package> {
         kind: "gem".into(),
         name: name.ok_or_else(|| missing("name"))?,
         version: version.ok_or_else(|| missing("version"))?,
-        licences: values
+        licenses: values
             .remove("licenses")
             .or_else(|| values.remove("license"))
             .unwrap_or_default(),

@@ -127,7 +127,7 @@ impl Record {
             b'V' => package.version = text(),
             b'A' => package.arch = Some(text()),
             b'I' => package.size = Some(text().parse().ok()?),
-            b'L' => package.licences = vec![text()],
+            b'L' => package.licenses = vec![text()],
             b'm' => package.origin = Some(text()),
             b'o' => package.source = Some(SourcePackage { name: text(), version: None }),
             b'F' => {
@@ -241,7 +241,7 @@ fn legacy_info(package: &Package) -> Value {
         "release": known(release),
         "origin": known(package.origin.as_deref()),
         "arch": known(package.arch.as_deref()),
-        "license": known(package.licences.first().map(String::as_str)),
+        "license": known(package.licenses.first().map(String::as_str)),
         "size": package.size.map_or("N/A".to_owned(), |size| size.to_string()),
         "sourcepkg": known(package.source.as_ref().map(|source| source.name.as_str())),
         "files": files,
@@ -292,7 +292,7 @@ mod tests {
         let musl = facts.packages().next().unwrap();
         assert_eq!(musl.arch.as_deref(), Some("x86_64"));
         assert_eq!(musl.size, Some(618_496));
-        assert_eq!(musl.licences, ["MIT"]);
+        assert_eq!(musl.licenses, ["MIT"]);
         assert_eq!(musl.source.as_ref().unwrap().name, "musl");
         assert_eq!(musl.origin.as_deref(), Some("Timo <t@example.org>"));
         assert_eq!(musl.attributes["commit"], "abc");

@@ -3,7 +3,7 @@
 //! `var/lib/dpkg/status` holds one paragraph of `Name: value` lines for each
 //! package; images without dpkg (distroless) have one file for each package in
 //! `status.d` instead, those made by chisel a manifest of its own. `info/NAME.list` names a package's files, one a line,
-//! `info/NAME.md5sums` their digests, `usr/share/doc/NAME/copyright` its licences.
+//! `info/NAME.md5sums` their digests, `usr/share/doc/NAME/copyright` its licenses.
 //! <https://man7.org/linux/man-pages/man1/dpkg-query.1.html>,
 //! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
 
@@ -56,7 +56,7 @@ impl Analyzer for Dpkg {
     }
 
     fn about(&self) -> &'static str {
-        "Packages installed by dpkg, their files and licences, from var/lib/dpkg"
+        "Packages installed by dpkg, their files and licenses, from var/lib/dpkg"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -76,7 +76,7 @@ impl Analyzer for Dpkg {
     fn inspect(&self, _: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let stated = copyright::stated(&content.bytes()?);
         if !stated.is_empty() {
-            out.push(Fact::Licences(stated));
+            out.push(Fact::Licenses(stated));
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Analyzer for Dpkg {
         add_files(image, &mut found, out);
         let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
         for (package, stated) in found.iter_mut().zip(&stated) {
-            package.licences = copyright::licences(stated);
+            package.licenses = copyright::licenses(stated);
         }
         legacy(found.iter().zip(&stated), out);
         found.into_iter().for_each(|package| out.package(package));

@@ -2,7 +2,7 @@
 //!
 //! Each lies in `flatpak/app/ID/ARCH/BRANCH/COMMIT` (`runtime` for what applications
 //! run in), with a file `deploy` that Flatpak keeps for itself: a GVariant of the
-//! type `(ssasta{sv})`, in whose dictionary are version and licence as the
+//! type `(ssasta{sv})`, in whose dictionary are version and license as the
 //! application's AppStream data has them.
 //! <https://docs.flatpak.org/en/latest/under-the-hood.html>,
 //! <https://docs.gtk.org/glib/gvariant-specification-1.0.html>
@@ -47,7 +47,7 @@ impl Analyzer for Flatpak {
             name: deployment.id.into(),
             version: stated("appdata-version").or_else(branch).unwrap_or_default(),
             arch: Some(deployment.arch.into()),
-            licences: stated("appdata-license").into_iter().collect(),
+            licenses: stated("appdata-license").into_iter().collect(),
             evidence: Evidence::InstalledPackage,
             location: file.path.into(),
             attributes: BTreeMap::from([("branch".to_owned(), deployment.branch.to_owned())]),
@@ -104,7 +104,7 @@ mod tests {
         let found: Vec<_> = facts.packages().map(|it| (&*it.name, &*it.version)).collect();
         assert_eq!(found, [("org.example.Sample", "1.4.2"), ("org.example.Platform", "23.08")]);
         let app = facts.packages().next().unwrap();
-        assert_eq!(app.licences, ["GPL-3.0-or-later"]);
+        assert_eq!(app.licenses, ["GPL-3.0-or-later"]);
         assert_eq!(app.arch.as_deref(), Some("x86_64"));
         assert_eq!(app.attributes["branch"], "stable");
     }

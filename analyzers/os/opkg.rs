@@ -1,7 +1,7 @@
 //! Packages installed by opkg (OpenWrt, Yocto), with their files.
 //!
 //! The database is dpkg's `status` by another name, except that it states
-//! licences and no source packages; `info/NAME.list` names the files.
+//! licenses and no source packages; `info/NAME.list` names the files.
 //! <https://openwrt.org/docs/guide-user/additional-software/opkg>
 
 use std::collections::HashSet;
@@ -57,7 +57,7 @@ fn read(image: &dyn Files, location: &BStr, text: &[u8], out: &mut Facts) {
         out.package(Package {
             kind: "opkg".into(),
             source: None,
-            licences: paragraph.get("License").into_iter().collect(),
+            licenses: paragraph.get("License").into_iter().collect(),
             // Unlike dpkg's, in bytes.
             size: package.size.map(|size| size / 1024),
             ..package
@@ -92,7 +92,7 @@ mod tests {
             facts.packages().map(|p| (p.name.as_str(), p.version.as_str())).collect();
         assert_eq!(found, [("hello", "2.10~1-r1"), ("libhi", "0.9-r2")]);
         let hello = facts.packages().next().unwrap();
-        assert_eq!(hello.licences, ["GPL-2.0-only"]);
+        assert_eq!(hello.licenses, ["GPL-2.0-only"]);
         assert_eq!(hello.arch.as_deref(), Some("x86_64"));
         assert_eq!(hello.size, Some(1234));
         let files: Vec<_> =

@@ -91,7 +91,7 @@ fn package(desc: &Sections) -> Option<Package> {
         version: one("VERSION")?,
         arch: one("ARCH"),
         source: one("BASE").map(|name| SourcePackage { name, version: None }),
-        licences: all("LICENSE").iter().map(|value| text(value)).collect(),
+        licenses: all("LICENSE").iter().map(|value| text(value)).collect(),
         origin: one("PACKAGER"),
         size: one("SIZE").and_then(|size| size.parse().ok()),
         evidence: Evidence::InstalledDb,
@@ -135,7 +135,7 @@ mod tests {
         let hello = packages[0];
         assert_eq!((hello.name.as_str(), hello.version.as_str()), ("hello", "1:2.10-1"));
         assert_eq!(hello.source.as_ref().unwrap().name, "hello-base");
-        assert_eq!(hello.licences, ["GPL-3.0-or-later", "MIT"]);
+        assert_eq!(hello.licenses, ["GPL-3.0-or-later", "MIT"]);
         assert_eq!(hello.size, Some(3_431));
         assert_eq!(hello.attributes["homepage"], "https://example.org/hello");
         let files: Vec<_> =

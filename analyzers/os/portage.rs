@@ -80,7 +80,7 @@ fn package(directory: &BStr, field: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> 
         name: name.to_owned(),
         version: version.to_owned(),
         arch: field("CHOST").and_then(|host| Some(host.split_once('-')?.0.to_owned())),
-        licences: field("LICENSE").into_iter().collect(),
+        licenses: field("LICENSE").into_iter().collect(),
         size: field("SIZE").and_then(|size| size.parse().ok()),
         evidence: Evidence::InstalledDb,
         files: contents.lines().filter_map(file).collect(),
@@ -134,7 +134,7 @@ mod tests {
         let hello = packages[0];
         assert_eq!(hello.namespace.as_deref(), Some("app-misc"));
         assert_eq!((hello.name.as_str(), hello.version.as_str()), ("hello-world", "2.10-r1"));
-        assert_eq!(hello.licences, ["GPL-2 || ( BSD MIT )"]);
+        assert_eq!(hello.licenses, ["GPL-2 || ( BSD MIT )"]);
         assert_eq!(hello.size, Some(4321));
         let files: Vec<_> =
             hello.files.iter().map(|file| (file.path.to_string(), file.digest.is_some())).collect();

@@ -69,7 +69,7 @@ fn snap(path: &[u8], text: &[u8]) -> Result<Package> {
     Ok(Package {
         name: field("name")?,
         version: field("version")?,
-        licences: field("license").into_iter().collect(),
+        licenses: field("license").into_iter().collect(),
         ..package("snap", path)
     })
 }

@@ -30,7 +30,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
             let location = location(hint, &format!("/virtual/gopkg/{name}-{version}"));
             let value = json!({
                 "arch": hint.text("arch").unwrap_or("x86_64"),
-                "license": licence(hint),
+                "license": license(hint),
                 "location": location,
                 "metadata": metadata(hint).to_string(),
                 "name": name,
@@ -71,7 +71,7 @@ fn os_package(hint: &Hint<'_>) -> Value {
     let (version, release) = whole.rsplit_once('-').unwrap_or((whole, "N/A"));
     let arch = hint.text("arch");
     let mut value = json!({
-        "license": licence(hint),
+        "license": license(hint),
         "origin": origin(hint),
         "release": hint.text("release").unwrap_or(release),
         "size": size(hint),
@@ -108,7 +108,7 @@ fn os_package(hint: &Hint<'_>) -> Value {
 fn with_metadata(hint: &Hint<'_>, kind: &str, location: &str) -> Value {
     json!({
         "files": hint.files,
-        "license": licence(hint),
+        "license": license(hint),
         "location": location,
         "metadata": metadata(hint).to_string(),
         "name": hint.name,
@@ -122,7 +122,7 @@ fn of_many_versions(hint: &Hint<'_>) -> Value {
     json!({
         "files": hint.files,
         "latest": hint.version(),
-        "lics": hint.licences,
+        "lics": hint.licenses,
         "name": hint.name,
         "origins": hint.origins,
         "sourcepkg": hint.text("source").unwrap_or(hint.name),
@@ -135,8 +135,8 @@ fn location(hint: &Hint<'_>, otherwise: &str) -> String {
     hint.text("location").unwrap_or(otherwise).to_owned()
 }
 
-fn licence<'a>(hint: &Hint<'a>) -> &'a str {
-    hint.licences.first().copied().unwrap_or_default()
+fn license<'a>(hint: &Hint<'a>) -> &'a str {
+    hint.licenses.first().copied().unwrap_or_default()
 }
 
 fn origin<'a>(hint: &Hint<'a>) -> &'a str {

@@ -116,7 +116,7 @@ fn own_package(archive: &Archive, pom: Pom, source: &str) -> Package {
     }
     let vendor = manifest.get("Implementation-Vendor").or_else(|| manifest.get("Bundle-Vendor"));
     package.origin = vendor.map(Into::into);
-    package.licences.extend(manifest.get("Bundle-License").map(Into::into));
+    package.licenses.extend(manifest.get("Bundle-License").map(Into::into));
     package
 }
 

@@ -11,7 +11,7 @@ pub(super) fn entry(bytes: &[u8]) -> Option<Value> {
     let (versions, latest) = versions(&manifest);
     Some(json!({
         "name": name,
-        "lics": manifest.get("license").map(licences).unwrap_or_default(),
+        "lics": manifest.get("license").map(licenses).unwrap_or_default(),
         "versions": versions,
         "latest": latest,
         "origins": Vec::from_iter(origin(&manifest)),
@@ -19,16 +19,16 @@ pub(super) fn entry(bytes: &[u8]) -> Option<Value> {
     }))
 }
 
-fn licences(licence: &Value) -> Vec<&str> {
-    match licence {
+fn licenses(license: &Value) -> Vec<&str> {
+    match license {
         Value::String(text) => vec![text.as_str()],
-        Value::Array(list) => list.iter().flat_map(licences_of_member).collect(),
-        other => licences_of_member(other),
+        Value::Array(list) => list.iter().flat_map(licenses_of_member).collect(),
+        other => licenses_of_member(other),
     }
 }
 
-fn licences_of_member(licence: &Value) -> Vec<&str> {
-    match licence {
+fn licenses_of_member(license: &Value) -> Vec<&str> {
+    match license {
         Value::String(text) => vec![text.as_str()],
         Value::Object(object) => ["type", "name", "license", "sourceType"]
             .iter()

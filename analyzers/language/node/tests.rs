@@ -22,7 +22,7 @@ fn reads_what_the_tools_leave() {
     assert_eq!(facts.problems, []);
     assert_eq!(names(&facts), ["@acme/lib 2.1.0", "left 1.0.0", "app 0.1.0"]);
     let library = facts.packages().next().unwrap();
-    assert_eq!(library.licences, ["MIT"]);
+    assert_eq!(library.licenses, ["MIT"]);
     assert_eq!(library.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
 }
 
@@ -93,10 +93,10 @@ fn what_is_no_package_json_is_a_problem() {
 }
 
 #[test]
-fn licences_are_texts_objects_and_lists() {
-    let check = |licence: &str, expected: &[&str]| {
-        let facts = run("a/package.json", format!(r#"{{"name":"a","version":"1",{licence}}}"#));
-        assert_eq!(facts.packages().next().unwrap().licences, expected);
+fn licenses_are_texts_objects_and_lists() {
+    let check = |license: &str, expected: &[&str]| {
+        let facts = run("a/package.json", format!(r#"{{"name":"a","version":"1",{license}}}"#));
+        assert_eq!(facts.packages().next().unwrap().licenses, expected);
     };
     check(r#""license": "MIT OR ISC""#, &["MIT OR ISC"]);
     check(r#""licenses": [{"type": "MIT"}, "ISC"]"#, &["MIT", "ISC"]);

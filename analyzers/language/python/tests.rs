@@ -52,7 +52,7 @@ fn reads_what_the_tools_leave() {
     );
     let hello = facts.packages().last().unwrap();
     assert_eq!((&*hello.name, &*hello.version), ("hello.world", "1.0.1"));
-    assert_eq!(hello.licences, ["MIT"]);
+    assert_eq!(hello.licenses, ["MIT"]);
     assert_eq!(hello.origin.as_deref(), Some("Jo Doe <jo@example.org>"));
     assert_eq!(hello.files[0].path, "usr/bin/hello");
     assert_eq!(hello.files[0].size, Some(231));
@@ -128,11 +128,11 @@ fn metadata_without_a_name_is_a_problem_and_the_directory_tells() {
 }
 
 #[test]
-fn licences_and_origin_come_from_the_best_statement() {
-    let check = |headers: &str, licences: &[&str], origin: Option<&str>| {
+fn licenses_and_origin_come_from_the_best_statement() {
+    let check = |headers: &str, licenses: &[&str], origin: Option<&str>| {
         let facts = metadata("a-1.dist-info", &format!("Name: a\nVersion: 1\n{headers}"));
         let package = facts.packages().next().unwrap();
-        assert_eq!(package.licences, licences, "{headers}");
+        assert_eq!(package.licenses, licenses, "{headers}");
         assert_eq!(package.origin.as_deref(), origin, "{headers}");
     };
     check("License: UNKNOWN\nAuthor: UNKNOWN\nMaintainer: M\n", &[], Some("M"));

@@ -32,11 +32,11 @@ pub(super) fn entry(text: &str) -> Option<Value> {
             }
         }
     }
-    let [(_, licences), (_, authors), (_, files)] = lists;
+    let [(_, licenses), (_, authors), (_, files)] = lists;
     name.as_str().filter(|name| !name.is_empty())?;
     Some(json!({
         "name": name,
-        "lics": licences,
+        "lics": licenses,
         "versions": versions,
         "latest": latest,
         "origins": authors,

@@ -19,7 +19,7 @@ fn reads_what_rubygems_writes() {
         facts.packages().map(|package| (&*package.name, &*package.version)).collect();
     assert_eq!(found, [("json", "2.6.3"), ("sample", "1.2.3")]);
     let sample = facts.packages().last().unwrap();
-    assert_eq!(sample.licences, ["MIT", "Ruby"]);
+    assert_eq!(sample.licenses, ["MIT", "Ruby"]);
     assert_eq!(sample.origin.as_deref(), Some("José Doe, Al"));
     assert_eq!(sample.qualifiers["platform"], "x86_64-linux");
     assert_eq!(sample.attributes["homepage"], "https://example.org/sample");

@@ -1,6 +1,6 @@
-//! Licences from `usr/share/doc/NAME/copyright`: `License:` fields where it is
+//! Licenses from `usr/share/doc/NAME/copyright`: `License:` fields where it is
 //! machine-readable (<https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/>),
-//! else the names of the common licences that its prose refers to.
+//! else the names of the common licenses that its prose refers to.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,13 @@ use crate::{Fact, Files};
 const FIELD: &[u8] = b"License:";
 const COMMON: &str = "/usr/share/common-licenses/";
 
-/// No copyright file names more licences than this, and no licence is longer.
-const MAX_LICENCES: usize = 500;
+/// No copyright file names more licenses than this, and no license is longer.
+const MAX_LICENSES: usize = 500;
 const MAX_LENGTH: usize = 300;
 
 /// What a copyright file states, in order, each once, as written: a field's
 /// value with the blanks before it (beyond the one that is always there), or
-/// the path of a common licence.
+/// the path of a common license.
 pub(super) fn stated(text: &[u8]) -> Vec<String> {
     let fields = text.lines().filter_map(|line| line.trim_start().strip_prefix(FIELD));
     let stated = distinct(fields.map(|value| value.strip_prefix(b" ").unwrap_or(value)));
@@ -26,9 +26,9 @@ pub(super) fn stated(text: &[u8]) -> Vec<String> {
 
 fn distinct<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
     let mut seen = HashSet::new();
-    let is_licence = |value: &&[u8]| !value.is_empty() && value.len() <= MAX_LENGTH;
-    let values = values.map(ByteSlice::trim_end).filter(is_licence);
-    let distinct = values.filter(|value| seen.insert(*value)).take(MAX_LICENCES);
+    let is_license = |value: &&[u8]| !value.is_empty() && value.len() <= MAX_LENGTH;
+    let values = values.map(ByteSlice::trim_end).filter(is_license);
+    let distinct = values.filter(|value| seen.insert(*value)).take(MAX_LICENSES);
     distinct.map(|value| value.to_str_lossy().into_owned()).collect()
 }
 
@@ -48,14 +48,14 @@ pub(super) fn of(image: &dyn Files, package: &str) -> Vec<String> {
     let path = format!("usr/share/doc/{package}/copyright");
     let facts = image.facts(path.as_bytes()).iter();
     let stated = facts.filter_map(|fact| match fact {
-        Fact::Licences(stated) => Some(stated),
+        Fact::Licenses(stated) => Some(stated),
         _ => None,
     });
     stated.flatten().cloned().collect()
 }
 
-/// The licences a package is under.
-pub(super) fn licences(stated: &[String]) -> Vec<String> {
+/// The licenses a package is under.
+pub(super) fn licenses(stated: &[String]) -> Vec<String> {
     let names = stated.iter().map(|one| one.strip_prefix(COMMON).unwrap_or(one).trim().as_bytes());
     distinct(names)
 }
@@ -74,9 +74,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, licences: &[&str], legacy: &str) {
+    fn check(text: &str, licenses: &[&str], legacy: &str) {
         let stated = stated(text.as_bytes());
-        assert_eq!(super::licences(&stated), licences);
+        assert_eq!(super::licenses(&stated), licenses);
         assert_eq!(super::legacy(&stated), legacy);
     }
 
@@ -84,12 +84,12 @@ mod tests {
     fn fields_are_taken_in_order_and_once() {
         let text = "Format: x\nLicense: GPL-2+ or Artistic\n text\n\nLicense: MIT\r\nLicense: MIT\n\
                     \u{20} License: BSD-3-clause (new)\nLicense:\nLicense:   ISC\n";
-        let licences = ["GPL-2+ or Artistic", "MIT", "BSD-3-clause (new)", "ISC"];
-        check(text, &licences, "GPL-2+ MIT BSD-3-clause");
+        let licenses = ["GPL-2+ or Artistic", "MIT", "BSD-3-clause (new)", "ISC"];
+        check(text, &licenses, "GPL-2+ MIT BSD-3-clause");
     }
 
     #[test]
-    fn prose_names_common_licences() {
+    fn prose_names_common_licenses() {
         let text = "The GPL is in `/usr/share/common-licenses/GPL-2', the other one in\n\
                     /usr/share/common-licenses/LGPL-2.1. Also /usr/share/common-licenses/ and\n\
                     /usr/share/common-licenses/GPL-2";
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_licence_is_none() {
+    fn what_is_too_long_for_a_license_is_none() {
         check(&format!("License: {}\nLicense: MIT", "x".repeat(301)), &["MIT"], "MIT");
     }
 }

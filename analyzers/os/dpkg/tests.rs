@@ -58,7 +58,7 @@ fn states_what_the_paragraph_states() {
     let hello = facts.packages().find(|package| package.name == "hello").unwrap();
     assert_eq!(hello.origin.as_deref(), Some("Ada <ada@example.org>"));
     assert_eq!(hello.size, Some(12 << 10));
-    assert_eq!(hello.licences, ["GPL-2+ or Artistic", "MIT"]);
+    assert_eq!(hello.licenses, ["GPL-2+ or Artistic", "MIT"]);
     assert_eq!(hello.attributes["homepage"], "https://example.org/hello");
     assert_eq!(hello.location, STATUS);
     let held = facts.packages().find(|package| package.name == "held").unwrap();

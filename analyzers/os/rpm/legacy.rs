@@ -41,7 +41,7 @@ fn info(one: &Installed) -> Value {
         "release": release,
         "arch": or_none(package.arch.as_ref()),
         "size": package.size.map_or(NONE.into(), |size| size.to_string()),
-        "license": or_none(package.licences.first()),
+        "license": or_none(package.licenses.first()),
         "sourcepkg": or_none(package.attributes.get(SOURCE_RPM)),
         "origin": format!("{} (vendor)", or_none(one.vendor.as_ref())),
         "type": "rpm",

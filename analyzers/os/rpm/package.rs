@@ -22,7 +22,7 @@ impl Allowance {
     }
 }
 
-/// No one string is longer. The longest there are, licences, have some kilobytes.
+/// No one string is longer. The longest there are, licenses, have some kilobytes.
 const MAX_TEXT: usize = 64 << 10;
 
 /// The attribute with the file name of the source package.
@@ -66,7 +66,7 @@ pub(super) fn installed(
         name: name.clone(),
         epoch: tags.number(Tag::EPOCH),
         arch: tags.filled_text(Tag::ARCH),
-        licences: tags.filled_text(Tag::LICENSE).into_iter().collect(),
+        licenses: tags.filled_text(Tag::LICENSE).into_iter().collect(),
         origin: vendor.clone().filter(|vendor| !vendor.is_empty()),
         size: tags.number(Tag::LONG_SIZE).or_else(|| tags.number(Tag::SIZE)),
         files: package_files::files(&mut tags),

@@ -72,7 +72,7 @@ fn a_package_is_stated_with_all_its_header_says() {
     let alpha = package(&facts, "alpha-libs");
     let source = SourcePackage { name: "alpha".into(), version: None };
     assert_eq!(alpha.source, Some(source));
-    assert_eq!(alpha.licences, ["MIT"]);
+    assert_eq!(alpha.licenses, ["MIT"]);
     assert_eq!(alpha.origin.as_deref(), Some("Acme"));
     assert_eq!(alpha.location, "var/lib/rpm/Packages");
     assert_eq!(alpha.attributes["homepage"], "https://alpha.example");

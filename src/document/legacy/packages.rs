@@ -166,7 +166,7 @@ pub(super) fn other_kind(package: &Package) -> Option<(String, String, Value)> {
         None => package.name.clone(),
     };
     let location = format!("/{}", text::shown(&package.location));
-    let licence = package.licences.join(" ");
+    let licence = package.licenses.join(" ");
     let or_not_known =
         |text: &str| if text.is_empty() { "N/A".to_owned() } else { text.to_owned() };
     let value = json!({
