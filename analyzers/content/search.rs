@@ -13,6 +13,7 @@ mod default_rules;
 mod python;
 
 use aho_corasick::AhoCorasick;
+use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::config::Search;
 use crate::{
@@ -79,19 +80,10 @@ pub(crate) fn default_secret_search() -> Search {
 /// feed after every 76 characters and at the end. A file with matches of
 /// several expressions has one JSON object with one such key for each.
 pub fn legacy_key(expression: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut key = String::new();
     // 57 bytes make 76 characters.
     for line in expression.as_bytes().chunks(57) {
-        for group in line.chunks(3) {
-            let bits = (0..3).fold(0, |bits: usize, at| {
-                bits << 8 | usize::from(group.get(at).copied().unwrap_or(0))
-            });
-            for at in 0..4 {
-                let letter = ALPHABET[bits >> (18 - 6 * at) & 63];
-                key.push(if at > group.len() { '=' } else { char::from(letter) });
-            }
-        }
+        BASE64_STANDARD.encode_string(line, &mut key);
         key.push('\n');
     }
     key

@@ -7,15 +7,15 @@
 //! Fedora) or `usr/share/rpm` (ostree). Distroless CBL-Mariner has a list of
 //! its packages instead ([`manifest`]). Neither rpm nor a database library is used.
 
-pub mod bdb;
+mod bdb;
 mod bytes;
-pub mod header;
+mod header;
 mod legacy;
 mod manifest;
-pub mod ndb;
+mod ndb;
 mod package;
 mod package_files;
-pub mod sqlite;
+mod sqlite;
 mod wal;
 
 use std::collections::HashSet;
@@ -42,9 +42,9 @@ const MAX_PROBLEMS: usize = 50;
 
 /// Takes the records of a database one by one. What stands between is lost
 /// with an error; the records after it go on.
-pub type Sink<'s> = &'s mut dyn FnMut(Result<&[u8]>);
+type Sink<'s> = &'s mut dyn FnMut(Result<&[u8]>);
 
-pub struct Rpm;
+pub(crate) struct Rpm;
 
 impl Analyzer for Rpm {
     fn name(&self) -> &'static str {
@@ -121,15 +121,6 @@ fn new_ones(known: &[Installed], found: Vec<Installed>) -> Vec<Installed> {
     }
     let known: HashSet<_> = known.iter().map(identity).collect();
     found.into_iter().filter(|one| !known.contains(&identity(one))).collect()
-}
-
-/// The packages of one database, with its write-ahead log if it has one, and
-/// what could not be read of it. A pure function of the bytes.
-pub fn packages(database: &[u8], log: Option<&[u8]>) -> (Vec<Package>, Vec<Error>) {
-    let mut found = DatabaseReader::default();
-    found.read(database, log);
-    let found = found.finish();
-    (found.installed.into_iter().map(|one| one.package).collect(), found.problems)
 }
 
 /// The packages and problems of one database, up to a limit of each; more are counted.

@@ -33,7 +33,7 @@ pub(super) fn is_bdb(file: &[u8]) -> bool {
 }
 
 /// Hands over every record but number 0, which counts the others.
-pub fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
+pub(super) fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
     let mut database = Database::open(file)?;
     let buckets = database.buckets();
     if buckets > database.pages() {
@@ -244,8 +244,7 @@ fn byte_order(file: &[u8]) -> Option<Order> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::rpm::packages;
-    use crate::os::rpm::tests::{fixture, told};
+    use crate::os::rpm::tests::{fixture, packages, told};
 
     const PAGE: usize = 512;
 

@@ -22,38 +22,38 @@ const ENTRY_SIZE: usize = 16;
 /// Tags by number.
 /// <https://rpm-software-management.github.io/rpm/manual/tags.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tag(pub u32);
+pub(super) struct Tag(pub(super) u32);
 
 impl Tag {
-    pub const NAME: Tag = Tag(1000);
-    pub const VERSION: Tag = Tag(1001);
-    pub const RELEASE: Tag = Tag(1002);
-    pub const EPOCH: Tag = Tag(1003);
-    pub const SIZE: Tag = Tag(1009);
-    pub const VENDOR: Tag = Tag(1011);
-    pub const LICENSE: Tag = Tag(1014);
-    pub const URL: Tag = Tag(1020);
-    pub const ARCH: Tag = Tag(1022);
+    pub(super) const NAME: Tag = Tag(1000);
+    pub(super) const VERSION: Tag = Tag(1001);
+    pub(super) const RELEASE: Tag = Tag(1002);
+    pub(super) const EPOCH: Tag = Tag(1003);
+    pub(super) const SIZE: Tag = Tag(1009);
+    pub(super) const VENDOR: Tag = Tag(1011);
+    pub(super) const LICENSE: Tag = Tag(1014);
+    pub(super) const URL: Tag = Tag(1020);
+    pub(super) const ARCH: Tag = Tag(1022);
     /// Whole paths, in headers older than rpm 4.
-    pub const OLD_FILE_NAMES: Tag = Tag(1027);
-    pub const FILE_SIZES: Tag = Tag(1028);
-    pub const FILE_MODES: Tag = Tag(1030);
-    pub const FILE_DIGESTS: Tag = Tag(1035);
-    pub const FILE_FLAGS: Tag = Tag(1037);
-    pub const FILE_USER_NAME: Tag = Tag(1039);
-    pub const FILE_GROUP_NAME: Tag = Tag(1040);
-    pub const SOURCE_RPM: Tag = Tag(1044);
-    pub const DIR_INDEXES: Tag = Tag(1116);
-    pub const BASE_NAMES: Tag = Tag(1117);
-    pub const DIR_NAMES: Tag = Tag(1118);
-    pub const LONG_FILE_SIZES: Tag = Tag(5008);
-    pub const LONG_SIZE: Tag = Tag(5009);
-    pub const FILE_DIGEST_ALGO: Tag = Tag(5011);
-    pub const MODULARITY_LABEL: Tag = Tag(5096);
+    pub(super) const OLD_FILE_NAMES: Tag = Tag(1027);
+    pub(super) const FILE_SIZES: Tag = Tag(1028);
+    pub(super) const FILE_MODES: Tag = Tag(1030);
+    pub(super) const FILE_DIGESTS: Tag = Tag(1035);
+    pub(super) const FILE_FLAGS: Tag = Tag(1037);
+    pub(super) const FILE_USER_NAME: Tag = Tag(1039);
+    pub(super) const FILE_GROUP_NAME: Tag = Tag(1040);
+    pub(super) const SOURCE_RPM: Tag = Tag(1044);
+    pub(super) const DIR_INDEXES: Tag = Tag(1116);
+    pub(super) const BASE_NAMES: Tag = Tag(1117);
+    pub(super) const DIR_NAMES: Tag = Tag(1118);
+    pub(super) const LONG_FILE_SIZES: Tag = Tag(5008);
+    pub(super) const LONG_SIZE: Tag = Tag(5009);
+    pub(super) const FILE_DIGEST_ALGO: Tag = Tag(5011);
+    pub(super) const MODULARITY_LABEL: Tag = Tag(5096);
 }
 
 /// A header, taken apart as far as its index; values are read when asked for.
-pub struct Header<'a> {
+pub(super) struct Header<'a> {
     entries: BTreeMap<u32, IndexEntry>,
     data: &'a [u8],
     data_offset: usize,
@@ -68,7 +68,7 @@ struct IndexEntry {
 
 impl<'a> Header<'a> {
     /// Offsets of errors count from the beginning of the header.
-    pub fn parse(blob: &'a [u8]) -> Result<Self> {
+    pub(super) fn parse(blob: &'a [u8]) -> Result<Self> {
         let (entries, data_len) = Order::Big
             .size(blob, 0)
             .zip(Order::Big.size(blob, 4))
@@ -90,12 +90,12 @@ impl<'a> Header<'a> {
     }
 
     /// The string of a tag, or the first one of several.
-    pub fn string(&self, tag: Tag) -> Result<Option<&'a [u8]>> {
+    pub(super) fn string(&self, tag: Tag) -> Result<Option<&'a [u8]>> {
         Ok(self.strings_up_to(tag, 1)?.and_then(|strings| strings.first().copied()))
     }
 
     /// All strings of a tag.
-    pub fn strings(&self, tag: Tag) -> Result<Option<Vec<&'a [u8]>>> {
+    pub(super) fn strings(&self, tag: Tag) -> Result<Option<Vec<&'a [u8]>>> {
         self.strings_up_to(tag, usize::MAX)
     }
 
@@ -122,12 +122,12 @@ impl<'a> Header<'a> {
         Ok(Some(strings))
     }
 
-    pub fn number(&self, tag: Tag) -> Result<Option<u64>> {
+    pub(super) fn number(&self, tag: Tag) -> Result<Option<u64>> {
         Ok(self.numbers(tag)?.and_then(|numbers| numbers.first().copied()))
     }
 
     /// All numbers of a tag, of whatever width.
-    pub fn numbers(&self, tag: Tag) -> Result<Option<Vec<u64>>> {
+    pub(super) fn numbers(&self, tag: Tag) -> Result<Option<Vec<u64>>> {
         let Some(entry) = self.entries.get(&tag.0) else { return Ok(None) };
         let width = match entry.kind {
             1 | 2 => 1,

@@ -26,7 +26,7 @@ pub(super) fn is_ndb(file: &[u8]) -> bool {
 }
 
 /// Hands over every record in the order of the slots.
-pub fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
+pub(super) fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
     if !is_ndb(file) {
         return Err(Error::at_offset(0, "not an ndb package database"));
     }
@@ -133,8 +133,7 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use crate::os::rpm::packages;
-    use crate::os::rpm::tests::{check, fixture};
+    use crate::os::rpm::tests::{check, fixture, packages};
 
     const FILE: &str = "ndb/usr/lib/sysimage/rpm/Packages.db";
     const FIRST_PACKAGE: usize = 4096;

@@ -27,7 +27,7 @@ pub(super) fn is_sqlite(file: &[u8]) -> bool {
 }
 
 /// Hands over every record of the database as it is with its write-ahead log replayed.
-pub fn records(file: &[u8], log: Option<&[u8]>, sink: Sink<'_>) -> Result<()> {
+pub(super) fn records(file: &[u8], log: Option<&[u8]>, sink: Sink<'_>) -> Result<()> {
     let wal = match log.map(wal::replay) {
         Some(Ok(wal)) => wal,
         Some(Err(error)) => {
@@ -286,8 +286,7 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::rpm::packages;
-    use crate::os::rpm::tests::{check, fixture};
+    use crate::os::rpm::tests::{check, fixture, packages};
 
     const FILE: &str = "sqlite/var/lib/rpm/rpmdb.sqlite";
     const PAGE: usize = 1024;

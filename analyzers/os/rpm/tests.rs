@@ -14,6 +14,14 @@ pub(super) fn fixture(path: &str) -> Vec<u8> {
     fs::read(format!("{}/../fixtures/rpm/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
+/// The packages of one database, with its write-ahead log if it has one, and the problems.
+pub(super) fn packages(database: &[u8], log: Option<&[u8]>) -> (Vec<Package>, Vec<Error>) {
+    let mut found = DatabaseReader::default();
+    found.read(database, log);
+    let found = found.finish();
+    (found.installed.into_iter().map(|one| one.package).collect(), found.problems)
+}
+
 /// A fixture with one change: how many packages are left, and the problems.
 #[track_caller]
 pub(super) fn check(

@@ -105,8 +105,7 @@ fn checksum(order: Order, mut sum: [u32; 2], bytes: &[u8]) -> [u32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::rpm::packages;
-    use crate::os::rpm::tests::{fixture, told};
+    use crate::os::rpm::tests::{fixture, packages, told};
 
     /// What the file of the fixture holds without its log.
     const BEFORE: [&str; 2] = ["alpha 1:1.0-1.el8 noarch", "alpha-libs 1:1.0-1.el8 noarch"];
