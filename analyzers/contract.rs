@@ -40,6 +40,10 @@ pub trait Analyzer: Send + Sync {
     /// regular file of every layer that matches a [`Use::Inspect`] want, also
     /// for files that a later layer replaces or deletes. What it states is a
     /// pure function of the path and the bytes, and is stored on the file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be understood. Becomes a problem with the file's path.
     fn inspect(
         &self,
         _file: &FileHead<'_>,
@@ -51,6 +55,11 @@ pub trait Analyzer: Send + Sync {
 
     /// Looks at the flattened image. May read every file it wanted with
     /// [`Use::Keep`], and the facts its own `inspect` stored.
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be understood as a whole. What concerns one file is
+    /// [`Facts::problem_at`], so that the others are still read.
     fn analyze(&self, _image: &dyn Files, _out: &mut Facts) -> Result<()> {
         Ok(())
     }

@@ -13,6 +13,8 @@
 //!
 //! Adding one = one new file, its `mod` line, its line in [`all`], its fixtures.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 mod content;
 mod contract;
 mod language;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::purl::{self, Purl};
 use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
-pub struct Sbom;
+pub(crate) struct Sbom;
 
 const SUFFIXES: [&str; 5] = [".spdx.json", ".cdx.json", ".bom.json", ".cyclonedx.json", ".spdx"];
 /// Bitnami's have some hundred KiB. In memory, hostile JSON takes ten times its size.
@@ -58,9 +58,9 @@ impl Analyzer for Sbom {
 /// What an SBOM lists.
 #[derive(Debug)]
 pub struct Listed {
-    /// Located where the SBOM says, if it does.
+    /// Their `location` is what the SBOM states, or empty.
     pub packages: Vec<Package>,
-    /// False: components lie too deep to be listed.
+    /// False if some components are nested too deeply and left out.
     pub is_whole: bool,
 }
 
@@ -70,7 +70,7 @@ impl Default for Listed {
     }
 }
 
-/// `None` where it is no SBOM.
+/// Reads an SBOM of a known form. `None` if the document is not one.
 pub fn listed(document: &Value) -> Option<Listed> {
     let mut listed = Listed::default();
     if document.get("spdxVersion").is_some() {
@@ -140,7 +140,7 @@ fn located(path: Option<String>) -> BString {
     path.unwrap_or_default().trim_start_matches('/').into()
 }
 
-/// False where components lie too deep to be listed.
+/// False if some components are nested too deeply and left out.
 fn cyclonedx(parent: &Value, depth: usize, found: &mut Vec<Package>) -> bool {
     let mut is_whole = true;
     for component in array(parent, "components") {

@@ -56,7 +56,11 @@ enum Test {
     Python(Box<Expression>),
 }
 
-/// Says what is wrong with the two search sections, before anything is scanned.
+/// Checks the two search sections, before anything is scanned.
+///
+/// # Errors
+///
+/// The first expression or parameter that cannot be used.
 pub fn check(config: &Config) -> Result<()> {
     let searches =
         [LineSearch::new(Section::Secret, config), LineSearch::new(Section::Content, config)];

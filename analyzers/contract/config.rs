@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
+    /// Which files are stored whole.
     pub retrieve_files: Option<RetrieveFiles>,
+    /// Expressions that find secrets.
     pub secret_search: Option<Search>,
+    /// Expressions that find anything else.
     pub content_search: Option<Search>,
+    /// Which malware scanner is asked. The analyzers do not look at it.
     pub malware: Option<Malware>,
     /// Whether packages that the image's maker lists by hand are believed.
     pub hints: bool,
@@ -22,6 +26,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetrieveFiles {
+    /// In KiB. `None`: 16 MiB.
     pub max_file_size_kb: Option<u64>,
     /// As written by the user: absolute or relative, this text is the key in the document.
     pub file_list: Option<Vec<String>>,
@@ -37,22 +42,29 @@ pub struct Search {
     pub regexp_match: Option<Vec<String>>,
 }
 
+/// The section `malware`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Malware {
+    /// `None`: switched off.
     pub clamav: Option<ClamAv>,
 }
 
+/// The section `malware.clamav`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClamAv {
+    /// Whether files are sent to clamd.
     pub enabled: bool,
+    /// Stated in the legacy document. It has no other effect: clamd updates itself.
     pub db_update_enabled: Option<bool>,
 }
 
+/// Settings of the rule pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Secrets {
+    /// Whether files are searched.
     pub enabled: bool,
     /// Files larger than this many bytes are not searched (and counted as skipped).
     pub max_file_size: u64,

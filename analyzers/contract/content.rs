@@ -12,6 +12,7 @@ pub const START_LEN: usize = 512;
 pub struct FileHead<'a> {
     /// Path in the layer, without a leading slash: `usr/bin/env`.
     pub path: &'a [u8],
+    /// In bytes.
     pub size: u64,
     /// Permission bits (`0o4755`), without the type.
     pub mode: u32,
@@ -21,17 +22,28 @@ pub struct FileHead<'a> {
 
 /// The content of one regular file: in memory, or spilled if it was large.
 pub trait Content {
+    /// In bytes.
     fn len(&self) -> u64;
 
+    /// True for a file of no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Reads at an offset, like `pread`: 0 at or beyond the end, and possibly
     /// fewer bytes than asked for.
+    ///
+    /// # Errors
+    ///
+    /// If a spilled content cannot be read back, or if the file is larger than the
+    /// want's `content_up_to`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
     /// The whole content. Cheap for small files; the want's `max_size` bounds it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_at`](Content::read_at).
     fn bytes(&self) -> io::Result<Cow<'_, [u8]>>;
 }
 

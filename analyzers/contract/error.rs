@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+/// What an analyzer returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A lowercase fragment with the value in backticks, and the position in the file.
@@ -20,6 +21,7 @@ enum Position {
 }
 
 impl Error {
+    /// About the file as a whole.
     pub fn new(message: impl Into<String>) -> Self {
         Error { message: message.into(), position: None }
     }
@@ -29,6 +31,7 @@ impl Error {
         Error { message: message.into(), position: Some(Position::Line(line)) }
     }
 
+    /// `offset` counts bytes from the beginning of the file.
     pub fn at_offset(offset: u64, message: impl Into<String>) -> Self {
         Error { message: message.into(), position: Some(Position::Offset(offset)) }
     }

@@ -9,15 +9,20 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One thing an analyzer knows.
+/// One statement of an analyzer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
+    /// Which distribution the image is: at most one in an image.
     Distribution(Distribution),
+    /// A value of the legacy document alone.
     Legacy(Legacy),
     /// Licenses a file states (Debian's copyright files), in order, as written.
     Licenses(Vec<String>),
+    /// Lines that a configured expression matches.
     Match(Match),
+    /// A package, installed or only named by a file.
     Package(Box<Package>),
+    /// A secret in the file under inspection.
     Secret(Secret),
 }
 
@@ -34,7 +39,7 @@ pub struct Distribution {
     pub codename: Option<String>,
     /// `PRETTY_NAME`.
     pub name: Option<String>,
-    /// The file that said so.
+    /// The file that states it, without a leading slash.
     pub location: BString,
 }
 
@@ -52,15 +57,19 @@ pub struct Package {
     /// The whole version as the ecosystem compares it: `1:2.3-4` (dpkg),
     /// `2.3-4.el8` without epoch (rpm), `1.2.3-r4` (apk).
     pub version: String,
+    /// Of rpm, where the header has one. Other kinds have it in `version`.
     pub epoch: Option<u64>,
+    /// As the ecosystem writes it: `amd64` (dpkg), `x86_64` (rpm, apk), `noarch`.
     pub arch: Option<String>,
+    /// `None` where none is stated, or where the ecosystem has no source packages.
     pub source: Option<SourcePackage>,
-    /// As written, one for each statement.
+    /// As the package writes them, one for each statement: names, expressions, prose.
     pub licenses: Vec<String>,
-    /// Who answers for it: maintainer, vendor, author.
+    /// Maintainer, vendor or author, as the package writes it.
     pub origin: Option<String>,
     /// Installed size in bytes, as the package states it.
     pub size: Option<u64>,
+    /// What kind of record proves it.
     pub evidence: Evidence,
     /// The file that proves it, without a leading slash. Nested archives
     /// are written `outer.war:WEB-INF/lib/inner.jar`.
@@ -73,11 +82,12 @@ pub struct Package {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The source package it was built from.
+/// The source package that a package was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePackage {
+    /// As the ecosystem writes it, without version.
     pub name: String,
-    /// `None`: as the package's own.
+    /// `None` where it is the version of the package itself.
     pub version: Option<String>,
 }
 
@@ -107,15 +117,19 @@ pub enum Evidence {
 pub struct PackageFile {
     /// Without a leading slash.
     pub path: BString,
-    /// Hex digest.
+    /// In lower-case hex, by `algorithm`.
     pub digest: Option<String>,
     /// `md5`, `sha1`, `sha256`, …
     pub algorithm: Option<Cow<'static, str>>,
-    /// With the type bits, where the manager records them.
+    /// Permission bits, with the type bits where the manager records them (rpm).
     pub mode: Option<u32>,
+    /// Name of its owner.
     pub user: Option<String>,
+    /// Name of its group.
     pub group: Option<String>,
+    /// In bytes.
     pub size: Option<u64>,
+    /// Whether the manager marks it as configuration, which users may change.
     pub conffile: bool,
 }
 
@@ -124,6 +138,7 @@ pub struct PackageFile {
 pub struct Secret {
     /// Id of the rule: `github-token`.
     pub rule: String,
+    /// As the rule grades it; lower in documentation and tests.
     pub severity: Severity,
     /// Counts from 1.
     pub line: u32,
@@ -133,12 +148,17 @@ pub struct Secret {
     pub excerpt: String,
 }
 
+/// How bad it is that a secret lies there, as its rule grades it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// What identifies and does not open; and anything in documentation, tests and examples.
     Low,
+    /// Known by the words around it, or by a form that other values share.
     Medium,
+    /// The credential of one service.
     High,
+    /// What opens much: a whole account, a private key.
     Critical,
 }
 
@@ -154,9 +174,13 @@ pub struct Match {
 /// One value of the legacy document: `analysis_report.<module>.<output>.base.<key>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Legacy {
+    /// `package_list`, `retrieve_files`, …
     pub module: Cow<'static, str>,
+    /// `pkgs.java`, `file_content.all`, …
     pub output: Cow<'static, str>,
+    /// Often the absolute path of the file.
     pub key: BString,
+    /// What stands under the key.
     pub value: LegacyValue,
 }
 
@@ -179,17 +203,17 @@ impl From<Value> for LegacyValue {
 }
 
 impl LegacyValue {
-    /// What is written.
+    /// The text that stands in the document, before it is escaped as JSON.
     pub fn text(&self) -> &str {
         let (Self::String(text) | Self::Json(text)) = self;
         text
     }
 
-    /// What it was made from.
+    /// The value that the text was made from. Null if the text, which may come from a
+    /// cache, is not JSON.
     pub fn parsed(&self) -> Value {
         match self {
             Self::String(text) => Value::from(&**text),
-            // It was written from a value: only what a forged cache says cannot be read.
             Self::Json(text) => serde_json::from_str(text).unwrap_or_default(),
         }
     }
@@ -200,13 +224,16 @@ impl LegacyValue {
 pub struct Problem {
     /// The file concerned; `None` for the file under inspection, or none at all.
     pub path: Option<BString>,
+    /// A lowercase fragment, with line or offset where that is known.
     pub message: String,
 }
 
 /// Where an analyzer puts what it finds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
+    /// In the order in which they were stated.
     pub facts: Vec<Fact>,
+    /// In the order in which they were met.
     pub problems: Vec<Problem>,
     #[serde(skip)]
     taken: Taken,
@@ -216,29 +243,31 @@ pub struct Facts {
 #[derive(Clone, Default)]
 struct Taken(usize);
 
-/// As in equality, what was counted does not show: facts from the cache have not counted.
+/// The count is left out, as in equality: facts that come from the cache have none.
 impl std::fmt::Debug for Taken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Taken")
     }
 }
 
-/// It is no fact: two are equal that say the same.
+/// Always equal: two `Facts` are equal if they state the same.
 impl PartialEq for Taken {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-/// As much as a distribution with a million files takes.
+/// In bytes. As much as a distribution with a million files takes.
 const MAX_TAKEN: usize = 512 << 20;
 
 impl Facts {
+    /// Adds a fact as it is. Packages go through [`package`](Facts::package).
     pub fn push(&mut self, fact: Fact) {
         self.facts.push(fact);
     }
 
-    /// Beyond a size that no real list has, packages are left out, which is a problem.
+    /// Adds a package. After 512 MiB of packages the others are left out,
+    /// with one problem that names the first of them.
     pub fn package(&mut self, mut package: Package) {
         package.files.shrink_to_fit();
         let before = self.taken.0;
@@ -267,6 +296,7 @@ impl Facts {
         self.legacy("package_list", output, key, value);
     }
 
+    /// A value of the legacy document.
     pub fn legacy(
         &mut self,
         module: &'static str,
@@ -292,6 +322,7 @@ impl Facts {
         self.problems.push(Problem { path: Some(path.into()), message: message.to_string() });
     }
 
+    /// The packages among the facts, in order.
     pub fn packages(&self) -> impl Iterator<Item = &Package> {
         self.facts.iter().filter_map(|fact| match fact {
             Fact::Package(package) => Some(&**package),

@@ -9,22 +9,30 @@ use crate::{Fact, Result};
 /// What a name in the flattened image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileKind {
+    /// A file with content.
     Regular,
+    /// A directory.
     Directory,
+    /// A symbolic link; only [`Files::entry`] returns one.
     Symlink,
     /// Character or block device, fifo.
     Special,
 }
 
+/// What is known of a file without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
     /// Without a leading slash, all links followed.
     pub path: BString,
+    /// Its type.
     pub kind: FileKind,
+    /// In bytes.
     pub size: u64,
     /// Permission bits, without the type.
     pub mode: u32,
+    /// Number of its owner.
     pub uid: u64,
+    /// Number of its group.
     pub gid: u64,
 }
 
@@ -39,9 +47,12 @@ pub trait Files {
     fn entry(&self, path: &[u8]) -> Option<FileInfo>;
 
     /// The content of a regular file that this analyzer wanted with
-    /// [`Use::Keep`](crate::Use), links followed. `Ok(None)` where no such
-    /// file is; an error where it is there but was not kept (larger than its
-    /// want allows, or reached through a link from a path that nobody wanted).
+    /// [`Use::Keep`](crate::Use), links followed. `Ok(None)` if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// If the file is there but was not kept: it is larger than its want allows, or
+    /// is reached through a link from a path that no analyzer wanted.
     fn read(&self, path: &[u8]) -> Result<Option<Cow<'_, [u8]>>>;
 
     /// Every regular file that this analyzer wanted with [`Use::Keep`](crate::Use),

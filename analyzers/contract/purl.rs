@@ -3,17 +3,22 @@
 
 use std::collections::BTreeMap;
 
-/// A package URL, taken apart and decoded.
+/// The parts of a package URL, with their percent-encoding decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purl {
+    /// The type, in lower case: `deb`, `npm`.
     pub kind: String,
+    /// `debian`, `@scope`, `org.apache.commons`; of several parts with `/` between them.
     pub namespace: Option<String>,
+    /// Never empty.
     pub name: String,
+    /// `None` where it is absent or empty.
     pub version: Option<String>,
+    /// Keys are in lower case, no value is empty.
     pub qualifiers: BTreeMap<String, String>,
 }
 
-/// `None` where it is no package URL.
+/// Reads a package URL; the subpath is dropped. `None` if the text is not a package URL.
 pub fn parse(text: &str) -> Option<Purl> {
     let rest = text.trim().strip_prefix("pkg:")?.trim_start_matches('/');
     let rest = rest.split_once('#').map_or(rest, |(rest, _subpath)| rest);

@@ -7,16 +7,18 @@ use crate::path;
 /// One kind of file an analyzer wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
+    /// Which files.
     pub pattern: Pattern,
+    /// Whether their bytes are kept.
     pub use_: Use,
-    /// In bytes. A larger file is a problem in the document, never a silence.
+    /// In bytes. A larger file is not handed over, and is a problem in the document.
     pub max_size: u64,
-    /// Of a file larger than this only the head is shown: its content cannot be
-    /// read. For an analyzer that itself decides what to say of such files.
+    /// In bytes. Of a larger file only the [`FileHead`](crate::FileHead) is handed
+    /// over, so that the analyzer itself decides what to say of it.
     pub content_up_to: u64,
 }
 
-/// What for.
+/// What an analyzer does with the files it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// Its bytes are kept for `analyze`.
@@ -25,7 +27,7 @@ pub enum Use {
     Inspect,
 }
 
-/// Which files. Compared byte by byte; case matters except where said.
+/// Which files an analyzer wants. Compared byte by byte; case matters except where said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pattern {
     /// Every file. Only with [`Use::Inspect`].
@@ -47,10 +49,12 @@ pub enum Pattern {
 }
 
 impl Want {
+    /// Files that `analyze` reads. `max_size` is in bytes.
     pub fn keep(pattern: Pattern, max_size: u64) -> Self {
         Want { pattern, use_: Use::Keep, max_size, content_up_to: max_size }
     }
 
+    /// Files that `inspect` sees. `max_size` is in bytes.
     pub fn inspect(pattern: Pattern, max_size: u64) -> Self {
         Want { pattern, use_: Use::Inspect, max_size, content_up_to: max_size }
     }
@@ -62,22 +66,27 @@ impl Want {
 }
 
 impl Pattern {
+    /// [`Pattern::In`].
     pub fn within(directory: &str, suffix: &str) -> Self {
         Pattern::In(directory.to_owned(), suffix.to_owned())
     }
 
+    /// [`Pattern::Name`].
     pub fn name(name: &str) -> Self {
         Pattern::Name(name.to_owned())
     }
 
+    /// [`Pattern::Path`].
     pub fn path(path: &str) -> Self {
         Pattern::Path(path.to_owned())
     }
 
+    /// [`Pattern::Suffix`].
     pub fn suffix(suffix: &str) -> Self {
         Pattern::Suffix(suffix.to_ascii_lowercase())
     }
 
+    /// [`Pattern::Under`].
     pub fn under(directory: &str, suffix: &str) -> Self {
         Pattern::Under(directory.to_owned(), suffix.to_owned())
     }

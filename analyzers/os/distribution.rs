@@ -122,10 +122,15 @@ fn find(image: &dyn Files, out: &mut Facts) -> Option<Found> {
 /// What package manager a distribution has, as the legacy engine sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
+    /// Red Hat and its relatives: rpm.
     Rhel,
+    /// Debian and its relatives: dpkg.
     Deb,
+    /// Busybox alone, without a package manager.
     Busybox,
+    /// Alpine and its relatives: apk.
     Alpine,
+    /// Any other.
     Unknown,
 }
 

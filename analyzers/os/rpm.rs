@@ -1,11 +1,11 @@
 //! Packages installed by rpm, and by what builds on it: dnf, zypper, tdnf.
 //!
 //! The database is one file in one of three formats, told apart by its first
-//! bytes: a Berkeley DB hash ([`bdb`]), rpm's own ([`ndb`]), or SQLite with its
-//! write-ahead log ([`sqlite`]). Each of its records is the [`header`] of a
+//! bytes: a Berkeley DB hash (`bdb`), rpm's own (`ndb`), or SQLite with its
+//! write-ahead log (`sqlite`). Each of its records is the `header` of a
 //! package. It lies in `var/lib/rpm`, `usr/lib/sysimage/rpm` (SUSE, newer
 //! Fedora) or `usr/share/rpm` (ostree). Distroless CBL-Mariner has a list of
-//! its packages instead ([`manifest`]). Neither rpm nor a database library is used.
+//! its packages instead. Neither rpm nor a database library is used.
 
 mod bdb;
 mod bytes;

@@ -18,13 +18,17 @@ const MAX_DIRECTORY: u64 = 64 << 20;
 const END_LEN: u64 = 22;
 const MAX_COMMENT: u64 = 0xffff;
 
+/// An open archive: its directory is in memory, the bytes of members are not.
 pub struct Zip<'a> {
     content: &'a dyn Content,
+    /// In the order of the directory; of two with one name both.
     pub members: Vec<Member>,
 }
 
+/// One file or directory of an archive.
 #[derive(Debug)]
 pub struct Member {
+    /// As the archive writes it; directories end with `/`.
     pub name: BString,
     compressed: u64,
     header: u64,
@@ -49,6 +53,12 @@ struct Directory {
 }
 
 impl<'a> Zip<'a> {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    ///
+    /// If the content is not a zip archive, or its directory is damaged or larger than
+    /// 64 MiB.
     pub fn open(content: &'a dyn Content) -> Result<Self> {
         let directory = find_directory(content)?;
         if directory.size > MAX_DIRECTORY {
@@ -60,7 +70,12 @@ impl<'a> Zip<'a> {
         Ok(Zip { content, members })
     }
 
-    /// A member's content, if it is not larger than `limit` bytes.
+    /// A member's content, inflated.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger than `limit` bytes, encrypted, damaged, shares its bytes with
+    /// another member, or is compressed by another method than deflate.
     pub fn read(&self, member: &Member, limit: u64) -> Result<Vec<u8>> {
         match self.data(member, limit)? {
             Data::Inflated(bytes) => Ok(bytes),
