@@ -1,12 +1,11 @@
-//! Programs that no package manager brought: their version is a text in the
-//! file itself.
+//! Programs that no package manager installed: their version is a text in the
+//! executable.
 //!
-//! A file is looked at if it is an executable and its name is known; which
-//! names there are, and how each program writes its version, is data
-//! (`programs.toml`).
+//! Only executables with a known name are read. The names, and how each program
+//! writes its version, are data (`programs.toml`).
 //!
-//! The core leaves out those files that a package of the distribution owns: it
-//! speaks for them already, with more exact versions.
+//! The core leaves out files of packages of the distribution, which state a more
+//! exact version.
 
 mod legacy;
 
@@ -22,7 +21,7 @@ use crate::{
 
 const PROGRAMS: &str = include_str!("binary_classifier/programs.toml");
 const CHUNK: usize = 1 << 20;
-/// No pattern matches more bytes than this.
+/// Bytes that two pieces share. Every pattern matches fewer.
 const OVERLAP: usize = 1 << 10;
 const MAX_HEADER: u64 = 1 << 20;
 
@@ -43,7 +42,7 @@ struct Program {
     files: Vec<String>,
     patterns: Vec<String>,
     cpe: Option<String>,
-    /// The last match counts, not the first: busybox, as for the distribution's version.
+    /// True if the last match counts instead of the first: busybox, as in `distribution`.
     #[serde(default)]
     last: bool,
     /// Compiled when the first file of such a name comes by.
@@ -69,7 +68,7 @@ impl Analyzer for BinaryClassifier {
 
     fn wants(&self) -> Vec<Want> {
         let mut wants = executable::wants();
-        // The legacy engine goes by this name alone.
+        // The legacy engine looks for this name only.
         wants.push(Want::inspect(Pattern::name("busybox"), executable::MAX_EXECUTABLE));
         for name in legacy::HEADERS {
             wants.push(Want::keep(Pattern::name(name), MAX_HEADER));
@@ -125,7 +124,7 @@ impl Program {
             ..Package::default()
         };
         if let Some(cpe) = &self.cpe {
-            // Of the version only what a CPE may hold unescaped is taken as it is.
+            // A CPE may not hold other characters of a version without escaping them.
             let escaped: String = version
                 .chars()
                 .flat_map(|letter| match letter {

@@ -4,7 +4,7 @@
 //! The file is one JSON object; its member `packages` is a list of objects with
 //! `type`, `name`, `version` and what else the type has. Whoever makes the image
 //! can claim anything there, so it is read only if the user says so.
-//! There is no specification but the engine: <https://github.com/anchore/anchore-engine>
+//! The engine is the only specification: <https://github.com/anchore/anchore-engine>
 
 mod legacy;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const FILE: &str = "anchore_hints.json";
 const MAX_FILE: u64 = 16 << 20;
-/// More are counted only.
+/// Further problems are only counted.
 const MAX_PROBLEMS: usize = 50;
 
 pub(crate) struct Hints {
@@ -163,7 +163,7 @@ impl HintKind {
         }
     }
 
-    /// Where such packages are taken from a hint at all.
+    /// The flavor of distribution that such hints are limited to; `None` for any.
     fn flavor(self) -> Option<Flavor> {
         match self {
             HintKind::Apk => Some(Flavor::Alpine),
@@ -174,7 +174,7 @@ impl HintKind {
     }
 }
 
-/// One hint, complete.
+/// One hint with all that it needs.
 struct Hint<'a> {
     kind: HintKind,
     name: &'a str,
@@ -236,7 +236,7 @@ impl<'a> Hint<'a> {
                 .map(|name| SourcePackage { name: name.to_owned(), version: None }),
             licenses: self.licenses.iter().map(|text| (*text).to_owned()).collect(),
             origin: self.origins.first().map(|text| (*text).to_owned()),
-            // The list of somebody who says what is in the image.
+            // The hints file is a list of packages, as an SBOM is.
             evidence: Evidence::Sbom,
             location: FILE.into(),
             ..Package::default()

@@ -1,6 +1,6 @@
-//! The content of files that the configuration names, `/etc/passwd` unless told otherwise.
+//! The content of files that the configuration names; by default `/etc/passwd`.
 //!
-//! They are for the legacy document alone: policies look into them there.
+//! For the legacy document alone, where policies read it.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::BString;
@@ -48,7 +48,7 @@ impl Analyzer for RetrieveFiles {
         for (name, path) in &self.files {
             match image.entry(path).map(|file| (file.kind, file.size)) {
                 None => {}
-                // Too large: the core has said so.
+                // Too large: the core has stated the problem.
                 Some((FileKind::Regular, size)) if size > self.max_size => {}
                 Some((FileKind::Regular, _)) => match image.read(path) {
                     Ok(content) => {

@@ -4,7 +4,7 @@
 //! Bitnami's images have one for what they compile themselves
 //! (`opt/bitnami/NAME/.spdx-NAME.spdx`), Wolfi's and Chainguard's one for each
 //! apk package (`var/lib/db/sbom/*.spdx.json`), others one beside the program.
-//! Packages are taken by their package URL.
+//! A package is identified by its package URL.
 //! <https://spdx.github.io/spdx-spec/v2.3/>, <https://cyclonedx.org/docs/1.6/json/>
 
 use bstr::BString;
@@ -39,7 +39,7 @@ impl Analyzer for Sbom {
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if !file.start.trim_ascii_start().starts_with(b"{") {
-            // The other forms of SPDX and CycloneDX; anything may be called `bom.json`.
+            // Tag-value, XML and the like; or another file that is called `bom.json`.
             return Err(Error::new("not an SBOM in JSON, the form that is understood"));
         }
         let document: Value = serde_json::from_slice(&content.bytes()?)

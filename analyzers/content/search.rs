@@ -7,7 +7,7 @@
 //! core's business: it writes a file's matches under each of its paths.
 //!
 //! The five default expressions use look-around, which makes backtracking
-//! engines slow: they are recognised by their text and judged by hand.
+//! engines slow: they are recognised by their text and matched by code of their own.
 
 mod default_rules;
 mod python;
@@ -23,8 +23,7 @@ use crate::{
 use default_rules::DefaultRule;
 use python::Expression;
 
-/// A file is in memory while it is searched: where MAXFILESIZE does not say how large
-/// one may be, this does.
+/// In bytes; a file is in memory while it is searched. The default of MAXFILESIZE.
 const MAX_SIZE: u64 = 256 << 20;
 
 /// Which of the two sections of the configuration an analyzer reads.
@@ -41,7 +40,7 @@ pub(crate) struct LineSearch {
     max_file_size: u64,
     rules: Vec<Rule>,
     errors: Vec<Error>,
-    /// Some default rule's keyword; the byte offsets of its hits name the lines worth a look.
+    /// Finds the keywords of the default rules: only lines with one of them are tested.
     keywords: Option<AhoCorasick>,
 }
 
@@ -186,7 +185,7 @@ impl Test {
         if let Some(rule) = DefaultRule::ALL.iter().find(|rule| rule.expression() == expression) {
             return Ok(Test::Default(*rule));
         }
-        // Without a name, all of it is the regular expression.
+        // Without `NAME=`, the whole text is the expression.
         let pattern = expression.split_once('=').map_or(expression, |(_, pattern)| pattern);
         Ok(Test::Python(Box::new(Expression::new(pattern)?)))
     }
@@ -211,8 +210,8 @@ impl Analyzer for LineSearch {
         }
     }
 
-    /// Larger files are not searched at all, which is what the user asked for
-    /// and no problem: hence no limit here.
+    /// No size limit: that larger files are not searched is what the user configured, and
+    /// not a problem.
     fn wants(&self) -> Vec<Want> {
         if self.rules.is_empty() {
             return Vec::new();

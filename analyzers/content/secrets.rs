@@ -1,6 +1,6 @@
 //! Secrets in files: keys, tokens, passwords, by a pack of rules of our own.
 //!
-//! Three stages, each looking only at what the one before left over: one
+//! Three stages, each working on the results of the one before: one
 //! automaton over the keywords of all rules, case ignored; the rule's regular
 //! expression, or a small parser, in a window around the keyword; tests of
 //! what was matched (placeholders, entropy, the kind of file).
@@ -35,7 +35,7 @@ use regex_automata::{Anchored, Input};
 use crate::Severity;
 use crate::{Analyzer, Config, Content, Fact, Facts, FileHead, Pattern, Result, Secret, Want};
 
-/// Findings of one file beyond these are counted, not stated.
+/// Findings of one file. Further ones are only counted.
 const MAX_SECRETS: usize = 100;
 /// How far a match may grow beyond its rule's window, in bytes.
 const MAX_MATCH_LEN: usize = 16 << 10;
@@ -45,7 +45,7 @@ pub(crate) struct Secrets {
     config: crate::config::Secrets,
 }
 
-/// Something found: the rule, and where the secret stands.
+/// A match: the rule, and the bytes of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hit<'a> {
     rule: &'a str,
@@ -55,14 +55,14 @@ struct Hit<'a> {
     rank: u8,
 }
 
-/// The secrets in a text that is no file: an environment variable, a history
-/// line, a label. `name` is read like a path: it says what kind of text it is.
+/// The secrets in a text outside of files: an environment variable, a history line, a
+/// label. `name` is classified like a path.
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
     let hits = hits(pack(), text, file_class::of(name));
     stated(text, &hits[..hits.len().min(MAX_SECRETS)])
 }
 
-/// What a rule finds, in one sentence.
+/// What a rule finds, in one sentence. `None` for an unknown id.
 pub fn description(rule: &str) -> Option<String> {
     let pack = pack();
     match rule {
@@ -96,8 +96,8 @@ impl Analyzer for Secrets {
         "Keys, tokens and passwords in text files, by a pack of rules"
     }
 
-    /// Most large files are binary and of no interest: which of the others are
-    /// too large is said by `inspect`.
+    /// Most large files are binary, and their size is not a problem. `inspect` reports those
+    /// that are text.
     fn wants(&self) -> Vec<Want> {
         if !self.config.enabled {
             return Vec::new();
@@ -176,7 +176,7 @@ struct Scan<'a, 't> {
     text: &'t [u8],
     class: FileClass,
     hits: Vec<Hit<'a>>,
-    /// For each rule how far the text is settled: matches begin behind it.
+    /// For each rule the end of its last match, where the next search begins.
     done: Vec<usize>,
 }
 
@@ -294,7 +294,7 @@ fn matched(
     }
 }
 
-/// The third stage: what a pattern cannot say of a secret.
+/// The third stage: tests that a pattern cannot express.
 fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
     let shape = Shape::of(secret);
     let is_refused = !rule.keep_placeholders && is_placeholder(secret)
@@ -355,7 +355,7 @@ fn common_provider(pack: &Pack, name: &[u8]) -> Option<usize> {
     })
 }
 
-/// Of hits that overlap the one that says most: by rank, then the longer one.
+/// Keeps one of hits that overlap: the one of lower rank, then the longer one.
 fn without_overlaps(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
     hits.sort_by_key(|hit| (hit.secret.start, hit.secret.end));
     let mut kept: Vec<Hit<'_>> = Vec::new();

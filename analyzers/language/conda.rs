@@ -91,7 +91,7 @@ fn files(record: &Value, environment: &[u8], allowance: &mut Allowance) -> Vec<P
         return json::list(record, "files").filter_map(file).collect();
     }
     let file = |file: &Value| {
-        // What the linker made of a file with a prefix in it differs from what was packed.
+        // Installing replaces the prefix in some files: then the digest is not that of the package.
         let digest = json::text(file, "sha256_in_prefix").or_else(|| json::text(file, "sha256"));
         Some(PackageFile {
             path: at(json::text(file, "_path")?)?,

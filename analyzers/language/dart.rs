@@ -22,7 +22,7 @@ impl Analyzer for Dart {
         vec![Want::inspect(Pattern::name("pubspec.yaml"), u64::MAX)]
     }
 
-    /// Pub itself goes by the directories: the content has nothing to add.
+    /// Pub itself reads name and version from the directories, so the content is not needed.
     fn inspect(&self, file: &FileHead<'_>, _: &dyn Content, out: &mut Facts) -> Result<()> {
         let Some((host, name, version)) = host_name_version(file.path) else { return Ok(()) };
         out.package(Package {

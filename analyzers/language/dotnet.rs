@@ -2,7 +2,7 @@
 //!
 //! Every published program has an `APP.deps.json` that names the packages it
 //! runs with (<https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md>).
-//! Assemblies (`.dll`, `.exe`) that none speaks of are known by the version
+//! Assemblies (`.dll`, `.exe`) that none lists are identified by the version
 //! resource that the compiler wrote into them.
 
 mod version_resource;
@@ -50,7 +50,7 @@ impl Analyzer for Dotnet {
     }
 }
 
-/// `targets` says what each library needs, `libraries` which there are.
+/// A `deps.json`: `libraries` lists the libraries.
 #[derive(Deserialize)]
 struct Deps {
     #[serde(default)]
@@ -90,8 +90,8 @@ fn dependencies(location: &[u8], json: &[u8], out: &mut Facts) -> Result<()> {
     Ok(())
 }
 
-/// The assembly in a file, if it is one and says its version. Native libraries
-/// of Windows are not NuGet packages.
+/// The assembly in a file. `None` without a version, and for native libraries of Windows,
+/// which are not NuGet packages.
 fn assembly(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<Package>> {
     const RESOURCES: usize = 2;
     const MANAGED_CODE: usize = 14;

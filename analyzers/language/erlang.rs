@@ -6,10 +6,10 @@
 
 use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
-/// The largest name some hundred modules.
+/// The largest files list some hundred modules.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// What comes with OTP or Elixir, and is in no package index.
+/// Applications of OTP and Elixir, which are not in the package index.
 const OTP: [&str; 47] = [
     "asn1",
     "common_test",
@@ -107,7 +107,7 @@ fn application(text: &str) -> Result<(String, String)> {
     Ok((name, version))
 }
 
-/// What of Erlang's syntax stands in an `.app` file.
+/// The tokens of Erlang that occur in an `.app` file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     /// An atom (quotes taken off), a variable or a number.

@@ -72,7 +72,7 @@ impl Analyzer for Java {
     }
 }
 
-/// One archive, with all that says what it is.
+/// One archive, with everything in it that identifies it.
 struct Archive {
     /// `app.war:WEB-INF/lib/inner.jar`
     location: BString,
@@ -98,7 +98,8 @@ impl Archive {
     }
 }
 
-/// More of one file are counted only: a forged archive has room for thousands.
+/// Problems of one file. Further ones are only counted: a forged archive could have
+/// thousands.
 const MAX_PROBLEMS: usize = 20;
 
 struct Walk<'a> {

@@ -2,9 +2,9 @@
 //!
 //! One module a format, each a function from text to packages; the table
 //! [`FORMATS`] says which file is of which format. A lock file proves nothing
-//! about what is there, and its packages carry [`Evidence::Lockfile`]; a manifest
-//! is not even resolved, and its packages carry [`Evidence::Manifest`]. What only
-//! development needs is kept, with the attribute `dev`.
+//! about what is installed: its packages have [`Evidence::Lockfile`]. A manifest is not
+//! even resolved: its packages have [`Evidence::Manifest`]. Packages for development only
+//! have the attribute `dev`.
 
 mod bun;
 mod cargo;
@@ -105,12 +105,12 @@ impl Analyzer for Lockfiles {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        // Nobody resolves the lock file that a dependency happened to publish.
+        // The lock file that a dependency published has no effect.
         if path::parts(file.path).any(|part| part == b"node_modules") {
             return Ok(());
         }
         let name = path::name(file.path);
-        // Else it is a text file of anybody.
+        // Otherwise it is an unrelated text file.
         if name == b"modules.txt" && path::name(path::parent(file.path)) != b"vendor" {
             return Ok(());
         }
@@ -138,7 +138,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf16_lossy(&units).into()
 }
 
-/// Where a format puts what it finds. The same package locked twice is said once.
+/// Where a format puts what it finds. A package that is locked twice is stated once.
 struct Locked<'a> {
     kind: &'static str,
     location: &'a [u8],
@@ -154,7 +154,7 @@ impl Locked<'_> {
         self.state(self.kind, name, version, false);
     }
 
-    /// What is asked for by a range of versions: which of them is installed is not said.
+    /// A package of which only a range of versions is known.
     fn add_range(&mut self, name: &str, range: &str) {
         let before = self.out.facts.len();
         self.state(self.kind, name, "", false);
@@ -165,7 +165,7 @@ impl Locked<'_> {
         }
     }
 
-    /// What is not installed where only the program itself is.
+    /// A package for development only.
     fn add_for_development(&mut self, name: &str, version: &str) {
         self.state(self.kind, name, version, true);
     }
@@ -177,7 +177,7 @@ impl Locked<'_> {
         match self.stated.entry((name.to_owned(), version.to_owned())) {
             Entry::Vacant(entry) => entry.insert(self.out.facts.len()),
             Entry::Occupied(entry) => {
-                // Needed in one place is needed.
+                // Also needed by the program itself.
                 if let Some(Fact::Package(package)) = self.out.facts.get_mut(*entry.get())
                     && !is_dev
                 {

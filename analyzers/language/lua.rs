@@ -30,7 +30,7 @@ impl Analyzer for Lua {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        // A rockspec may compute its name: LuaRocks itself goes by the directories.
+        // A rockspec may compute its name, so LuaRocks itself reads it from the directories.
         let Some((name, version)) = name_and_version(file.path) else { return Ok(()) };
         let bytes = bytes_up_to(content, MAX_SIZE)?;
         let text = String::from_utf8_lossy(&bytes);

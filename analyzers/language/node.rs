@@ -84,8 +84,8 @@ fn role(file: &[u8]) -> Role {
     }
 }
 
-/// `None` for what claims to be no package: without a name, or, where it is not
-/// installed, without a version.
+/// `None` if it is not a package: without a name, or without a version outside of
+/// `node_modules`.
 fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Package>> {
     if !manifest.is_object() {
         return Err(Error::new("not a JSON object"));
@@ -97,7 +97,7 @@ fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Packa
     }
     let (namespace, name) = match scope_and_name(name) {
         Some(names) => names,
-        // Parts of a package are called as it pleases: `name/part`.
+        // Parts of a package may have any name: `name/part`.
         None if role == Role::Inner => return Ok(None),
         None => {
             let name = name.escape_debug();
@@ -111,7 +111,7 @@ fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Packa
     if let Some(repository) = repository(manifest) {
         attributes.insert("repository".to_owned(), without_credentials(repository));
     }
-    // npm never publishes a private package: an application that says what it asks for.
+    // npm never publishes a private package: it is the manifest of an application.
     let is_private = manifest.get("private") == Some(&Value::Bool(true));
     let evidence = match role {
         Role::Own | Role::Inner if is_private => Evidence::Manifest,

@@ -73,7 +73,7 @@ fn installed(record: &Value, location: &[u8]) -> Result<Package> {
     })
 }
 
-/// Modules and their versions; what was installed last of each.
+/// Modules with the version that was installed last.
 fn perllocal(text: &str) -> BTreeMap<&str, &str> {
     let mut found = BTreeMap::new();
     let mut module = None;

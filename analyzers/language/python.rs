@@ -4,7 +4,7 @@
 //! (wheels) or `NAME.egg-info` (setuptools; Debian and others write a single
 //! file of that name). In it, `METADATA` or `PKG-INFO` is a header block, and
 //! `RECORD` or `installed-files.txt` lists the files. Eggs hold the same in
-//! `EGG-INFO`, as a directory or as a zip; wheels that lie about are zips too.
+//! `EGG-INFO`, as a directory or as a zip; wheels that were not installed are zips too.
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/>
 
 mod archive;
@@ -140,7 +140,7 @@ fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<
             break;
         }
     }
-    // Without readable metadata, the directory's own name still tells.
+    // Without readable metadata, the name of the directory states name and version.
     let mut package = match package {
         Some(package) => package,
         None => by_name(image, directory)?,
@@ -222,7 +222,7 @@ fn first_line(value: &str) -> &str {
     value.lines().next().unwrap_or_default().trim()
 }
 
-/// Old tools write `UNKNOWN` for what they were not told.
+/// `None` also for `UNKNOWN`, which old tools write for missing values.
 fn stated(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty() && *value != "UNKNOWN")
 }
@@ -237,8 +237,8 @@ fn homepage<'a>(headers: &Headers<'a>) -> Option<&'a str> {
     stated(headers.get("Home-page")).or_else(labelled)
 }
 
-/// An expression says all; else the license field (the first line, where someone
-/// put the whole text there) and the classifiers.
+/// The license expression, if there is one; else the license field (its first line, because
+/// some put the whole text there) and the classifiers.
 fn licenses(headers: &Headers<'_>) -> Vec<String> {
     if let Some(expression) = stated(headers.get("License-Expression")) {
         return vec![expression.into()];
@@ -275,7 +275,7 @@ fn origin(headers: &Headers<'_>) -> Option<String> {
     )
 }
 
-/// Where it was installed from, when not from an index.
+/// The address it was installed from, if not from an index.
 /// <https://packaging.python.org/en/latest/specifications/direct-url/>
 fn direct_url(text: &str, package: &mut Package) -> Result<()> {
     let document = json::parse(text.as_bytes())?;

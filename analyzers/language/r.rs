@@ -34,7 +34,7 @@ impl Analyzer for R {
         let bytes = bytes_up_to(content, MAX_SIZE)?;
         let text = String::from_utf8_lossy(&bytes);
         let headers = Headers::parse(&text);
-        // Other things are called DESCRIPTION, too; R looks a package up by its directory.
+        // Other files are called DESCRIPTION, too. R finds a package by its directory.
         let Some(name) = headers.get("Package") else { return Ok(()) };
         if path::name(path::parent(file.path)) != name.as_bytes() {
             return Ok(());

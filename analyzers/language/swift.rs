@@ -39,7 +39,7 @@ impl Analyzer for Swift {
     }
 }
 
-/// `None` for a directory of the project's own: no release of anything lies in it.
+/// `None` for a directory of the project itself, which is not a release.
 fn package(dependency: &Value, location: &[u8]) -> Option<Package> {
     let reference = dependency.get("packageRef")?;
     let state = dependency.get("state")?;

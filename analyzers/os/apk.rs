@@ -24,7 +24,7 @@ const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"
 /// About 100 bytes a file: a million files.
 const MAX_DATABASE: u64 = 128 << 20;
 
-/// Fields that are passed on as they are.
+/// Fields that are copied to attributes.
 const ATTRIBUTES: [(u8, &str); 5] = [
     (b'C', "checksum"),
     (b'T', "description"),
@@ -77,7 +77,7 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
     let mut tally = Tally::default();
     let mut record = Record::default();
     let mut allowance = Allowance::of_record(text.len());
-    // The last record need not have a blank line behind it.
+    // The last record may end without a blank line.
     let lines = text.lines().chain([&b""[..]]);
     for (number, line) in lines.enumerate() {
         if !line.is_empty() {
@@ -112,13 +112,13 @@ impl Default for Record {
 }
 
 impl Record {
-    /// `None` where the line, or what it says, makes no sense.
+    /// `None` if the line cannot be understood.
     fn add(&mut self, line: &[u8], allowance: &mut Allowance) -> Option<()> {
         self.is_empty = false;
         let &[letter, b':', ref value @ ..] = line else { return None };
         let package = &mut self.package;
         let text = || value.trim().to_str_lossy().into_owned();
-        // An empty field says nothing; but `F:` is the root.
+        // An empty field is skipped, except `F:`, which is the root directory.
         if letter != b'F' && value.trim().is_empty() {
             return Some(());
         }
@@ -148,7 +148,7 @@ impl Record {
             b'a' => own(self.file.as_mut()?, value)?,
             b'Z' => {
                 let file = self.file.as_mut()?;
-                // That it has a digest is known even where the digest is not understood.
+                // Recorded also if the digest cannot be understood: the file has one.
                 file.algorithm = Some("sha1".into());
                 let (algorithm, digest) = checksum(value)?;
                 (file.algorithm, file.digest) = (Some(algorithm.into()), Some(digest));

@@ -1,4 +1,4 @@
-//! Which distribution an image is, from the file in which it says so.
+//! Which distribution an image is, from the files that state it.
 //!
 //! Nearly every distribution has `os-release`, assignments in the shell's
 //! syntax: <https://www.freedesktop.org/software/systemd/man/latest/os-release.html>.
@@ -11,8 +11,8 @@ use crate::{Analyzer, Distribution as Found, Fact, Facts, Files, Pattern, Result
 
 pub(crate) struct Distribution;
 
-/// Files that say so in prose, the most telling first: what they call the
-/// distribution is compared with [`PROSE_NAMES`].
+/// Files that name the distribution in a sentence, the most specific first. The name is
+/// looked up in [`PROSE_NAMES`].
 const PROSE_FILES: [&str; 14] = [
     "centos-release",
     "rocky-release",
@@ -30,7 +30,7 @@ const PROSE_FILES: [&str; 14] = [
     "system-release",
 ];
 
-/// How prose begins, in lower case, and the id that os-release has for it.
+/// How such a sentence begins, in lower case, and the `ID` that os-release has for it.
 const PROSE_NAMES: [(&str, &str); 19] = [
     ("centos", "centos"),
     ("red hat", "rhel"),
@@ -134,7 +134,7 @@ pub enum Flavor {
     Unknown,
 }
 
-/// The flavor of a distribution: by its id, else by the first of its relatives that is known.
+/// The flavor of a distribution: by its `ID`, else by the first known name in `ID_LIKE`.
 pub fn flavor<S: AsRef<str>>(id: &str, like: &[S]) -> Flavor {
     let one = |id: &str| match id {
         "centos" | "rhel" | "redhat" | "fedora" | "ol" => Some(Flavor::Rhel),
@@ -148,7 +148,7 @@ pub fn flavor<S: AsRef<str>>(id: &str, like: &[S]) -> Flavor {
 
 /// The flavor of an image, for an analyzer with [`wants`] among its own.
 pub(crate) fn flavor_of(image: &dyn Files) -> Flavor {
-    // Problems are for the analyzer of the distribution to tell.
+    // The analyzer `distribution` states the problems.
     let found = find(image, &mut Facts::default());
     found.map_or(Flavor::Unknown, |found| flavor(&found.id, &found.like))
 }
@@ -159,7 +159,7 @@ fn legacy(found: Option<&Found>, out: &mut Facts) {
     let is_busybox = flavor(id, like) == Flavor::Busybox;
     let version = match version.as_str() {
         "" => "0".to_owned(),
-        // The engine keeps what the banner has before the number.
+        // The legacy engine keeps the `v` that the banner has before the number.
         number if id == "busybox" => format!("v{number}"),
         number => number.to_owned(),
     };
@@ -172,7 +172,7 @@ fn legacy(found: Option<&Found>, out: &mut Facts) {
     }
 }
 
-/// The text of the first of these files that is there, and where it is.
+/// Text and path of the first of these files that exists.
 fn first(
     image: &dyn Files,
     out: &mut Facts,
@@ -199,7 +199,7 @@ fn os_release(image: &dyn Files, out: &mut Facts) -> Option<Found> {
     for path in in_etc_or_lib("os-release") {
         let Some((location, text)) = first(image, out, [path]) else { continue };
         let mut found = parse_os_release(&text);
-        // An empty os-release says nothing; another file may.
+        // An empty os-release: another file may state the distribution.
         if found.id.is_empty() {
             continue;
         }
@@ -312,7 +312,7 @@ fn number(word: &str) -> &str {
     if number.starts_with(|c: char| c.is_ascii_digit()) { number } else { "" }
 }
 
-/// Files that hold a version alone, or nothing at all, and whose name says the rest.
+/// Files that hold only a version, or nothing; their name tells the distribution.
 fn bare_version(image: &dyn Files, out: &mut Facts) -> Option<Found> {
     let files = [
         ("alpine", "etc/alpine-release"),

@@ -2,8 +2,9 @@
 //!
 //! `var/lib/dpkg/status` holds one paragraph of `Name: value` lines for each
 //! package; images without dpkg (distroless) have one file for each package in
-//! `status.d` instead, those made by chisel a manifest of its own. `info/NAME.list` names a package's files, one a line,
-//! `info/NAME.md5sums` their digests, `usr/share/doc/NAME/copyright` its licenses.
+//! `status.d` instead, and those made by chisel a manifest. `info/NAME.list` names a
+//! package's files, one a line, `info/NAME.md5sums` their digests,
+//! `usr/share/doc/NAME/copyright` its licenses.
 //! <https://man7.org/linux/man-pages/man1/dpkg-query.1.html>,
 //! <https://www.debian.org/doc/debian-policy/ch-controlfields.html>
 
@@ -30,14 +31,14 @@ const STATUS_D: &str = "var/lib/dpkg/status.d";
 const INFO: &str = "var/lib/dpkg/info";
 const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 
-/// The status of 60,000 packages, all that Debian has, would be about this.
+/// All 60,000 packages of Debian would have a status file of about this size.
 const MAX_STATUS: u64 = 128 << 20;
-/// A list of 200,000 files.
+/// Enough for a list of 200,000 files.
 const MAX_INFO: u64 = 32 << 20;
 /// Chromium's is the longest known, about 3 MiB.
 const MAX_COPYRIGHT: u64 = 16 << 20;
 
-/// What lies beside the paragraphs in `status.d`: parts of the packages.
+/// Suffixes of the files in `status.d` that are not paragraphs.
 const PARTS: [&str; 9] = [
     "md5sums",
     "list",
@@ -133,7 +134,7 @@ fn status_d(image: &dyn Files) -> impl Iterator<Item = BString> {
 }
 
 fn read_status(text: &[u8], location: &BStr, found: &mut Vec<Package>, out: &mut Facts) {
-    // Distroless images do not state it, and hold nothing else.
+    // Distroless images state no status: all their packages are installed.
     let unstated = if location == STATUS { State::Removed } else { State::Installed };
     let packages = installed(text, location, unstated, out);
     found.extend(packages.into_iter().map(|(_, package)| package));
@@ -174,18 +175,18 @@ pub(crate) fn installed<'a>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Installed,
-    /// Files may be there, of a package that does not work.
+    /// Some files may exist, but the package does not work.
     Halfway,
-    /// Gone, except perhaps for its configuration.
+    /// Removed; configuration files may be left.
     Removed,
 }
 
 impl State {
-    /// Of `install ok installed`: what is wanted, whether it is broken, what is.
-    /// Only the last counts: a package on hold is installed.
+    /// From a status such as `install ok installed`: the wanted state, an error flag, the
+    /// actual state. Only the last word counts: a package on hold is installed.
     pub(crate) fn of(status: &str) -> Self {
         match status.split_whitespace().nth(2) {
-            // Waiting for triggers is being installed: all files are there and configured.
+            // Packages that wait for triggers are unpacked and configured: they count as installed.
             Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
             Some("unpacked" | "half-installed" | "half-configured") => State::Halfway,
             _ => State::Removed,
@@ -193,7 +194,7 @@ impl State {
     }
 }
 
-/// `None` without name or version.
+/// `None` if name or version is missing.
 fn package(paragraph: &Paragraph) -> Option<Package> {
     let name = paragraph.get("Package")?;
     let version = paragraph.get("Version")?;
@@ -221,7 +222,7 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
     })
 }
 
-/// `foo`, or `foo (1.2)` where its version is another than the package's.
+/// `foo`, or `foo (1.2)` if the source package has another version.
 fn source(text: &str) -> SourcePackage {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let version = rest.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));

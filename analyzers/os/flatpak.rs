@@ -28,7 +28,7 @@ impl Analyzer for Flatpak {
     }
 
     fn wants(&self) -> Vec<Want> {
-        // Others have files of this name, too.
+        // Other software has files of this name, too.
         vec![Want::inspect_heads(Pattern::name("deploy"), MAX_SIZE)]
     }
 
@@ -40,7 +40,7 @@ impl Analyzer for Flatpak {
         }
         let bytes = content.bytes()?;
         let stated = |key| dictionary_text(&bytes, key);
-        // A runtime has no other version than its branch: `23.08`.
+        // The branch of a runtime is its version: `23.08`.
         let branch = || (!deployment.is_app).then(|| deployment.branch.to_owned());
         out.package(Package {
             kind: "flatpak".into(),

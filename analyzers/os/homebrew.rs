@@ -46,7 +46,7 @@ impl Analyzer for Homebrew {
         if path::name(path::parent(rack)) != b"Cellar" {
             return Ok(());
         }
-        // The path names the package; without the receipt only less is known about it.
+        // The path names the package. Without a receipt it has no architecture and no tap.
         let receipt = serde_json::from_slice::<Receipt>(&content.bytes()?);
         let error = receipt.as_ref().err().map(|error| {
             Error::at_line(error.line(), format!("not a receipt of Homebrew: {error}"))

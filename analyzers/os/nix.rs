@@ -20,7 +20,7 @@ const OUTPUTS: [&str; 14] = [
     "man", "out", "static",
 ];
 
-/// What is built from, and lies beside what was built.
+/// Suffixes of build inputs, which are in the store but are not packages.
 const NO_PACKAGES: [&str; 12] = [
     ".drv", ".patch", ".diff", ".lock", ".sh", ".json", ".tar", ".gz", ".bz2", ".xz", ".zst",
     "-source",
@@ -63,8 +63,8 @@ impl Analyzer for Nix {
     }
 }
 
-/// Name, version, and output if it is not the main one. What has no version is
-/// no package but something made for this image.
+/// Name, version, and output if it is not the main one. `None` without a version: such a
+/// path was made for this image and is not a package.
 fn package(store_name: &str) -> Option<(&str, &str, Option<&str>)> {
     let is_base32 =
         |byte: u8| byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !b"eotu".contains(&byte));

@@ -58,7 +58,7 @@ fn read(image: &dyn Files, location: &BStr, text: &[u8], out: &mut Facts) {
             kind: "opkg".into(),
             source: None,
             licenses: paragraph.get("License").into_iter().collect(),
-            // Unlike dpkg's, in bytes.
+            // In bytes; dpkg has KiB.
             size: package.size.map(|size| size / 1024),
             ..package
         });

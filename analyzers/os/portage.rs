@@ -38,7 +38,7 @@ impl Analyzer for Portage {
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        // One of its files is enough to tell that a package is there.
+        // One file of a package is enough to state it.
         let mut directories: BTreeMap<BString, BString> = BTreeMap::new();
         for file in image.wanted() {
             directories.entry(path::parent(&file.path).into()).or_insert(file.path);

@@ -37,11 +37,11 @@ const MAX_MANIFEST: u64 = 16 << 20;
 const MAX_RECORD: usize = 256 << 20;
 /// The largest distributions have some ten thousand packages in all.
 const MAX_PACKAGES: usize = 100_000;
-/// A broken database can have a problem on every page; the first ones tell enough.
+/// A broken database can have a problem on every page; the first ones are enough.
 const MAX_PROBLEMS: usize = 50;
 
-/// Takes the records of a database one by one. What stands between is lost
-/// with an error; the records after it go on.
+/// Is called with each record of a database, and with an error for each one that cannot
+/// be read; the records after it follow.
 type Sink<'s> = &'s mut dyn FnMut(Result<&[u8]>);
 
 pub(crate) struct Rpm;
@@ -159,7 +159,7 @@ impl DatabaseReader {
         self.records += 1;
         let mut problems = Vec::new();
         let one = package::installed(header, allowance, &mut problems);
-        // Its offsets count in the header, which may lie scattered in the file.
+        // Offsets of the error count in the header, which may be spread over the file.
         let one = one.map_err(|error| Error::new(format!("record {}: {error}", self.records)));
         self.add(one);
         problems.into_iter().for_each(|error| self.problem(error));

@@ -2,7 +2,7 @@
 //!
 //! A snap has `meta/snap.yaml` with its name and version at the outermost level, and
 //! may have `snap/manifest.yaml`, whose `primed-stage-packages` are lines of `- NAME=VERSION`.
-//! Both are written by snapcraft in this plain form, so that YAML need not be known.
+//! Both are written by snapcraft in this plain form, so no YAML parser is needed.
 //! <https://snapcraft.io/docs/the-snap-format>
 
 use std::collections::BTreeMap;

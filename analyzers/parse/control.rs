@@ -42,7 +42,7 @@ impl<'a> Paragraph<'a> {
         self.text.get(value.clone())
     }
 
-    /// False where the line makes no sense, or is one too many.
+    /// False if the line is not understood, or there are too many fields.
     fn add(&mut self, line: Range<usize>) -> bool {
         let bytes = &self.text[line.clone()];
         if matches!(bytes.first(), Some(b' ' | b'\t')) {
@@ -59,7 +59,7 @@ impl<'a> Paragraph<'a> {
     }
 }
 
-/// The paragraphs of a text, in order. Nothing in a text can make this fail.
+/// The paragraphs of a text, in order. Works on any bytes.
 pub(crate) fn paragraphs(text: &[u8]) -> impl Iterator<Item = Paragraph<'_>> {
     let mut start = 0;
     let mut number = 0;

@@ -1,8 +1,8 @@
 //! Executables and libraries: their sections, and where these lie in the file.
 //!
-//! Only headers and tables are read, in three or four small reads: most of the
-//! thousands of executables of an image hold nothing of interest, and that
-//! shows in their section names. ELF, PE and Mach-O (also several in one file).
+//! Only headers and tables are read, in three or four small reads. For most of the
+//! thousands of executables of an image the section names show that there is nothing
+//! of interest. ELF, PE and Mach-O (also several in one file).
 
 mod elf;
 mod macho;
@@ -11,7 +11,7 @@ pub(crate) mod pe;
 use crate::parse::window::read_exact_at;
 use crate::{Content, Error, FileHead, Pattern, Result, Want};
 
-/// Larger executables exist; none was met that carries build information.
+/// Larger executables exist, but none that carries build information was seen.
 pub(crate) const MAX_EXECUTABLE: u64 = 2 << 30;
 /// Section and segment tables, and the table of section names.
 const MAX_TABLE: u64 = 8 << 20;
@@ -79,7 +79,7 @@ impl Executable<'_> {
         self.sections.iter().find(|section| section.name == name)
     }
 
-    /// At most `limit` bytes from an offset on, ending with a part's end.
+    /// The `size` bytes at an offset, cut to `limit`.
     pub(crate) fn read(&self, offset: u64, size: u64, limit: u64) -> Result<Vec<u8>> {
         let beyond = || Error::at_offset(offset, "lies beyond the end of the file");
         let rest = self.content.len().checked_sub(offset).ok_or_else(beyond)?;
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
         self.number(at, 8).unwrap_or_default()
     }
 
-    /// A word: at one place in a 32-bit header, at another in a 64-bit one.
+    /// A word, at offset `narrow` of a 32-bit header or `wide` of a 64-bit one.
     pub(crate) fn word(&self, narrow: usize, wide: usize) -> u64 {
         if self.is_wide { self.u64(wide) } else { self.u32(narrow) }
     }

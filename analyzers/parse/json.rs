@@ -25,7 +25,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
     })
 }
 
-/// The message alone: the place is stated by our own error.
+/// The message without the position, which our own error states.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

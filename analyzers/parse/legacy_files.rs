@@ -1,16 +1,14 @@
-//! What the legacy document has of the files of OS packages: the outputs
-//! `pkgfiles.all` (which paths a package brought) and `distro.pkgfilemeta`
-//! (what they should be like), which the core writes from `Package.files`.
+//! Files of OS packages in the legacy document: the outputs `pkgfiles.all` (which paths
+//! a package brought) and `distro.pkgfilemeta` (their recorded metadata), which the core
+//! writes from `Package.files`.
 
 use bstr::{BString, ByteSlice};
 use serde_json::{Value, json};
 
 use crate::{Fact, Facts, Files, Legacy, Package, PackageFile};
 
-/// The key and value of `pkgfiles.all`; `None` where the package is of no kind
-/// that has its files there.
-///
-/// Every path counts, directories too.
+/// The key and value of `pkgfiles.all`, for files and directories. `None` for kinds of
+/// packages that have no files there.
 pub fn owner(package: &Package, file: &PackageFile) -> Option<(BString, &'static str)> {
     let (kind, root) = match &*package.kind {
         // As dpkg-query prints the root.
@@ -25,12 +23,13 @@ pub fn owner(package: &Package, file: &PackageFile) -> Option<(BString, &'static
 /// one for each package that has the path, in the order of the packages.
 /// `None` where the legacy engine has nothing to compare the file with.
 pub fn meta(package: &Package, file: &PackageFile) -> Option<(BString, Value)> {
-    // Both databases say something about a digest exactly of what can be verified.
+    // Both databases record a digest of exactly those files that can be verified.
     let algorithm = file.algorithm.as_deref()?;
     let (key, digest, algorithm) = match &*package.kind {
         "deb" => (absolute("/", file), Some(file.digest.as_deref()?), algorithm),
-        // The engine cannot decode apk's digests. It must stay so: that of a link is of its target's
-        // name, which the engine would compare with the digest of the file.
+        // No digest, because the legacy engine cannot decode apk's, and with one it would be
+        // wrong: the digest of a link is that of its target's name, which the engine would
+        // compare with the digest of the file.
         "apk" if file.path.contains(&b'/') => (absolute("/", file), None, "sha1"),
         // Directory, slash and name, where the directory is the root.
         "apk" => (absolute("//", file), None, "sha1"),
@@ -49,9 +48,9 @@ pub fn meta(package: &Package, file: &PackageFile) -> Option<(BString, Value)> {
     Some((key, value))
 }
 
-/// States again, under the names of hard links, what `inspect` stated for the
-/// legacy document: a link brings no bytes of its own, so `inspect` did not see
-/// its path, but there it is a file like any other.
+/// Repeats the legacy facts of `inspect` under the names of hard links: a link has no
+/// bytes of its own, so `inspect` did not see its path, but the legacy document lists it
+/// like any other file.
 pub(crate) fn state_hard_links(image: &dyn Files, out: &mut Facts) {
     for file in image.wanted() {
         let stated = || {
@@ -60,7 +59,7 @@ pub(crate) fn state_hard_links(image: &dyn Files, out: &mut Facts) {
                 _ => None,
             })
         };
-        // Other keys are this one, a colon, and what is inside.
+        // The shortest key is the file itself; others add a colon and a path inside it.
         let Some(inspected) = stated().map(|legacy| &legacy.key).min_by_key(|key| key.len()) else {
             continue;
         };
@@ -85,7 +84,7 @@ fn renamed(legacy: &Legacy, from: &BString, to: &BString) -> Legacy {
     if let Some(rest) = location.strip_prefix(from) {
         *location = format!("{to}{rest}");
     }
-    // An archive that does not say its name is called after its file.
+    // An archive without a name of its own is named after its file.
     if let Some(Value::String(name)) = value.get_mut("name")
         && is_file_itself
         && name == stem(from)

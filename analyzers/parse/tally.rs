@@ -1,5 +1,5 @@
-//! What is wrong with a file, counted: a database of nonsense gives one problem
-//! of each kind, not one for each of its million lines.
+//! Counts problems by kind: a broken database gives one problem of each kind, not
+//! one for each of its million lines.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Part of a file's content, as a content of its own or as a stream, so that
-//! archives and executables are read where they lie and never as a whole.
+//! Part of a file's content, as a `Content` or as a stream, so that archives and
+//! executables are never read as a whole.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -78,8 +78,12 @@ pub(crate) fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Res
     Ok(bytes)
 }
 
-/// The whole content, unless it is larger: for patterns that match other files,
-/// too, whose size must not become a problem.
+/// The whole content of at most `max` bytes. For patterns that also match files of other
+/// software: their size must not become a problem before the path was looked at.
+///
+/// # Errors
+///
+/// If the content is larger, or cannot be read.
 pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
     if content.len() > max {
         return Err(Error::new(format!("larger than {max} bytes")));

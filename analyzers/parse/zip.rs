@@ -1,9 +1,9 @@
-//! Members of a zip archive, read where they lie.
+//! Members of a zip archive, read without unpacking the others.
 //!
 //! A zip ends with a central directory that names every member and says where
 //! its bytes begin; only this directory and the members asked for are read.
 //! Bytes before the archive (the shell script of an executable jar) are
-//! allowed for. Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+//! skipped. Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
 
 use std::io::Read;
 
@@ -44,11 +44,11 @@ pub(crate) enum Data<'a> {
     Inflated(Vec<u8>),
 }
 
-/// Where the central directory is said to be, and where it is.
+/// Where the central directory is.
 struct Directory {
     offset: u64,
     size: u64,
-    /// What every stated offset has to be moved by.
+    /// Bytes before the archive: added to every stated offset.
     prefix: u64,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Zip<'a> {
         }
     }
 
-    /// A member's bytes; the limit is for what has to be inflated.
+    /// A member's bytes. The limit holds for deflated members only.
     pub(crate) fn data(&self, member: &Member, limit: u64) -> Result<Data<'a>> {
         if member.encrypted {
             return Err(Error::new(format!("member `{}` is encrypted", member.name)));
@@ -203,7 +203,7 @@ fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
             }
             value => u64::from(value),
         };
-        // The size itself is not believed, but comes first among the wide numbers.
+        // The size is not used, but it comes first among the 64-bit numbers.
         let (_size, compressed, header) = (number(24), number(20), number(42));
         members.push(Member {
             name: name.into(),
@@ -247,7 +247,7 @@ fn mark_overlaps(members: &mut [Member]) {
     }
 }
 
-/// Zero where there are no such bytes: what is then read fails its own check.
+/// Zero beyond the end: the value then fails a later check.
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes(bytes.try_into().expect("two")))
 }

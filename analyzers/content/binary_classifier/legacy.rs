@@ -12,9 +12,9 @@ use serde_json::json;
 
 use crate::{Fact, Facts, Files, Result, path};
 
-/// Files of development packages that say a version.
+/// Files of development packages that state a version.
 pub(super) const HEADERS: &[&str] = &["patchlevel.h", "VERSION"];
-/// What says which distribution it is; where none is, `bin/busybox` decides.
+/// Files that state the distribution. Without any of them, `bin/busybox` decides.
 pub(super) const RELEASE_FILES: &[&str] =
     &["etc/os-release", "etc/redhat-release", "etc/system-release-cpe"];
 
@@ -65,7 +65,7 @@ fn entry(path: &[u8], runtime: &str, version: &str, evidence: &str, out: &mut Fa
     out.legacy_package("pkgs.binary", BString::from([b"/", path].concat()), value);
 }
 
-/// `python3.11`, `libpython3.11.so.1.0`; no `python3.11-config`.
+/// Matches `python3.11` and `libpython3.11.so.1.0`, but not `python3.11-config`.
 fn is_python(name: &[u8]) -> bool {
     let is_version = |text: &[u8]| {
         let mut parts = text.split(|&byte| byte == b'.');

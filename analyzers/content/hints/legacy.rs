@@ -147,7 +147,7 @@ fn metadata(hint: &Hint<'_>) -> Value {
     hint.members.get("metadata").cloned().unwrap_or_else(|| json!({}))
 }
 
-/// A text, whether the hint has a number or a text.
+/// The value as text, whether the hint has a number or a text.
 fn size(hint: &Hint<'_>) -> String {
     match hint.members.get("size") {
         Some(Value::Number(size)) => size.to_string(),

@@ -1,4 +1,4 @@
-//! The five default expressions of `secret_search`, judged without a regular
+//! The five default expressions of `secret_search`, matched without a regular
 //! expression engine: each is a keyword, then runs of one alphabet.
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -58,7 +58,7 @@ impl DefaultRule {
     }
 }
 
-/// Something each default rule needs, case ignored.
+/// Finds the words of which every match of a default rule contains one, case ignored.
 pub(super) fn keywords() -> AhoCorasick {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)

@@ -1,8 +1,8 @@
 //! Regular expressions in the dialect of Python's `re` over bytes.
 //!
-//! What the linear engine understands it gets; look-around and back references
-//! go to a backtracking engine with a limit. That one reads text, so that bytes
-//! are shown to it as the characters of the same number (Latin-1).
+//! Expressions run on a linear engine if it supports them. Look-around and back
+//! references need a backtracking engine, which has a limit. It reads text, so bytes
+//! are decoded as Latin-1 for it.
 //! The dialect: <https://docs.python.org/3/library/re.html#regular-expression-syntax>
 
 /// How many steps back one line may cost.
@@ -47,8 +47,8 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-/// Python's spelling of what the engines spell otherwise: `$` and `\Z` at the
-/// end of a line, and brackets and braces that stand for themselves.
+/// Translates what Python writes differently from the engines: `$` and `\Z` at the end of
+/// a line, and literal brackets and braces.
 fn translated(pattern: &str) -> String {
     let mut out = String::new();
     let mut rest = pattern;

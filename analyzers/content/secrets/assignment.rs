@@ -1,4 +1,4 @@
-//! A value beside a name that says what it is: `webflow_api_key = "…"`.
+//! A value beside a name that tells what it is: `webflow_api_key = "…"`.
 //!
 //! Read by hand and not by a regular expression: the words in question (`key`,
 //! `token`) stand everywhere, and nearly all of them can be skipped after a
@@ -8,20 +8,20 @@ use std::ops::Range;
 
 use super::value::{Shape, contains, entropy, is_hex, is_placeholder, is_uuid};
 
-/// What stands behind a name.
+/// A value, and what is between it and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub(super) value: Range<usize>,
-    /// Something of `=`, `:` or `>` stands between name and value.
+    /// True if `=`, `:` or `>` is between name and value.
     pub(super) by_operator: bool,
-    /// A word such as `key` or `secret` stands between them.
+    /// True if a word such as `key` or `secret` is between them.
     pub(super) credential: bool,
-    /// The last of these words is `id` or `sid`.
+    /// True if the last of these words ends with `id`.
     pub(super) is_identifier: bool,
     pub(super) on_same_line: bool,
 }
 
-/// How sure the name makes us.
+/// Which name precedes the value. The less specific, the stricter the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
     /// The name of a provider and a word such as `token`.
@@ -176,7 +176,7 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
             b'\n' => return None,
             b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'[' | b'|' | b'?' | b'\\'
             | b'.' | b'_' => {}
-            // A dash joins words, and begins a random value now and then.
+            // A dash joins words, but may also be the first byte of a random value.
             b'-' if !starts_value(text, at) => {}
             _ => {
                 let rest = &text[at..];
@@ -327,7 +327,7 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
     }
     match (shape.digits, shape.letters()) {
         (_, 0) => shape.length >= if by_operator { 15 } else { 24 },
-        // One word after another in mixed case is a name in a program.
+        // Words in mixed case are the name of a variable or function.
         (0, _) => {
             by_operator
                 && shape.length >= 20
@@ -340,7 +340,7 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
     }
 }
 
-/// Nothing but a word such as `api_key` speaks for it: the value has to look random.
+/// The test for a value behind a mere word such as `api_key`: it has to look random.
 fn is_generic(value: &[u8], shape: &Shape) -> bool {
     if is_uuid(value) {
         return true;

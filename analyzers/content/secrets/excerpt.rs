@@ -6,11 +6,12 @@ use std::ops::Range;
 const MAX_EXCERPT_LEN: usize = 120;
 /// How much of the line before the secret is shown.
 const BEFORE: usize = 60;
-/// A secret this long may show its first characters, which are mostly its kind's prefix.
+/// Secrets of at least so many bytes show their first characters, most often a prefix of
+/// their kind.
 const LONG: usize = 20;
 const SHOWN: usize = 4;
 
-/// Line (counts from 1) and column of offsets that only ever grow.
+/// Finds line and column, both from 1, of offsets in ascending order.
 pub(super) struct Lines<'a> {
     text: &'a [u8],
     offset: usize,

@@ -1,4 +1,4 @@
-//! What kind of file a path names, as far as it says how to read a match.
+//! How much a match counts, by the path of its file.
 
 use crate::path;
 

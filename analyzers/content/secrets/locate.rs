@@ -32,7 +32,7 @@ pub(super) fn private_key(text: &[u8], words: usize) -> Option<Range<usize>> {
     has_key_material(&body[..end]).then_some(start..body_start + end)
 }
 
-/// At least two dozen letters of base64, header lines and escapes aside.
+/// At least two dozen letters of base64, without header lines and escapes.
 fn has_key_material(body: &[u8]) -> bool {
     let mut material = Vec::new();
     for line in body.split(|&byte| byte == b'\n') {
@@ -73,7 +73,7 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     if authority[separator] != b':' {
         return None;
     }
-    // The last `@` before the path: passwords with an unescaped `@` are met with.
+    // The last `@` before the path: some passwords contain an unescaped `@`.
     let path = authority.iter().position(|&byte| byte == b'/').unwrap_or(authority.len());
     let at = authority[..path].iter().rposition(|&byte| byte == b'@')?;
     let at = match bstr::ByteSlice::find(&authority[..at], b",") {

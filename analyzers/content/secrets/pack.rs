@@ -52,7 +52,7 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) description: String,
     pub(super) severity: Severity,
-    /// One of them stands in every match: as written if upper case is in it, else in any case.
+    /// Every match contains one of them: with upper case in it exactly so, else in any case.
     pub(super) keywords: Vec<String>,
     /// Over bytes. Its first group is the secret; without one, the whole match is.
     pub(super) pattern: String,
@@ -65,25 +65,25 @@ pub(super) struct Rule {
     /// The least entropy of the secret, in bits a byte.
     #[serde(default)]
     pub(super) entropy: f64,
-    /// What stands around the secret tells it, so that documentation and tests do not count.
+    /// True if the context makes it a secret. Then documentation and tests do not count.
     #[serde(default)]
     pub(super) contextual: bool,
-    /// A secret with a long run of the alphabet in it was typed by hand.
+    /// True to drop secrets with a long run of the alphabet, which were typed by hand.
     #[serde(default)]
     pub(super) refuse_sequences: bool,
     /// Secrets of this form are accepted even if they look like placeholders.
     #[serde(default)]
     pub(super) keep_placeholders: bool,
-    /// Between keyword and secret stands `=` or `:`, with but a few letters and quotes before it.
+    /// True if `=` or `:` has to follow within a few letters and quotes after the keyword.
     #[serde(default)]
     pub(super) assigned: bool,
     /// The least number of digits in the secret.
     #[serde(default)]
     pub(super) digits: usize,
-    /// A secret of nothing but letters is none.
+    /// True to drop secrets of letters only.
     #[serde(default)]
     pub(super) mixed: bool,
-    /// A secret that is but the word `password` or the like is none.
+    /// True to drop words such as `password`.
     #[serde(default)]
     pub(super) refuse_words: bool,
     /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
@@ -97,7 +97,7 @@ fn default_after() -> usize {
     1000
 }
 
-/// Someone who gives out credentials without a form of their own.
+/// A service whose credentials have no form of their own.
 pub(super) struct Provider {
     pub(super) id: &'static str,
     pub(super) name: String,
@@ -112,7 +112,7 @@ pub(super) struct Providers {
     pub(super) common: BTreeMap<String, String>,
 }
 
-/// Compiled patterns stay below this, in bytes.
+/// Bytes of one compiled pattern.
 const MAX_PATTERN_SIZE: usize = 2 << 20;
 
 impl Rule {
@@ -132,9 +132,9 @@ impl Rule {
             .map_err(Box::new)
     }
 
-    /// What can be said of a keyword's place without the pattern: its case if
-    /// it is written in upper case, the begin of a word if the pattern asks for
-    /// one, and the operator behind it.
+    /// Cheap tests of a keyword's surroundings, before the pattern is run: its case if it is
+    /// written in upper case, the begin of a word if the pattern needs one, and the operator
+    /// after it.
     pub(super) fn may_match(&self, text: &[u8], keyword: Range<usize>, written: &str) -> bool {
         let found = &text[keyword.clone()];
         if written.bytes().any(|byte| byte.is_ascii_uppercase()) && found != written.as_bytes() {

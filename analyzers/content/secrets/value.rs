@@ -129,7 +129,7 @@ const PLACEHOLDERS: [&[u8]; 22] = [
     b"_here_",
 ];
 
-/// Stands for a secret without being one: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
+/// True for what stands in place of a secret: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     if value.first().is_some_and(|first| b"$<{%[(".contains(first)) && has_reference(value) {
         return true;
@@ -177,7 +177,7 @@ pub(super) fn has_sequence(value: &[u8]) -> bool {
     false
 }
 
-/// What stands for any password.
+/// Words that manuals use in place of a password.
 pub(super) fn is_common_word(value: &[u8]) -> bool {
     const WORDS: [&[u8]; 20] = [
         b"admin",

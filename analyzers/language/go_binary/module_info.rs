@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::{Evidence, Package};
 
-/// The version that Go states where it knows none.
+/// What Go states in place of an unknown version.
 const UNKNOWN: &str = "(devel)";
 
 #[derive(Clone, Debug, Default)]
@@ -43,8 +43,8 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
         found.push(main);
     }
     found.extend(info.dependencies.iter().map(|module| match module.replacement {
-        // A replacement by a directory has no version of its own: what is
-        // known of it is the module whose place it took.
+        // A replacement by a directory has no version of its own, so the replaced module
+        // is stated.
         Some((path, _)) if path.starts_with(['.', '/']) => {
             let mut package = new(module.path, module.version);
             package.attributes.insert("replaced-by".into(), path.into());

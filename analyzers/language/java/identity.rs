@@ -1,4 +1,4 @@
-//! Which Maven packages an archive is and holds, from all that it says of itself.
+//! Which Maven packages an archive is and contains, from everything in it that tells.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -63,8 +63,8 @@ fn complete_poms(poms: &[Pom]) -> Vec<Pom> {
     complete
 }
 
-/// The pom that the archive's name speaks of, the longest one of several; or
-/// the only one.
+/// The pom whose artifact the archive's name begins with, the longest of several; or the
+/// only pom.
 fn own_pom(poms: &[Pom], stem: &str) -> Option<usize> {
     let is_own = |pom: &Pom| {
         let rest = stem.strip_prefix(pom.artifact.as_str());
@@ -86,7 +86,7 @@ fn fill_from_elsewhere(pom: &mut Pom, archive: &Archive, stem: &str) {
     }
 }
 
-/// The package that the manifest and the file's name speak of.
+/// The package by the manifest and the name of the file.
 fn named_package(archive: &Archive, stem: &str) -> Option<Package> {
     let manifest = archive.manifest.as_ref();
     let pom = Pom {
@@ -108,7 +108,7 @@ fn own_package(archive: &Archive, pom: Pom, source: &str) -> Package {
     if let Some(class) = manifest.get("Main-Class") {
         attributes.insert("main-class".into(), class.into());
     }
-    // By some of them it is called elsewhere, and each is right for somebody.
+    // Other tools take one of these for the version: what differs is stated too.
     for stated in ["Implementation-Version", "Specification-Version"] {
         if let Some(version) = manifest.get(stated).filter(|version| **version != package.version) {
             attributes.insert(stated.to_ascii_lowercase(), version.into());
@@ -161,8 +161,8 @@ fn split_name(stem: &str) -> Option<(&str, &str)> {
     (!artifact.is_empty()).then(|| (artifact, &stem[artifact_len..]))
 }
 
-/// The file's name without its version where it has one, or where the manifest
-/// speaks of each of its words; else what the manifest calls the archive.
+/// The file's name without its version, if it has one or if the manifest contains each of
+/// its words; else the name in the manifest.
 fn artifact(manifest: Option<&Manifest>, stem: &str) -> String {
     if let Some((artifact, _)) = split_name(stem) {
         return artifact.into();

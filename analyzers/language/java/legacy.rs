@@ -10,7 +10,7 @@ use super::Archive;
 use super::manifest::unfolded;
 use crate::Facts;
 
-/// The legacy engine knows no other archives, and these in lower case only.
+/// The legacy engine knows these extensions only, in lower case.
 const EXTENSIONS: &[&str] = &["jar", "war", "ear", "hpi", "jpi"];
 const NONE: &str = "N/A";
 

@@ -21,7 +21,7 @@ impl Manifest {
         Manifest { bytes, main }
     }
 
-    /// An attribute of the main section, if it says anything. Names are compared without case.
+    /// An attribute of the main section; `None` if empty or an unfilled template. Names ignore case.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.main.get(&name.to_ascii_lowercase())?;
         // Unfilled templates: `${project.version}`, `@VERSION@`.

@@ -1,4 +1,4 @@
-//! What Maven says of a jar: `pom.properties`, or else the `pom.xml` beside it.
+//! The metadata of Maven in a jar: `pom.properties`, or else the `pom.xml` beside it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 
 use crate::{Error, Result};
 
-/// Group, artifact and version; empty where it does not say.
+/// Group, artifact and version; empty where not stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pom {
     /// `META-INF/maven/org.x/x`

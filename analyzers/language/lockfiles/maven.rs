@@ -1,6 +1,6 @@
 //! `pom.xml` of Maven: XML, with an element `dependency` for each library asked
-//! for. Versions may be properties of the same file; what the parent or a
-//! managed list would say is not in it, and those have no version here.
+//! for. Versions may be properties of the same file; those that a parent or a
+//! managed list states are not in it and stay empty.
 //! <https://maven.apache.org/pom.html#dependencies>
 
 use std::collections::BTreeMap;

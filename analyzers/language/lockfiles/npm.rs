@@ -20,9 +20,9 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 
 fn packages(document: &Value, out: &mut Locked<'_>) {
     for (path, entry) in json::members(document, "packages") {
-        // The project itself is told by its `package.json`; a link points at another entry.
+        // The analyzer `node` states the project itself; a link points at another entry.
         let is = |what| entry.get(what) == Some(&Value::Bool(true));
-        // npm keeps the entry of a directory that is no workspace any more.
+        // npm keeps the entry of a former workspace.
         if path.is_empty() || is("link") || is("extraneous") {
             continue;
         }

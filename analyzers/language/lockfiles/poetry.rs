@@ -12,7 +12,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = table(text)?;
     for entry in json::list(&document, "package").chain(json::list(&document, "packages")) {
         let source = |kind| entry.get("source").and_then(|source| json::text(source, kind));
-        // The project itself is told by what is installed.
+        // The analyzer `python` states the project itself, if it is installed.
         if source("virtual") == Some(".") || source("editable") == Some(".") {
             continue;
         }

@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
                 name = Some(key.trim_matches('"'));
                 is_dev = false;
             }
-            // Stands before the version: fields are in the order of their names.
+            // Comes before the version: fields are in the order of their names.
             4 if is_packages && key == "dependency" => is_dev = value.contains("direct dev"),
             4 if is_packages && key == "version" => {
                 if let Some(name) = name {

@@ -8,7 +8,7 @@ use crate::parse::json;
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = json::parse(text.as_bytes())?;
     for (name, entry) in json::members(&document, "Packages") {
-        // Others come from GitHub and the like: of such a version no repository knows.
+        // Others come from GitHub and the like; their versions are not those of CRAN.
         if let (Some(_), Some(version)) =
             (json::text(entry, "Repository"), json::text(entry, "Version"))
         {

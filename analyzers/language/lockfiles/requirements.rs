@@ -1,5 +1,5 @@
-//! `requirements.txt` of pip: one requirement a line. Only `==` names a version;
-//! of anything else it is said what was asked for, without one.
+//! `requirements.txt` of pip: one requirement a line. Only `==` names a version; any
+//! other requirement is stated as a range, without a version.
 //! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
 
 use super::Locked;

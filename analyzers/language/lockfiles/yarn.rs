@@ -47,7 +47,7 @@ impl Block<'_> {
         let first = self.ranges.split(", ").next().unwrap_or_default();
         let descriptor = self.resolution.unwrap_or(unquoted(first));
         let (name, range) = name_and_range(descriptor).unwrap_or((descriptor, ""));
-        // The project itself is told by its `package.json`.
+        // The analyzer `node` states the project itself.
         if range == "workspace:." {
             return;
         }

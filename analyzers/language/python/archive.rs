@@ -7,7 +7,7 @@ use crate::{Content, Error, Evidence, Facts, Result, path};
 /// More than any real `METADATA` or `RECORD`.
 const MAX_SIZE: u64 = 16 << 20;
 
-/// A zipped egg is importable as it lies: it is installed.
+/// Python imports from a zipped egg, so it counts as installed.
 pub(super) fn egg(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
     let archive = Zip::open(content)?;
     let Some(metadata) = member(&archive, |name| name == b"EGG-INFO/PKG-INFO") else {
@@ -28,7 +28,7 @@ pub(super) fn egg(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result
 
 pub(super) fn wheel(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
     let archive = Zip::open(content)?;
-    // At the top: a wheel may carry the metadata of what it bundles further down.
+    // At the top level: deeper metadata belongs to what the wheel bundles.
     let is_metadata = |name: &[u8]| {
         name.strip_suffix(b".dist-info/METADATA")
             .is_some_and(|directory| !directory.contains(&b'/'))

@@ -18,7 +18,7 @@ pub(super) fn file(line: &str, base: &[u8]) -> Option<PackageFile> {
     let (algorithm, digest) = digest.split_once('=').unzip();
     let digest = digest.and_then(hex_of_base64);
     let algorithm = digest.is_some().then(|| match algorithm {
-        // There are tens of thousands of these in an image, and hardly any other.
+        // Nearly all digests are of this kind: no allocation for its name.
         Some("sha256") => Cow::Borrowed("sha256"),
         other => Cow::Owned(other.unwrap_or_default().to_owned()),
     });

@@ -1,8 +1,8 @@
 //! A version in its normal form, as setuptools shows it.
 //! <https://packaging.python.org/en/latest/specifications/version-specifiers/#normalization>
 
-/// The normal form; of what is no version of that scheme, each run of odd
-/// characters becomes one hyphen.
+/// The normal form. In a version of another scheme, each run of other characters becomes
+/// one hyphen.
 pub(super) fn safe(version: &str) -> String {
     normal(version).unwrap_or_else(|| hyphened(&version.replace(' ', ".")))
 }

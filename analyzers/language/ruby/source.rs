@@ -11,7 +11,7 @@ use bstr::BString;
 use super::{assigned, assignment, literal};
 use crate::{Error, Files, Package, Result, path};
 
-/// More lines are no single `require_relative`.
+/// Lines of one `require_relative`.
 const MAX_LINES: usize = 8;
 const KEYWORD: &str = "require_relative";
 

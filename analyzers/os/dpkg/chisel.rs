@@ -1,4 +1,4 @@
-//! Packages of which chisel put slices into an image without dpkg.
+//! Packages that chisel put into an image as slices, without dpkg.
 //!
 //! `manifest.wall` is zstd-compressed text with a JSON object on each line: of
 //! `"kind":"package"` for a package, of `"kind":"path"` for a file and its slices, which are
@@ -14,7 +14,7 @@ use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
 use crate::{Error, Evidence, Facts, Package, PackageFile, Result, path};
 
-/// `var/lib/chisel/manifest.wall`, unless the slices say otherwise.
+/// `var/lib/chisel/manifest.wall` by default.
 pub(super) const NAME: &str = "manifest.wall";
 
 /// Decompressed. A line has some 200 bytes: 300,000 files.
@@ -31,7 +31,7 @@ struct Line {
     mode: Option<String>,
     slices: Vec<String>,
     sha256: Option<String>,
-    /// Where a script of the slice changed the file.
+    /// The digest after a script of the slice changed the file.
     final_sha256: Option<String>,
     size: Option<u64>,
 }

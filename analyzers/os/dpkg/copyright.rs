@@ -11,7 +11,7 @@ use crate::{Fact, Files};
 const FIELD: &[u8] = b"License:";
 const COMMON: &str = "/usr/share/common-licenses/";
 
-/// No copyright file names more licenses than this, and no license is longer.
+/// Limits on hostile files: how many licenses are taken, and how many bytes of each.
 const MAX_LICENSES: usize = 500;
 const MAX_LENGTH: usize = 300;
 
@@ -43,7 +43,7 @@ fn references(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What was stored on a package's copyright file.
+/// The licenses that `inspect` stored on a package's copyright file.
 pub(super) fn of(image: &dyn Files, package: &str) -> Vec<String> {
     let path = format!("usr/share/doc/{package}/copyright");
     let facts = image.facts(path.as_bytes()).iter();
@@ -54,7 +54,7 @@ pub(super) fn of(image: &dyn Files, package: &str) -> Vec<String> {
     stated.flatten().cloned().collect()
 }
 
-/// The licenses a package is under.
+/// The licenses of a package, with the paths of common licenses cut to their names.
 pub(super) fn licenses(stated: &[String]) -> Vec<String> {
     let names = stated.iter().map(|one| one.strip_prefix(COMMON).unwrap_or(one).trim().as_bytes());
     distinct(names)

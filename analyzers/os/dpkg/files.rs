@@ -9,17 +9,17 @@ use crate::parse::control::Paragraph;
 use crate::parse::tally::Tally;
 use crate::{Facts, Files, Package, PackageFile, path};
 
-/// Where files of a name are really put, and for whom this does not hold.
+/// By path: where dpkg puts the file instead, and the package it is not diverted for.
 pub(super) type Diversions = HashMap<BString, (BString, String)>;
 
 /// The `Conffiles` of a status paragraph: ` /etc/bar.conf DIGEST [obsolete]`.
-/// What an obsolete one should hold is not known any more.
+/// An obsolete one is stated without its digest, which is no longer valid.
 pub(super) fn conffiles(paragraph: &Paragraph) -> Vec<PackageFile> {
     paragraph.lines("Conffiles").filter_map(conffile).collect()
 }
 
 fn conffile(line: &[u8]) -> Option<PackageFile> {
-    // The path may have blanks; what stands behind it has none.
+    // The path may contain blanks; the digest and the mark cannot.
     let (mut rest, mut last) = line.rsplit_once_str(" ")?;
     let mut is_current = true;
     while last == b"obsolete" || last == b"remove-on-upgrade" {
@@ -30,7 +30,7 @@ fn conffile(line: &[u8]) -> Option<PackageFile> {
     Some(PackageFile { conffile: true, ..file(rest, digest) })
 }
 
-/// Adds what `info` says about a package. False where there is no list.
+/// Adds what `info` states about a package. False if there is no list.
 pub(super) fn add_listed(
     image: &dyn Files,
     package: &mut Package,
@@ -40,7 +40,7 @@ pub(super) fn add_listed(
     let mut files = Collected::new(package, diversions);
     let mut stem = BString::default();
     let mut list = None;
-    // Those that can be installed for several architectures have theirs in the name.
+    // Packages that can be installed for several architectures have it in the file name.
     for candidate in stems(package) {
         stem = candidate;
         list = read(image, &[&stem[..], b".list"].concat(), out);
@@ -77,7 +77,7 @@ pub(super) fn add_md5sums(
     package.files = files.files;
 }
 
-/// Where the files about a package begin their names.
+/// The beginning of the names of the files about a package.
 fn stems(package: &Package) -> Vec<BString> {
     let name = &package.name;
     let arch = package.arch.as_deref().filter(|arch| !arch.contains('/'));

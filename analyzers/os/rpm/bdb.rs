@@ -6,8 +6,8 @@
 //! made the file. Layout: `db_page.h` and `hash.h` of
 //! <https://github.com/berkeleydb/libdb/tree/master/src/dbinc>.
 //!
-//! The buckets are followed as the library does, not carved out of the pages:
-//! freed pages still hold the headers of packages long removed.
+//! The buckets are followed, as the library does. Searching all pages for headers
+//! would also find removed packages, which freed pages still hold.
 
 use std::borrow::Cow;
 
@@ -58,8 +58,8 @@ struct Database<'a> {
     file: &'a [u8],
     order: Order,
     page_size: usize,
-    /// Each page belongs to one chain: a second visit is a loop, or a forgery
-    /// that would have the same bytes read again and again.
+    /// Pages visited so far. Each page belongs to one chain: a second visit is a loop or
+    /// a forgery.
     visited: Vec<bool>,
 }
 

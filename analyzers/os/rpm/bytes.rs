@@ -1,5 +1,5 @@
-//! Numbers at an offset of a byte slice. `None` beyond the end: no offset of
-//! a database file is believed.
+//! Numbers at an offset of a byte slice. `None` beyond the end: offsets in a
+//! database file may be forged.
 
 /// Which end of a number comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

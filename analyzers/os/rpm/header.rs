@@ -14,7 +14,7 @@ use crate::{Error, Result};
 const MAX_ENTRIES: usize = 0xffff;
 const MAX_DATA: usize = 0x0fff_ffff;
 
-/// No list is longer: there is none with more values than a package has files.
+/// Values of one tag. The longest lists have one value for each file of a package.
 const MAX_VALUES: usize = 1 << 20;
 
 const ENTRY_SIZE: usize = 16;
@@ -52,7 +52,7 @@ impl Tag {
     pub(super) const MODULARITY_LABEL: Tag = Tag(5096);
 }
 
-/// A header, taken apart as far as its index; values are read when asked for.
+/// A header whose index is parsed; values are read on demand.
 pub(super) struct Header<'a> {
     entries: BTreeMap<u32, IndexEntry>,
     data: &'a [u8],

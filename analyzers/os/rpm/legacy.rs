@@ -1,5 +1,5 @@
-//! How the legacy document tells of rpm packages: as rpm's own queries print
-//! them, where `(none)` stands for a tag that is not there.
+//! rpm packages in the legacy document: values as `rpm -q` prints them, with
+//! `(none)` for a missing tag.
 
 use std::collections::BTreeMap;
 

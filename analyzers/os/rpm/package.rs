@@ -1,4 +1,4 @@
-//! From a header to a package: what its tags say, in the words of the facts.
+//! From a header to a package: which tag becomes which field.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use super::header::{Header, Tag};
 use super::package_files;
 use crate::{Error, Package, Result, SourcePackage};
 
-/// What one database may bring. The tags of a header may all point to the same
-/// bytes, and a directory is named once and used by many files, so a small
-/// database could otherwise say very much.
+/// How much one database may state. The tags of a header may all point to the same
+/// bytes, and a directory is named once for many files, so a small database could
+/// otherwise fill the memory.
 pub(super) struct Allowance {
     pub(super) files: usize,
     pub(super) text: usize,
@@ -22,24 +22,27 @@ impl Allowance {
     }
 }
 
-/// No one string is longer. The longest there are, licenses, have some kilobytes.
+/// Bytes of one string. The longest in real packages, licenses, have some kilobytes.
 const MAX_TEXT: usize = 64 << 10;
 
 /// The attribute with the file name of the source package.
 pub(super) const SOURCE_RPM: &str = "source-rpm";
 
-/// Keys that rpm trusts are records beside the packages, under this name. They
-/// are stated, as `rpm -qa` does, and marked: nothing of them runs.
+/// The name of records that are not packages but keys that rpm trusts. They are stated,
+/// as `rpm -qa` does, with an attribute that marks them.
 const SIGNING_KEY: &str = "gpg-pubkey";
 
 pub(super) struct Installed {
     pub(super) package: Package,
-    /// As the header has it: it may be there and empty, which the legacy document tells apart.
+    /// As in the header. The legacy document distinguishes an empty one from a missing one.
     pub(super) vendor: Option<String>,
 }
 
-/// The package of a header. What cannot be read of it is a problem; without
-/// name, version and release it is none.
+/// The package of a header. Tags that cannot be read become problems.
+///
+/// # Errors
+///
+/// If name, version or release is missing.
 pub(super) fn installed(
     blob: &[u8],
     allowance: &mut Allowance,
@@ -52,7 +55,7 @@ pub(super) fn installed(
     let release = tags.required(Tag::RELEASE, "release").map_err(of_package)?;
     let version = format!("{version}-{release}");
     let vendor = tags.text(Tag::VENDOR);
-    // In words where a record has none: rpm writes so for a signing key.
+    // rpm writes `(none)` for a signing key, which has no architecture.
     let source_rpm = tags.filled_text(Tag::SOURCE_RPM).filter(|file| file != "(none)");
     let source = source_rpm.as_deref().map(|file| source(file, &version));
     let attributes = [
@@ -100,7 +103,7 @@ pub(super) fn source(file: &str, package_version: &str) -> SourcePackage {
     }
 }
 
-/// Reads tags a package need not have: one that cannot be read is a problem, not the end.
+/// Reads optional tags: one that cannot be read becomes a problem, and the rest is read.
 pub(super) struct Tags<'a, 'd> {
     header: Header<'a>,
     pub(super) allowance: &'d mut Allowance,
@@ -129,7 +132,7 @@ impl<'a> Tags<'a, '_> {
         copy
     }
 
-    /// The text, if it is not too long, alone or together with all others.
+    /// The text. `None` if it is too long, by itself or together with all others.
     /// Headers of old packages hold Latin-1 here and there.
     pub(super) fn copy(&mut self, text: &[u8]) -> Option<String> {
         if text.len() > MAX_TEXT {

@@ -1,7 +1,7 @@
 //! SQLite: `rpmdb.sqlite` of rpm 4.16 and later (RHEL 9, Fedora, Azure Linux).
 //!
 //! A file of pages that form one b-tree for each table; a row too long for its
-//! page goes on in a chain of overflow pages. Read is one table,
+//! page goes on in a chain of overflow pages. One table is read,
 //! `Packages(hnum INTEGER PRIMARY KEY, blob BLOB)`. An image often ships the
 //! last changes only in the write-ahead log beside the database, so its pages
 //! stand in front of the file's. <https://www.sqlite.org/fileformat2.html>
@@ -80,7 +80,7 @@ impl<'a> Database<'a> {
         if usable < 480 {
             return Err(Error::at_offset(20, format!("`{reserved}` bytes reserved in each page")));
         }
-        // A log may end in a database longer than the file, not in one longer than both together.
+        // The log may make the database longer than the file, but not longer than both together.
         let in_file = file.len().div_ceil(page_size);
         let pages = wal.pages.unwrap_or(in_file).min(in_file + wal.frames());
         Ok(Database { file, wal, page_size, usable, pages, visited: vec![false; pages + 1] })
@@ -129,7 +129,7 @@ impl<'a> Database<'a> {
             LEAF_PAGE => start + 8,
             _ => return Err(error(&format!("type `{kind}` in a table"))),
         };
-        // Together with its pointer no cell is shorter, and cells do not overlap.
+        // The shortest possible cell, with its pointer. Cells do not overlap.
         if usize::from(cells) * 6 > page.len() {
             return Err(error(&format!("`{cells}` cells")));
         }

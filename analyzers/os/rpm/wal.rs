@@ -18,7 +18,7 @@ const VERSION: u32 = 3_007_000;
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
-/// The pages a log puts in front of the database's.
+/// The pages of a log, which replace those of the database.
 #[derive(Default)]
 pub(super) struct Wal<'a> {
     log: &'a [u8],
@@ -64,7 +64,7 @@ pub(super) fn replay(log: &[u8]) -> Result<Wal<'_>> {
     }
     let mut sum = checksum(order, [0, 0], &header[..24]);
     if [number(24), number(28)] != sum {
-        // SQLite takes such a log for empty: its first transaction was never finished.
+        // SQLite treats such a log as empty: its first transaction was never finished.
         return Ok(Wal::default());
     }
 
