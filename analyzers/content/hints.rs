@@ -85,14 +85,17 @@ impl Analyzer for Hints {
 fn hints(text: &[u8]) -> Result<Vec<Value>> {
     match json::parse(text)?.get_mut("packages").map(Value::take) {
         Some(Value::Array(hints)) => Ok(hints),
-        _ => Err(Error::new("no list `packages`")),
+        _ => Err(Error::new("the list `packages` is missing")),
     }
 }
 
 fn state(hint: &Value, flavor: Flavor, out: &mut Facts) -> Result<()> {
     let kind = HintKind::of(hint)?;
     if kind.flavor().is_some_and(|needed| needed != flavor) {
-        return Err(Error::new(format!("`{}` is not what this distribution has", kind.word())));
+        return Err(Error::new(format!(
+            "packages of type `{}` do not belong to this distribution",
+            kind.word()
+        )));
     }
     let hint = Hint::new(kind, hint)?;
     legacy::state(&hint, out);
@@ -251,7 +254,7 @@ fn one_or_many<'a>(hint: &'a Value, member: &str) -> Result<Vec<&'a str>> {
 }
 
 fn texts<'a>(hint: &'a Value, member: &str) -> Result<Vec<&'a str>> {
-    let wrong = || Error::new(format!("`{member}` is no list of texts"));
+    let wrong = || Error::new(format!("`{member}` is not a list of strings"));
     match hint.get(member) {
         None => Ok(Vec::new()),
         Some(Value::Array(items)) => {
@@ -315,13 +318,13 @@ mod tests {
                 "package 2: unknown type `cargo`",
                 "package 3: no name",
                 "package 4: `a`: no version",
-                "package 5: `a`: `licenses` is no list of texts",
-                "package 6: `rpm` is not what this distribution has",
+                "package 5: `a`: `licenses` is not a list of strings",
+                "package 6: packages of type `rpm` do not belong to this distribution",
                 "package 7: no type",
             ],
         );
         check("{", &[], &["line 1: JSON ends too early"]);
-        check("[]", &[], &["no list `packages`"]);
+        check("[]", &[], &["the list `packages` is missing"]);
     }
 
     #[test]

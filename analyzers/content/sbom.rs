@@ -40,13 +40,13 @@ impl Analyzer for Sbom {
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if !file.start.trim_ascii_start().starts_with(b"{") {
             // Tag-value, XML and the like; or another file that is called `bom.json`.
-            return Err(Error::new("not an SBOM in JSON, the form that is understood"));
+            return Err(Error::new("not an SBOM in JSON; other formats are not supported"));
         }
         let document: Value = serde_json::from_slice(&content.bytes()?)
             .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
         let Listed { packages, is_whole } = listed(&document).unwrap_or_default();
         if !is_whole {
-            out.problem(format!("components within more than {MAX_DEPTH} others are not listed"));
+            out.problem(format!("components nested deeper than {MAX_DEPTH} are skipped"));
         }
         for package in packages {
             out.package(Package { location: file.path.into(), ..package });

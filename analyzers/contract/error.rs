@@ -51,6 +51,6 @@ impl std::error::Error for Error {}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        Error::new(format!("could not read its content: {error}"))
+        Error::new(format!("could not read the content: {error}"))
     }
 }

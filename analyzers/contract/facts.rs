@@ -277,7 +277,7 @@ impl Facts {
                 let name = package.name.escape_debug();
                 self.problem_at(
                     package.location,
-                    format!("too many packages: those from `{name}` on are left out"),
+                    format!("too many packages: `{name}` and all after it are skipped"),
                 );
             }
             self.taken.0 = usize::MAX;
@@ -363,7 +363,7 @@ mod tests {
         }
         assert_eq!(facts.packages().count(), 511);
         assert_eq!(facts.problems.len(), 1);
-        let expected = "too many packages: those from `511` on are left out";
+        let expected = "too many packages: `511` and all after it are skipped";
         assert_eq!(facts.problems[0].message, expected);
     }
 }

@@ -142,7 +142,7 @@ impl<'a> Serialized<'a> {
         }
         match self.value(MAX_DEPTH)? {
             Php::Text(text) => Ok(text),
-            _ => Err(self.error("a key that is no text")),
+            _ => Err(self.error("a key that is not a string")),
         }
     }
 

@@ -328,7 +328,7 @@ mod tests {
         let text: usize = package.files.iter().map(|file| file.path.len()).sum();
         assert!(text < 20 * database.len() && package.files.len() > 10, "{text}");
         let message = &facts.problems[0].message;
-        assert!(message.starts_with("too many files, or too long paths: 98"), "{message}");
+        assert!(message.starts_with("too many files or too long paths: 98"), "{message}");
     }
 
     #[test]

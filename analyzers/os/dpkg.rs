@@ -156,9 +156,7 @@ pub(crate) fn installed<'a>(
         let line = paragraph.line;
         match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
             State::Removed => {}
-            State::Halfway => {
-                tally.add("a package that is not wholly installed is not listed", line)
-            }
+            State::Halfway => tally.add("a partly installed package is skipped", line),
             State::Installed => match package(&paragraph) {
                 Some(package) if package.name.contains('/') => tally.add("not a name", line),
                 Some(package) => {

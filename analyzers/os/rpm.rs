@@ -188,7 +188,7 @@ impl DatabaseReader {
             }
         };
         last(self.more_problems, "problems");
-        last(self.more_packages, "packages than are read of one database");
+        last(self.more_packages, "packages are skipped: too many in one database");
         self
     }
 }

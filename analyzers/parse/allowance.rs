@@ -46,7 +46,7 @@ impl Allowance {
     pub(crate) fn report(self, location: impl Into<BString>, out: &mut Facts) {
         if self.refused > 0 {
             let refused = self.refused;
-            let message = format!("too many files, or too long paths: {refused} are left out");
+            let message = format!("too many files or too long paths: {refused} files are skipped");
             out.problem_at(location, message);
         }
     }
@@ -65,7 +65,7 @@ mod tests {
         assert!(!allowance.admits(0));
         let mut out = Facts::default();
         allowance.report("file", &mut out);
-        let expected = "too many files, or too long paths: 2 are left out";
+        let expected = "too many files or too long paths: 2 files are skipped";
         assert_eq!(out.problems[0].message, expected);
     }
 

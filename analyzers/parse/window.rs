@@ -64,14 +64,17 @@ impl Read for Stream<'_> {
 /// it is also checked against the content before anything is allocated.
 pub(crate) fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Result<Vec<u8>> {
     let Some(window) = Window::new(content, offset, len) else {
-        return Err(Error::at_offset(offset, format!("{len} bytes expected beyond its end")));
+        return Err(Error::at_offset(
+            offset,
+            format!("{len} bytes expected beyond the end of the file"),
+        ));
     };
     let len = usize::try_from(len).map_err(|_| Error::at_offset(offset, "too long to read"))?;
     let mut bytes = vec![0; len];
     let mut filled = 0;
     while filled < len {
         match window.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => return Err(Error::at_offset(offset, "ends before its own length")),
+            0 => return Err(Error::at_offset(offset, "the file ends too early")),
             count => filled += count,
         }
     }

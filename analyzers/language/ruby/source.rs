@@ -36,10 +36,11 @@ pub(super) fn package(text: &str, location: &[u8], image: &dyn Files) -> Result<
     let stated = text.lines().filter_map(assignment).find(|(name, _)| *name == "version");
     let stated = stated.map_or("", |(_, value)| value.trim());
     if !stated.starts_with(['"', '\'']) {
-        let constant = constant(stated)
-            .ok_or_else(|| Error::new("a gem's source whose version is not stated as a text"))?;
+        let constant = constant(stated).ok_or_else(|| {
+            Error::new("the version in the gemspec is neither a string nor a constant")
+        })?;
         let version = version(text, constant, location, image)?.ok_or_else(|| {
-            Error::new(format!("a gem's source whose version `{constant}` was not found"))
+            Error::new(format!("the version `{constant}` of the gemspec was not found"))
         })?;
         values.insert("version", vec![version]);
     }

@@ -62,10 +62,10 @@ fn the_version_of_a_source_is_the_constant_that_it_requires() {
     }
     check_source("require_relative 'lib/a/version'", "A::Version", &["a 3"], &[]);
     check_source("", "'4'", &["a 4"], &[]);
-    let lost = "a gem's source whose version `VERSION` was not found";
+    let lost = "the version `VERSION` of the gemspec was not found";
     check_source("require 'a/version'", "A::VERSION", &[], &[lost]);
     check_source("require_relative 'other'", "A::VERSION", &[], &[lost]);
-    let computed = "a gem's source whose version is not stated as a text";
+    let computed = "the version in the gemspec is neither a string nor a constant";
     check_source("", "File.read('VERSION').strip", &[], &[computed]);
     check_source("", "version_of(:a)", &[], &[computed]);
 }

@@ -156,7 +156,7 @@ mod tests {
         let mut out = Facts::default();
         listed(line.as_bytes(), "m".into(), &mut out);
         let message = &out.problems[0].message;
-        assert!(message.starts_with("too many files, or too long paths: 98"), "{message}");
+        assert!(message.starts_with("too many files or too long paths: 98"), "{message}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn lists_what_is_installed_and_on_hold_for_each_architecture() {
     ];
     assert_eq!(packages(&facts), expected);
     let problems: Vec<_> = facts.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(problems, ["line 11: a package that is not wholly installed is not listed"]);
+    assert_eq!(problems, ["line 11: a partly installed package is skipped"]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) fn records(file: &[u8], sink: Sink<'_>) -> Result<()> {
     }
     let lost = (1..database.pages()).filter(|&page| database.is_lost(page)).count();
     if lost > 0 {
-        sink(Err(Error::new(format!("{lost} pages with records belong to no bucket"))));
+        sink(Err(Error::new(format!("{lost} pages with records do not belong to a bucket"))));
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ impl<'a> Database<'a> {
         }
         let page_size = field(20) as usize;
         if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
-            return Err(Error::at_offset(20, format!("page size `{page_size}`")));
+            return Err(Error::at_offset(20, format!("page size `{page_size}` is not supported")));
         }
         if flag(24) != 0 || flag(26) & 1 != 0 {
             // Both make the page header longer; rpm uses neither.
@@ -184,7 +184,9 @@ impl<'a> Database<'a> {
     fn overflow(&mut self, first: usize, len: usize) -> Result<Vec<u8>> {
         if len > MAX_RECORD.min(self.file.len()) {
             let file = self.file.len();
-            return Err(Error::new(format!("a record of `{len}` bytes in a file of {file}")));
+            return Err(Error::new(format!(
+                "a record of `{len}` bytes is too long (the file has {file})"
+            )));
         }
         let mut value = Vec::with_capacity(len);
         let mut number = first;
@@ -287,12 +289,16 @@ mod tests {
             file[len..len + 4].fill(0xff);
         };
         let len = fixture("bdb/var/lib/rpm/Packages").len();
-        check(enlarge, 6, &format!("a record of `4294967295` bytes in a file of {len}"));
+        check(
+            enlarge,
+            6,
+            &format!("a record of `4294967295` bytes is too long (the file has {len})"),
+        );
     }
 
     #[test]
     fn records_that_no_bucket_leads_to_are_a_problem() {
-        check(|file| file[72..76].fill(0), 1, "3 pages with records belong to no bucket");
+        check(|file| file[72..76].fill(0), 1, "3 pages with records do not belong to a bucket");
     }
 
     #[test]
@@ -302,8 +308,8 @@ mod tests {
             0,
             "offset 16: hash version `6` of Berkeley DB is not supported",
         );
-        check(|file| file[20..24].fill(0), 0, "offset 20: page size `0`");
-        check(|file| file[20] = 1, 0, "offset 20: page size `513`");
+        check(|file| file[20..24].fill(0), 0, "offset 20: page size `0` is not supported");
+        check(|file| file[20] = 1, 0, "offset 20: page size `513` is not supported");
         check(|file| file[25] = 9, 0, "offset 25: first page has type `9`");
         check(
             |file| file[24] = 1,

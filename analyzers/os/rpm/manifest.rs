@@ -21,14 +21,16 @@ fn package(line: &[u8]) -> Result<Installed, String> {
     let line = String::from_utf8_lossy(line);
     let fields: Vec<&str> = line.split('\t').collect();
     let &[name, version, _, _, vendor, _, size, arch, epoch, source_rpm] = &fields[..] else {
-        return Err(format!("{} fields where 10 belong", fields.len()));
+        return Err(format!("{} fields, 10 expected", fields.len()));
     };
     if name.is_empty() || version.is_empty() {
         return Err("a package without name or version".into());
     }
     let text = |field: &str| (field != "(none)" && !field.is_empty()).then(|| field.to_owned());
     let number = |field: &str, what| match text(field) {
-        Some(text) => text.parse().map(Some).map_err(|_| format!("{what} `{text}` is no number")),
+        Some(text) => {
+            text.parse().map(Some).map_err(|_| format!("{what} `{text}` is not a number"))
+        }
         None => Ok(None),
     };
     let source_rpm = text(source_rpm);
@@ -81,9 +83,9 @@ mod tests {
         check(
             "a\t1\n\t1-2\t1\t1\t\t\t\t\t0\t\nb\t1-2\t1\t1\t\t\t\t\tx\t\nc\t1-2\t1\t1\t\t\t\t\t0\t\n",
             &[
-                "line 1: 2 fields where 10 belong",
+                "line 1: 2 fields, 10 expected",
                 "line 2: a package without name or version",
-                "line 3: epoch `x` is no number",
+                "line 3: epoch `x` is not a number",
                 "c None 1-2 None ",
             ],
         );

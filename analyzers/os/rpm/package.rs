@@ -127,7 +127,7 @@ impl<'a> Tags<'a, '_> {
         let text = self.or_problem(text)?;
         let copy = self.copy(text);
         if copy.is_none() {
-            self.problem(format!("tag `{}`: text of `{}` bytes is left out", tag.0, text.len()));
+            self.problem(format!("tag `{}`: text of `{}` bytes is skipped", tag.0, text.len()));
         }
         copy
     }
@@ -248,7 +248,7 @@ mod tests {
                 "a",
                 "b",
                 "a 1-2 -",
-                "package `a`: tag `1020`: text of `8` bytes is left out",
+                "package `a`: tag `1020`: text of `8` bytes is skipped",
                 "package `a`: too many files in this database, from number 2 on",
             ],
         );

@@ -47,7 +47,7 @@ pub(super) fn files(tags: &mut Tags<'_, '_>) -> Vec<PackageFile> {
     };
     let files = paths.into_iter().map(file).collect();
     if left_out > 0 {
-        tags.problem(format!("{left_out} digests or owners of files are too long and left out"));
+        tags.problem(format!("{left_out} digests or owners of files are too long and skipped"));
     }
     files
 }

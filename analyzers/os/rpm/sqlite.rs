@@ -70,7 +70,7 @@ impl<'a> Database<'a> {
             size => usize::from(size),
         };
         if !page_size.is_power_of_two() || page_size < 512 {
-            return Err(Error::at_offset(16, format!("page size `{page_size}`")));
+            return Err(Error::at_offset(16, format!("page size `{page_size}` is not supported")));
         }
         if wal.page_size.is_some_and(|size| size != page_size) {
             return Err(Error::at_offset(16, "write-ahead log and database differ in page size"));
@@ -312,8 +312,8 @@ mod tests {
 
     #[test]
     fn what_the_header_says_is_not_believed() {
-        check(FILE, |file| file[16..18].fill(0), 0, &["offset 16: page size `0`"]);
-        check(FILE, |file| file[17] = 1, 0, &["offset 16: page size `1025`"]);
+        check(FILE, |file| file[16..18].fill(0), 0, &["offset 16: page size `0` is not supported"]);
+        check(FILE, |file| file[17] = 1, 0, &["offset 16: page size `1025` is not supported"]);
         check(
             FILE,
             |file| {

@@ -60,7 +60,7 @@ pub(super) fn replay(log: &[u8]) -> Result<Wal<'_>> {
     }
     let page_size = number(8) as usize;
     if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
-        return Err(error(format!("page size `{page_size}`")));
+        return Err(error(format!("page size `{page_size}` is not supported")));
     }
     let mut sum = checksum(order, [0, 0], &header[..24]);
     if [number(24), number(28)] != sum {
@@ -193,6 +193,6 @@ mod tests {
         check(&newer, "write-ahead log: version `0` is not supported");
         let mut log = log();
         log[8..12].fill(0);
-        check(&log, "write-ahead log: page size `0`");
+        check(&log, "write-ahead log: page size `0` is not supported");
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Pe<'a> {
             Some((segment.offset.saturating_add(inside), rest))
         });
         let Some((offset, rest)) = found else {
-            return Err(Error::new(format!("address `{address:#x}` is in no section")));
+            return Err(Error::new(format!("no section holds the address `{address:#x}`")));
         };
         let in_file = self.content.len().saturating_sub(offset);
         read_exact_at(self.content, offset, rest.min(limit).min(in_file))
