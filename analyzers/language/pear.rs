@@ -42,7 +42,7 @@ impl Analyzer for Pear {
     }
 }
 
-fn package(description: &Php<'_>, location: &[u8]) -> Result<Package> {
+fn package(description: &PhpValue<'_>, location: &[u8]) -> Result<Package> {
     let needed = |what, value: Option<String>| {
         value.ok_or_else(|| Error::new(format!("no {what} in the description")))
     };
@@ -55,11 +55,11 @@ fn package(description: &Php<'_>, location: &[u8]) -> Result<Package> {
         description.get("lead").and_then(|lead| lead.get("name").or(lead.get("0")?.get("name")));
     Ok(Package {
         kind: "pear".into(),
-        name: needed("name", description.get("name").and_then(Php::text))?,
-        namespace: description.get("channel").and_then(Php::text),
-        version: needed("version", version.and_then(Php::text))?,
-        licenses: license.and_then(Php::text).into_iter().collect(),
-        origin: lead.and_then(Php::text),
+        name: needed("name", description.get("name").and_then(PhpValue::text))?,
+        namespace: description.get("channel").and_then(PhpValue::text),
+        version: needed("version", version.and_then(PhpValue::text))?,
+        licenses: license.and_then(PhpValue::text).into_iter().collect(),
+        origin: lead.and_then(PhpValue::text),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
         ..Package::default()
@@ -67,17 +67,17 @@ fn package(description: &Php<'_>, location: &[u8]) -> Result<Package> {
 }
 
 /// A value of PHP, as far as descriptions hold them.
-enum Php<'a> {
+enum PhpValue<'a> {
     Text(&'a [u8]),
-    Array(Vec<(&'a [u8], Php<'a>)>),
+    Array(Vec<(&'a [u8], PhpValue<'a>)>),
     /// Numbers, truth values and null.
     Other,
 }
 
-impl Php<'_> {
+impl PhpValue<'_> {
     fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Php::Array(members) => {
+            PhpValue::Array(members) => {
                 members.iter().find(|(name, _)| *name == key.as_bytes()).map(|(_, value)| value)
             }
             _ => None,
@@ -86,7 +86,7 @@ impl Php<'_> {
 
     fn text(&self) -> Option<String> {
         match self {
-            Php::Text(text) => Some(String::from_utf8_lossy(text).trim().to_owned()),
+            PhpValue::Text(text) => Some(String::from_utf8_lossy(text).trim().to_owned()),
             _ => None,
         }
         .filter(|text| !text.is_empty())
@@ -99,12 +99,12 @@ struct Serialized<'a> {
 }
 
 impl<'a> Serialized<'a> {
-    fn value(&mut self, depth: usize) -> Result<Php<'a>> {
+    fn value(&mut self, depth: usize) -> Result<PhpValue<'a>> {
         if depth > MAX_DEPTH {
             return Err(self.error("values nested too deep"));
         }
         match self.up_to(b":;")? {
-            b"N" => Ok(Php::Other),
+            b"N" => Ok(PhpValue::Other),
             b"s" => {
                 let length = self.number(b':')?;
                 self.expect(b"\"")?;
@@ -113,7 +113,7 @@ impl<'a> Serialized<'a> {
                 let text = text.ok_or_else(|| self.error("a text longer than the file"))?;
                 self.offset += length;
                 self.expect(b"\";")?;
-                Ok(Php::Text(text))
+                Ok(PhpValue::Text(text))
             }
             b"a" => {
                 let count = self.number(b':')?;
@@ -125,11 +125,11 @@ impl<'a> Serialized<'a> {
                     members.push((key, self.value(depth + 1)?));
                 }
                 self.expect(b"}")?;
-                Ok(Php::Array(members))
+                Ok(PhpValue::Array(members))
             }
             b"i" | b"b" | b"d" => {
                 self.up_to(b";")?;
-                Ok(Php::Other)
+                Ok(PhpValue::Other)
             }
             _ => Err(self.error("a value of unknown type")),
         }
@@ -141,7 +141,7 @@ impl<'a> Serialized<'a> {
             return self.up_to(b";");
         }
         match self.value(MAX_DEPTH)? {
-            Php::Text(text) => Ok(text),
+            PhpValue::Text(text) => Ok(text),
             _ => Err(self.error("a key that is not a string")),
         }
     }

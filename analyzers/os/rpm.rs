@@ -23,7 +23,7 @@ use std::collections::HashSet;
 pub use legacy::{legacy_file_key, legacy_file_meta};
 
 use crate::{Analyzer, Error, Facts, FileInfo, Files, Package, Pattern, Result, Want};
-use package::{Allowance, Installed};
+use package::{DatabaseAllowance, Installed};
 
 const DIRECTORIES: [&str; 3] = ["usr/lib/sysimage/rpm", "usr/share/rpm", "var/lib/rpm"];
 const NAMES: [&str; 4] = ["Packages", "Packages.db", "rpmdb.sqlite", "rpmdb.sqlite-wal"];
@@ -136,7 +136,7 @@ struct DatabaseReader {
 impl DatabaseReader {
     fn read(&mut self, database: &[u8], log: Option<&[u8]>) {
         let log = log.filter(|log| !log.is_empty());
-        let mut allowance = Allowance::of_database();
+        let mut allowance = DatabaseAllowance::of_database();
         let mut sink = |record: Result<&[u8]>| match record {
             Ok(header) => self.record(header, &mut allowance),
             Err(error) => self.problem(error),
@@ -155,7 +155,7 @@ impl DatabaseReader {
         }
     }
 
-    fn record(&mut self, header: &[u8], allowance: &mut Allowance) {
+    fn record(&mut self, header: &[u8], allowance: &mut DatabaseAllowance) {
         self.records += 1;
         let mut problems = Vec::new();
         let one = package::installed(header, allowance, &mut problems);

@@ -19,14 +19,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| {
         let message = match error.classify() {
             serde_json::error::Category::Eof => "JSON ends too early".to_owned(),
-            _ => format!("not valid JSON: {}", without_place(&error)),
+            _ => format!("not valid JSON: {}", without_position(&error)),
         };
         Error::at_line(error.line(), message)
     })
 }
 
 /// The message without the position, which our own error states.
-fn without_place(error: &serde_json::Error) -> String {
+fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
         Some(end) => text[..end].to_owned(),

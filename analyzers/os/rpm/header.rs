@@ -99,11 +99,11 @@ impl<'a> Header<'a> {
         self.strings_up_to(tag, usize::MAX)
     }
 
-    fn strings_up_to(&self, tag: Tag, most: usize) -> Result<Option<Vec<&'a [u8]>>> {
+    fn strings_up_to(&self, tag: Tag, max: usize) -> Result<Option<Vec<&'a [u8]>>> {
         let Some(entry) = self.entries.get(&tag.0) else { return Ok(None) };
         let count = match entry.kind {
             6 => 1,
-            8 | 9 => entry.count.min(most),
+            8 | 9 => entry.count.min(max),
             kind => return Err(self.error(tag, entry, &format!("type `{kind}` is not a string"))),
         };
         if count > MAX_VALUES {

@@ -9,16 +9,16 @@ use crate::{Error, Package, Result, SourcePackage};
 /// How much one database may state. The tags of a header may all point to the same
 /// bytes, and a directory is named once for many files, so a small database could
 /// otherwise fill the memory.
-pub(super) struct Allowance {
+pub(super) struct DatabaseAllowance {
     pub(super) files: usize,
     pub(super) text: usize,
 }
 
-impl Allowance {
+impl DatabaseAllowance {
     /// The largest installations have some hundred thousand files, and a file
     /// has some 130 bytes of text: its path and its digest.
     pub(super) fn of_database() -> Self {
-        Allowance { files: 1_000_000, text: 256 << 20 }
+        DatabaseAllowance { files: 1_000_000, text: 256 << 20 }
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Installed {
 /// If name, version or release is missing.
 pub(super) fn installed(
     blob: &[u8],
-    allowance: &mut Allowance,
+    allowance: &mut DatabaseAllowance,
     problems: &mut Vec<Error>,
 ) -> Result<Installed> {
     let mut tags = Tags { header: Header::parse(blob)?, allowance, problems: Vec::new() };
@@ -106,7 +106,7 @@ pub(super) fn source(file: &str, package_version: &str) -> SourcePackage {
 /// Reads optional tags: one that cannot be read becomes a problem, and the rest is read.
 pub(super) struct Tags<'a, 'd> {
     header: Header<'a>,
-    pub(super) allowance: &'d mut Allowance,
+    pub(super) allowance: &'d mut DatabaseAllowance,
     problems: Vec<Error>,
 }
 
@@ -178,11 +178,11 @@ mod tests {
     /// A record and what becomes of it.
     #[track_caller]
     fn check_record(tags: &[Tagged<'_>], expected: &[&str]) {
-        check_within(&mut Allowance::of_database(), tags, expected);
+        check_within(&mut DatabaseAllowance::of_database(), tags, expected);
     }
 
     #[track_caller]
-    fn check_within(allowance: &mut Allowance, tags: &[Tagged<'_>], expected: &[&str]) {
+    fn check_within(allowance: &mut DatabaseAllowance, tags: &[Tagged<'_>], expected: &[&str]) {
         let mut problems = Vec::new();
         let mut got = Vec::new();
         match installed(&header(tags), allowance, &mut problems) {
@@ -242,7 +242,7 @@ mod tests {
         ]
         .concat();
         check_within(
-            &mut Allowance { files: 2, text: 10 },
+            &mut DatabaseAllowance { files: 2, text: 10 },
             &blob,
             &[
                 "a",
