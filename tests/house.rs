@@ -114,6 +114,26 @@ fn analyzers_know_nothing_of_images_threads_and_the_network() {
 }
 
 #[test]
+fn the_contract_knows_no_parser_and_parsers_know_no_analyzer() {
+    let analyzers = ["content", "language", "os"];
+    for (room, unwanted) in
+        [("contract", [&analyzers[..], &["parse"]].concat()), ("parse", analyzers.to_vec())]
+    {
+        // The folder, and the file beside it.
+        let of_room = |file: &PathBuf| {
+            let path = file.to_string_lossy();
+            path.strip_prefix("analyzers/").is_some_and(|path| path.starts_with(room))
+        };
+        for file in files("analyzers").into_iter().filter(of_room) {
+            for (number, line) in text(&file).lines().enumerate() {
+                let used = unwanted.iter().find(|room| line.contains(&format!("crate::{room}")));
+                assert_eq!(used, None, "{}:{}", file.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
 fn analyzers_are_in_order_and_in_the_readme() {
     let analyzers = inscan_analyzers::all(&Config::default());
     let names: Vec<_> = analyzers.iter().map(|analyzer| analyzer.name()).collect();

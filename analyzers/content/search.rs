@@ -15,7 +15,6 @@ mod python;
 use aho_corasick::AhoCorasick;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use crate::config::Search;
 use crate::{
     Analyzer, Config, Content, Error, Fact, Facts, FileHead, Files, Match, Pattern, Result, Want,
 };
@@ -66,16 +65,6 @@ pub fn check(config: &Config) -> Result<()> {
     match searches.into_iter().flat_map(|search| search.errors).next() {
         Some(error) => Err(error),
         None => Ok(()),
-    }
-}
-
-/// The section `secret_search` of the default configuration.
-pub(crate) fn default_secret_search() -> Search {
-    Search {
-        match_params: Some(vec!["MAXFILESIZE=10000".into(), "STOREONMATCH=n".into()]),
-        regexp_match: Some(
-            DefaultRule::ALL.iter().map(|rule| rule.expression().to_owned()).collect(),
-        ),
     }
 }
 
@@ -182,8 +171,8 @@ impl LineSearch {
 
 impl Test {
     fn new(expression: &str) -> Result<Self, String> {
-        if let Some(rule) = DefaultRule::ALL.iter().find(|rule| rule.expression() == expression) {
-            return Ok(Test::Default(*rule));
+        if let Some(rule) = DefaultRule::of(expression) {
+            return Ok(Test::Default(rule));
         }
         // Without `NAME=`, the whole text is the expression.
         let pattern = expression.split_once('=').map_or(expression, |(_, pattern)| pattern);
@@ -253,6 +242,7 @@ impl Analyzer for LineSearch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Search;
     use crate::testing::{Image, cut_everywhere};
 
     fn config(parameters: &[&str], expressions: &[&str]) -> Config {

@@ -3,6 +3,8 @@
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::config;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DefaultRule {
     AwsAccessKey,
@@ -13,28 +15,15 @@ pub(super) enum DefaultRule {
 }
 
 impl DefaultRule {
-    /// In the order of the default configuration.
-    pub(super) const ALL: [DefaultRule; 5] = [
-        DefaultRule::AwsAccessKey,
-        DefaultRule::AwsSecretKey,
-        DefaultRule::PrivateKey,
-        DefaultRule::DockerAuth,
-        DefaultRule::ApiKey,
-    ];
-
-    pub(super) fn expression(self) -> &'static str {
-        match self {
-            DefaultRule::AwsAccessKey => {
-                "AWS_ACCESS_KEY=(?i).*aws_access_key_id( *=+ *).*(?<![A-Z0-9])[A-Z0-9]{20}(?![A-Z0-9]).*"
-            }
-            DefaultRule::AwsSecretKey => {
-                "AWS_SECRET_KEY=(?i).*aws_secret_access_key( *=+ *).*(?<![A-Za-z0-9/+=])[A-Za-z0-9/+=]{40}(?![A-Za-z0-9/+=]).*"
-            }
-            DefaultRule::PrivateKey => "PRIV_KEY=(?i)-+BEGIN(.*)PRIVATE KEY-+",
-            DefaultRule::DockerAuth => r#"DOCKER_AUTH=(?i).*"auth": *".+""#,
-            DefaultRule::ApiKey => {
-                "API_KEY=(?i).*api(-|_)key( *=+ *).*(?<![A-Z0-9])[A-Z0-9]{20,60}(?![A-Z0-9]).*"
-            }
+    /// The rule of a configured expression, if that is one of the default ones.
+    pub(super) fn of(expression: &str) -> Option<Self> {
+        match expression {
+            config::AWS_ACCESS_KEY => Some(DefaultRule::AwsAccessKey),
+            config::AWS_SECRET_KEY => Some(DefaultRule::AwsSecretKey),
+            config::PRIVATE_KEY => Some(DefaultRule::PrivateKey),
+            config::DOCKER_AUTH => Some(DefaultRule::DockerAuth),
+            config::API_KEY => Some(DefaultRule::ApiKey),
+            _ => None,
         }
     }
 
