@@ -63,7 +63,7 @@ impl Analyzer for BinaryClassifier {
     }
 
     fn about(&self) -> &'static str {
-        "well-known programs and libraries (python, node, nginx, openssl …) by the version in their file"
+        "Well-known programs and libraries (python, node, nginx, openssl …) by the version in their file"
     }
 
     fn wants(&self) -> Vec<Want> {

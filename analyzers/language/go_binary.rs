@@ -28,7 +28,7 @@ impl Analyzer for GoBinary {
     }
 
     fn about(&self) -> &'static str {
-        "modules and standard library that Go programs were built from"
+        "Modules and standard library that Go programs were built from"
     }
 
     fn wants(&self) -> Vec<Want> {

@@ -96,7 +96,7 @@ impl Analyzer for Lockfiles {
     }
 
     fn about(&self) -> &'static str {
-        "what lock files and manifests of package managers would install"
+        "What lock files and manifests of package managers would install"
     }
 
     fn wants(&self) -> Vec<Want> {

@@ -23,7 +23,7 @@ impl Analyzer for RustBinary {
     }
 
     fn about(&self) -> &'static str {
-        "crates listed in Rust programs that were built with cargo auditable"
+        "Crates listed in Rust programs that were built with cargo auditable"
     }
 
     fn wants(&self) -> Vec<Want> {
