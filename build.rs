@@ -6,9 +6,17 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-/// The analyzers, the pass over a layer, and the versions of all libraries.
-const SOURCES: [&str; 6] =
-    ["analyzers", "build.rs", "src/layer", "src/digest.rs", "Cargo.toml", "Cargo.lock"];
+/// The analyzers, the expressions they search for, the pass over a layer, and the versions of all
+/// libraries.
+const SOURCES: [&str; 7] = [
+    "analyzers",
+    "crates/python-regex",
+    "build.rs",
+    "src/layer",
+    "src/digest.rs",
+    "Cargo.toml",
+    "Cargo.lock",
+];
 
 fn main() {
     let mut files = Vec::new();

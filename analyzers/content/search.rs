@@ -10,17 +10,16 @@
 //! engines slow: they are recognised by their text and matched by code of their own.
 
 mod default_rules;
-mod python;
 
 use aho_corasick::AhoCorasick;
 use base64::prelude::{BASE64_STANDARD, Engine};
+use inscan_python_regex::bytes;
 
 use crate::{
     Analyzer, Config, Content, Error, Fact, Facts, FileHead, Files, Match, Pattern, Result, Want,
 };
 
 use default_rules::DefaultRule;
-use python::Expression;
 
 /// In bytes; a file is in memory while it is searched. The default of MAXFILESIZE.
 const MAX_SIZE: u64 = 256 << 20;
@@ -51,7 +50,7 @@ struct Rule {
 
 enum Test {
     Default(DefaultRule),
-    Python(Box<Expression>),
+    Python(Box<bytes::Pattern>),
 }
 
 /// Checks the two search sections, before anything is scanned.
@@ -141,8 +140,8 @@ impl LineSearch {
             Test::Python(expression) => {
                 for (number, line) in numbered_lines(bytes) {
                     let matches = expression
-                        .matches(line)
-                        .map_err(|error| Error::at_line(number as usize + 1, error))?;
+                        .is_match_at_start(line)
+                        .map_err(|error| Error::at_line(number as usize + 1, error.to_string()))?;
                     if matches {
                         found.push(number);
                     }
@@ -176,7 +175,8 @@ impl Test {
         }
         // Without `NAME=`, the whole text is the expression.
         let pattern = expression.split_once('=').map_or(expression, |(_, pattern)| pattern);
-        Ok(Test::Python(Box::new(Expression::new(pattern)?)))
+        let pattern = bytes::Pattern::new(pattern).map_err(|error| error.to_string())?;
+        Ok(Test::Python(Box::new(pattern)))
     }
 }
 
@@ -330,6 +330,9 @@ mod tests {
         }
         check_user("N=b", b"ab\nb\n", &[1]);
         check_user("N=^b$", b"ab\nb\nb", &[1, 2]);
+        check_user(r"N=b$\n", b"ab\nb\nb", &[1]);
+        check_user("N=a{,2}b", b"aab\nx\naaab", &[0]);
+        check_user(r"N=(?i)(é)\1", "éé\nÉÉ\néÉ".as_bytes(), &[0]);
         check_user(r"N=b\n", b"b\nb", &[0]);
         check_user(r"N=b\Z", b"b\nb", &[1]);
         check_user("N=a=b=c", b"a=b=c\n", &[0]);

@@ -28,8 +28,8 @@ use crate::malware::Scanner;
 use crate::net::{Listener, NetOptions};
 use crate::output::progress::{self, Bars, Lines};
 use crate::policy;
-use crate::policy::regex::Pattern;
 use crate::progress::{Progress, Silent};
+use inscan_python_regex::text::Pattern;
 
 /// Which image, and how to look at it.
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::regex::{Pattern, PatternError};
+use inscan_python_regex::{PatternError, text::Pattern};
 
 /// The image that is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,6 @@ pub mod facts;
 pub mod gates;
 pub mod mapping;
 pub mod params;
-pub mod regex;
 pub mod spec;
 pub mod vulnerable;
 pub mod whitelist;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::regex::{Pattern, PatternError};
 use super::spec::{Kind, Param, Trigger};
+use inscan_python_regex::{PatternError, text::Pattern};
 
 /// The values of one rule, by the parameters' names; with defaults filled in.
 #[derive(Debug, Default)]

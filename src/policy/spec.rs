@@ -3,7 +3,7 @@
 
 use super::facts::Facts;
 use super::params::{Invalid, Params};
-use super::regex::PatternError;
+use inscan_python_regex::PatternError;
 
 /// A group of triggers about one kind of fact.
 #[derive(Debug)]

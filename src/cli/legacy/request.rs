@@ -10,8 +10,8 @@ use super::options::{Login, Options, Storage};
 use crate::cli::reading::{self, Request};
 use crate::cli::{Command, Failure, Session, parse, scan};
 use crate::image::{AuthFile, Credential, Opened, Reference};
-use crate::policy::regex::Pattern;
 use crate::progress::Progress;
+use inscan_python_regex::text::Pattern;
 
 /// Where a container of the legacy scanner has credentials mounted.
 const MOUNTED_AUTH: &str = "/config/auth.json";

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::policy::regex::{Pattern, PatternError};
+use inscan_python_regex::{PatternError, text::Pattern};
 
 pub(super) const ORDERS: &[&str] = &["=", "!=", "<", "<=", ">", ">="];
 

@@ -5,8 +5,8 @@
 use super::comparison::text_holds;
 use crate::policy::facts::{DockerfileMode, Facts, ImageFacts};
 use crate::policy::params::{Invalid, Params, ValueError};
-use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+use inscan_python_regex::text::Pattern;
 
 const ACTUAL_ONLY: Param = Param::optional(
     "actual_dockerfile_only",

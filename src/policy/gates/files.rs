@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use crate::policy::facts::{Facts, File};
 use crate::policy::params::{Invalid, Params, ValueError};
-use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+use inscan_python_regex::text::Pattern;
 
 const EQUALITY: Kind = Kind::OneOf(&["equals", "not_equals"]);
 

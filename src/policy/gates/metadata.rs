@@ -3,8 +3,8 @@
 use super::comparison::{order_holds, text_holds};
 use crate::policy::facts::{Facts, ImageFacts};
 use crate::policy::params::{Invalid, Params, ValueError};
-use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+use inscan_python_regex::text::Pattern;
 
 pub(super) static GATE: Gate = Gate {
     name: "metadata",

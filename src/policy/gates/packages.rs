@@ -8,9 +8,9 @@ use std::cmp::Ordering;
 use super::comparison::{TEXTS, is_of_type, order_holds, text_holds};
 use crate::policy::facts::{Facts, Package};
 use crate::policy::params::{Invalid, Params, ValueError};
-use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use crate::versions;
+use inscan_python_regex::text::Pattern;
 
 pub(super) static GATE: Gate = Gate {
     name: "packages",

@@ -2,8 +2,8 @@
 
 use crate::policy::facts::Facts;
 use crate::policy::params::Params;
-use crate::policy::regex::Pattern;
 use crate::policy::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+use inscan_python_regex::text::Pattern;
 
 const PATH: Param = Param::required(
     "path",
