@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use bstr::{BStr, BString, ByteSlice};
+use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
@@ -239,7 +240,7 @@ fn sha1(content: &dyn Content) -> Result<String> {
             count => hasher.update(&buf[..count]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&hasher.finalize()))
 }
 
 #[cfg(test)]

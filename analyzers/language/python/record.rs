@@ -4,6 +4,10 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use data_encoding::HEXLOWER;
+
 use crate::{PackageFile, path};
 
 /// A path of `installed-files.txt`.
@@ -63,28 +67,11 @@ fn resolve(file: &[u8], base: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Hex digits of URL-safe base64 without padding.
+/// Hex digits of URL-safe base64 without padding; some tools write the other alphabet, or pad.
 fn hex_of_base64(text: &str) -> Option<String> {
-    let mut hex = String::with_capacity(text.len() * 3 / 2);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'-' | b'+' => 62,
-            b'_' | b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            hex.push_str(&format!("{:02x}", bits >> count & 0xff));
-            bits &= (1 << count) - 1;
-        }
-    }
-    (!hex.is_empty()).then_some(hex)
+    let alphabet = if text.contains(['+', '/']) { STANDARD_NO_PAD } else { URL_SAFE_NO_PAD };
+    let digest = alphabet.decode(text.trim_end_matches('=')).ok()?;
+    (!digest.is_empty()).then(|| HEXLOWER.encode(&digest))
 }
 
 #[cfg(test)]
@@ -110,6 +97,15 @@ mod tests {
                 Some(0),
             )),
         );
+        check(
+            "a,sha256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=,0",
+            Some((
+                "usr/lib/site-packages/a",
+                Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+                Some(0),
+            )),
+        );
+        check("a,sha256=?,0", Some(("usr/lib/site-packages/a", None, Some(0))));
         check(
             "a-1.dist-info/RECORD,,",
             Some(("usr/lib/site-packages/a-1.dist-info/RECORD", None, None)),
