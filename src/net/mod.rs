@@ -2,7 +2,7 @@
 //!
 //! There is one way to a connection, [`Http`], so that what holds for all of them is
 //! said once: `--offline`, proxies, certificates, time limits, redirects, and errors
-//! that name the host and never a password. `tests/house.rs` keeps other parts from
+//! that name the host and never a password. `tests/files/house.rs` keeps other parts from
 //! making connections of their own.
 
 mod client;

@@ -1,0 +1,15 @@
+//! Images from registries, with real ones: Debian's `docker-registry`, alone, behind nginx, with
+//! TLS, passwords and tokens; filled by skopeo.
+
+mod artifacts;
+mod cache;
+mod faults;
+mod images;
+mod login;
+mod offline;
+mod parts;
+mod pull;
+mod reading;
+mod server;
+mod tls;
+mod waits;
