@@ -2,7 +2,7 @@
 //! that comes after (evaluation, reports, upload) sees this file only.
 //!
 //! It has two top-level keys: `document` is the part that backends of the
-//! legacy engine understand, `inscan` is our own (its types: [`section`]).
+//! legacy engine understand, `inscan` is our own (its types: [`section`](mod@section)).
 //! Both are written as a stream: an image has hundreds of thousands of files,
 //! and their rows are never in memory together.
 

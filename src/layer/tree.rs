@@ -16,7 +16,7 @@ use crate::image::{Content, DirEntry, walk};
 use crate::progress::Progress;
 
 /// Reads everything below `root`. The scan's diff id is the digest of the tree
-/// as [`tree_digest`] has it, since there is no tar.
+/// as `tree_digest` has it, since there is no tar.
 pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Result<LayerScan> {
     progress.reading_begins(1, None);
     progress.layer_begins(0, 1, None);

@@ -1,5 +1,5 @@
 //! Reports of an evaluation: one file for each format, and one line of each in
-//! [`Format`] and in [`write`].
+//! [`Format`] and in [`write`](fn@write).
 
 use std::io::{self, Write};
 

@@ -1,5 +1,5 @@
 //! The vulnerability database: one immutable file, built from the records of
-//! many sources ([`build`] and its importers), opened read-only ([`read`]).
+//! many sources ([`build`] and its importers), opened read-only (`read`).
 //!
 //! docs/database.md describes the file, the sources and how it is carried.
 

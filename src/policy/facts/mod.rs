@@ -2,7 +2,7 @@
 //! when the first rule wants it, and once.
 //!
 //! It is taken from the part of the document that the legacy engine writes as
-//! well ([`source`]), so that its documents are judged as ours are.
+//! well (`source`), so that its documents are judged as ours are.
 
 mod accounts;
 mod content;
