@@ -6,11 +6,12 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-/// The analyzers, the expressions they search for, the pass over a layer, and the versions of all
-/// libraries.
-const SOURCES: [&str; 7] = [
+/// The analyzers, the expressions they search for, the reader of tars, the pass over a layer, and
+/// the versions of all libraries.
+const SOURCES: [&str; 8] = [
     "analyzers",
     "crates/python-regex",
+    "crates/tar/src",
     "build.rs",
     "src/layer",
     "src/digest.rs",

@@ -7,16 +7,20 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
+use inscan_tar::{Archive, Fragment, Packing, Piece, Pieces, Source};
 
 use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
-use super::error::{broken, shown};
-use super::members::{Member, MemberKind, Members, Source, cleaned};
+use super::error::{broken, named_twice, shown};
+use super::members::{LIMITS, Member, MemberKind, cleaned, unreadable};
 use super::{Blobs, LayerRef};
 
 /// As the Linux kernel counts.
 const MOST_LINKS: usize = 40;
 
-/// The members of an archive by their cleaned names. The last of a name counts.
+/// Most stored fragments of all sparse members.
+const MAX_FRAGMENTS: usize = 1 << 20;
+
+/// The members of an archive by their cleaned names.
 pub(super) struct ArchiveIndex {
     file: File,
     members: HashMap<Vec<u8>, Member>,
@@ -25,10 +29,12 @@ pub(super) struct ArchiveIndex {
 impl ArchiveIndex {
     pub(super) fn read(file: File) -> anyhow::Result<Self> {
         let length = file.metadata()?.len();
-        let mut walk = Members::new(Slice { file: &file, position: 0, end: length });
+        let mut archive = Archive::new(Slice { file: &file, position: 0, end: length }, LIMITS);
         let mut members = HashMap::new();
-        while let Some(member) = walk.next()? {
-            let end = member.offset.saturating_add(member.size);
+        let mut fragments = 0;
+        while let Some(entry) = archive.next_entry().map_err(unreadable)? {
+            let member = Member::of(entry);
+            let end = member.offset.saturating_add(member.stored);
             if end > length {
                 return Err(broken(format!(
                     "the archive ends {} bytes before the end of its member `{}`: it was cut off; make it again",
@@ -36,7 +42,15 @@ impl ArchiveIndex {
                     shown(&member.name)
                 )));
             }
-            members.insert(member.name.clone(), member);
+            fragments += member.fragments.as_ref().map_or(0, Vec::len);
+            if fragments > MAX_FRAGMENTS {
+                return Err(broken("the archive has sparse members of too many pieces"));
+            }
+            if let Some(earlier) = members.insert(member.name.clone(), member.clone())
+                && !are_same(&file, &earlier, &member)?
+            {
+                return Err(named_twice(&member.name));
+            }
         }
         Ok(ArchiveIndex { file, members })
     }
@@ -46,8 +60,65 @@ impl ArchiveIndex {
         resolve(name, |name| self.members.get(name).map(|member| (&member.kind, member)))
     }
 
-    fn content(&self, member: &Member) -> Slice<'_> {
-        Slice { file: &self.file, position: member.offset, end: member.offset + member.size }
+    fn content<'a>(&'a self, member: &'a Member) -> Box<dyn Read + Send + 'a> {
+        content(&self.file, member)
+    }
+}
+
+/// Some clients take the first member of a name, others the last.
+fn are_same(file: &File, one: &Member, other: &Member) -> io::Result<bool> {
+    if one.kind != other.kind || one.size != other.size {
+        return Ok(false);
+    }
+    if one.kind != MemberKind::File {
+        return Ok(true);
+    }
+    let (mut ones, mut others) = (content(file, one), content(file, other));
+    let (mut one, mut other) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let count = ones.read(&mut one)?;
+        others.read_exact(&mut other[..count])?;
+        if count == 0 || one[..count] != other[..count] {
+            return Ok(count == 0);
+        }
+    }
+}
+
+fn content<'a>(file: &'a File, member: &'a Member) -> Box<dyn Read + Send + 'a> {
+    let slice = Slice { file, position: member.offset, end: member.offset + member.stored };
+    match &member.fragments {
+        None => Box::new(slice),
+        Some(fragments) => {
+            let pieces = Pieces::of_sparse(member.size);
+            Box::new(Sparse { slice, fragments, pieces })
+        }
+    }
+}
+
+/// The content of a sparse member: zeros where nothing is stored.
+struct Sparse<'a> {
+    slice: Slice<'a>,
+    fragments: &'a [Fragment],
+    pieces: Pieces,
+}
+
+impl Read for Sparse<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let within = |length: u64| buffer.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+        let count = match self.pieces.next(self.fragments) {
+            None => 0,
+            Some(Piece::Stored(length)) => {
+                let count = within(length);
+                self.slice.read(&mut buffer[..count])?
+            }
+            Some(Piece::Hole(length)) => {
+                let count = within(length);
+                buffer[..count].fill(0);
+                count
+            }
+        };
+        self.pieces.advance(count as u64, self.fragments);
+        Ok(count)
     }
 }
 
@@ -87,7 +158,7 @@ impl Documents for ArchiveIndex {
     fn start(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         let mut start = Vec::new();
         if let Some(member) = self.find(name) {
-            self.content(member).take(4).read_to_end(&mut start)?;
+            self.content(member).take(Packing::START_LEN as u64).read_to_end(&mut start)?;
         }
         Ok(start)
     }
@@ -98,7 +169,7 @@ impl Blobs for ArchiveIndex {
         let member = self.find(&layer.location).ok_or_else(|| {
             broken(format!("the archive has no member `{}`", shown(&layer.location)))
         })?;
-        Ok(Box::new(self.content(member)))
+        Ok(self.content(member))
     }
 }
 
@@ -129,9 +200,10 @@ impl Read for Slice<'_> {
 }
 
 impl Source for Slice<'_> {
-    fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
-        self.position = self.position.saturating_add(bytes);
-        Ok(())
+    fn skip(&mut self, bytes: u64) -> io::Result<u64> {
+        let skipped = bytes.min(self.end.saturating_sub(self.position));
+        self.position += skipped;
+        Ok(skipped)
     }
 }
 
@@ -151,8 +223,32 @@ mod tests {
     }
 
     #[test]
-    fn the_last_member_of_a_name_counts() {
-        check(Tar::new().file("a", b"1").file("./a", b"2"), "a", Some(b"2"));
+    fn a_name_may_be_there_twice_where_the_content_is_the_same() {
+        check(Tar::new().file("a", b"1").file("./a", b"1"), "a", Some(b"1"));
+        check(Tar::new().directory("d/").directory("d"), "a", None);
+        for other in [&b"2"[..], b"10"] {
+            let tar = Tar::new().file("a", b"1").file("./a", other).bytes();
+            let error = index(&tar).err().unwrap().to_string();
+            assert!(error.contains("two members `a`"), "{error}");
+        }
+        let tar = Tar::new().file("a", b"1").symlink("a", "b").bytes();
+        assert!(index(&tar).is_err());
+    }
+
+    #[test]
+    fn sparse_members_are_read_with_their_holes() {
+        let records = [
+            ("GNU.sparse.major", "1"),
+            ("GNU.sparse.minor", "0"),
+            ("GNU.sparse.name", "layer.tar"),
+            ("GNU.sparse.realsize", "1003"),
+        ];
+        let mut stored = b"2\n0\n2\n1000\n1\n".to_vec();
+        stored.resize(512, 0);
+        stored.extend(b"abc");
+        let tar = Tar::new().pax(&records).file("GNUSparseFile.0/layer.tar", &stored);
+        let expected = [&b"ab"[..], &[0; 998], b"c\0\0"].concat();
+        check(tar, "layer.tar", Some(&expected));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! images, each with the names of its configuration and its layers
 //! (<https://github.com/moby/docker-image-spec/blob/main/spec.md>).
 
+use inscan_tar::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Candidate, Choice};
@@ -148,7 +149,7 @@ fn layers(
 fn all_uncompressed(documents: &dyn Documents, layers: &[LayerRef]) -> anyhow::Result<bool> {
     for layer in layers {
         let start = documents.start(&layer.location)?;
-        if start.starts_with(&[0x1f, 0x8b]) || start == [0x28, 0xb5, 0x2f, 0xfd] {
+        if Packing::of(&start) != Packing::Plain {
             return Ok(false);
         }
     }

@@ -21,7 +21,7 @@ pub(super) trait Documents {
     /// The size of any file; `None` where there is none.
     fn size(&self, name: &str) -> anyhow::Result<Option<u64>>;
 
-    /// The first four bytes of a file (fewer where it is shorter).
+    /// The first bytes of a file: those that tell how it is compressed.
     fn start(&self, name: &str) -> anyhow::Result<Vec<u8>>;
 
     /// Whether each document has to be asked for over the network: then what an index says of

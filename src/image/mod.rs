@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use inscan_tar::Packing;
 
 use crate::digest::Digest;
 use crate::net::NetOptions;
@@ -238,8 +239,9 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
     }
     let file = open_regular(path)?.ok_or_else(|| usage("there is no such file"))?;
     let name = form.map_or("archive", Form::transport);
-    match Packing::of(&file)? {
-        Packing::None => {}
+    let packing = packing(&file)?;
+    match packing {
+        Packing::Plain => {}
         Packing::Gzip | Packing::Zstd => {
             return Ok(Opened::Stream(Stream {
                 source: source(name, path, &choice),
@@ -249,7 +251,8 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
                 engine: None,
             }));
         }
-        Packing::Other(program) => {
+        Packing::Bzip2 | Packing::Xz => {
+            let program = packing.program().unwrap_or_default();
             return Err(usage(format!(
                 "it is compressed with {program}, which is not understood for archives; give it unpacked: {program} -dc FILE | inscan scan -"
             )));
@@ -301,33 +304,12 @@ impl Form {
     }
 }
 
-/// How a whole archive is compressed, by its first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
-    None,
-    Gzip,
-    Zstd,
-    /// One we have no decoder for, by the name of the program that has.
-    Other(&'static str),
-}
-
-impl Packing {
-    fn of(file: &File) -> anyhow::Result<Self> {
-        let mut start = [0; 6];
-        let length = std::os::unix::fs::FileExt::read_at(file, &mut start, 0)?;
-        if length == 0 {
-            return Err(error::broken("the file is empty; make it again"));
-        }
-        Ok(Self::of_bytes(&start))
+/// How a whole archive is compressed.
+fn packing(file: &File) -> anyhow::Result<Packing> {
+    let mut start = [0; Packing::START_LEN];
+    let length = std::os::unix::fs::FileExt::read_at(file, &mut start, 0)?;
+    if length == 0 {
+        return Err(error::broken("the file is empty; make it again"));
     }
-
-    fn of_bytes(start: &[u8]) -> Self {
-        match start {
-            [0x1f, 0x8b, ..] => Packing::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Packing::Other("xz"),
-            [b'B', b'Z', b'h', ..] => Packing::Other("bzip2"),
-            _ => Packing::None,
-        }
-    }
+    Ok(Packing::of(&start))
 }

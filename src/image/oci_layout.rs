@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use inscan_tar::Packing;
 
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
@@ -326,7 +327,7 @@ impl Documents for LayoutDirectory {
     fn start(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         let mut start = Vec::new();
         if let Some(file) = self.open(name)? {
-            file.take(4).read_to_end(&mut start)?;
+            file.take(Packing::START_LEN as u64).read_to_end(&mut start)?;
         }
         Ok(start)
     }

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 
 use anyhow::Context;
+use inscan_tar::{self as tar, Packing};
 
 use super::archive_index::resolve;
 use super::docker_archive::complete;
 use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
-use super::error::{broken, shown, usage};
+use super::error::{broken, named_twice, shown, usage};
 use super::manifest::place;
-use super::members::{Member, MemberKind, Members, Source, has_checksum};
-use super::{Image, Packing, Stream, read_documents};
+use super::members::{LIMITS, Member, MemberKind, unreadable};
+use super::{Image, Stream, read_documents};
 use crate::layer::{self, LayerScan};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
@@ -67,6 +68,22 @@ enum Passed {
 }
 
 impl Passed {
+    /// Whether it is for sure the same content.
+    fn is_same(&self, other: &Passed) -> bool {
+        match (self, other) {
+            (Passed::Small(one), Passed::Small(other)) => one == other,
+            (Passed::Layer { scan: one, .. }, Passed::Layer { scan: other, .. }) => {
+                let digest = |scan: &anyhow::Result<LayerScan>| {
+                    scan.as_ref().ok().map(|scan| scan.blob_digest)
+                };
+                digest(one).is_some() && digest(one) == digest(other)
+            }
+            // Directories and links, which have no content.
+            (Passed::Other { size: 0, .. }, Passed::Other { size: 0, .. }) => true,
+            _ => false,
+        }
+    }
+
     fn take(&mut self) -> Passed {
         std::mem::replace(self, Passed::Other { size: 0, why: "was taken" })
     }
@@ -78,17 +95,14 @@ impl Archive {
         reader: Box<dyn Read + Send>,
         scan: &mut ScanLayer<'_>,
     ) -> anyhow::Result<()> {
-        let mut members = Members::new(unpacked(reader)?);
-        while let Some(member) = members.next()? {
+        let mut members = tar::Archive::new(unpacked(reader)?, LIMITS);
+        while let Some(entry) = members.next_entry().map_err(unreadable)? {
+            let member = Member::of(entry);
             let passed = match member.kind {
                 MemberKind::File => self.pass(&member, &mut members, scan)?,
                 _ => Passed::Other { size: member.size, why: "is no file" },
             };
-            if let Some((_, Passed::Small(bytes))) =
-                self.members.insert(member.name, (member.kind, passed))
-            {
-                self.kept_bytes -= bytes.len() as u64;
-            }
+            self.add(member, passed)?;
         }
         // Whoever writes into the pipe is to come to an end; and a decompressor checks its sum there.
         let trailing =
@@ -97,11 +111,25 @@ impl Archive {
         Ok(())
     }
 
+    fn add(&mut self, member: Member, passed: Passed) -> anyhow::Result<()> {
+        let Member { name, kind, .. } = member;
+        if let Some((earlier_kind, earlier)) = self.members.get(&name)
+            && (*earlier_kind != kind || !earlier.is_same(&passed))
+        {
+            return Err(named_twice(&name));
+        }
+        let earlier = self.members.insert(name, (kind, passed));
+        if let Some((_, Passed::Small(bytes))) = earlier {
+            self.kept_bytes -= bytes.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Looks at one file while it passes by.
-    fn pass<S: Source + Send>(
+    fn pass(
         &mut self,
         member: &Member,
-        content: &mut Members<S>,
+        content: &mut tar::Archive<Unpacked>,
         scan: &mut ScanLayer<'_>,
     ) -> anyhow::Result<Passed> {
         let name = String::from_utf8_lossy(&member.name);
@@ -115,7 +143,7 @@ impl Archive {
             // Reading the rest tells, whatever the scan made of it.
             io::copy(&mut whole, &mut io::sink())
                 .with_context(|| format!("could not read `{}`", shown(&member.name)))?;
-            start.truncate(4);
+            start.truncate(Packing::START_LEN);
             return Ok(Passed::Layer { size, start, scan });
         }
         if !looks_like_text(&start) {
@@ -205,7 +233,7 @@ impl Documents for Archive {
 
     fn start(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         Ok(match self.find(name) {
-            Some(Passed::Small(bytes)) => bytes.iter().take(4).copied().collect(),
+            Some(Passed::Small(bytes)) => bytes.iter().take(Packing::START_LEN).copied().collect(),
             Some(Passed::Layer { start, .. }) => start.clone(),
             Some(Passed::Other { .. }) | None => Vec::new(),
         })
@@ -214,11 +242,11 @@ impl Documents for Archive {
 
 /// A layer by what it begins with; an empty one by its name.
 fn looks_like_layer(name: &str, start: &[u8]) -> bool {
-    if !matches!(Packing::of_bytes(start), Packing::None) {
+    if Packing::of(start) != Packing::Plain {
         return true;
     }
     match <&[u8; START]>::try_from(start) {
-        Ok(block) => has_checksum(block) || *block == [0; START],
+        Ok(block) => tar::is_header(block) || *block == [0; START],
         Err(_) => start.is_empty() && name.ends_with(".tar"),
     }
 }
@@ -228,44 +256,36 @@ fn looks_like_text(start: &[u8]) -> bool {
     !start.contains(&0)
 }
 
+type Unpacked = tar::Stream<Box<dyn Read + Send>>;
+
 /// The archive itself may be compressed.
-fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Pipe> {
+fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
     let mut start = Vec::new();
-    reader.by_ref().take(6).read_to_end(&mut start).context("could not read the archive")?;
+    reader
+        .by_ref()
+        .take(Packing::START_LEN as u64)
+        .read_to_end(&mut start)
+        .context("could not read the archive")?;
     if start.is_empty() {
         return Err(broken(
             "there is nothing in it: the program that should write the image may have failed",
         ));
     }
-    let packing = Packing::of_bytes(&start);
+    let packing = Packing::of(&start);
     let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(reader));
-    Ok(Pipe(match packing {
-        Packing::None => Box::new(whole),
+    Ok(tar::Stream(match packing {
+        Packing::Plain => Box::new(whole),
         Packing::Gzip => {
             Box::new(BufReader::with_capacity(1 << 17, flate2::bufread::MultiGzDecoder::new(whole)))
         }
         Packing::Zstd => {
             Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::with_buffer(whole)?))
         }
-        Packing::Other(program) => {
+        Packing::Bzip2 | Packing::Xz => {
+            let program = packing.program().unwrap_or_default();
             return Err(usage(format!(
                 "it is compressed with {program}, which is not understood for archives; give it unpacked: {program} -dc FILE | inscan scan -"
             )));
         }
     }))
-}
-
-/// A reader that cannot seek.
-struct Pipe(Box<dyn Read + Send>);
-
-impl Read for Pipe {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Source for Pipe {
-    fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
-        io::copy(&mut self.0.by_ref().take(bytes), &mut io::sink()).map(drop)
-    }
 }

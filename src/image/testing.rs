@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 
 use serde_json::{Value, json};
 
 use super::documents::{blob_name, digest_of};
-use super::members::Source;
 
 /// Builds a tar, header by header, also a wrong one.
 pub(super) struct Tar(Vec<u8>);
@@ -27,6 +26,10 @@ impl Tar {
 
     pub(super) fn hard_link(self, name: &str, target: &str) -> Self {
         self.header(b'1', name, target, 0)
+    }
+
+    pub(super) fn directory(self, name: &str) -> Self {
+        self.header(b'5', name, "", 0)
     }
 
     pub(super) fn pax(self, records: &[(&str, &str)]) -> Self {
@@ -140,20 +143,4 @@ pub(super) fn temporary_file(content: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(content).unwrap();
     file
-}
-
-/// A source over bytes that cannot seek.
-pub(super) fn slice_source(bytes: &[u8]) -> impl Source + '_ {
-    struct Slice<'a>(&'a [u8]);
-    impl Read for Slice<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.0.read(buffer)
-        }
-    }
-    impl Source for Slice<'_> {
-        fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
-            io::copy(&mut self.by_ref().take(bytes), &mut io::sink()).map(drop)
-        }
-    }
-    Slice(bytes)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use inscan_tar::Packing;
 
 use super::cache::Cache;
 use super::read::read_timed;
@@ -78,6 +79,7 @@ fn read_one(
     let begun = Instant::now();
     let start = || start(blobs, layer);
     if let Some(scan) = cache.and_then(|cache| cache.find(layer, &pass.keeper, start)) {
+        pass.add_holes(scan.holes)?;
         pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, of, scan.blob_size);
         return Ok(scan);
@@ -108,7 +110,7 @@ fn cached(scan: &LayerScan, begun: Instant) -> LayerTimes {
 fn start(blobs: &dyn Blobs, layer: &LayerRef) -> Option<Vec<u8>> {
     let mut start = Vec::new();
     // What is wrong with it will be said where it is read.
-    blobs.open(layer).ok()?.take(4).read_to_end(&mut start).ok()?;
+    blobs.open(layer).ok()?.take(Packing::START_LEN as u64).read_to_end(&mut start).ok()?;
     Some(start)
 }
 
@@ -138,6 +140,7 @@ pub fn read_passing(
         if (actual, size) != (digest, scan.blob_size) {
             bail!("digest mismatch in `{}`: its content is {actual}", shown(name));
         }
+        pass.add_holes(scan.holes)?;
         pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, 0, scan.blob_size);
         return Ok(scan);

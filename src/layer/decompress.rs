@@ -4,12 +4,12 @@
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, Instant};
 
+use inscan_tar::Packing;
+
 use super::scan::Compression;
 use crate::digest::{Digest, Sha256};
 
 const BUFFER: usize = 256 << 10;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// What a blob was.
 pub(super) struct Finished {
@@ -40,7 +40,7 @@ impl<'a> Blob<'a> {
         advance: Box<dyn Fn(u64) + Send + 'a>,
     ) -> io::Result<Self> {
         let mut stored = Stored::new(reader, advance);
-        let start = stored.peek(4)?;
+        let start = stored.peek(Packing::START_LEN)?;
         let compression = compression(start)?;
         let decoder = match compression {
             Compression::None => Decoder::None(stored),
@@ -86,19 +86,12 @@ impl Read for Blob<'_> {
 }
 
 pub(super) fn compression(start: &[u8]) -> io::Result<Compression> {
-    if start.starts_with(&GZIP) {
-        return Ok(Compression::Gzip);
-    }
-    // A zstd stream may begin with a skippable frame (zstd:chunked, pzstd).
-    let is_skippable =
-        start.len() == 4 && start[0] & 0xf0 == 0x50 && start[1..] == [0x2a, 0x4d, 0x18];
-    if start.starts_with(&ZSTD) || is_skippable {
-        return Ok(Compression::Zstd);
-    }
-    let unsupported = match start {
-        [0xfd, b'7', b'z', b'X', ..] => "xz",
-        [b'B', b'Z', b'h', _, ..] => "bzip2",
-        _ => return Ok(Compression::None),
+    let unsupported = match Packing::of(start) {
+        Packing::Plain => return Ok(Compression::None),
+        Packing::Gzip => return Ok(Compression::Gzip),
+        Packing::Zstd => return Ok(Compression::Zstd),
+        Packing::Bzip2 => "bzip2",
+        Packing::Xz => "xz",
     };
     let message = format!(
         "compressed with {unsupported}, which no image specification allows; \
@@ -128,9 +121,9 @@ impl Read for Gzip<'_> {
                 return Ok(0);
             };
             let mut stored = decoder.into_inner();
-            *self = match stored.peek(2)?.starts_with(&GZIP) {
-                true => Gzip::Member(flate2::bufread::GzDecoder::new(stored)),
-                false => Gzip::Ended(stored),
+            *self = match Packing::of(stored.peek(2)?) {
+                Packing::Gzip => Gzip::Member(flate2::bufread::GzDecoder::new(stored)),
+                _ => Gzip::Ended(stored),
             };
         }
     }

@@ -7,11 +7,11 @@ mod hash;
 mod kept;
 mod md5;
 mod read;
+mod remarks;
 mod scan;
 mod screen;
 mod segment;
 mod spool;
-pub mod tar;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tree;

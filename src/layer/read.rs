@@ -6,21 +6,30 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use inscan_analyzers::{START_LEN, path};
+use inscan_tar::{self as tar, Found, Kind, Limits};
 
 use super::decompress::{Blob, Finished};
-use super::scan::{EntryKind, LayerScan, New};
+use super::remarks::{Remarks, TOO_MANY_HOLES, place, shown};
+use super::scan::{EntryKind, LayerScan, MAX_ENTRIES, New};
 use super::screen::Screen;
 use super::segment::{LargeFile, Part, Pass, Piece, Progressing, Segment, Whole};
-use super::tar::{self, BLOCK, Member, MemberKind, Unit};
 use super::{SEGMENT, SMALL};
 use crate::timings::LayerTimes;
 
-/// A header with all its records is never longer.
-const MAX_HEADER: usize = 5 << 20;
-/// Holes of sparse files are hashed as the zeros they stand for, up to this many.
-const MAX_HOLES: u64 = 8 << 30;
+/// Longest path: Linux has no longer ones, and so no engine unpacks them.
+const MAX_PATH: usize = 4096;
+/// What a layer may ask for.
+const LIMITS: Limits = Limits {
+    entries: MAX_ENTRIES as u64,
+    name: MAX_PATH,
+    // A name of 255 bytes behind `.wh.`: that takes away a file of the longest name.
+    part: 255 + 4,
+    link: MAX_PATH,
+    fragments: 1 << 16,
+    ..Limits::GO
+};
 
 /// Reads one layer. `advance` is told how many stored bytes were read.
 pub fn read<'a>(
@@ -72,7 +81,7 @@ pub(super) fn read_timed<'a>(
     timed(&mut times.work, || walk.progressing.process(&full));
     screen.send(&full).context("could not look for malware")?;
     let tar_size = walk.offset + full.end as u64;
-    let mut scan = walk.progressing.finish();
+    let mut scan = walk.finish();
     screen.finish(&mut scan)?;
     scan.compression = compression;
     scan.tar_size = tar_size;
@@ -114,37 +123,38 @@ fn fill(blob: &mut Blob<'_>, segment: &mut Segment) -> io::Result<bool> {
     last
 }
 
-/// Where in the tar the walk is.
+/// The layer's tar as far as it was walked.
 struct Walk<'a> {
     progressing: Progressing<'a>,
+    tar: tar::Walk,
+    at: At,
     /// Where the current segment begins in the tar.
     offset: u64,
-    at: At,
+    remarks: Remarks,
 }
 
+/// Where in the tar the walk is.
+#[derive(Clone, Copy)]
 enum At {
+    /// Between two entries.
     Header,
-    /// Inside the content of a large file, or of something that is passed over.
-    Content {
-        large: Option<LargeFile>,
-        parts: Vec<Stretch>,
-        stored: u64,
-    },
-    /// Padding behind a member's content.
-    Padding(usize),
+    /// Behind an entry's header; nothing was done with it yet.
+    Entry,
+    /// Inside the content of a large file, or of something that is skipped.
+    Content(Option<LargeFile>),
     /// Behind the end marker.
     End,
 }
 
-/// A stretch of a large file, stored or not; lists of them are in reverse.
-enum Stretch {
-    Stored(u64),
-    Hole(u64),
-}
-
 impl<'a> Walk<'a> {
     fn new(pass: &'a Pass<'a>) -> Self {
-        Walk { progressing: Progressing::new(pass), offset: 0, at: At::Header }
+        Walk {
+            progressing: Progressing::new(pass),
+            tar: tar::Walk::new(LIMITS),
+            at: At::Header,
+            offset: 0,
+            remarks: Remarks::default(),
+        }
     }
 
     /// Finds what is in a segment, and how many of its bytes are dealt with.
@@ -169,212 +179,162 @@ impl<'a> Walk<'a> {
         segment: &mut Segment,
         last: bool,
     ) -> Result<Option<usize>> {
-        match &mut self.at {
+        match self.at {
             At::End => Ok((at < bytes.len()).then_some(bytes.len())),
-            At::Padding(length) => {
-                let taken = (*length).min(bytes.len() - at);
-                *length -= taken;
-                if *length == 0 {
-                    self.at = At::Header;
-                } else if last {
-                    // The padding of the last member may be missing, as Go's reader has it.
-                    self.at = At::End;
-                } else if taken == 0 {
-                    return Ok(None);
-                }
+            At::Header => {
+                let (taken, found) = self.tar.header(&bytes[at..], last)?;
+                self.at = match found {
+                    Found::Needs(_) if taken == 0 => return Ok(None),
+                    Found::Needs(_) => At::Header,
+                    Found::Entry => At::Entry,
+                    Found::End => At::End,
+                };
                 Ok(Some(at + taken))
             }
-            At::Content { large, parts, stored } => {
-                let Some(stretch) = parts.last_mut() else {
-                    if let Some(large) = *large {
-                        segment.pieces.push(Piece { large, part: Part::End });
-                    }
-                    self.at = At::Padding(padding(*stored));
-                    return Ok(Some(at));
-                };
-                let (part, taken) = match stretch {
-                    Stretch::Hole(length) => (Part::Zeros(std::mem::take(length)), 0),
-                    Stretch::Stored(length) => {
-                        let taken = (*length).min((bytes.len() - at) as u64) as usize;
-                        if taken == 0 && *length > 0 {
-                            if last {
-                                return Err(self.broken(at, "it ends in the middle of a file"));
-                            }
-                            return Ok(None);
-                        }
-                        *length -= taken as u64;
-                        (Part::Bytes(at..at + taken), taken)
-                    }
-                };
-                if matches!(stretch, Stretch::Hole(0) | Stretch::Stored(0)) {
-                    parts.pop();
-                }
-                if let Some(large) = *large {
-                    segment.pieces.push(Piece { large, part });
-                }
-                Ok(Some(at + taken))
-            }
-            At::Header => match tar::unit(&bytes[at..], self.offset + at as u64, last)? {
-                Unit::Incomplete if bytes.len() - at > MAX_HEADER => {
-                    Err(self.broken(at, "a header that does not end"))
-                }
-                Unit::Incomplete => Ok(None),
-                Unit::End => {
-                    self.at = At::End;
-                    Ok(Some(at))
-                }
-                Unit::Global { length } => Ok(Some(self.go_to(at + length, bytes.len()))),
-                Unit::Member { member, length } => {
-                    self.member(member, bytes, at + length, segment, last)
-                }
-            },
+            At::Entry => self.entry(bytes, at, segment, last),
+            At::Content(large) => self.content(bytes, at, segment, last, large),
         }
     }
 
-    /// The member whose content begins at `content`.
-    fn member(
+    /// The entry whose content begins at `at`.
+    fn entry(
         &mut self,
-        member: Member<'_>,
         bytes: &[u8],
-        content: usize,
+        at: usize,
         segment: &mut Segment,
         last: bool,
     ) -> Result<Option<usize>> {
-        let available = (bytes.len() as u64).saturating_sub(content as u64);
-        let is_small = member.stored <= SMALL && member.sparse.is_none();
-        let needed = if is_small { member.stored } else { member.stored.min(START_LEN as u64) };
-        if available < needed {
-            if last {
-                let path = member.path.escape_ascii();
-                let message = format!("it ends in the middle of the file `{path}`");
-                return Err(self.broken(content, &message));
-            }
-            return Ok(None);
+        let entry = self.tar.entry();
+        let (stored, is_sparse) = (entry.stored, entry.is_sparse);
+        let is_small = stored <= SMALL && !is_sparse;
+        let needed = if is_small { stored } else { stored.min(START_LEN as u64) };
+        if ((bytes.len() - at) as u64) < needed {
+            return if last { Err(self.cut()) } else { Ok(None) };
         }
-        let Some(entry) = self.entry(&member, content)? else {
-            self.at = At::Content {
-                large: None,
-                parts: vec![Stretch::Stored(member.stored)],
-                stored: member.stored,
-            };
-            return Ok(Some(content));
+        let kind = entry.kind;
+        let id = self.index()?;
+        let (Some(id), Kind::File) = (id, kind) else {
+            self.at = At::Content(None);
+            return Ok(Some(at));
         };
-        if member.kind != MemberKind::File {
-            return Ok(Some(self.go_to(content, bytes.len())));
-        }
         if is_small {
-            let end = content + member.stored as usize;
-            segment.whole.push(Whole { entry, content: content..end });
-            return Ok(Some(self.go_to(end + padding(member.stored), bytes.len())));
+            let end = at + stored as usize;
+            segment.whole.push(Whole { entry: id, content: at..end });
+            self.tar.skip_content();
+            self.at = At::Header;
+            return Ok(Some(end));
         }
-        let start = match member.sparse {
-            None => &bytes[content..content + needed as usize],
-            // What stands at the beginning may be a hole; nobody looks for a sparse file by its first bytes.
-            Some(_) => &[],
-        };
-        let large = self.progressing.begin_large(entry, start);
-        self.at =
-            At::Content { large: Some(large), parts: stretches(&member), stored: member.stored };
-        Ok(Some(content))
+        // What stands at the beginning may be a hole; nobody looks for a sparse file by its first bytes.
+        let start = if is_sparse { &[] } else { &bytes[at..at + needed as usize] };
+        self.at = At::Content(Some(self.progressing.begin_large(id, start)));
+        Ok(Some(at))
     }
 
-    /// The header that begins at `next`, which may lie beyond the segment.
-    fn go_to(&mut self, next: usize, length: usize) -> usize {
-        if next > length {
-            self.at = At::Padding(next - length);
-        }
-        next.min(length)
-    }
-
-    /// Puts a member into the index. `None`: it is passed over, and a problem says so.
-    fn entry(&mut self, member: &Member<'_>, content: usize) -> Result<Option<u32>> {
-        let offset = self.offset + content as u64;
-        let scan = &mut self.progressing.scan;
-        let shown = || member.path.escape_ascii();
-        let kind = match member.kind {
-            MemberKind::File => EntryKind::File,
-            MemberKind::HardLink => EntryKind::HardLink,
-            MemberKind::Symlink => EntryKind::Symlink,
-            MemberKind::CharDevice => EntryKind::CharDevice,
-            MemberKind::BlockDevice => EntryKind::BlockDevice,
-            MemberKind::Directory => EntryKind::Directory,
-            MemberKind::Fifo => EntryKind::Fifo,
-            MemberKind::Other(flag) => {
-                let flag = flag.escape_ascii();
-                scan.problems.push(format!(
-                    "`{}` (at offset {offset}) is of the unknown type `{flag}`: passed over",
-                    shown()
-                ));
-                return Ok(None);
+    /// The next piece of a content.
+    fn content(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        segment: &mut Segment,
+        last: bool,
+        large: Option<LargeFile>,
+    ) -> Result<Option<usize>> {
+        let (part, length, taken) = match self.tar.piece() {
+            None => {
+                self.at = At::Header;
+                (Part::End, 0, 0)
+            }
+            Some(tar::Piece::Hole(length)) => (Part::Zeros(length), length, 0),
+            Some(tar::Piece::Stored(length)) => {
+                let taken = length.min((bytes.len() - at) as u64) as usize;
+                if taken == 0 {
+                    return if last { Err(self.cut()) } else { Ok(None) };
+                }
+                (Part::Bytes(at..at + taken), taken as u64, taken)
             }
         };
-        let holes = member.size.saturating_sub(member.stored);
-        if holes > MAX_HOLES {
-            scan.problems.push(format!(
-                "`{}` (at offset {offset}) is a sparse file of {} bytes with {holes} in holes: its content was not read",
-                shown(), member.size
-            ));
+        self.tar.advance(length);
+        segment.pieces.extend(large.map(|large| Piece { large, part }));
+        Ok(Some(at + taken))
+    }
+
+    /// Puts the entry into the index. `None`: it is skipped, and a problem says so.
+    fn index(&mut self) -> Result<Option<u32>> {
+        let Walk { progressing, tar, remarks, .. } = self;
+        let entry = tar.entry();
+        let Some(kind) = kind(entry.kind) else {
+            remarks.skipped(&mut progressing.scan, entry);
             return Ok(None);
-        }
-        let (name, escapes) = clean(&member.path);
+        };
+        let (name, escapes) = clean(&entry.name);
         if escapes {
-            scan.problems.push(format!(
-                "`{}` (at offset {offset}) leads out of the image: taken as `{}`",
-                shown(),
-                name.escape_ascii()
-            ));
+            remarks.escape(&mut progressing.scan, entry, &name);
         }
         let link = match kind {
-            EntryKind::HardLink => clean(&member.link).0,
-            EntryKind::Symlink => Cow::Borrowed(&member.link[..]),
+            EntryKind::HardLink => clean(&entry.link).0,
+            EntryKind::Symlink => Cow::Borrowed(&entry.link[..]),
             _ => Cow::Borrowed(&[][..]),
         };
+        let is_file = kind == EntryKind::File;
+        let is_read = !is_file || progressing.take_holes(entry.size - entry.stored)?;
+        let scan = &mut progressing.scan;
         let new = New {
             path: &name,
             link: &link,
             kind,
-            mode: member.mode,
-            uid: owner(member.uid),
-            gid: owner(member.gid),
-            size: member.size,
-            has_content: kind == EntryKind::File,
+            mode: (entry.mode & 0o7777) as u16,
+            uid: owner(entry.uid),
+            gid: owner(entry.gid),
+            size: entry.size,
+            has_content: is_file && is_read,
         };
         let Some(id) = scan.add(&new) else {
-            return Err(self.broken(content, "too many entries, or names too long, for one layer"));
+            let message = "too many entries, or names too long, for one layer";
+            return Err(anyhow!("{message} (at offset {})", entry.header_offset));
         };
-        if let Some(capability) = &member.capability {
-            scan.capabilities.insert(id, capability.clone());
+        if let Some(capability) = entry.xattr(b"security.capability") {
+            scan.capabilities.insert(id, capability.to_vec());
+        }
+        if !is_read {
+            remarks.too_many_holes(scan, &place(entry), entry.size, entry.size - entry.stored);
+            progressing.skip(id, TOO_MANY_HOLES);
+            return Ok(None);
         }
         Ok(Some(id))
     }
 
-    fn broken(&self, at: usize, message: &str) -> anyhow::Error {
-        tar::Broken { offset: self.offset + at as u64, message: message.to_owned() }.into()
+    fn finish(mut self) -> LayerScan {
+        self.remarks.finish(&mut self.progressing.scan);
+        self.progressing.finish()
+    }
+
+    fn cut(&self) -> anyhow::Error {
+        let message = format!("could not read the file `{}`", shown(&self.tar.entry().name));
+        anyhow::Error::from(self.tar.cut()).context(message)
     }
 }
 
-/// Linux has 32 bits for them; a forged larger one becomes the largest.
-fn owner(id: u64) -> u32 {
-    u32::try_from(id).unwrap_or(u32::MAX)
+/// `None`: it is no file of the image.
+fn kind(kind: Kind) -> Option<EntryKind> {
+    Some(match kind {
+        Kind::File => EntryKind::File,
+        Kind::HardLink => EntryKind::HardLink,
+        Kind::Symlink => EntryKind::Symlink,
+        Kind::CharDevice => EntryKind::CharDevice,
+        Kind::BlockDevice => EntryKind::BlockDevice,
+        Kind::Directory => EntryKind::Directory,
+        Kind::Fifo => EntryKind::Fifo,
+        Kind::Global | Kind::Other(_) => return None,
+    })
 }
 
-fn padding(stored: u64) -> usize {
-    (stored.next_multiple_of(BLOCK as u64) - stored) as usize
-}
-
-/// The stretches of a large file, last first.
-fn stretches(member: &Member<'_>) -> Vec<Stretch> {
-    let Some(fragments) = &member.sparse else { return vec![Stretch::Stored(member.stored)] };
-    let mut stretches = Vec::new();
-    let mut end = 0;
-    for &(offset, length) in fragments {
-        stretches.push(Stretch::Hole(offset - end));
-        stretches.push(Stretch::Stored(length));
-        end = offset + length;
+/// As the kernel takes what engines hand to it: 32 bits of it, all ones for "leave it", which is
+/// root's then.
+fn owner(id: i64) -> u32 {
+    match id as u32 {
+        u32::MAX => 0,
+        id => id,
     }
-    stretches.push(Stretch::Hole(member.size - end));
-    stretches.reverse();
-    stretches
 }
 
 /// A path as it is in the image: no leading or double slash, no `.`, and `..`
@@ -483,8 +443,9 @@ mod tests {
     #[test]
     fn a_layer_cut_anywhere_is_an_error_or_ends_between_members() {
         let tar = tar(&[File("a", &[b'x'; 600]), File("b", b"1")]);
-        // The header of `a`, its content and padding, the same of `b`, and the end marker.
-        let ends_well = |cut| matches!(cut, 0 | 1112..=1536 | 2049..=2560 | 3072..);
+        // The header of `a`, its content and padding, the same of `b`, and the two blocks of the
+        // end marker. Go's reader takes none, one or both of them, and no part of one.
+        let ends_well = |cut| matches!(cut, 0 | 1112..=1536 | 2049..=2560 | 3072 | 3584..);
         for cut in (0..tar.len()).filter(|cut| cut % 512 < 2 || cut % 97 == 0) {
             assert_eq!(scan(&tar[..cut]).is_ok(), ends_well(cut), "cut at {cut}");
         }
@@ -500,8 +461,8 @@ mod tests {
         assert!(error.contains("compressed with bzip2"), "{error}");
     }
 
-    #[test]
-    fn holes_of_sparse_files_count_as_zeros() {
+    /// An old GNU sparse file of so many bytes, in octal: half a KiB of sevens at 1 KiB.
+    fn sparse(size: &[u8; 12]) -> Vec<u8> {
         let mut header = ::tar::Header::new_gnu();
         header.set_path("s").unwrap();
         header.set_size(512);
@@ -509,15 +470,32 @@ mod tests {
         let gnu = header.as_gnu_mut().unwrap();
         gnu.sparse[0].offset.copy_from_slice(b"00000002000\0");
         gnu.sparse[0].numbytes.copy_from_slice(b"00000001000\0");
-        gnu.realsize.copy_from_slice(b"00010000000\0");
+        gnu.realsize.copy_from_slice(size);
         header.set_cksum();
-        let tar = [header.as_bytes(), &[7; 512][..], &[0; 1024]].concat();
+        [header.as_bytes(), &[7; 512][..], &[0; 1024]].concat()
+    }
+
+    #[test]
+    fn holes_of_sparse_files_count_as_zeros() {
         let mut expected = vec![0; 0o10000000];
         expected[1024..1536].fill(7);
-        let scan = scan(&tar).unwrap();
+        let scan = scan(&sparse(b"00010000000\0")).unwrap();
         let digests = scan.digests(&scan.entries[0]).unwrap();
         assert_eq!(scan.entries[0].size, expected.len() as u64);
         assert_eq!(hex(&digests.sha256), Sha256::of(&expected).hex());
+    }
+
+    #[test]
+    fn a_sparse_file_with_too_much_in_holes_is_listed_and_not_read() {
+        let scan = scan(&sparse(b"77777777777\0")).unwrap();
+        assert_eq!(scan.path(&scan.entries[0]), b"s");
+        assert_eq!(scan.digests(&scan.entries[0]), None);
+        assert!(scan.problems[0].contains("its content was not read"), "{:?}", scan.problems);
+    }
+
+    #[test]
+    fn owners_are_what_the_kernel_makes_of_them() {
+        assert_eq!([0, 1000, -2, (1 << 32) + 5, -1].map(owner), [0, 1000, u32::MAX - 1, 5, 0]);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct LayerScan {
     /// Digest and size of the uncompressed tar.
     pub diff_id: Digest,
     pub tar_size: u64,
+    /// Bytes in holes of sparse files that were read.
+    pub(super) holes: u64,
     /// In the order of the tar.
     pub entries: Vec<Entry>,
     /// All names and link targets, one after another.

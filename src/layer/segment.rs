@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ::md5::Digest as _;
+use anyhow::bail;
 use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
 use rayon::prelude::*;
 
@@ -37,7 +39,14 @@ pub struct Pass<'a> {
     /// What is known of layers from earlier runs.
     pub cache: Option<Cache>,
     pub clocks: Clocks,
+    /// Bytes in holes of sparse files, in all layers.
+    holes: AtomicU64,
 }
+
+/// Holes of sparse files are hashed as the zeros they stand for, up to so many bytes in a layer and
+/// in all layers of an image: they cost nothing to store, and as much as others to hash.
+const MAX_LAYER_HOLES: u64 = 1 << 30;
+const MAX_IMAGE_HOLES: u64 = 2 << 30;
 
 impl<'a> Pass<'a> {
     /// The cache, where what it has is the answer: nobody has looked for malware with
@@ -56,7 +65,24 @@ impl<'a> Pass<'a> {
             malware: None,
             cache: None,
             clocks: Clocks::new(analyzers.len()),
+            holes: AtomicU64::new(0),
         }
+    }
+
+    /// Counts the holes of a layer, be it known from an earlier run, so that the same image
+    /// always comes to the same end.
+    ///
+    /// # Errors
+    ///
+    /// There are more than an image may have.
+    pub(super) fn add_holes(&self, bytes: u64) -> anyhow::Result<()> {
+        if self.holes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_IMAGE_HOLES {
+            let most = MAX_IMAGE_HOLES >> 30;
+            bail!(
+                "the image's sparse files have more than {most} GiB in holes, which are not read"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -186,6 +212,35 @@ impl<'a> Progressing<'a> {
             start: start.to_vec(),
         }));
         LargeFile { number: self.large.len() - 1, entry }
+    }
+
+    /// Counts the holes of a file; false where the layer has too many for it to be read.
+    ///
+    /// # Errors
+    ///
+    /// The image has too many.
+    pub(super) fn take_holes(&mut self, bytes: u64) -> anyhow::Result<bool> {
+        if self.scan.holes + bytes > MAX_LAYER_HOLES {
+            return Ok(false);
+        }
+        self.scan.holes += bytes;
+        self.pass.add_holes(bytes)?;
+        Ok(true)
+    }
+
+    /// Tells everyone who wants a file by its name that it is not read.
+    pub(super) fn skip(&mut self, entry: u32, reason: &str) {
+        let file = &self.scan.entries[entry as usize];
+        let matches = self.pass.matcher.matches(self.scan.path(file), &[]);
+        let mut analyzers: Vec<u16> =
+            matches.iter().map(|(analyzer, _)| *analyzer as u16).collect();
+        analyzers.dedup();
+        let skipped = analyzers.into_iter().map(|analyzer| Skipped {
+            entry,
+            analyzer,
+            reason: reason.to_owned(),
+        });
+        self.scan.skipped.extend(skipped);
     }
 
     /// Does all the work of a segment.

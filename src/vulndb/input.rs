@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use inscan_analyzers::Content;
 use inscan_analyzers::zip::Zip;
+use inscan_tar::Packing;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -104,8 +105,8 @@ pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Watch) ->
         let content = Archive { file, len: input.size };
         return read_zip(&content, &place, gathered, watch);
     }
-    let text = match start {
-        [0x1f, 0x8b, ..] => whole(&mut MultiGzDecoder::new(io::BufReader::new(file)), MAX_TEXT),
+    let text = match Packing::of(start) {
+        Packing::Gzip => whole(&mut MultiGzDecoder::new(io::BufReader::new(file)), MAX_TEXT),
         _ => whole(&mut &file, MAX_TEXT),
     };
     match text {
@@ -268,7 +269,7 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
         pass_over("a database: take `inscan db import` for one of inscan");
         return Ok(());
     }
-    if is_zip(bytes) || bytes.starts_with(&[0x1f, 0x8b]) {
+    if is_zip(bytes) || Packing::of(bytes) == Packing::Gzip {
         pass_over("an archive within an archive");
         return Ok(());
     }

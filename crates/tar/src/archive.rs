@@ -26,6 +26,21 @@ impl Source for &[u8] {
     }
 }
 
+/// A source that can only be read.
+pub struct Stream<R>(pub R);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<R: Read> Source for Stream<R> {
+    fn skip(&mut self, bytes: u64) -> io::Result<u64> {
+        io::copy(&mut self.0.by_ref().take(bytes), &mut io::sink())
+    }
+}
+
 /// An archive that could not be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

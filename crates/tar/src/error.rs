@@ -20,13 +20,13 @@ pub enum Fault {
     NegativeSize,
     #[error("a single zero block inside the archive")]
     LoneZeroBlock,
-    #[error("it ends in the middle of a header")]
+    #[error("it was cut off in the middle of a header")]
     CutHeader,
-    #[error("it ends in the middle of an extended record")]
+    #[error("it was cut off in the middle of an extended record")]
     CutRecord,
-    #[error("it ends in the middle of a file")]
+    #[error("it was cut off in the middle of a file")]
     CutContent,
-    #[error("it ends in the middle of a sparse file's map")]
+    #[error("it was cut off in the middle of a sparse file's map")]
     CutMap,
     #[error("a damaged extended record")]
     Record,

@@ -17,15 +17,17 @@ mod gnu;
 mod header;
 mod limits;
 mod number;
+mod packing;
 mod pax;
 mod sparse;
 mod walk;
 
-pub use archive::{Archive, ReadError, Source};
+pub use archive::{Archive, ReadError, Source, Stream};
 pub use entry::{Entry, Kind};
 pub use error::{Error, Fault};
 pub use header::is_header;
 pub use limits::Limits;
+pub use packing::Packing;
 pub use sparse::{Fragment, Piece, Pieces};
 pub use walk::{Found, Walk};
 

@@ -35,6 +35,11 @@ impl Pieces {
         Pieces { size, is_sparse, at: 0, fragment: 0 }
     }
 
+    /// At the beginning of a sparse file of so many bytes.
+    pub fn of_sparse(size: u64) -> Self {
+        Pieces::new(size, true)
+    }
+
     /// What comes next; `None` at the end. `fragments` are the entry's.
     pub fn next(&self, fragments: &[Fragment]) -> Option<Piece> {
         let left = self.size - self.at;

@@ -2,14 +2,14 @@
 
 use std::io::{self, Read, Write};
 
-use super::Error;
-use crate::layer::tar::{self, MemberKind, Unit};
+use inscan_tar::{BLOCK, Kind, Limits, ReadError, Stream};
 
-const BLOCK: usize = 512;
+use super::Error;
+
 /// What eleven octal digits can say.
 const MOST_SIZE: u64 = 1 << 33;
 /// Exports of an engine have one for each policy evaluation.
-const MOST_MEMBERS: usize = 10_000;
+const LIMITS: Limits = Limits { entries: 10_000, name: 4096, ..Limits::GO };
 
 /// Writes a file into a tar, with nothing in it of who wrote it and when.
 /// <https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06>
@@ -52,49 +52,27 @@ pub(super) fn write_end(to: &mut dyn Write) -> io::Result<()> {
 
 /// Visits the members of a tar with their content, of which the visitor reads what it wants.
 pub(super) fn each_member(
-    mut from: impl Read,
+    from: impl Read,
     mut visit: impl FnMut(&str, u64, &mut dyn Read) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut offset = 0u64;
-    let mut head = Vec::new();
-    let mut count = 0;
-    loop {
-        let more = from.by_ref().take(BLOCK as u64).read_to_end(&mut head)?;
-        let last = more < BLOCK;
-        let unit =
-            tar::unit(&head, offset, last).map_err(|error| Error::content(error.to_string()))?;
-        let (name, stored) = match unit {
-            Unit::Incomplete => continue,
-            Unit::End => return Ok(()),
-            Unit::Global { .. } => {
-                offset += head.len() as u64;
-                head.clear();
-                continue;
-            }
-            Unit::Member { member, .. } => {
-                let name =
-                    String::from_utf8_lossy(&member.path).trim_start_matches("./").to_owned();
-                if member.kind != MemberKind::File || member.sparse.is_some() {
-                    return Err(Error::content(format!("its member `{name}` is no plain file")));
-                }
-                (name, member.stored)
-            }
-        };
-        count += 1;
-        if count > MOST_MEMBERS {
-            return Err(Error::content(format!("it has more than {MOST_MEMBERS} members")));
+    let mut archive = inscan_tar::Archive::new(Stream(from), LIMITS);
+    while let Some(member) = archive.next_entry().map_err(unreadable)? {
+        if member.kind == Kind::Global {
+            continue;
         }
-        let mut content = from.by_ref().take(stored);
-        visit(&name, stored, &mut content)?;
-        io::copy(&mut content, &mut io::sink())?;
-        if content.limit() > 0 {
-            return Err(Error::content(format!(
-                "it ends within its member `{name}`: it was cut off"
-            )));
+        let name = String::from_utf8_lossy(&member.name).trim_start_matches("./").to_owned();
+        if member.kind != Kind::File || member.is_sparse {
+            return Err(Error::content(format!("its member `{name}` is no plain file")));
         }
-        let padding = stored.next_multiple_of(BLOCK as u64) - stored;
-        io::copy(&mut from.by_ref().take(padding), &mut io::sink())?;
-        offset += head.len() as u64 + stored + padding;
-        head.clear();
+        let size = member.size;
+        visit(&name, size, &mut archive)?;
+    }
+    Ok(())
+}
+
+fn unreadable(error: ReadError) -> Error {
+    match error {
+        ReadError::Tar(error) => Error::content(error.to_string()),
+        ReadError::Io(error) => error.into(),
     }
 }

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use base64::Engine;
+use inscan_tar::Packing;
 use serde::Deserialize;
 
 use super::beneath::Beneath;
@@ -54,7 +55,7 @@ impl Assembled {
     /// `kept` is what tar-split kept, `files` where the layer's files are.
     pub(super) fn new(kept: File, files: Beneath) -> io::Result<Self> {
         let mut kept = BufReader::new(kept);
-        let is_gzip = kept.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        let is_gzip = Packing::of(kept.fill_buf()?) == Packing::Gzip;
         let lines: Box<dyn Read + Send> = match is_gzip {
             true => Box::new(flate2::bufread::MultiGzDecoder::new(kept)),
             false => Box::new(kept),

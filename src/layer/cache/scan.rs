@@ -32,6 +32,7 @@ const HAS_DIGESTS: u8 = 0x80;
 /// Writes what depends on the layer's tar alone: not the blob, not its diff id, no malware.
 pub(super) fn write(scan: &LayerScan, to: &mut impl Write) -> io::Result<()> {
     put_number(to, scan.tar_size)?;
+    put_number(to, scan.holes)?;
     put_count(to, scan.entries.len())?;
     let mut digests = 0;
     for entry in &scan.entries {
@@ -107,7 +108,8 @@ pub(super) fn read(
     analyzers: usize,
     keeper: &Keeper,
 ) -> io::Result<LayerScan> {
-    let mut scan = LayerScan { tar_size: number(from)?, ..LayerScan::default() };
+    let (tar_size, holes) = (number(from)?, number(from)?);
+    let mut scan = LayerScan { tar_size, holes, ..LayerScan::default() };
     let entries = count(from, MAX_ENTRIES)?;
     let mut files = 0;
     let mut names = 0;
