@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::Context;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
 use super::documents::digest_of;
@@ -128,6 +128,48 @@ impl State {
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         }
     }
+}
+
+/// Most holes of a file that are counted.
+const MAX_HOLES: usize = 1 << 16;
+
+impl Content {
+    /// How many bytes of the file are holes, which take no room on the disk and read as zeros:
+    /// as far as its file system tells. More holes than anybody makes count as one hole.
+    pub fn holes(&self) -> u64 {
+        let size = self.found.size;
+        let stored = fs::fstat(&self.file).map_or(size, |stat| stat.st_blocks as u64 * 512);
+        if stored >= size {
+            return 0;
+        }
+        let holes = holes(&self.file, size);
+        // What is read starts at the beginning.
+        match fs::seek(&self.file, SeekFrom::Start(0)) {
+            Ok(_) => holes.unwrap_or(0),
+            Err(_) => size,
+        }
+    }
+}
+
+/// `None`: the file system does not tell.
+fn holes(file: &File, size: u64) -> Option<u64> {
+    let (mut at, mut total) = (0, 0);
+    for _ in 0..MAX_HOLES {
+        // There is one at the end of each file.
+        let hole = fs::seek(file, SeekFrom::Hole(at)).ok()?;
+        if hole >= size {
+            return Some(total);
+        }
+        at = match fs::seek(file, SeekFrom::Data(hole)) {
+            Err(Errno::NXIO) => size,
+            data => data.ok()?.min(size),
+        };
+        total += at - hole;
+        if at == size {
+            return Some(total);
+        }
+    }
+    Some(size)
 }
 
 impl Read for Content {
@@ -373,6 +415,28 @@ mod tests {
             Ok(())
         });
         (lines, problems.unwrap())
+    }
+
+    #[test]
+    fn holes_are_counted_and_read_as_zeros() {
+        let root = tempfile::tempdir().unwrap();
+        let file = File::create(root.path().join("sparse")).unwrap();
+        file.set_len(10 << 20).unwrap();
+        std::os::unix::fs::FileExt::write_at(&file, b"data", 5 << 20).unwrap();
+        std::fs::write(root.path().join("whole"), vec![0; 2 << 20]).unwrap();
+        let mut holes = Vec::new();
+        walk(root.path(), &mut |entry| {
+            let Some(mut content) = entry.content else { return Ok(()) };
+            holes.push(content.holes());
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes)?;
+            assert_eq!(bytes.len() as u64, entry.size);
+            Ok(())
+        })
+        .unwrap();
+        // The blocks of a file system are at most 1 MiB.
+        assert!((9 << 20..10 << 20).contains(&holes[0]), "{holes:?}");
+        assert_eq!(holes[1], 0);
     }
 
     #[test]

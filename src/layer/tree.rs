@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use inscan_analyzers::START_LEN;
 
+use super::remarks::{Remarks, TOO_MANY_HOLES, shown};
 use super::scan::{EntryKind, LayerScan, NONE, New};
 use super::screen::Screen;
 use super::segment::{Part, Pass, Piece, Progressing, Segment, Whole};
@@ -23,6 +24,7 @@ pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Resul
     let mut tree = Tree {
         progressing: Progressing::new(pass),
         segment: Segment::default(),
+        remarks: Remarks::default(),
         screen: Screen::new(pass.malware.as_ref()),
         screened: Ok(()),
     };
@@ -34,6 +36,7 @@ pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Resul
     })?;
     tree.flush();
     tree.screened.context("could not look for malware")?;
+    tree.remarks.finish(&mut tree.progressing.scan);
     let mut scan = tree.progressing.finish();
     tree.screen.finish(&mut scan)?;
     scan.problems.extend(
@@ -65,6 +68,7 @@ fn tree_digest(scan: &LayerScan) -> crate::digest::Digest {
 struct Tree<'a> {
     progressing: Progressing<'a>,
     segment: Segment,
+    remarks: Remarks,
     screen: Screen<'a>,
     /// How sending to the malware scanner went.
     screened: Result<()>,
@@ -87,6 +91,14 @@ impl Tree<'_> {
         let id = scan.add(&new).context("too many files, or names too long, for one image")?;
         scan.capabilities.extend(capability.map(|capability| (id, capability)));
         let (EntryKind::File, Some(content)) = (kind, content) else { return Ok(()) };
+        if size > SMALL && !self.progressing.take_holes(content.holes())? {
+            let scan = &mut self.progressing.scan;
+            scan.entries[id as usize].digests = NONE;
+            let place = format!("`{}`", shown(&path));
+            self.remarks.too_many_holes(scan, &place, size, content.holes());
+            self.progressing.skip(id, TOO_MANY_HOLES);
+            return Ok(());
+        }
         let outcome = match size <= SMALL {
             true => self.small(id, size, content),
             false => self.large(id, content),
