@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use generate::archive;
 use inscan_tar::{Archive, Entry, Found, Kind, Limits, Piece, ReadError, Walk};
+use inscan_test_support::need_programs;
 use random::Random;
 
 /// As in the lister: most bytes of one entry's content that are read.
@@ -39,7 +40,10 @@ enum End {
 #[test]
 #[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
 fn lists_what_go_lists_and_refuses_what_go_refuses() {
-    let Some(lister) = lister() else { return };
+    if !need_programs(&["go"]) {
+        return;
+    }
+    let lister = lister();
     let (count, seed) = (setting("INSCAN_TAR_ARCHIVES", 5000), setting("INSCAN_TAR_SEED", 1));
     let mut go = Command::new(lister)
         .env_remove("GODEBUG")
@@ -291,9 +295,8 @@ impl Fnv {
     }
 }
 
-/// The lister, built. `None`: there is no Go, which is an error where everything is checked.
-#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
-fn lister() -> Option<PathBuf> {
+/// The lister, built.
+fn lister() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tar-lister");
     let built = Command::new("go")
         .args(["build", "-o"])
@@ -301,15 +304,8 @@ fn lister() -> Option<PathBuf> {
         .arg("main.go")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/go"))
         .status();
-    match built {
-        Ok(status) => assert!(status.success(), "the lister could not be built"),
-        Err(error) => {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "no Go: {error}");
-            eprintln!("skipped: there is no Go to compare with ({error})");
-            return None;
-        }
-    }
-    Some(program)
+    assert!(built.is_ok_and(|status| status.success()), "the lister could not be built");
+    program
 }
 
 fn setting(name: &str, default: u64) -> u64 {
