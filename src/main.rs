@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    inscan::allocator::keep_little();
-    inscan::interrupt::handle();
+    inscan_image::allocator::keep_little();
+    inscan_image::interrupt::handle();
     match inscan::cli::run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

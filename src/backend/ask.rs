@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 
 use super::error::{self, server_message};
 use super::{Backend, Error, Reason};
-use crate::net::{self, Answer, Body, HeaderValue, Method, Outcome, Request, Retry, Url, header};
+use inscan_net::{
+    self as net, Answer, Body, HeaderValue, Method, Outcome, Request, Retry, Url, header,
+};
 
 /// What an answer may have. The checks and vulnerabilities of large images have some MiB.
 const MOST_BYTES: u64 = 256 << 20;

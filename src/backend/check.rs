@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Backend, Error, Reason};
-use crate::net::Method;
+use inscan_net::Method;
 
 /// The backend's word on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

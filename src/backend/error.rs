@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::net::Cause;
+use inscan_net::Cause;
 
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Error {
     /// Whether it may go well another time.
     pub(super) fn may_pass(&self) -> bool {
         match self.reason {
-            Reason::Net(cause) => crate::net::Outcome::Failed(cause).may_pass(),
+            Reason::Net(cause) => inscan_net::Outcome::Failed(cause).may_pass(),
             Reason::Answer(status) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
             // A page of a proxy on the way, as a rule.
             Reason::Nonsense => true,

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::{Backend, Error, Kind, Reason};
-use crate::net::{Body, HeaderName, HeaderValue, Method, Request, Url, header};
+use inscan_net::{Body, HeaderName, HeaderValue, Method, Request, Url, header};
 
 /// What the image of an archive is called.
 #[derive(Clone, Debug, PartialEq, Eq)]

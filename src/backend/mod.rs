@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::net::{HeaderValue, Http, Method, NetOptions, Secret, Url, basic};
+use inscan_net::{HeaderValue, Http, Method, NetOptions, Secret, Url, basic};
 
 pub use check::{Check, Row, Verdict};
 pub use error::{Error, Reason};
@@ -145,12 +145,12 @@ impl Backend {
 
     /// Its host, for people.
     pub fn place(&self) -> String {
-        crate::net::origin(&self.base)
+        inscan_net::origin(&self.base)
     }
 
     /// Whether what is sent there is sent so that anybody between can read it.
     pub fn is_in_the_open(&self) -> bool {
-        self.base.scheme() == "http" && !crate::net::is_loopback(&self.base)
+        self.base.scheme() == "http" && !inscan_net::is_loopback(&self.base)
     }
 
     /// The limit on the whole counts from now on.

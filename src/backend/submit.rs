@@ -5,7 +5,7 @@ use std::fs::File;
 use std::thread;
 
 use super::{Backend, Check, Deleted, Error, Imported, Names, Reason, Waiting};
-use crate::net::Method;
+use inscan_net::Method;
 
 /// So many looks at an image that is not judged yet, and the user hears that it still goes on.
 const HEARTBEAT: u32 = 15;

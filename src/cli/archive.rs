@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use super::reading::{ImageArgs, with_analysis};
 use super::source::{self, Source};
 use super::{Failure, Result, Session, broken_output, open_outputs, settings};
-use crate::digest::Digest;
-use crate::document::archive::{self, Options};
 use crate::output::{Destination, Output};
+use inscan_facts::digest::Digest;
+use inscan_image::document::archive::{self, Options};
 
 /// Write the analysis archive that a backend takes, for a later upload
 ///

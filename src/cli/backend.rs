@@ -11,7 +11,7 @@ use clap::builder::BoolishValueParser;
 
 use super::{Failure, Result, Session};
 use crate::backend::{self, Backend, Credentials, Kind, Limits, Reason};
-use crate::net::{Cause, NetOptions, Secret};
+use inscan_net::{Cause, NetOptions, Secret};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Backend")]

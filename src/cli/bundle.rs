@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::judging::no_database;
 use super::{Failure, Result, Session, settings};
-use crate::output::report::Format;
-use crate::policy::builtin;
-use crate::policy::facts::Facts;
-use crate::policy::{self, Action, Bundle, Evaluation, Image, Mode, Problem};
+use inscan_judge::builtin;
+use inscan_judge::facts::Facts;
+use inscan_judge::{self as policy, Action, Bundle, Evaluation, Image, Mode, Problem};
+use inscan_report::report::Format;
 
 /// Above the options about policies.
 pub(super) const POLICY: &str = "Policy: what else fails (exit code 1)";

@@ -7,11 +7,11 @@ use clap::builder::BoolishValueParser;
 use inscan_analyzers::{Analyzer, Config};
 
 use super::{Failure, Result, Session};
-use crate::digest::MoreDigests;
-use crate::layer::Cache;
-use crate::layer::cache::{self, Status};
-use crate::output::text;
-use crate::progress::Progress;
+use inscan_facts::digest::MoreDigests;
+use inscan_image::layer::Cache;
+use inscan_image::layer::cache::{self, Status};
+use inscan_image::progress::Progress;
+use inscan_report::text;
 
 const DEFAULT_SIZE: &str = "2GiB";
 const DAY: u64 = 24 * 60 * 60;

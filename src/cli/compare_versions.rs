@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use super::{Failure, Result, Session, broken_output};
 use crate::output::Destination;
 use crate::output::file::Sink;
-use crate::versions::range::{self, Syntax};
-use crate::versions::{self, Scheme};
+use inscan_evaluate::versions::range::{self, Syntax};
+use inscan_evaluate::versions::{self, Scheme};
 
 /// Compare pairs of versions as an ecosystem orders them
 ///

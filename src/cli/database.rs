@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use super::db::progress::Progress;
 use super::db::{self, tell};
 use super::{Failure, Result, Session, settings};
-use crate::image::RegistryOptions;
-use crate::net::{Listener, NetOptions};
-use crate::vulndb::build::Watch;
-use crate::vulndb::max_age::MaxAge;
-use crate::vulndb::place::State;
-use crate::vulndb::signature::Key;
-use crate::vulndb::update::{Error, Outcome, Update};
-use crate::vulndb::{self, Database};
+use inscan_image::source::RegistryOptions;
+use inscan_net::{Listener, NetOptions};
+use inscan_vulndb::build::Watch;
+use inscan_vulndb::max_age::MaxAge;
+use inscan_vulndb::place::State;
+use inscan_vulndb::signature::Key;
+use inscan_vulndb::update::{Error, Outcome, Update};
+use inscan_vulndb::{self as vulndb, Database};
 
 /// How often to look whether the update that another run does is over.
 const POLL: Duration = Duration::from_millis(100);

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Failure, Result, Session, settings};
-use crate::vulndb::signature::Key;
-use crate::vulndb::{self, Database, place};
+use inscan_vulndb::signature::Key;
+use inscan_vulndb::{self as vulndb, Database, place};
 
 /// Build, fetch and look into the vulnerability database
 ///

@@ -8,11 +8,12 @@ use super::network::NetArgs;
 use super::registry::RegistryFiles;
 use super::template::TemplateArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
-use crate::digest::Digest;
-use crate::output::report::{self, Report};
-use crate::output::{Output, Style};
-use crate::policy::Image;
-use crate::policy::facts::Facts;
+use crate::output::{Output, ReportFormat};
+use inscan_facts::digest::Digest;
+use inscan_judge::Image;
+use inscan_judge::facts::Facts;
+use inscan_report::Style;
+use inscan_report::report::{self, Report};
 
 /// Judge an analysis document: which packages are vulnerable, and does it pass
 ///
@@ -44,7 +45,7 @@ pub(super) struct Args {
 
     /// What to write, and where to (standard output unless a file is named); may be repeated
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", default_value = "table")]
-    output: Vec<Output<report::Format>>,
+    output: Vec<Output<ReportFormat>>,
 
     #[command(flatten)]
     template: TemplateArgs,
@@ -72,7 +73,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    let template = args.template.meant(args.output.iter().map(|output| output.format))?;
+    let template = args.template.meant(args.output.iter().map(|output| output.format.0))?;
     let outputs = open_outputs(&args.output)?;
     let (net, registry) = (args.net.meant()?, args.registry.meant());
     args.judge.bring_up_to_date(&net, &registry, session)?;
@@ -80,7 +81,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         let error = anyhow::anyhow!("document and bundle cannot both be on standard input");
         return Err(Failure::usage(error).hint("write one of them to a file"));
     }
-    let policies = args.policy.meant(args.output.iter().map(|output| output.format), session)?;
+    let policies = args.policy.meant(args.output.iter().map(|output| output.format.0), session)?;
     let judging = args.judge.meant()?;
     let (section, text) = read_whole_document(&args.document)?;
     // Of a large image it has hundreds of megabytes.
@@ -113,7 +114,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             every_match: policies.as_ref().is_some_and(|policies| policies.every_match),
             template: template.as_ref(),
         };
-        sink.write(|out| report::write(format, &report, out))
+        sink.write(|out| report::write(format.0, &report, out))
             .map_err(|error| broken_output(to, error))?;
     }
     concluded(&evaluation, of_policies.as_ref())

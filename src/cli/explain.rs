@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::judging::{JudgeArgs, Judging, read_document};
 use super::reading::{ImageArgs, with_analysis};
 use super::{Failure, Result, Session, broken_output};
-use crate::document::{self, Run, Section};
+use crate::output::Destination;
 use crate::output::file::Sink;
-use crate::output::{Destination, Style, explain};
+use inscan_document::{Run, Section};
+use inscan_report::{Style, explain};
 
 /// Tell why a vulnerability is held against an image, or is not
 ///
@@ -52,8 +53,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     match document_at(args.image.place()) {
         Some(path) => tell(&args.id, package, &read_document(&path)?, &judging, session),
         None => with_analysis(args.image, session, |analysis, identity| {
-            let section =
-                document::section(analysis, identity, &Run::default()).map_err(Failure::broken)?;
+            let section = inscan_image::document::section(analysis, identity, &Run::default())
+                .map_err(Failure::broken)?;
             tell(&args.id, package, &section, &judging, session)
         }),
     }

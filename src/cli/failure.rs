@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::output::text;
+use inscan_report::text;
 
 /// The exit codes, an interface: see the README's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

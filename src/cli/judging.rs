@@ -13,19 +13,20 @@ use jiff::tz::TimeZone;
 use super::bundle::{self, Policies};
 use super::database::DataArgs;
 use super::{Failure, Result, Session, settings};
-use crate::document::{self, Section, archive};
-use crate::evaluate::{
-    self, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered, Options,
-    Outcome, Severity,
+use inscan_document::{self as document, Section};
+use inscan_evaluate::vex;
+use inscan_evaluate::{
+    self as evaluate, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered,
+    Options, Outcome, Severity,
 };
-use crate::image::RegistryOptions;
-use crate::net::NetOptions;
-use crate::policy;
-use crate::policy::facts::Facts;
-use crate::policy::vulnerable::{self, Vulnerable};
-use crate::vex;
-use crate::vulndb::Database;
-use crate::vulndb::max_age::Then;
+use inscan_image::document::archive;
+use inscan_image::source::RegistryOptions;
+use inscan_judge as policy;
+use inscan_judge::facts::Facts;
+use inscan_judge::vulnerable::{self, Vulnerable};
+use inscan_net::NetOptions;
+use inscan_vulndb::Database;
+use inscan_vulndb::max_age::Then;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {

@@ -38,7 +38,8 @@ pub use failure::{Exit, Failure, Result};
 use settings::Settings;
 
 use crate::output::file::Sink;
-use crate::output::{Destination, Output, text};
+use crate::output::{Destination, Output};
+use inscan_report::text;
 
 /// Look into a container image: read it once, analyze it, write one document
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 
 use super::failure::{Failure, Result};
-use crate::net::{ClientCertificate, NetOptions, Retry};
+use inscan_net::{ClientCertificate, NetOptions, Retry};
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]

@@ -7,8 +7,9 @@ use super::network::NetArgs;
 use super::reading::{failed, listener};
 use super::registry::RegistryArgs;
 use super::{Failure, Result, Session};
-use crate::image::{self, OpenOptions, Opened, Platform, Reference};
-use crate::output::{layout, text};
+use inscan_image::layout;
+use inscan_image::source::{self as image, OpenOptions, Opened, Platform, Reference};
+use inscan_report::text;
 
 /// Keep an image as an OCI layout, for other tools and for later
 ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use inscan_analyzers::Config;
 use inscan_analyzers::config::ClamAv;
 
@@ -16,19 +16,19 @@ use super::failure::{Failure, Result};
 use super::network::NetArgs;
 use super::registry::RegistryArgs;
 use super::{ProgressStyle, Session, analyzer_config, settings};
-use crate::allocator;
-use crate::analyze::{self, Analysis};
-use crate::digest::{Digest, MoreDigests};
-use crate::document::{Identity, Overrides, Section};
-use crate::image::{
-    self, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference, RegistryOptions,
-};
-use crate::layer::{self, LayerScan, Pass};
-use crate::malware::Scanner;
-use crate::net::{Listener, NetOptions};
 use crate::output::progress::{self, Bars, Lines};
-use crate::policy;
-use crate::progress::{Progress, Silent};
+use inscan_document::{Identity, Overrides, Section};
+use inscan_facts::digest::{Digest, MoreDigests};
+use inscan_image::allocator;
+use inscan_image::analyze::{self, Analysis};
+use inscan_image::layer::{self, LayerScan, Pass};
+use inscan_image::malware::Scanner;
+use inscan_image::progress::{Progress, Silent};
+use inscan_image::source::{
+    self as image, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference, RegistryOptions,
+};
+use inscan_judge as policy;
+use inscan_net::{Listener, NetOptions};
 use inscan_python_regex::text::Pattern;
 
 /// Which image, and how to look at it.
@@ -89,7 +89,7 @@ pub(super) struct ImageArgs {
     hints: bool,
 
     /// More digests of every file, beside md5, sha1 and sha256
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = more_digests())]
     digests: Vec<MoreDigests>,
 
     /// Have every file looked at by a running clamd (ClamAV)
@@ -121,6 +121,12 @@ pub(super) struct ImageArgs {
 
     #[command(flatten)]
     net: NetArgs,
+}
+
+fn more_digests() -> impl TypedValueParser<Value = MoreDigests> {
+    let named = |name: String| MoreDigests::ALL.into_iter().find(|it| it.name() == name);
+    PossibleValuesParser::new(MoreDigests::ALL.map(MoreDigests::name))
+        .try_map(move |name| named(name).ok_or("no such digest"))
 }
 
 impl ImageArgs {
@@ -259,7 +265,8 @@ pub(super) fn with_analysis_unless<T>(
     let mut request = args.meant(session)?;
     let progress = session.reporter();
     request.options.net.retry.listener = listener(&progress);
-    let identity = |image: &Image| Identity::new(image, request.overrides.clone());
+    let identity =
+        |image: &Image| inscan_image::document::identity(image, request.overrides.clone());
     let opened = open(&request, &*progress)?;
     if let Opened::Image { image, .. } = &opened
         && image.manifest.is_some()
@@ -362,7 +369,7 @@ fn read(
 
 /// The exit code is the error's own affair: it knows whether something else has to be typed.
 pub(super) fn failed(error: anyhow::Error) -> Failure {
-    let kind = image::Error::kind_of(&error);
+    let kind = image::kind_of(&error);
     if let Some(not_found) = error.downcast_ref::<NotFound>() {
         let (lines, hint) = (not_found.lines(), not_found.hint());
         let failed = match kind {

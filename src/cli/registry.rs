@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 
 use super::failure::{Failure, Result};
-use crate::image::{AuthFile, ConfigFiles, Credential, RegistryOptions};
-use crate::net::Secret;
+use inscan_image::source::{AuthFile, ConfigFiles, Credential, RegistryOptions};
+use inscan_net::Secret;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Registry")]

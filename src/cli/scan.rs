@@ -11,13 +11,14 @@ use super::reading::{ImageArgs, with_analysis};
 use super::template::TemplateArgs;
 use super::upload::RemoteArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
-use crate::analyze::Analysis;
-use crate::document::{self, Identity, Run};
 use crate::output::file::Sink;
-use crate::output::report::{self, Report};
-use crate::output::{Destination, Output, Style, summary, timings};
-use crate::policy;
-use crate::policy::facts::Facts;
+use crate::output::{Destination, Output, ReportFormat, summary, timings};
+use inscan_document::{Identity, Run};
+use inscan_image::analyze::Analysis;
+use inscan_judge as policy;
+use inscan_judge::facts::Facts;
+use inscan_report::Style;
+use inscan_report::report::{self, Report};
 
 /// Analyze an image, show what is in it, and judge it
 ///
@@ -81,7 +82,7 @@ impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
             let image = ImageFormat::value_variants().iter().copied().map(Format::Image);
-            let report = report::Format::value_variants().iter().copied().map(Format::Report);
+            let report = report::Format::ALL.into_iter().map(Format::Report);
             image.chain(report).collect()
         });
         &ALL
@@ -90,7 +91,7 @@ impl ValueEnum for Format {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Format::Image(format) => format.to_possible_value(),
-            Format::Report(format) => format.to_possible_value(),
+            Format::Report(format) => ReportFormat(*format).to_possible_value(),
         }
     }
 }
@@ -118,12 +119,13 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     with_analysis(args.image, session, |analysis, identity| {
         let begun = Instant::now();
         let run = clock.run();
-        let section = document::section(analysis, identity, &run).map_err(Failure::broken)?;
+        let section =
+            inscan_image::document::section(analysis, identity, &run).map_err(Failure::broken)?;
         let evaluation = judging.judge(&section, session)?;
         let of_policies = match &policies {
             None => None,
             Some(policies) => {
-                let outputs = document::Outputs::of(analysis, identity);
+                let outputs = inscan_image::document::Outputs::of(analysis, identity);
                 let vulnerable = judging.vulnerable(policies, &section, Some(&evaluation))?;
                 let facts = Facts::of_analysis(outputs);
                 let facts = judging.facts(facts, vulnerable.as_ref());
@@ -208,7 +210,8 @@ pub(super) fn analyze(
 }
 
 fn tell_timings(analysis: &Analysis<'_>, begun: Instant, clock: &Clock, session: &Session) {
-    let timings = document::Timings::of(analysis).ended(begun.elapsed());
+    let timings =
+        inscan_image::document::ended(inscan_image::document::timings(analysis), begun.elapsed());
     session.table(&timings::render(&timings, clock.clock.elapsed()));
 }
 
@@ -224,7 +227,7 @@ fn write_image(
         ImageFormat::Summary => {
             out.write_all(summary::render(analysis, identity, style).as_bytes())
         }
-        ImageFormat::Document => document::write(analysis, identity, run, out),
+        ImageFormat::Document => inscan_image::document::write(analysis, identity, run, out),
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Result};
-use crate::document::archive::{self, is_archive};
-use crate::document::{Identity, Overrides};
+use inscan_document::{Identity, Overrides};
+use inscan_image::document::archive::{self, is_archive};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use super::{Failure, Result, settings};
-use crate::output::Template;
-use crate::output::report::Format;
+use inscan_report::Template;
+use inscan_report::report::Format;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TemplateArgs {

@@ -10,13 +10,15 @@ use super::backend::{BackendArgs, failed};
 use super::reading::{ImageArgs, with_analysis_unless};
 use super::source::{self, Source};
 use super::{Failure, Result, Session, broken_output, open_outputs, settings};
-use crate::analyze::Analysis;
 use crate::backend::{Backend, Check, Deleted, Names, Verdict};
-use crate::document::{Identity, Overrides, archive};
-use crate::net::NetOptions;
 use crate::output::file::Sink;
 use crate::output::upload::{self, Judged};
-use crate::output::{Destination, Output, Style};
+use crate::output::{Destination, Output};
+use inscan_document::{Identity, Overrides};
+use inscan_image::analyze::Analysis;
+use inscan_image::document::archive;
+use inscan_net::NetOptions;
+use inscan_report::Style;
 
 /// Have a backend judge an image: Sysdig's, or an Anchore engine
 ///

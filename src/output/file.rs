@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::Destination;
-use crate::interrupt;
+use inscan_image::interrupt;
 
 /// An output that is ready to be written.
 pub enum Sink {

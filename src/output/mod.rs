@@ -1,48 +1,18 @@
 //! What is written, and where to: `-o FORMAT[=FILE]` on every command.
 
-pub mod anchore;
-pub mod bundle;
-mod content_id;
-mod csv;
-mod cyclonedx;
-pub mod explain;
-pub mod explanation;
 pub mod file;
-pub mod gates;
-mod github;
-mod gitlab;
-mod html;
-mod json;
-mod junit;
-pub mod layout;
 pub mod legacy;
-mod markdown;
-mod openvex;
-mod page;
-mod policy;
 pub mod progress;
-pub mod report;
-mod sarif;
-mod sbom;
-mod spdx;
 pub mod summary;
-mod sysdig;
-mod table;
-mod template;
-#[cfg(test)]
-mod testing;
-pub mod text;
 pub mod timings;
 pub mod upload;
-mod wording;
-
-pub use page::Style;
-pub use template::{Template, TemplateError};
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use inscan_report::report;
 
 /// One `-o`: a format of the command's own set, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +42,29 @@ impl<F: ValueEnum> FromStr for Output<F> {
             format!("the format is one of: {}", names.join(", "))
         })?;
         Ok(Output { format, to })
+    }
+}
+
+/// A format of reports, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportFormat(pub report::Format);
+
+impl ValueEnum for ReportFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: [ReportFormat; report::Format::ALL.len()] = {
+            let mut all = [ReportFormat(report::Format::Table); report::Format::ALL.len()];
+            let mut next = 0;
+            while next < all.len() {
+                all[next] = ReportFormat(report::Format::ALL[next]);
+                next += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.about()))
     }
 }
 

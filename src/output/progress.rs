@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::text;
-use crate::interrupt;
-use crate::progress::Progress;
+use inscan_image::interrupt;
+use inscan_image::progress::Progress;
+use inscan_report::text;
 
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(30);

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use inscan_analyzers::Severity;
 use serde_json::Value;
 
-use super::page::{Page, Style};
-use super::text::{count, counted, cut, shown, size, width};
-use crate::analyze::{Analysis, FoundSecret};
-use crate::document::Identity;
-use crate::layer::EntryKind;
+use inscan_document::Identity;
+use inscan_image::analyze::{Analysis, FoundSecret};
+use inscan_image::layer::EntryKind;
+use inscan_report::page::{Page, Style};
+use inscan_report::text::{count, counted, cut, shown, size, width};
 
 /// The whole summary.
 pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
@@ -295,11 +295,11 @@ mod tests {
     use inscan_analyzers::{Distribution, Package, Secret};
 
     use super::*;
-    use crate::analyze::{FoundPackage, FoundProblem, FoundSkip};
-    use crate::document::Overrides;
-    use crate::flatten::flatten;
-    use crate::image::Image;
-    use crate::layer::LayerScan;
+    use inscan_document::Overrides;
+    use inscan_image::analyze::{FoundPackage, FoundProblem, FoundSkip};
+    use inscan_image::flatten::flatten;
+    use inscan_image::layer::LayerScan;
+    use inscan_image::source::Image;
 
     const CONFIG: &str = r#"{
         "os": "linux", "architecture": "arm64", "variant": "v8", "created": "2026-01-02T03:04:05Z",
@@ -336,7 +336,7 @@ mod tests {
             times: Default::default(),
         };
         change(&mut analysis);
-        let identity = Identity::new(&image, Overrides::default());
+        let identity = inscan_image::document::identity(&image, Overrides::default());
         let text = render(&analysis, &identity, &Style::plain());
         for line in expected {
             assert!(text.lines().any(|found| found == *line), "no `{line}` in:\n{text}");

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::text;
-use crate::document::Timings;
+use inscan_document::Timings;
+use inscan_report::text;
 
 /// Analyzers that took less, all told, are not worth a line.
 const WORTH_A_LINE: u64 = 1000;
@@ -90,7 +90,7 @@ fn seconds(microseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::section::{AnalyzerTimings, LayerTimings};
+    use inscan_document::section::{AnalyzerTimings, LayerTimings};
 
     #[test]
     fn the_table_has_a_line_for_each_layer_and_slow_analyzer() {

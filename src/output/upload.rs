@@ -6,10 +6,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Style;
-use super::page::{Page, wrapped};
-use super::text::shown;
 use crate::backend::{Check, Names, Row, Verdict};
+use inscan_report::Style;
+use inscan_report::page::{Page, wrapped};
+use inscan_report::text::shown;
 
 /// The verdict, and what belongs to it.
 pub struct Judged<'a> {

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::tell::{self, Format};
 use crate::cli::{Failure, Result, Session, settings};
-use crate::output::{Output, text};
-use crate::vulndb::build::{Dates, Error, Report, build_after};
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::build::{Dates, Error, Report, build_after};
 
 /// Build a database from files of many sources
 ///

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::tell::{self, Format};
 use super::{opened, unreadable};
 use crate::cli::{Result, Session};
-use crate::output::{Output, text};
-use crate::vulndb::{Change, Changes};
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::{Change, Changes};
 
 /// Say what a newer database has that an older one has not
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::{DatabaseArg, refused};
 use crate::cli::{Failure, Result, Session};
-use crate::vulndb::place;
+use inscan_vulndb::place;
 
 /// Copy the database to a file, to be carried elsewhere
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::verify::SignatureArgs;
 use super::{DatabaseArg, refused};
 use crate::cli::{Failure, Result, Session};
-use crate::vulndb::place;
+use inscan_vulndb::place;
 
 /// Put a database file to where scans look for it
 ///

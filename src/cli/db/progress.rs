@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle as Style};
 
 use crate::cli::{ProgressStyle, Session};
-use crate::interrupt;
-use crate::net::Listener;
 use crate::output::progress::on_terminal;
-use crate::output::text;
-use crate::vulndb::build::Watch;
+use inscan_image::interrupt;
+use inscan_net::Listener;
+use inscan_report::text;
+use inscan_vulndb::build::Watch;
 
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -6,8 +6,8 @@ use super::update::failed_at_registry;
 use crate::cli::network::NetArgs;
 use crate::cli::registry::RegistryArgs;
 use crate::cli::{Failure, Result, Session};
-use crate::image::artifact::{self, NewFile};
-use crate::vulndb::update::{ARTIFACT_TYPE, DATABASE_TYPE, SIGNATURE_TYPE};
+use inscan_net::registry::artifact::{self, NewFile};
+use inscan_vulndb::update::{ARTIFACT_TYPE, DATABASE_TYPE, SIGNATURE_TYPE};
 
 /// Put a database into a registry, for `inscan db update oci://…`
 ///

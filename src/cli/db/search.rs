@@ -6,8 +6,9 @@ use super::show::versions;
 use super::tell::{self, Format};
 use super::{DatabaseArg, opened, unreadable};
 use crate::cli::{Failure, Result, Session};
-use crate::output::{Output, text};
-use crate::vulndb::Advisory;
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::Advisory;
 
 /// List the advisories that name a package
 #[derive(Debug, clap::Args)]

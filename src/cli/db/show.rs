@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::tell::{self, Format};
 use super::{DatabaseArg, opened, unreadable};
 use crate::cli::{Failure, Result, Session};
-use crate::output::{Output, text};
-use crate::vulndb::{Advisory, Affected, Database, Epss, Event, Kev, Rating};
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::{Advisory, Affected, Database, Epss, Event, Kev, Rating};
 
 /// Show everything that is known of a vulnerability
 ///
@@ -54,7 +55,7 @@ pub(super) fn run(args: Args, _session: &Session) -> Result<()> {
     tell::write(&args.output, |out| table(out, &known), || as_json(&known))
 }
 
-fn known(database: &Database, id: &str) -> crate::vulndb::Result<Known> {
+fn known(database: &Database, id: &str) -> inscan_vulndb::Result<Known> {
     // People write ids as they like.
     let upper = id.to_uppercase();
     let id =
@@ -165,7 +166,7 @@ fn advisory(out: &mut dyn Write, record: &Advisory) -> io::Result<()> {
 
 fn row(affected: &Affected) -> Vec<String> {
     let mut status = Vec::new();
-    if affected.status != crate::vulndb::Status::Affected {
+    if affected.status != inscan_vulndb::Status::Affected {
         status.push(format!("{:?}", affected.status));
     }
     status.extend(affected.urgency.clone());
@@ -231,7 +232,7 @@ fn as_json(known: &Known) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vulndb::{Range, RangeKind};
+    use inscan_vulndb::{Range, RangeKind};
 
     #[test]
     fn versions_are_said_in_short() {

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::tell::{self, Format};
 use super::{DatabaseArg, opened};
 use crate::cli::{Result, Session};
-use crate::output::{Output, text};
-use crate::vulndb::{About, Coverage};
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::{About, Coverage};
 
 /// Say what is in the database, and how old it is
 #[derive(Debug, clap::Args)]

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::{Result, broken_output, open_outputs};
-use crate::output::{Output, text};
-use crate::vulndb::{About, Advisory, Coverage};
+use crate::output::Output;
+use inscan_report::text;
+use inscan_vulndb::{About, Advisory, Coverage};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {

@@ -9,10 +9,10 @@ use super::{DatabaseArg, key, opened, refused, tell};
 use crate::cli::network::NetArgs;
 use crate::cli::registry::RegistryArgs;
 use crate::cli::{Failure, Result, Session};
-use crate::image::{self, Kind};
-use crate::output::text;
-use crate::vulndb::place::State;
-use crate::vulndb::update::{Error, Outcome, Update};
+use inscan_image::source::{self as image, Kind};
+use inscan_report::text;
+use inscan_vulndb::place::State;
+use inscan_vulndb::update::{Error, Outcome, Update};
 
 /// Fetch a newer database, or what one is built of
 ///
@@ -134,7 +134,7 @@ pub(in crate::cli) fn failed(error: Error) -> Failure {
 
 /// The exit code is the error's own affair: it knows whether something else has to be typed.
 pub(super) fn failed_at_registry(error: anyhow::Error) -> Failure {
-    match image::Error::kind_of(&error) {
+    match image::kind_of(&error) {
         Kind::Usage | Kind::Absent => Failure::usage(error)
             .hint("a database's place is named as `oci://registry.example/repository:tag`"),
         Kind::Broken => Failure::broken(error),

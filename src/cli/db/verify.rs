@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use super::{DatabaseArg, key, refused};
 use crate::cli::{Failure, Result, Session};
-use crate::vulndb::place;
-use crate::vulndb::signature::Key;
+use inscan_vulndb::place;
+use inscan_vulndb::signature::Key;
 
 /// Read all of a database: that it is whole, unchanged and signed
 ///

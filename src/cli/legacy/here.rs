@@ -11,15 +11,16 @@ use super::log::Log;
 use super::options::Options;
 use super::request::{own_settings, said};
 use super::scan::Stopped;
-use crate::analyze::Analysis;
 use crate::cli::bundle::bundle_text;
 use crate::cli::judging::Judging;
 use crate::cli::{Session, settings};
-use crate::document::{self, Identity, Outputs, Run};
-use crate::output::anchore;
-use crate::policy::facts::Facts;
-use crate::policy::vulnerable::listing::Which;
-use crate::policy::{self, Bundle, Image, Mode, Problem, builtin};
+use inscan_document::{Identity, Run};
+use inscan_image::analyze::Analysis;
+use inscan_image::document::Outputs;
+use inscan_judge::facts::Facts;
+use inscan_judge::vulnerable::listing::Which;
+use inscan_judge::{self as policy, Bundle, Image, Mode, Problem, builtin};
+use inscan_report::anchore;
 
 /// What the legacy backend asks of images until somebody says otherwise.
 const DEFAULT_BUNDLE: &str = "sysdig-default";
@@ -51,7 +52,7 @@ impl Here {
         log.say(&format!("Judging analysis result here, by the policy bundle `{name}`"));
         // Nothing of the run is in what is judged.
         let run = Run::new(SystemTime::now(), Duration::ZERO, 1, None);
-        let section = document::section(analysis, identity, &run)
+        let section = inscan_image::document::section(analysis, identity, &run)
             .map_err(|error| Stopped(format!("Cannot judge the image: {error}")))?;
         let vulnerable = self.judging.listed(&section, self.when).map_err(said)?;
         let facts = Facts::of_analysis(Outputs::of(analysis, identity));

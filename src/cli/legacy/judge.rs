@@ -7,11 +7,11 @@ use super::log::Log;
 use super::options::Options;
 use super::remote::Remote;
 use super::scan::Stopped;
-use crate::analyze::Analysis;
 use crate::cli::Session;
-use crate::document::Identity;
-use crate::net::NetOptions;
 use crate::output::legacy::wording::Wording;
+use inscan_document::Identity;
+use inscan_image::analyze::Analysis;
+use inscan_net::NetOptions;
 
 /// What was said of an image.
 pub(super) struct Answer {

@@ -9,8 +9,8 @@ use std::time::Instant;
 use rustix::fs::OFlags;
 use std::os::unix::fs::OpenOptionsExt;
 
-use crate::net::Secret;
-use crate::output::text;
+use inscan_net::Secret;
+use inscan_report::text;
 
 pub(super) struct Log {
     /// Nothing on stdout and stderr: the JSON object stands there alone.

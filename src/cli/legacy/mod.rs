@@ -24,7 +24,7 @@ use crate::output::Destination;
 use crate::output::file::Sink;
 use crate::output::legacy::object::{self, Object};
 use crate::output::legacy::wording::Wording;
-use crate::output::text;
+use inscan_report::text;
 use log::Log;
 use options::{Generation, Options, Refused, Request};
 use scan::{Judged, Stopped};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::flags::{self, Name};
 use super::getopt::{self, Dialect, Typed};
-use crate::net::Secret;
+use inscan_net::Secret;
 
 /// Which of the two scanners is meant, by the name the program is called by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,11 +12,12 @@ use super::judge::Answer;
 use super::log::{self, Log};
 use super::options;
 use super::scan::Stopped;
-use crate::analyze::Analysis;
 use crate::backend::{self, Backend, Credentials, Imported, Kind, Limits, Reason, Waiting};
-use crate::document::{Identity, archive};
-use crate::net::NetOptions;
 use crate::output::legacy::wording::{Wording, pdf_name};
+use inscan_document::Identity;
+use inscan_image::analyze::Analysis;
+use inscan_image::document::archive;
+use inscan_net::NetOptions;
 
 pub(super) struct Remote {
     backend: Backend,

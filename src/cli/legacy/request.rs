@@ -9,8 +9,8 @@ use super::image_name;
 use super::options::{Login, Options, Storage};
 use crate::cli::reading::{self, Request};
 use crate::cli::{Command, Failure, Session, parse, scan};
-use crate::image::{AuthFile, Credential, Opened, Reference};
-use crate::progress::Progress;
+use inscan_image::progress::Progress;
+use inscan_image::source::{AuthFile, Credential, Opened, Reference};
 use inscan_python_regex::text::Pattern;
 
 /// Where a container of the legacy scanner has credentials mounted.
@@ -73,7 +73,7 @@ pub(super) fn own_settings(options: &Options) -> Result<scan::Args, String> {
 
 /// `name`: of the image in an archive of several.
 fn reference(options: &Options, name: Option<String>) -> Reference {
-    use crate::image::Place;
+    use inscan_image::source::Place;
     let at = |place| Reference::At { place, name: image_name::asked_for(&options.image) };
     match &options.storage {
         Storage::Registry => at(Place::Registry),

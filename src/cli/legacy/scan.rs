@@ -13,17 +13,17 @@ use super::judge::{Answer, Judge};
 use super::log::{self, Log};
 use super::options::{Options, Storage};
 use super::request;
-use crate::analyze::{Analysis, Malware};
 use crate::cli::Session;
 use crate::cli::reading::{self, Request};
-use crate::digest::Sha256;
-use crate::document::{Identity, Overrides};
-use crate::image::{Image, Opened};
 use crate::output::legacy::checked::Checked;
 use crate::output::legacy::malware::{self, Finding};
 use crate::output::legacy::wording::{Names, Wording};
-use crate::output::text;
-use crate::progress::Silent;
+use inscan_document::{Identity, Overrides};
+use inscan_facts::digest::Sha256;
+use inscan_image::analyze::{Analysis, Malware};
+use inscan_image::progress::Silent;
+use inscan_image::source::{Image, Opened};
+use inscan_report::text;
 
 /// Why there is no verdict.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Scan<'_> {
         let mut said = self.said.clone();
         let index = image.index_digest.map(|digest| digest.to_string());
         said.image_digest = said.image_digest.or(index);
-        let identity = Identity::new(image, said);
+        let identity = inscan_image::document::identity(image, said);
         self.log.took("Inspect image", begun);
         let full_image = image_name::full_image(&self.options.image);
         self.log.say_all(&self.wording.names(names(&identity, &full_image)));

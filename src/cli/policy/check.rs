@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::cli::bundle::bundle_text;
 use crate::cli::{Failure, Result, Session, broken_output, open_outputs, settings};
 use crate::output::Output;
-use crate::policy::bundle::Item;
-use crate::policy::{Bundle, Mode, Problem};
+use inscan_judge::bundle::Item;
+use inscan_judge::{Bundle, Mode, Problem};
 
 /// Read a bundle, and tell all that is wrong with it
 ///

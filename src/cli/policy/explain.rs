@@ -6,11 +6,13 @@ use crate::cli::explain::document_at;
 use crate::cli::judging::{JudgeArgs, no_document, read_whole_document};
 use crate::cli::reading::{ImageArgs, with_analysis};
 use crate::cli::{Failure, Result, Session, broken_output, open_outputs};
-use crate::document::{self, Outputs, Run};
-use crate::output::explanation::{self, Explained};
-use crate::output::{Output, Style};
-use crate::policy::Image;
-use crate::policy::facts::Facts;
+use crate::output::Output;
+use inscan_document::Run;
+use inscan_image::document::Outputs;
+use inscan_judge::Image;
+use inscan_judge::facts::Facts;
+use inscan_report::Style;
+use inscan_report::explanation::{self, Explained};
 
 /// Tell rule by rule what a bundle says of an image, and why
 ///
@@ -70,8 +72,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             telling.tell(&facts, &image.named(&section))
         }
         None => with_analysis(image, session, |analysis, identity| {
-            let section =
-                document::section(analysis, identity, &Run::default()).map_err(Failure::broken)?;
+            let section = inscan_image::document::section(analysis, identity, &Run::default())
+                .map_err(Failure::broken)?;
             let image = Image {
                 tag: identity.full_tag.clone(),
                 digest: identity.image_digest.clone(),

@@ -8,7 +8,7 @@ use super::show::unknown;
 use crate::cli::{Failure, Result, Session, cannot_write};
 use crate::output::Destination;
 use crate::output::file::Sink;
-use crate::policy::builtin;
+use inscan_judge::builtin;
 
 /// Begin a bundle of your own: a file with comments that say what to change
 #[derive(Debug, clap::Args)]

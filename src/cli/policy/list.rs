@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::{Result, broken_output, open_outputs};
 use crate::output::Output;
-use crate::policy::builtin::{self, Builtin};
+use inscan_judge::builtin::{self, Builtin};
 
 /// List the bundles that are built in
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,9 @@
 use clap::ValueEnum;
 
 use crate::cli::{Failure, Result, Session, broken_output, open_outputs};
-use crate::output::{Output, Style, bundle};
-use crate::policy::builtin;
+use crate::output::Output;
+use inscan_judge::builtin;
+use inscan_report::{Style, bundle};
 
 /// Show a bundle that is built in: its rules, why each is there, how what it finds is mended
 ///

@@ -1,9 +1,10 @@
 use clap::ValueEnum;
 
 use crate::cli::{Failure, Result, Session, broken_output, open_outputs};
-use crate::output::gates::{self, Shown};
-use crate::output::{Output, Style};
-use crate::policy::gates::gates as all_gates;
+use crate::output::Output;
+use inscan_judge::gates::gates as all_gates;
+use inscan_report::Style;
+use inscan_report::gates::{self, Shown};
 
 /// Show every gate, trigger and parameter that rules can be made of
 ///

@@ -1,0 +1,195 @@
+//! What could not be judged: said for each reason, never shown as clean.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::evaluation::{Uncovered, UncoveredCode};
+use super::names;
+use inscan_document::Section;
+use inscan_document::section::PackageRow;
+use inscan_vulndb::EndOfLife;
+
+/// How many examples a message names.
+const EXAMPLES: usize = 3;
+
+/// What is gathered while packages are looked up.
+#[derive(Default)]
+pub(super) struct Gaps {
+    reasons: BTreeMap<names::Uncovered, Vec<usize>>,
+    /// Packages whose version no order can read, by type, with the problems.
+    versions: BTreeMap<String, (Vec<usize>, Vec<String>)>,
+    /// Advisories whose own versions cannot be read.
+    advisories: Vec<(usize, String)>,
+}
+
+impl Gaps {
+    pub(super) fn add(&mut self, package: &PackageRow, index: usize, gap: names::Uncovered) {
+        if gap.code == UncoveredCode::VersionNotComparable {
+            let (packages, problems) = self.versions.entry(package.kind.clone()).or_default();
+            packages.push(index);
+            problems.push(gap.message);
+        } else {
+            self.reasons.entry(gap).or_default().push(index);
+        }
+    }
+
+    pub(super) fn add_advisories(&mut self, index: usize, problems: Vec<String>) {
+        self.advisories.extend(problems.into_iter().map(|problem| (index, problem)));
+    }
+
+    /// In order of the codes, then of the subjects.
+    pub(super) fn told(self) -> Vec<Uncovered> {
+        let reasons = self.reasons.into_iter().map(|(gap, packages)| Uncovered {
+            code: gap.code,
+            message: gap.message,
+            subject: gap.subject,
+            packages,
+        });
+        let versions = self.versions.into_iter().map(|(kind, (packages, problems))| Uncovered {
+            code: UncoveredCode::VersionNotComparable,
+            subject: format!("{} packages of type {kind}", packages.len()),
+            message: format!("versions that cannot be compared: {}", examples(&problems)),
+            packages,
+        });
+        let mut told: Vec<_> = reasons.chain(versions).collect();
+        if !self.advisories.is_empty() {
+            let (mut packages, problems): (Vec<_>, Vec<_>) = self.advisories.into_iter().unzip();
+            packages.dedup();
+            told.push(Uncovered {
+                code: UncoveredCode::VersionNotComparable,
+                subject: format!("{} advisories", problems.len()),
+                message: format!("their versions cannot be compared: {}", examples(&problems)),
+                packages,
+            });
+        }
+        told.sort_by(|a, b| (a.code, &a.subject).cmp(&(b.code, &b.subject)));
+        told
+    }
+}
+
+fn examples(texts: &[String]) -> String {
+    let more = texts.len().saturating_sub(EXAMPLES);
+    let mut text = texts.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
+}
+
+/// A release that is no longer cared for: advisories for it are no longer written.
+pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> Option<Uncovered> {
+    if end.is_over(today) != Some(true) {
+        return None;
+    }
+    if last_day(distribution, end).is_some_and(|until| today <= until) {
+        return None;
+    }
+    let when = end.ends.map_or_else(String::new, |date| format!(" on {date}"));
+    let extended = match end.extended {
+        Some(until) if today <= until => format!(" (extended support, until {until}, aside)"),
+        _ => String::new(),
+    };
+    Some(Uncovered {
+        code: UncoveredCode::EndOfLife,
+        subject: distribution.to_owned(),
+        message: format!(
+            "security updates for {distribution} ended{when}{extended}: \
+             what was found since is in no advisory"
+        ),
+        packages: Vec::new(),
+    })
+}
+
+/// Until when everybody gets security updates. Debian's long-term support is for everybody,
+/// that of the others for customers.
+pub(super) fn last_day(distribution: &str, end: &EndOfLife) -> Option<Date> {
+    match end.extended {
+        Some(until) if distribution.starts_with("debian") => end.ends.max(Some(until)),
+        _ => end.ends,
+    }
+}
+
+/// Analyzers whose problems do not hide a package.
+const NO_PACKAGES: &[&str] =
+    &["content-search", "distribution", "retrieve-files", "secret-search", "secrets"];
+
+/// What the analyzers could not read, where it may have held packages.
+pub(super) fn not_analyzed(section: &Section) -> Option<Uncovered> {
+    let hides = |analyzer: Option<&str>| analyzer.is_some_and(|one| !NO_PACKAGES.contains(&one));
+    let problems = section.problems.iter().filter(|problem| hides(problem.analyzer.as_deref()));
+    let problems = problems.map(|problem| {
+        let place = problem.path.as_deref().map_or_else(String::new, |path| format!("/{path}: "));
+        format!("{place}{}", problem.message)
+    });
+    let skipped = section.skipped.files.iter().filter(|file| hides(Some(&file.analyzer)));
+    let skipped = skipped.map(|file| format!("/{}: {}", file.path, file.reason));
+    let all: Vec<String> = problems.chain(skipped).collect();
+    (!all.is_empty()).then(|| Uncovered {
+        code: UncoveredCode::NotAnalyzed,
+        subject: match all.len() {
+            1 => "1 problem of the analysis".to_owned(),
+            number => format!("{number} problems of the analysis"),
+        },
+        message: format!("packages may be missing: {}", examples(&all)),
+        packages: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(distribution: &str, end: EndOfLife, expected: Option<&str>) {
+        let today = "2026-11-25".parse().unwrap();
+        let told = end_of_life(distribution, &end, today);
+        assert_eq!(told.map(|told| told.message).as_deref(), expected);
+    }
+
+    #[test]
+    fn an_ended_release_is_said() {
+        let end = |ends: &str, extended: &str| EndOfLife {
+            ends: ends.parse().ok(),
+            extended: extended.parse().ok(),
+            ..EndOfLife::default()
+        };
+        check("debian 13", end("2028-08-09", ""), None);
+        check("debian 12", end("2026-07-11", "2028-06-30"), None);
+        check(
+            "debian 10",
+            end("2022-09-10", "2024-06-30"),
+            Some(
+                "security updates for debian 10 ended on 2022-09-10: \
+                 what was found since is in no advisory",
+            ),
+        );
+        check(
+            "ubuntu 18.04",
+            end("2023-05-31", "2028-04-30"),
+            Some(
+                "security updates for ubuntu 18.04 ended on 2023-05-31 (extended support, \
+                 until 2028-04-30, aside): what was found since is in no advisory",
+            ),
+        );
+    }
+
+    #[test]
+    fn versions_without_an_order_are_told_together() {
+        let mut gaps = Gaps::default();
+        for index in 0..5 {
+            let package = PackageRow { kind: "golang".into(), ..PackageRow::default() };
+            let gap = names::Uncovered {
+                code: UncoveredCode::VersionNotComparable,
+                subject: String::new(),
+                message: format!("p{index} states no version"),
+            };
+            gaps.add(&package, index, gap);
+        }
+        let told = gaps.told();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].subject, "5 packages of type golang");
+        assert!(told[0].message.ends_with("p2 states no version; and 2 more"), "{told:?}");
+        assert_eq!(told[0].packages, [0, 1, 2, 3, 4]);
+    }
+}

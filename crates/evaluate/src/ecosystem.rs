@@ -1,0 +1,342 @@
+//! What a distribution's release and a package's type are called in the
+//! database: the names of OSV (<https://ossf.github.io/osv-schema/#defined-ecosystems>),
+//! and those of the legacy engine's feeds (`rhel:8`, `github:python`).
+//!
+//! A name that is listed here and of which the database knows nothing is said to
+//! be uncovered; a distribution that is not listed has no advisories of its own
+//! anywhere we know, and its packages are never compared with its parent's: a
+//! derivative changes versions as it likes.
+
+use inscan_document::section::DistributionInfo;
+
+/// What is known of a distribution before the database is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    /// In OSV's words. Several where it splits a release by repository (Red Hat, SUSE).
+    pub(super) ecosystems: Vec<String>,
+    /// In the words of the legacy engine's feeds, the closest first: one of them holds.
+    pub(super) feeds: Vec<String>,
+    pub(super) names: Names,
+    /// Who signs for its own packages; empty: it cannot be told by that.
+    pub(super) vendors: &'static [&'static str],
+}
+
+/// By which of a package's names advisories are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Advisories name source packages.
+    Source,
+    /// They name binary packages; source packages where a binary is named nowhere.
+    BinaryThenSource,
+    /// They name either.
+    Both,
+}
+
+/// How the release is written behind the distribution's name.
+#[derive(Clone, Copy, Debug)]
+enum Style {
+    /// Not at all: there is one release, which rolls.
+    Rolling,
+    /// `12`.
+    Major,
+    /// `v3.20`; `edge` for what is not released.
+    Alpine,
+    /// `22.04:LTS`, `23.10`.
+    Ubuntu,
+    /// `5.0`, as it is stated.
+    Whole,
+    /// `enterprise_linux:9::baseos`: a part of a CPE.
+    RedHat,
+    /// `Leap 15.6`.
+    Leap,
+    Tumbleweed,
+    /// `Linux Enterprise Server 15 SP5`, and its modules.
+    SuseEnterprise,
+    /// `24.03-LTS-SP1`: the service pack is stated in the name only.
+    OpenEuler,
+}
+
+/// `ID` of os-release, the name in OSV, the style of its releases, the name in
+/// the feeds, what advisories name, and vendors as rpm's `Vendor` has them.
+type Row = (&'static str, &'static str, Style, &'static str, Names, &'static [&'static str]);
+
+// Names and releases: the list of ecosystems of OSV's schema, and the folders of its bucket.
+// The feeds' names: the legacy engine's distribution mapping. What advisories name: looked up in
+// each one's records. Vendors: as installed in the distributions' own images.
+const DISTRIBUTIONS: &[Row] = &[
+    ("almalinux", "AlmaLinux", Style::Major, "rhel", Names::BinaryThenSource, &["AlmaLinux"]),
+    ("alpaquita", "Alpaquita", Style::Whole, "", Names::Source, &[]),
+    ("alpine", "Alpine", Style::Alpine, "alpine", Names::Source, &[]),
+    ("amzn", "Amazon Linux", Style::Major, "amzn", Names::BinaryThenSource, &["Amazon", "amazon"]),
+    ("azurelinux", "Azure Linux", Style::Major, "", Names::BinaryThenSource, &["Microsoft"]),
+    (
+        "bellsoft-hardened-containers",
+        "BellSoft Hardened Containers",
+        Style::Whole,
+        "",
+        Names::Source,
+        &[],
+    ),
+    // CentOS rebuilds Red Hat's packages under the same versions, and has no advisories of its own.
+    ("centos", "Red Hat", Style::RedHat, "rhel", Names::BinaryThenSource, &["CentOS", "Red Hat"]),
+    ("chainguard", "Chainguard", Style::Rolling, "chainguard", Names::Both, &[]),
+    ("cleanstart", "CleanStart", Style::Rolling, "", Names::Both, &[]),
+    ("debian", "Debian", Style::Major, "debian", Names::Source, &[]),
+    ("echo", "Echo", Style::Rolling, "", Names::Source, &[]),
+    ("mageia", "Mageia", Style::Major, "", Names::BinaryThenSource, &["Mageia"]),
+    ("mariner", "Azure Linux", Style::Major, "mariner", Names::BinaryThenSource, &["Microsoft"]),
+    ("minimos", "MinimOS", Style::Rolling, "", Names::Both, &[]),
+    ("ol", "Oracle Linux", Style::Major, "ol", Names::BinaryThenSource, &["Oracle"]),
+    (
+        "openEuler",
+        "openEuler",
+        Style::OpenEuler,
+        "",
+        Names::BinaryThenSource,
+        &["http://openeuler.org", "openEuler"],
+    ),
+    ("opensuse-leap", "openSUSE", Style::Leap, "", Names::BinaryThenSource, &["openSUSE", "SUSE"]),
+    (
+        "opensuse-tumbleweed",
+        "openSUSE",
+        Style::Tumbleweed,
+        "",
+        Names::BinaryThenSource,
+        &["openSUSE", "SUSE"],
+    ),
+    ("photon", "Photon OS", Style::Whole, "", Names::BinaryThenSource, &["VMware"]),
+    ("rhel", "Red Hat", Style::RedHat, "rhel", Names::BinaryThenSource, &["Red Hat"]),
+    ("rocky", "Rocky Linux", Style::Major, "rocky", Names::BinaryThenSource, &["Rocky"]),
+    ("sles", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
+    ("ubuntu", "Ubuntu", Style::Ubuntu, "ubuntu", Names::Source, &[]),
+    ("wolfi", "Wolfi", Style::Rolling, "wolfi", Names::Both, &[]),
+];
+
+/// Repositories of Red Hat Enterprise Linux, as its advisories name them.
+const RED_HAT_PARTS: &[&str] = &[
+    "appstream",
+    "baseos",
+    "client",
+    "computenode",
+    "crb",
+    "highavailability",
+    "nfv",
+    "realtime",
+    "resilientstorage",
+    "sap",
+    "sap_hana",
+    "server",
+    "supplementary",
+    "workstation",
+];
+
+/// Products and modules of SUSE Linux Enterprise, before the number of the release.
+const SUSE_PARTS: &[&str] = &[
+    "Linux Enterprise Server",
+    "Linux Enterprise Module for Basesystem",
+    "Linux Enterprise Module for Certifications",
+    "Linux Enterprise Module for Containers",
+    "Linux Enterprise Module for Desktop Applications",
+    "Linux Enterprise Module for Development Tools",
+    "Linux Enterprise Module for HPC",
+    "Linux Enterprise Module for Legacy",
+    "Linux Enterprise Module for Package Hub",
+    "Linux Enterprise Module for Public Cloud",
+    "Linux Enterprise Module for Python 3",
+    "Linux Enterprise Module for Server Applications",
+    "Linux Enterprise Module for Web and Scripting",
+];
+
+/// Debian's testing and unstable state no number: <https://wiki.debian.org/DebianReleases>.
+const DEBIAN_CODENAMES: &[(&str, &str)] = &[
+    ("jessie", "8"),
+    ("stretch", "9"),
+    ("buster", "10"),
+    ("bullseye", "11"),
+    ("bookworm", "12"),
+    ("trixie", "13"),
+    ("forky", "14"),
+];
+
+/// `None`: in no list of advisories we know.
+pub(super) fn release(distribution: &DistributionInfo) -> Option<Release> {
+    let id = distribution.id.as_str();
+    let (_, family, style, feed, names, vendors) =
+        DISTRIBUTIONS.iter().find(|row| row.0.eq_ignore_ascii_case(id))?;
+    let version = match (*family, distribution.version.as_str()) {
+        ("Debian", "") => {
+            let codename = distribution.codename.as_deref().unwrap_or_default();
+            DEBIAN_CODENAMES.iter().find(|(name, _)| *name == codename)?.1
+        }
+        (_, version) => version,
+    };
+    Some(Release {
+        ecosystems: ecosystems(family, *style, version, distribution),
+        feeds: feeds(feed, version),
+        names: *names,
+        vendors,
+    })
+}
+
+fn ecosystems(
+    family: &str,
+    style: Style,
+    version: &str,
+    distribution: &DistributionInfo,
+) -> Vec<String> {
+    let major = version.split('.').next().unwrap_or_default();
+    let one = |release: &str| match release {
+        "" => Vec::new(),
+        release => vec![format!("{family}:{release}")],
+    };
+    match style {
+        Style::Rolling => vec![family.to_owned()],
+        Style::Major => one(major),
+        Style::Whole => one(version),
+        // A version with a suffix (`3.21.0_alpha20240807`) is of no release.
+        Style::Alpine if version.contains('_') => one("edge"),
+        Style::Alpine => match first_two(version) {
+            "" => Vec::new(),
+            release => one(&format!("v{release}")),
+        },
+        Style::Ubuntu => match (first_two(version), is_lts(version)) {
+            (release, true) => one(&format!("{release}:LTS")),
+            (release, false) => one(release),
+        },
+        Style::RedHat if major.is_empty() => Vec::new(),
+        Style::RedHat => {
+            let part = |part: &&str| format!("{family}:enterprise_linux:{major}::{part}");
+            RED_HAT_PARTS.iter().map(part).collect()
+        }
+        Style::Leap if version.is_empty() => Vec::new(),
+        Style::Leap => one(&format!("Leap {version}")),
+        Style::Tumbleweed => one("Tumbleweed"),
+        Style::SuseEnterprise if major.is_empty() => Vec::new(),
+        Style::SuseEnterprise => {
+            let pack = version.split('.').nth(1).filter(|pack| *pack != "0");
+            let pack = pack.map_or_else(String::new, |pack| format!(" SP{pack}"));
+            SUSE_PARTS.iter().map(|part| format!("{family}:{part} {major}{pack}")).collect()
+        }
+        Style::OpenEuler => {
+            let stated = distribution.name.as_deref().unwrap_or_default();
+            let pack = stated.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+            match pack {
+                Some((pack, _)) => one(&format!("{version}-{pack}")),
+                None => one(version),
+            }
+        }
+    }
+}
+
+/// The whole version, then major and minor, then the major alone; as the legacy engine tries them.
+fn feeds(feed: &str, version: &str) -> Vec<String> {
+    if feed.is_empty() || version.is_empty() {
+        return if feed.is_empty() { Vec::new() } else { vec![format!("{feed}:rolling")] };
+    }
+    let major = version.split('.').next().unwrap_or_default();
+    let mut names: Vec<String> =
+        [version, first_two(version), major].iter().map(|one| format!("{feed}:{one}")).collect();
+    names.dedup();
+    names
+}
+
+fn first_two(version: &str) -> &str {
+    match version.match_indices('.').nth(1) {
+        Some((end, _)) => &version[..end],
+        None => version,
+    }
+}
+
+/// Ubuntu's long-term releases: April of even years.
+fn is_lts(version: &str) -> bool {
+    let (year, month) = version.split_once('.').unwrap_or((version, ""));
+    let even = year.parse::<u32>().is_ok_and(|year| year % 2 == 0);
+    even && month.starts_with("04")
+}
+
+/// Where packages of one purl type are, that are of no distribution: in OSV, and in the feeds.
+pub(super) fn of_type(kind: &str) -> Option<(&'static str, &'static str)> {
+    const TYPES: &[(&str, &str, &str)] = &[
+        ("bitnami", "Bitnami", ""),
+        ("cargo", "crates.io", ""),
+        ("composer", "Packagist", "github:composer"),
+        ("conan", "ConanCenter", ""),
+        ("cran", "CRAN", ""),
+        ("dhi", "DHI", ""),
+        ("gem", "RubyGems", "github:gem"),
+        ("githubactions", "GitHub Actions", ""),
+        ("golang", "Go", "github:go"),
+        ("hackage", "Hackage", ""),
+        ("hex", "Hex", ""),
+        ("julia", "Julia", ""),
+        ("maven", "Maven", "github:java"),
+        ("npm", "npm", "github:npm"),
+        ("nuget", "NuGet", "github:nuget"),
+        ("opam", "opam", ""),
+        ("pub", "Pub", ""),
+        ("pypi", "PyPI", "github:python"),
+        ("swift", "SwiftURL", ""),
+        ("vscode", "VSCode", ""),
+    ];
+    let row = TYPES.iter().find(|(name, ..)| *name == kind)?;
+    Some((row.1, row.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(id: &str, version: &str, expected: &str) {
+        let distribution =
+            DistributionInfo { id: id.into(), version: version.into(), ..Default::default() };
+        let release = release(&distribution).map(|release| release.ecosystems);
+        let first = release.as_ref().and_then(|names| names.first()).map_or("", String::as_str);
+        assert_eq!(first, expected, "{id} {version}");
+    }
+
+    #[test]
+    fn a_release_has_its_name_in_the_database() {
+        check("debian", "12", "Debian:12");
+        check("debian", "12.5", "Debian:12");
+        check("ubuntu", "22.04", "Ubuntu:22.04:LTS");
+        check("ubuntu", "23.10", "Ubuntu:23.10");
+        check("alpine", "3.20.3", "Alpine:v3.20");
+        check("alpine", "3.21.0_alpha20240807", "Alpine:edge");
+        check("rocky", "9.3", "Rocky Linux:9");
+        check("almalinux", "8.10", "AlmaLinux:8");
+        check("rhel", "9.2", "Red Hat:enterprise_linux:9::appstream");
+        check("opensuse-leap", "15.6", "openSUSE:Leap 15.6");
+        check("opensuse-tumbleweed", "20240801", "openSUSE:Tumbleweed");
+        check("sles", "15.5", "SUSE:Linux Enterprise Server 15 SP5");
+        check("wolfi", "20230201", "Wolfi");
+        check("mariner", "2.0.20240609", "Azure Linux:2");
+        check("photon", "5.0", "Photon OS:5.0");
+        check("linuxmint", "21", "");
+        check("debian", "", "");
+        check("rhel", "", "");
+    }
+
+    #[test]
+    fn what_a_release_does_not_state_in_its_number() {
+        let mut distribution = DistributionInfo { id: "debian".into(), ..Default::default() };
+        distribution.codename = Some("trixie".into());
+        assert_eq!(release(&distribution).unwrap().ecosystems, ["Debian:13"]);
+        distribution.id = "openEuler".into();
+        distribution.version = "22.03".into();
+        distribution.name = Some("openEuler 22.03 (LTS-SP3)".into());
+        assert_eq!(release(&distribution).unwrap().ecosystems, ["openEuler:22.03-LTS-SP3"]);
+    }
+
+    #[test]
+    fn feeds_are_tried_from_the_closest() {
+        assert_eq!(feeds("alpine", "3.12.1"), ["alpine:3.12.1", "alpine:3.12", "alpine:3"]);
+        assert_eq!(feeds("debian", "10"), ["debian:10"]);
+        assert_eq!(feeds("", "10"), [""; 0]);
+    }
+
+    #[test]
+    fn the_tables_are_in_order() {
+        assert!(DISTRIBUTIONS.is_sorted_by_key(|row| row.0.to_ascii_lowercase()));
+    }
+}

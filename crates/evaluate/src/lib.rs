@@ -1,0 +1,422 @@
+//! Judges a document: which packages are vulnerable by which advisory, since
+//! which layer, what mends it, and whether the gate lets the image pass.
+//!
+//! It sees the document and the vulnerability database, and neither the image
+//! nor the clock: the same document, database, day and options give the same
+//! [`Evaluation`]. docs/matching.md says how packages and advisories are brought
+//! together, and why.
+
+mod base;
+mod coverage;
+mod cpe;
+mod ecosystem;
+mod evaluation;
+mod explain;
+mod finding;
+mod gate;
+mod identity;
+mod ignore;
+mod matching;
+mod names;
+mod osv;
+mod severity;
+mod stated;
+mod third_party;
+mod totals;
+mod upgrades;
+pub mod versions;
+pub mod vex;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+pub use evaluation::*;
+pub use explain::{Comparison, Explanation, explain, gap};
+pub use ignore::{Exception, Exceptions};
+pub use matching::Compared;
+pub use names::full_name;
+pub use severity::{Severity, cvss_parts};
+
+use finding::Findings;
+use ignore::Ledger;
+use inscan_document::Section;
+use inscan_vulndb::{self as vulndb, Database as VulnDb, Freshness};
+use matching::{Exempt, Hit, Lists};
+use names::{Place, Subject};
+
+/// How to judge.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// Ages, expiry dates and ends of life are counted from it.
+    pub today: Date,
+    pub gate: Gate,
+    pub exceptions: Vec<Exceptions>,
+    /// What others state of their products.
+    pub vex: Vec<vex::Document>,
+    /// Report only this severity and worse; what fails is always reported.
+    pub severity: Severity,
+    /// Report only what has a fixed version; what fails is always reported.
+    pub only_fixable: bool,
+    /// Judge language packages also where they belong to an OS package.
+    pub keep_owned: bool,
+    /// Judge what lock files and manifests say would be installed.
+    pub lockfiles: bool,
+    /// Hold against the image what Debian calls unimportant.
+    pub unimportant: bool,
+    /// Do not hold against the image what only a CPE name says.
+    pub without_cpe: bool,
+    /// Hold against the image what is no weakness: packages that nobody maintains.
+    pub informational: bool,
+}
+
+/// A database, and what it is called in the report.
+#[derive(Clone, Copy)]
+pub struct Data<'a> {
+    pub database: &'a VulnDb,
+    pub source: &'a str,
+}
+
+/// Judges a document; with a baseline, what is not in that is marked as new.
+pub fn evaluate(
+    section: &Section,
+    data: Option<Data<'_>>,
+    options: &Options,
+    baseline: Option<&Section>,
+) -> vulndb::Result<Evaluation> {
+    let mut evaluation = Evaluation {
+        format: FORMAT.to_owned(),
+        tool: Tool { name: "inscan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        image: image(section),
+        date: options.today.to_string(),
+        gate: options.gate.clone(),
+        base: base::of(section),
+        ..Evaluation::default()
+    };
+    let judged = match data {
+        None => {
+            evaluation.uncovered.push(Uncovered {
+                code: UncoveredCode::NoDatabase,
+                message: "there is no vulnerability database: \
+                          nothing is known of vulnerabilities in these packages"
+                    .to_owned(),
+                subject: format!("{} packages", section.packages.len()),
+                packages: (0..section.packages.len()).collect(),
+            });
+            Judged::default()
+        }
+        Some(data) => {
+            evaluation.database = Some(about(data, options.today)?);
+            judge(section, data.database, options, &mut evaluation)?
+        }
+    };
+    let mut findings = judged.findings;
+    if let (Some(baseline), Some(data)) = (baseline, data) {
+        mark_new(&mut findings, baseline, data, options)?;
+    }
+    let mut ledger = Ledger::new(&options.exceptions, options.today);
+    let (held, mut suppressed) =
+        sorted_out(section, findings, &judged.judged, options, &mut ledger);
+    evaluation.warnings.extend(ledger.warnings());
+    evaluation.warnings.extend(stated::warnings(&options.vex));
+    let (shown, hidden) = reported(held, options);
+    evaluation.findings = shown;
+    suppressed.sort_by(|a, b| finding::by_risk(&a.finding, &b.finding));
+    evaluation.suppressed = suppressed;
+    evaluation.uncovered.extend(coverage::not_analyzed(section));
+    evaluation.verdict = gate::judge(
+        &options.gate,
+        &mut evaluation.findings,
+        &evaluation.uncovered,
+        evaluation.database.as_ref(),
+    );
+    let smallest = |findings: &[&Finding]| smallest_upgrade(findings, &judged.hits);
+    evaluation.upgrades = upgrades::of(&evaluation.findings, smallest);
+    totals::fill(section, judged.judged.len(), hidden, &mut evaluation);
+    if let Some(database) = &evaluation.database
+        && let Some(message) = gate::too_old(&options.gate, database)
+    {
+        evaluation.warnings.push(Warning { code: "database-age".to_owned(), message });
+    }
+    Ok(evaluation)
+}
+
+fn image(section: &Section) -> Image {
+    let image = &section.image;
+    Image {
+        reference: image.reference.clone(),
+        digest: image.digest.clone(),
+        id: image.id.clone(),
+        source: image.source.clone(),
+        os: image.os.clone(),
+        architecture: image.architecture.clone(),
+        created: image.created.clone(),
+        distribution: section.distribution.as_ref().map(|found| Distribution {
+            id: found.id.clone(),
+            version: found.version.clone(),
+            name: found.name.clone(),
+            ..Distribution::default()
+        }),
+        packages: section.packages.len(),
+    }
+}
+
+fn about(data: Data<'_>, today: Date) -> vulndb::Result<Database> {
+    let about = data.database.about()?;
+    let date = about.built.to_zoned(TimeZone::UTC).date();
+    let age = today.since(date).map_or(0, |age| age.get_days());
+    Ok(Database {
+        source: data.source.to_owned(),
+        digest: Some(about.digest).filter(|digest| !digest.is_empty()),
+        date: Some(date.to_string()),
+        age_days: Some(u64::try_from(age).unwrap_or(0)),
+        advisories: about.advisories,
+    })
+}
+
+/// What came out of looking up every package.
+#[derive(Default)]
+struct Judged {
+    findings: Vec<(Finding, Option<Exempt>)>,
+    /// The packages that were compared with the database.
+    judged: BTreeSet<usize>,
+    hits: BTreeMap<usize, Vec<Hit>>,
+}
+
+fn judge(
+    section: &Section,
+    database: &VulnDb,
+    options: &Options,
+    evaluation: &mut Evaluation,
+) -> vulndb::Result<Judged> {
+    let covered = covered(database)?;
+    let place = Place::new(section, &covered, options.lockfiles);
+    let over = end_of_life(section, &place, database, options, evaluation)?;
+    let mut lists = Lists::new(database);
+    let mut findings = Findings::new(database, over);
+    let mut gaps = coverage::Gaps::default();
+    let mut judged = Judged::default();
+    let mut not_installed = 0;
+    for (index, package) in section.packages.iter().enumerate() {
+        let look_ups = match place.subject(package) {
+            Subject::LookUp(look_ups) => {
+                judged.judged.insert(index);
+                look_ups
+            }
+            // A guess by name covers nothing.
+            Subject::Uncovered(gap) => {
+                gaps.add(package, index, gap);
+                Vec::new()
+            }
+            Subject::NotInstalled => {
+                not_installed += 1;
+                continue;
+            }
+            Subject::NoPackage => continue,
+        };
+        let (mut hits, problems) = lists.hits(section, package, &look_ups)?;
+        gaps.add_advisories(index, problems);
+        let cpes = place.cpes(package);
+        hits.extend(lists.hits(section, package, &cpes)?.0);
+        if let (false, Some(first)) = (hits.is_empty(), look_ups.first().or(cpes.first())) {
+            judged.findings.extend(findings.of(index, package, first.scheme, &hits)?);
+            judged.hits.insert(index, hits);
+        }
+    }
+    evaluation.uncovered.extend(gaps.told());
+    if not_installed > 0 {
+        evaluation.warnings.push(Warning {
+            code: "lockfiles-not-judged".to_owned(),
+            message: format!(
+                "{not_installed} packages that only lock files and manifests name are not judged: \
+                 `--lockfiles` judges them"
+            ),
+        });
+    }
+    Ok(judged)
+}
+
+/// The ecosystems of which the database knows anything. NVD's list that was never filled is not
+/// believed for guesses.
+fn covered(database: &VulnDb) -> vulndb::Result<BTreeSet<String>> {
+    let coverages = database.coverages()?.into_iter();
+    let mut covered: BTreeSet<String> = coverages.map(|coverage| coverage.ecosystem).collect();
+    if covered.contains(cpe::LIST) && database.freshness(cpe::LIST)? == Freshness::Never {
+        covered.remove(cpe::LIST);
+    }
+    Ok(covered)
+}
+
+/// Says what is known of the release's end; true where it is over.
+fn end_of_life(
+    section: &Section,
+    place: &Place<'_>,
+    database: &VulnDb,
+    options: &Options,
+    evaluation: &mut Evaluation,
+) -> vulndb::Result<bool> {
+    let Some(found) = &section.distribution else { return Ok(false) };
+    let release = if found.version.is_empty() {
+        found.codename.as_deref().unwrap_or_default()
+    } else {
+        &found.version
+    };
+    let end = database.end_of_life(&found.id, release)?;
+    if let Some(distribution) = &mut evaluation.image.distribution {
+        distribution.ecosystem = place.lists().first().map(|list| (*list).to_owned());
+        let ends = end.as_ref().and_then(|end| coverage::last_day(&found.id, end));
+        distribution.end_of_life = ends.map(|date| date.to_string());
+    }
+    let told =
+        end.and_then(|end| coverage::end_of_life(&place.distribution(), &end, options.today));
+    let over = told.is_some();
+    evaluation.uncovered.extend(told);
+    Ok(over)
+}
+
+/// Compares with what the baseline has, judged with the same database on the same day.
+fn mark_new(
+    findings: &mut [(Finding, Option<Exempt>)],
+    baseline: &Section,
+    data: Data<'_>,
+    options: &Options,
+) -> vulndb::Result<()> {
+    let judged = judge(baseline, data.database, options, &mut Evaluation::default())?;
+    let key = |finding: &Finding| {
+        let package = (finding.package.kind.clone(), finding.package.name.clone());
+        finding.aliases.iter().map(move |alias| (alias.clone(), package.clone())).collect()
+    };
+    let known: BTreeSet<(String, (String, String))> = judged
+        .findings
+        .iter()
+        .flat_map(|(finding, _)| -> Vec<(String, (String, String))> { key(finding) })
+        .collect();
+    for (finding, _) in findings {
+        let keys: Vec<_> = key(finding);
+        finding.new = Some(!keys.iter().any(|key| known.contains(key)));
+    }
+    Ok(())
+}
+
+/// What is held against the image, and what is not.
+fn sorted_out(
+    section: &Section,
+    findings: Vec<(Finding, Option<Exempt>)>,
+    judged: &BTreeSet<usize>,
+    options: &Options,
+    ledger: &mut Ledger<'_>,
+) -> (Vec<Finding>, Vec<Suppressed>) {
+    let (mut held, mut suppressed) = (Vec::new(), Vec::new());
+    for (finding, exempt) in findings {
+        // Exceptions are asked first, so that one that matches is known to be used.
+        let by = ledger
+            .suppression(&finding)
+            .or_else(|| stated::suppression(section, &finding, &options.vex))
+            .or_else(|| exemption(&finding, exempt, options))
+            .or_else(|| owned(section, &finding, judged, options));
+        match by {
+            Some(by) => suppressed.push(Suppressed { finding, by }),
+            None => held.push(finding),
+        }
+    }
+    (held, suppressed)
+}
+
+fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Option<Suppression> {
+    let because = |code, reason: String| Some(Suppression { code, reason, ..Default::default() });
+    let source = finding.advisories.first().map_or("", |advisory| advisory.id.as_str());
+    match exempt {
+        Some(Exempt::NotAffected) => because(
+            SuppressionCode::NotAffected,
+            format!("{source} says that this package is not affected"),
+        ),
+        Some(Exempt::Unimportant) if !options.unimportant => because(
+            SuppressionCode::Unimportant,
+            format!("{source} calls it unimportant: no risk in practice"),
+        ),
+        Some(Exempt::Informational(kind)) if !options.informational => because(
+            SuppressionCode::Informational,
+            format!("{source} is a remark ({kind}), and no vulnerability"),
+        ),
+        Some(Exempt::OtherPlatform(systems)) => {
+            because(SuppressionCode::OtherPlatform, format!("{source} concerns {systems} only"))
+        }
+        _ if finding.cpe_only && options.without_cpe => because(
+            SuppressionCode::CpeOnly,
+            format!("only a CPE name says so: {source} may be about something else of that name"),
+        ),
+        _ => {
+            let kind = identity::not_security(&finding.aliases)?;
+            because(SuppressionCode::NotSecurity, format!("{source} announces {kind}"))
+        }
+    }
+}
+
+/// A language's package in a file of an OS package: the distribution mends it under its own
+/// version, and its advisories speak of that. Only where they are there to judge it.
+fn owned(
+    section: &Section,
+    finding: &Finding,
+    judged: &BTreeSet<usize>,
+    options: &Options,
+) -> Option<Suppression> {
+    let package = section.packages.get(finding.package.index)?;
+    let owner = package.owned_by.filter(|owner| !options.keep_owned && judged.contains(owner))?;
+    let owner = section.packages.get(owner)?;
+    Some(Suppression {
+        code: SuppressionCode::OwnedByOsPackage,
+        reason: format!(
+            "/{} belongs to the package {} {}, which is judged by its distribution's advisories",
+            package.location, owner.name, owner.version
+        ),
+        ..Default::default()
+    })
+}
+
+/// The findings to report, by risk; and how many are left out.
+fn reported(mut held: Vec<Finding>, options: &Options) -> (Vec<Finding>, usize) {
+    held.sort_by(finding::by_risk);
+    for (position, finding) in held.iter_mut().enumerate() {
+        finding.rank = position + 1;
+    }
+    let all = held.len();
+    held.retain(|finding| {
+        let asked_for = finding.severity.level >= options.severity
+            && !(options.only_fixable && finding.fixed_versions.is_empty());
+        asked_for || options.gate.is_broken_by(finding)
+    });
+    let hidden = all - held.len();
+    (held, hidden)
+}
+
+/// The smallest version with which none of the package's advisories holds any more, as far as
+/// they can be mended at all.
+fn smallest_upgrade(findings: &[&Finding], hits: &BTreeMap<usize, Vec<Hit>>) -> Option<String> {
+    let first = findings.first()?;
+    let mut schemes = first.matches.iter().map(|found| versions::Scheme::named(&found.scheme));
+    let scheme = schemes.find_map(|scheme| scheme)?;
+    let mut candidates: Vec<&String> =
+        findings.iter().flat_map(|finding| &finding.fixed_versions).collect();
+    versions::sort_by(&mut candidates, |a, b| {
+        versions::compare(scheme, a, b).unwrap_or(Ordering::Equal)
+    });
+    let hits = hits.get(&first.package.index)?;
+    let ids: BTreeSet<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
+    let concerned: Vec<&Hit> = hits
+        .iter()
+        .filter(|hit| hit.names.iter().any(|name| ids.contains(name.as_str())))
+        .filter(|hit| !osv::fixed_versions(hit.affected()).is_empty())
+        .collect();
+    let is_free = |version: &&&String| {
+        concerned.iter().all(|hit| {
+            let judged = osv::judge(hit.affected(), scheme, version);
+            matches!(judged, Ok(osv::Judgement::NotAffected { .. }))
+        })
+    };
+    candidates.iter().find(is_free).or(candidates.last()).map(|version| (*version).clone())
+}
+
+#[cfg(test)]
+mod tests;

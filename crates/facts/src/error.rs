@@ -1,0 +1,89 @@
+//! Errors in the kinds a caller has to tell apart, and names made safe for their texts.
+
+/// Who has to do something about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The user named something that is not there or that we do not read: wrong parameters.
+    Usage,
+    /// What was named is not there, or there is no such place: another one may have it.
+    Absent,
+    /// The image, or the world around it, is at fault: could not finish.
+    Broken,
+}
+
+/// An error with its kind; everywhere it is wrapped in [`anyhow::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub kind: Kind,
+    message: String,
+}
+
+impl Error {
+    /// The kind of any error. One without a kind comes from the world: [`Kind::Broken`].
+    pub fn kind_of(error: &anyhow::Error) -> Kind {
+        error.downcast_ref::<Error>().map_or(Kind::Broken, |error| error.kind)
+    }
+}
+
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Error { kind: Kind::Usage, message: message.into() }.into()
+}
+
+pub fn absent(message: impl Into<String>) -> anyhow::Error {
+    Error { kind: Kind::Absent, message: message.into() }.into()
+}
+
+pub fn broken(message: impl Into<String>) -> anyhow::Error {
+    Error { kind: Kind::Broken, message: message.into() }.into()
+}
+
+/// Clients of images take either the first or the last member of a name.
+pub(super) fn named_twice(name: &[u8]) -> anyhow::Error {
+    let name = shown(name);
+    broken(format!(
+        "the archive has two members `{name}` that differ, and clients differ in which of them they take; make it again"
+    ))
+}
+
+/// A name from an image or a command line, safe to show: no control characters, not endless.
+pub fn shown(name: impl AsRef<[u8]>) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(name.as_ref());
+    let mut shown = String::new();
+    for (count, char) in text.chars().enumerate() {
+        if count == LONGEST {
+            shown.push('…');
+            break;
+        }
+        match char {
+            // Controls and what turns the direction of text around.
+            c if c.is_control() => shown.extend(c.escape_default()),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(char.escape_unicode());
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_survives_context() {
+        let error = Err::<(), _>(usage("no such file")).context("could not open").unwrap_err();
+        assert_eq!(Error::kind_of(&error), Kind::Usage);
+        assert_eq!(Error::kind_of(&anyhow::anyhow!("disk on fire")), Kind::Broken);
+    }
+
+    #[test]
+    fn names_are_shown_without_control_characters_and_cut() {
+        assert_eq!(shown("a\x1b[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(shown("x".repeat(1000)).chars().count(), 201);
+    }
+}

@@ -1,0 +1,524 @@
+//! Runs the analyzers over the flattened image, and stamps what they find.
+
+mod join;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use bstr::BString;
+use inscan_analyzers::{
+    Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Legacy, Package, Secret,
+};
+use rayon::prelude::*;
+
+use crate::flatten::{At, File, ImageFs, flatten_with};
+use crate::layer::{EntryKind, LayerScan};
+use crate::malware::Scanner;
+use crate::source::Image;
+use crate::timings::Times;
+
+/// All that is known about an image: what the document is written from.
+pub struct Analysis<'a> {
+    pub image: &'a Image,
+    pub layers: &'a [LayerScan],
+    pub fs: ImageFs<'a>,
+    /// The analyzers that ran; facts of a layer name them by position.
+    pub analyzers: &'a [Box<dyn Analyzer>],
+    pub distribution: Option<Distribution>,
+    /// Sorted by kind, name, version, location.
+    pub packages: Vec<FoundPackage<'a>>,
+    /// Secrets of all layers, also of files that later layers replace or delete.
+    pub secrets: Vec<FoundSecret>,
+    /// `None`: nobody looked for any.
+    pub malware: Option<Malware>,
+    /// Values for the legacy part, in the order of the analyzers.
+    pub legacy: Vec<Cow<'a, Legacy>>,
+    pub problems: Vec<FoundProblem>,
+    pub skipped: Vec<FoundSkip>,
+    /// About this run alone.
+    pub times: Times,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPackage<'a> {
+    pub analyzer: &'static str,
+    /// The layer that brought it: position in `layers`.
+    pub layer: Option<usize>,
+    /// Its place among what `analyze` stated: the order of a package database.
+    pub order: usize,
+    /// Borrowed from the layer where `inspect` stated it.
+    pub package: Cow<'a, Box<Package>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSecret {
+    pub analyzer: &'static str,
+    pub layer: Option<usize>,
+    /// `None`: in the image's configuration.
+    pub path: Option<Vec<u8>>,
+    /// False: a later layer replaces or deletes the file; it can still be taken from the image.
+    pub visible: bool,
+    pub secret: Secret,
+}
+
+/// What a malware scanner found, and which it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malware {
+    pub version: String,
+    /// Version of the daily database, where there is one.
+    pub daily: Option<String>,
+    /// What the configuration says of it; inscan itself updates no database.
+    pub db_update_enabled: bool,
+    /// Sorted by path. Of all layers, also in files that later layers replace or delete.
+    pub findings: Vec<FoundMalware>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundMalware {
+    pub path: Vec<u8>,
+    pub layer: usize,
+    pub visible: bool,
+    pub signature: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundProblem {
+    pub analyzer: Option<&'static str>,
+    pub layer: Option<usize>,
+    pub path: Option<Vec<u8>>,
+    pub message: String,
+}
+
+/// A file that an analyzer wanted and did not get.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundSkip {
+    pub analyzer: &'static str,
+    pub layer: usize,
+    pub path: Vec<u8>,
+    pub reason: String,
+}
+
+/// Flattens the layers and runs every analyzer.
+pub fn analyze<'a>(
+    image: &'a Image,
+    layers: &'a [LayerScan],
+    analyzers: &'a [Box<dyn Analyzer>],
+) -> Analysis<'a> {
+    let begun = Instant::now();
+    let mut history = DatabaseHistory::new(analyzers);
+    let fs = flatten_with(layers, |number, fs| history.record(number, fs));
+    let mut times = Times { analyze: history.times.clone(), ..Times::default() };
+    let flattened = begun.elapsed();
+    times.flattening = flattened.saturating_sub(times.analyze.iter().sum());
+    let visible = Visible::of(&fs);
+    let found: Vec<(Facts, Duration)> = (0..analyzers.len())
+        .into_par_iter()
+        .map(|number| {
+            let begun = Instant::now();
+            (run(analyzers, number, &fs, &visible), begun.elapsed())
+        })
+        .collect();
+
+    let mut analysis = Analysis {
+        image,
+        layers,
+        fs,
+        analyzers,
+        distribution: None,
+        packages: Vec::new(),
+        secrets: Vec::new(),
+        malware: None,
+        legacy: Vec::new(),
+        problems: Vec::new(),
+        skipped: Vec::new(),
+        times,
+    };
+    analysis.collect_problems_of_layers();
+    for (number, (facts, time)) in found.into_iter().enumerate() {
+        analysis.times.analyze[number] += time;
+        analysis.take_found(number, facts, &history);
+    }
+    analysis.take_files(&visible);
+    analysis.join();
+    analysis.sort();
+    analysis.times.analyzing = begun.elapsed().saturating_sub(analysis.times.flattening);
+    analysis
+}
+
+/// Runs one analyzer over the image; a panic in it is a problem, not the end.
+fn run(
+    analyzers: &[Box<dyn Analyzer>],
+    number: usize,
+    fs: &ImageFs<'_>,
+    visible: &Visible,
+) -> Facts {
+    let view = View { fs, analyzer: number as u16, wanted: visible.wanted(fs, number as u16) };
+    let mut facts = Facts::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyzers[number].analyze(&view, &mut facts)));
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => facts.problem(error),
+        Err(_) => facts.problem("the analyzer failed (a defect of inscan: please report it)"),
+    }
+    facts
+}
+
+impl<'a> Analysis<'a> {
+    /// Takes from the layers what this scanner found while they were read.
+    pub fn take_malware(&mut self, scanner: &Scanner, db_update_enabled: bool) {
+        let mut findings = Vec::new();
+        let mut shown = HashSet::new();
+        self.fs.walk(|path, file| {
+            let Some((at, _)) = file.content else { return };
+            if let Some(signature) = self.layers[at.layer as usize].malware.get(&at.entry) {
+                shown.insert(at);
+                let (path, layer, signature) =
+                    (path.to_vec(), at.layer as usize, signature.clone());
+                findings.push(FoundMalware { path, layer, visible: true, signature });
+            }
+        });
+        for (layer, scan) in self.layers.iter().enumerate() {
+            let hidden = scan
+                .malware
+                .iter()
+                .filter(|(entry, _)| !shown.contains(&At { layer: layer as u32, entry: **entry }));
+            findings.extend(hidden.map(|(entry, signature)| FoundMalware {
+                path: scan.path(&scan.entries[*entry as usize]).to_vec(),
+                layer,
+                visible: false,
+                signature: signature.clone(),
+            }));
+        }
+        findings.sort();
+        let (version, daily) = (scanner.version.clone(), scanner.daily().map(str::to_owned));
+        self.malware = Some(Malware { version, daily, db_update_enabled, findings });
+    }
+
+    fn collect_problems_of_layers(&mut self) {
+        for (layer, scan) in self.layers.iter().enumerate() {
+            let messages = scan.problems.iter().chain(&scan.blob_remark);
+            self.problems.extend(messages.map(|message| FoundProblem {
+                analyzer: None,
+                layer: Some(layer),
+                path: None,
+                message: message.clone(),
+            }));
+            for skipped in &scan.skipped {
+                let Some(entry) = scan.entries.get(skipped.entry as usize) else { continue };
+                self.skipped.push(FoundSkip {
+                    analyzer: self.analyzers[usize::from(skipped.analyzer)].name(),
+                    layer,
+                    path: scan.path(entry).to_vec(),
+                    reason: skipped.reason.clone(),
+                });
+            }
+        }
+        self.problems.extend(self.fs.problems().iter().map(|(layer, path, message)| {
+            FoundProblem {
+                analyzer: None,
+                layer: Some(*layer),
+                path: Some(path.clone()),
+                message: message.clone(),
+            }
+        }));
+    }
+
+    /// What an analyzer's `analyze` said.
+    fn take_found(&mut self, number: usize, facts: Facts, history: &DatabaseHistory<'_>) {
+        let analyzer = self.analyzers[number].name();
+        for problem in facts.problems {
+            let path = problem.path.map(Vec::from);
+            let layer = path.as_deref().and_then(|path| self.layer_of(path));
+            self.problems.push(FoundProblem {
+                analyzer: Some(analyzer),
+                layer,
+                path,
+                message: problem.message,
+            });
+        }
+        for (order, fact) in facts.facts.into_iter().enumerate() {
+            match fact {
+                Fact::Package(package) => {
+                    let layer = history
+                        .layer(number, &package)
+                        .or_else(|| self.layer_of(&package.location));
+                    let package = Cow::Owned(package);
+                    self.packages.push(FoundPackage { analyzer, layer, order, package });
+                }
+                Fact::Distribution(distribution) => self.distribution = Some(distribution),
+                Fact::Legacy(legacy) => self.legacy.push(Cow::Owned(legacy)),
+                Fact::Secret(secret) => self.secrets.push(FoundSecret {
+                    analyzer,
+                    layer: None,
+                    path: None,
+                    visible: true,
+                    secret,
+                }),
+                Fact::Licenses(_) | Fact::Match(_) => {}
+            }
+        }
+    }
+
+    /// What `inspect` said of each file: of all files for secrets, else of the visible ones.
+    fn take_files(&mut self, visible: &Visible) {
+        let layers: &'a [LayerScan] = self.layers;
+        for (layer, scan) in layers.iter().enumerate() {
+            for (&entry, facts) in &scan.facts {
+                let at = At { layer: layer as u32, entry };
+                let entry = &scan.entries[entry as usize];
+                let shown = visible.names.get(&at);
+                let path =
+                    shown.and_then(|names| names.first()).map_or(scan.path(entry), |name| name);
+                for (analyzer, facts) in facts {
+                    let analyzer = self.analyzers[usize::from(*analyzer)].name();
+                    let found = FromFile { analyzer, layer, path, visible: shown.is_some() };
+                    found.put(
+                        facts,
+                        &mut self.packages,
+                        &mut self.secrets,
+                        &mut self.legacy,
+                        &mut self.problems,
+                    );
+                }
+            }
+        }
+    }
+
+    fn sort(&mut self) {
+        let key = |found: &FoundPackage<'_>| {
+            let Package { kind, name, version, location, .. } = &**found.package;
+            (kind.clone(), name.clone(), version.clone(), location.clone())
+        };
+        self.packages.sort_by_cached_key(key);
+        self.secrets.sort_by_cached_key(|found| {
+            let Secret { line, column, rule, .. } = &found.secret;
+            (found.path.clone(), found.layer, *line, *column, rule.clone())
+        });
+        self.problems.sort();
+        self.skipped.sort();
+    }
+
+    fn layer_of(&self, location: &[u8]) -> Option<usize> {
+        // A nested archive's location is `outer.jar:inner.jar`.
+        let outer = location.split(|&byte| byte == b':').next().unwrap_or_default();
+        let file = self.fs.resolve(location).or_else(|| self.fs.resolve(outer))?;
+        file.content.or(file.own).map(|(at, _)| at.layer as usize)
+    }
+}
+
+/// Stamps for the facts of one file.
+struct FromFile<'a> {
+    analyzer: &'static str,
+    layer: usize,
+    path: &'a [u8],
+    visible: bool,
+}
+
+impl FromFile<'_> {
+    fn put<'a>(
+        &self,
+        facts: &'a Facts,
+        packages: &mut Vec<FoundPackage<'a>>,
+        secrets: &mut Vec<FoundSecret>,
+        legacy: &mut Vec<Cow<'a, Legacy>>,
+        problems: &mut Vec<FoundProblem>,
+    ) {
+        let FromFile { analyzer, layer, path, visible } = *self;
+        for fact in &facts.facts {
+            match fact {
+                Fact::Secret(secret) => secrets.push(FoundSecret {
+                    analyzer,
+                    layer: Some(layer),
+                    path: Some(path.to_vec()),
+                    visible,
+                    secret: secret.clone(),
+                }),
+                Fact::Package(package) if visible => packages.push(FoundPackage {
+                    analyzer,
+                    layer: Some(layer),
+                    order: 0,
+                    package: Cow::Borrowed(package),
+                }),
+                Fact::Legacy(value) if visible => legacy.push(Cow::Borrowed(value)),
+                _ => {}
+            }
+        }
+        problems.extend(facts.problems.iter().filter(|_| visible).map(|problem| FoundProblem {
+            analyzer: Some(analyzer),
+            layer: Some(layer),
+            path: Some(problem.path.as_ref().map_or(path, |path| path.as_slice()).to_vec()),
+            message: problem.message.clone(),
+        }));
+    }
+}
+
+/// The entries with facts or wants that can be seen in the flattened image, with their names there.
+struct Visible {
+    names: BTreeMap<At, Vec<Vec<u8>>>,
+}
+
+impl Visible {
+    fn of(fs: &ImageFs<'_>) -> Self {
+        let mut names: BTreeMap<At, Vec<Vec<u8>>> = BTreeMap::new();
+        fs.walk(|path, file| {
+            if let Some((at, _)) = file.content {
+                let scan = &fs.layers()[at.layer as usize];
+                if scan.facts.contains_key(&at.entry) || scan.wanted.contains_key(&at.entry) {
+                    names.entry(at).or_default().push(path.to_vec());
+                }
+            }
+        });
+        Visible { names }
+    }
+
+    /// The visible regular files an analyzer wants, in path order.
+    fn wanted(&self, fs: &ImageFs<'_>, analyzer: u16) -> Vec<FileInfo> {
+        let mut found = Vec::new();
+        for (at, names) in &self.names {
+            let scan = &fs.layers()[at.layer as usize];
+            if scan.wanted.get(&at.entry).is_some_and(|wanted| wanted.contains(&analyzer)) {
+                found.extend(names.iter().filter_map(|name| Some(info(fs, &fs.find(name)?))));
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found
+    }
+}
+
+/// Which layer brought each package of a database that several layers wrote to:
+/// the analyzer is run on the image as it was after each of them.
+struct DatabaseHistory<'a> {
+    analyzers: &'a [Box<dyn Analyzer>],
+    /// By analyzer: `(layer, packages that were there after it)`.
+    states: BTreeMap<usize, Vec<(usize, HashSet<Identity>)>>,
+    /// What that took, by analyzer.
+    times: Vec<Duration>,
+}
+
+type Identity = (String, String, Option<String>);
+
+impl<'a> DatabaseHistory<'a> {
+    fn new(analyzers: &'a [Box<dyn Analyzer>]) -> Self {
+        let databases = analyzers.iter().enumerate().filter(|(_, analyzer)| analyzer.is_database());
+        let states = databases.map(|(number, _)| (number, Vec::new())).collect();
+        DatabaseHistory { analyzers, states, times: vec![Duration::ZERO; analyzers.len()] }
+    }
+
+    fn record(&mut self, layer: usize, fs: &ImageFs<'_>) {
+        let scan = &fs.layers()[layer];
+        for (&number, states) in &mut self.states {
+            let analyzer = number as u16;
+            let is_changed = scan.wanted.values().any(|wanted| wanted.contains(&analyzer));
+            // The last state is what `analyze` finds anyway, but not known to be the last yet.
+            if !is_changed {
+                continue;
+            }
+            let begun = Instant::now();
+            let visible = Visible { names: wanted_names(fs, analyzer) };
+            let facts = run(self.analyzers, number, fs, &visible);
+            states.push((layer, facts.packages().map(identity).collect()));
+            self.times[number] += begun.elapsed();
+        }
+    }
+
+    /// The first layer since which the package has been there all along.
+    fn layer(&self, analyzer: usize, package: &Package) -> Option<usize> {
+        let states = self.states.get(&analyzer)?;
+        let identity = identity(package);
+        let since = states.iter().rev().take_while(|(_, packages)| packages.contains(&identity));
+        since.last().map(|(layer, _)| *layer)
+    }
+}
+
+fn identity(package: &Package) -> Identity {
+    (package.name.clone(), package.version.clone(), package.arch.clone())
+}
+
+/// The names of what an analyzer wants, in the layers applied so far.
+fn wanted_names(fs: &ImageFs<'_>, analyzer: u16) -> BTreeMap<At, Vec<Vec<u8>>> {
+    let mut names: BTreeMap<At, Vec<Vec<u8>>> = BTreeMap::new();
+    for (layer, scan) in fs.layers().iter().enumerate() {
+        for (&entry, wanted) in &scan.wanted {
+            let at = At { layer: layer as u32, entry };
+            if !wanted.contains(&analyzer) {
+                continue;
+            }
+            let Some(file) = fs.find(scan.path(&scan.entries[entry as usize])) else { continue };
+            if file.content.is_some_and(|(content, _)| content == at) {
+                names.entry(at).or_default().push(fs.path(&file));
+            }
+        }
+    }
+    names
+}
+
+/// The flattened image as one analyzer sees it.
+struct View<'v, 'a> {
+    fs: &'v ImageFs<'a>,
+    analyzer: u16,
+    wanted: Vec<FileInfo>,
+}
+
+impl Files for View<'_, '_> {
+    fn get(&self, path: &[u8]) -> Option<FileInfo> {
+        self.fs.resolve(path).map(|file| info(self.fs, &file))
+    }
+
+    fn entry(&self, path: &[u8]) -> Option<FileInfo> {
+        self.fs.find(path).map(|file| info(self.fs, &file))
+    }
+
+    fn read(&self, path: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Error> {
+        let Some(file) = self.fs.resolve(path) else { return Ok(None) };
+        let Some((at, entry)) = file.content else { return Ok(None) };
+        if entry.kind != EntryKind::File {
+            return Ok(None);
+        }
+        match self.fs.layers()[at.layer as usize].kept.get(&at.entry) {
+            Some(kept) => Ok(Some(kept.bytes()?)),
+            None => {
+                let path = BString::from(self.fs.path(&file));
+                Err(Error::new(format!("the content of `{path}` was not kept")))
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<FileInfo> {
+        self.wanted.clone()
+    }
+
+    fn list(&self, directory: &[u8]) -> Vec<BString> {
+        self.fs.list(directory).into_iter().map(BString::from).collect()
+    }
+
+    fn facts(&self, path: &[u8]) -> &[Fact] {
+        let Some((at, _)) = self.fs.resolve(path).and_then(|file| file.content) else {
+            return &[];
+        };
+        let facts = self.fs.layers()[at.layer as usize].facts.get(&at.entry);
+        facts
+            .into_iter()
+            .flatten()
+            .find(|(analyzer, _)| *analyzer == self.analyzer)
+            .map_or(&[], |(_, facts)| &facts.facts)
+    }
+}
+
+fn info(fs: &ImageFs<'_>, file: &File<'_>) -> FileInfo {
+    let kind = match file.kind() {
+        EntryKind::File | EntryKind::HardLink => FileKind::Regular,
+        EntryKind::Directory => FileKind::Directory,
+        EntryKind::Symlink => FileKind::Symlink,
+        EntryKind::CharDevice | EntryKind::BlockDevice | EntryKind::Fifo => FileKind::Special,
+    };
+    FileInfo {
+        path: fs.path(file).into(),
+        kind,
+        size: file.size(),
+        mode: file.mode(),
+        uid: file.uid().into(),
+        gid: file.gid().into(),
+    }
+}

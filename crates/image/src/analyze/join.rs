@@ -1,0 +1,232 @@
+//! Joins between analyzers: what one finds tells what another's find is worth,
+//! and the image's configuration is searched for secrets as its files are.
+
+use std::collections::HashSet;
+
+use inscan_analyzers::{Evidence, Package, path, secrets};
+
+use super::{Analysis, FoundSecret};
+use crate::flatten::At;
+use crate::source::ImageConfig;
+
+impl Analysis<'_> {
+    pub(super) fn join(&mut self) {
+        self.drop_listed_twice();
+        self.drop_assemblies_of_packages();
+        self.drop_programs_of_packages();
+        self.search_configuration();
+    }
+
+    /// An SBOM in the image says little where stronger evidence says the same.
+    fn drop_listed_twice(&mut self) {
+        let packages = || self.packages.iter().map(|found| &**found.package);
+        if !packages().any(|package| package.evidence == Evidence::Sbom) {
+            return;
+        }
+        let proven: HashSet<_> =
+            packages().filter(|it| it.evidence < Evidence::Sbom).map(identity).collect();
+        self.packages.retain(|found| {
+            found.package.evidence != Evidence::Sbom || !proven.contains(&identity(&found.package))
+        });
+    }
+
+    /// The assemblies of a .NET program are told by the `deps.json` beside them,
+    /// with the versions of their packages and not of the files.
+    fn drop_assemblies_of_packages(&mut self) {
+        let place = |package: &Package| {
+            (path::parent(&package.location).to_vec(), package.name.to_ascii_lowercase())
+        };
+        let told: HashSet<_> = self
+            .packages
+            .iter()
+            .map(|found| &**found.package)
+            .filter(|it| it.kind == "nuget" && it.evidence == Evidence::InstalledPackage)
+            .map(place)
+            .collect();
+        self.packages.retain(|found| {
+            let package = &found.package;
+            package.kind != "nuget"
+                || package.evidence != Evidence::Binary
+                || !told.contains(&place(package))
+        });
+    }
+
+    /// A program recognised by its bytes is no news where an OS package brought
+    /// it: that package names it already.
+    fn drop_programs_of_packages(&mut self) {
+        let is_program =
+            |package: &Package| package.kind == "generic" && package.evidence == Evidence::Binary;
+        let at = |path: &[u8]| Some(self.fs.find(path)?.own?.0);
+        let programs: HashSet<At> = self
+            .packages
+            .iter()
+            .filter(|found| is_program(&found.package))
+            .filter_map(|found| at(&found.package.location))
+            .collect();
+        if programs.is_empty() {
+            return;
+        }
+        let owned: HashSet<At> = self
+            .packages
+            .iter()
+            .filter(|found| found.package.evidence == Evidence::InstalledDb)
+            .flat_map(|found| &found.package.files)
+            // Recorded paths may lead through links: `bin/ls` where `bin` is `usr/bin`.
+            .filter_map(|file| at(&file.path))
+            .filter(|at| programs.contains(at))
+            .collect();
+        let is_owned = |package: &Package| {
+            is_program(package) && at(&package.location).is_some_and(|at| owned.contains(&at))
+        };
+        let keep: Vec<bool> = self.packages.iter().map(|found| !is_owned(&found.package)).collect();
+        let mut keep = keep.into_iter();
+        self.packages.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Environment, labels and history: `ENV TOKEN=…` is in every copy of the image.
+    fn search_configuration(&mut self) {
+        let searches =
+            |name| self.analyzers.iter().find(|one| one.name() == name && !one.wants().is_empty());
+        let Some(analyzer) = searches("secrets").map(|analyzer| analyzer.name()) else { return };
+        // What is wrong with a configuration is said where the document is written.
+        let config = ImageConfig::read(&self.image.config);
+        let mut put = |layer: Option<usize>, name: &str, text: &str| {
+            for secret in secrets::find(name.as_bytes(), text.as_bytes()) {
+                let path = None;
+                self.secrets.push(FoundSecret { analyzer, layer, path, visible: true, secret });
+            }
+        };
+        config.container.env.iter().for_each(|variable| put(None, "env", variable));
+        for (name, value) in &config.container.labels {
+            put(None, "labels", &format!("{name}={value}"));
+        }
+        let mut layer = 0;
+        for line in &config.history {
+            let of_line = (!line.empty_layer && layer < self.layers.len()).then_some(layer);
+            layer += usize::from(!line.empty_layer);
+            put(of_line, "history", &line.created_by);
+        }
+    }
+}
+
+/// Kind, whole name and version. An SBOM gives OS packages the distribution as
+/// namespace, which their own databases leave to the core.
+fn identity(package: &Package) -> (String, String, String) {
+    let name = match (&*package.kind, &package.namespace) {
+        ("apk" | "deb" | "rpm" | "alpm", _) | (_, None) => package.name.clone(),
+        (_, Some(namespace)) => format!("{namespace}/{}", package.name),
+    };
+    (package.kind.to_string(), name, package.version.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use inscan_analyzers::{Config, PackageFile};
+
+    use super::super::{FoundPackage, analyze};
+    use super::*;
+    use crate::layer::testing::{File, Symlink, layer};
+    use crate::source::Image;
+
+    fn package(kind: &'static str, name: &str, evidence: Evidence, location: &str) -> Package {
+        let (kind, name) = (Cow::Borrowed(kind), name.to_owned());
+        let version = "1".to_owned();
+        Package { kind, name, version, evidence, location: location.into(), ..Package::default() }
+    }
+
+    /// Which of the packages are left, by kind and location.
+    #[track_caller]
+    fn check(packages: Vec<Package>, expected: &[&str]) {
+        let layers =
+            [layer(&[Symlink("bin", "usr/bin"), File("usr/bin/app", b""), File("x", b"")])];
+        let image = Image::default();
+        let mut analysis = analyze(&image, &layers, &[]);
+        let found = |package| FoundPackage {
+            analyzer: "test",
+            layer: None,
+            order: 0,
+            package: Cow::Owned(Box::new(package)),
+        };
+        analysis.packages = packages.into_iter().map(found).collect();
+        analysis.join();
+        let left = analysis.packages.iter().map(|found| &found.package);
+        let left: Vec<_> = left.map(|it| format!("{} {}", it.kind, it.location)).collect();
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn an_sbom_adds_only_what_nothing_else_proves() {
+        let in_sbom = |kind, name, namespace: &str| Package {
+            namespace: Some(namespace.to_owned()),
+            ..package(kind, name, Evidence::Sbom, "sbom.json")
+        };
+        check(
+            vec![
+                package("apk", "a", Evidence::InstalledDb, "db"),
+                in_sbom("apk", "a", "alpine"),
+                in_sbom("apk", "b", "alpine"),
+                package("npm", "a", Evidence::InstalledPackage, "package.json"),
+                in_sbom("npm", "a", "@scope"),
+                package("npm", "a", Evidence::Sbom, "sbom.json"),
+                package("npm", "c", Evidence::Lockfile, "package-lock.json"),
+                package("npm", "c", Evidence::Sbom, "sbom.json"),
+            ],
+            &[
+                "apk db",
+                "apk sbom.json",
+                "npm package.json",
+                "npm sbom.json",
+                "npm package-lock.json",
+                "npm sbom.json",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_assembly_is_told_by_the_deps_json_beside_it() {
+        check(
+            vec![
+                package("nuget", "One", Evidence::InstalledPackage, "app/app.deps.json"),
+                package("nuget", "one", Evidence::Binary, "app/One.dll"),
+                package("nuget", "one", Evidence::Binary, "other/One.dll"),
+            ],
+            &["nuget app/app.deps.json", "nuget other/One.dll"],
+        );
+    }
+
+    #[test]
+    fn a_program_of_an_os_package_is_no_news() {
+        let file = PackageFile { path: "bin/app".into(), ..PackageFile::default() };
+        let owner = package("deb", "app", Evidence::InstalledDb, "status");
+        check(
+            vec![
+                Package { files: vec![file], ..owner },
+                package("generic", "app", Evidence::Binary, "usr/bin/app"),
+                package("generic", "x", Evidence::Binary, "x"),
+                // A language's package is kept: the document says whose it is.
+                package("golang", "app", Evidence::Binary, "usr/bin/app"),
+            ],
+            &["deb status", "generic x", "golang usr/bin/app"],
+        );
+    }
+
+    #[test]
+    fn the_configuration_is_searched_for_secrets() {
+        let token = ["ghp", "_q8W7e6R5t4Y3u2I1o0P9a8S7d6F5g4H3j2K1"].concat();
+        let config = format!(
+            r#"{{"config": {{"Env": ["PATH=/bin", "TOKEN={token}"], "Labels": {{"l": "{token}"}}}},
+                "history": [{{"created_by": "ENV x", "empty_layer": true}}, {{"created_by": "RUN x {token}"}}]}}"#
+        );
+        let image = Image { config: config.into_bytes(), ..Image::default() };
+        let layers = [layer(&[])];
+        let analyzers = inscan_analyzers::all(&Config::default());
+        let analysis = analyze(&image, &layers, &analyzers);
+        let found: Vec<_> =
+            analysis.secrets.iter().map(|it| (it.secret.rule.as_str(), it.layer)).collect();
+        let expected = ("github-token", None);
+        assert_eq!(found, [expected, expected, ("github-token", Some(0))]);
+        assert!(analysis.secrets.iter().all(|it| !it.secret.excerpt.contains(&token[8..])));
+    }
+}

@@ -1,0 +1,143 @@
+//! The form of every file in the cache: what it is, for which analyzers, and of what;
+//! then its content, compressed; then the digest of all before it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+
+use super::coding::{array, corrupt};
+use inscan_facts::digest::{Digest, Sha256};
+
+/// Longer is nothing we wrote.
+const LONGEST_FILE: u64 = 1 << 30;
+/// The content of one file, unpacked.
+const LONGEST_CONTENT: u64 = 2 << 30;
+const BUFFER: usize = 64 << 10;
+const LEVEL: i32 = 3;
+/// Memory for what was before, as a power of 2: several layers are written at once.
+const WINDOW: u32 = 18;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Layer,
+    Blob,
+}
+
+/// What a file has to say of itself to be believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    /// The analyzers, their version and configuration.
+    pub(super) set: Digest,
+    /// The diff id of a layer, the digest of a blob.
+    pub(super) of: Digest,
+}
+
+impl Head {
+    fn bytes(&self) -> [u8; 72] {
+        let magic = match self.kind {
+            Kind::Layer => b"inscan\0L",
+            Kind::Blob => b"inscan\0B",
+        };
+        let mut bytes = [0; 72];
+        bytes[..8].copy_from_slice(magic);
+        bytes[8..40].copy_from_slice(&self.set.0);
+        bytes[40..].copy_from_slice(&self.of.0);
+        bytes
+    }
+}
+
+pub(super) fn write<W: Write>(
+    to: W,
+    head: &Head,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut to = Hashing { inner: to, sha256: Sha256::new() };
+    to.write_all(&head.bytes())?;
+    let mut encoder = zstd::Encoder::new(to, LEVEL)?;
+    encoder.window_log(WINDOW)?;
+    let limited = Limited { inner: encoder, left: LONGEST_CONTENT };
+    let mut buffered = BufWriter::with_capacity(BUFFER, limited);
+    content(&mut buffered)?;
+    let limited = buffered.into_inner().map_err(|error| error.into_error())?;
+    let Hashing { mut inner, sha256 } = limited.inner.finish()?;
+    inner.write_all(&sha256.finish().0)?;
+    inner.flush()
+}
+
+/// Hands the content over if the head is as it should be, and what was made of it back if
+/// all of it was what was written once.
+pub(super) fn read<T>(
+    file: &File,
+    head: &Head,
+    content: impl FnOnce(&mut dyn BufRead) -> io::Result<T>,
+) -> io::Result<T> {
+    let len = file.metadata()?.len();
+    let before_digest = len.checked_sub(32).filter(|_| len <= LONGEST_FILE);
+    let before_digest = before_digest.ok_or_else(|| corrupt("its length is impossible"))?;
+    let hashing = Hashing { inner: file.take(before_digest), sha256: Sha256::new() };
+    let mut stored = BufReader::with_capacity(BUFFER, hashing);
+    if array(&mut stored)? != head.bytes() {
+        return Err(corrupt("it is of something else"));
+    }
+    let mut decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
+    decoder.window_log_max(WINDOW)?;
+    let mut buffered = BufReader::with_capacity(BUFFER, decoder.take(LONGEST_CONTENT));
+    let made = content(&mut buffered)?;
+    let mut stored = buffered.into_inner().into_inner().finish();
+    if !stored.fill_buf()?.is_empty() {
+        return Err(corrupt("something follows its content"));
+    }
+    let actual = stored.into_inner().sha256.finish();
+    let mut expected = Vec::new();
+    file.take(32).read_to_end(&mut expected)?;
+    match expected == actual.0 {
+        true => Ok(made),
+        false => Err(corrupt("its digest is wrong")),
+    }
+}
+
+/// Passes bytes on, and hashes them.
+struct Hashing<I> {
+    inner: I,
+    sha256: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.sha256.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.sha256.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Passes so many bytes on, and fails at the next one.
+struct Limited<W> {
+    inner: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Limited<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| corrupt("it is too long to be kept"))?;
+        self.inner.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,235 @@
+//! What one pass over a layer leaves behind: a compact index of its entries,
+//! the facts found in their bytes, and the bytes somebody wanted kept.
+//!
+//! A scan is a pure function of the layer's bytes and the analyzers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use inscan_analyzers::Facts;
+
+use super::kept::Kept;
+use inscan_facts::digest::{Digest, FileDigests};
+
+/// One layer, read once.
+#[derive(Clone, Debug, Default)]
+pub struct LayerScan {
+    /// Digest and size of the blob as it is stored (compressed or not).
+    pub blob_digest: Digest,
+    pub blob_size: u64,
+    pub compression: Compression,
+    /// What is wrong with the blob, and is not in its tar.
+    pub blob_remark: Option<String>,
+    /// Digest and size of the uncompressed tar.
+    pub diff_id: Digest,
+    pub tar_size: u64,
+    /// Bytes in holes of sparse files that were read.
+    pub(super) holes: u64,
+    /// In the order of the tar.
+    pub entries: Vec<Entry>,
+    /// All names and link targets, one after another.
+    pub(super) names: Vec<u8>,
+    /// Digests of the regular files, by [`Entry::digests`].
+    pub(super) digests: Vec<FileDigests>,
+    /// Extended attributes that matter, by entry.
+    pub capabilities: BTreeMap<u32, Vec<u8>>,
+    /// What each analyzer's `inspect` stated, by entry: `(analyzer, facts)`.
+    pub facts: BTreeMap<u32, Vec<(u16, Facts)>>,
+    /// Who wants the entry: positions in the list of analyzers.
+    pub wanted: BTreeMap<u32, Vec<u16>>,
+    /// Content kept for `analyze`, by entry.
+    pub kept: BTreeMap<u32, Arc<Kept>>,
+    /// Signatures that the malware scanner found, by entry. Not of the layer's bytes alone:
+    /// the scanner's database is in it.
+    pub malware: BTreeMap<u32, String>,
+    /// What was passed over, and why, by entry.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong with the layer as a whole.
+    pub problems: Vec<String>,
+    /// Something failed that may not fail the next time, such as a temporary file: this
+    /// is no function of the layer's bytes alone, and is not to be kept for later.
+    pub is_by_chance: bool,
+}
+
+/// One entry of a layer. Small: an image has hundreds of thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub(super) name: Span,
+    pub(super) link: Span,
+    pub kind: EntryKind,
+    /// Permission bits with set-user-id, set-group-id and sticky, without the type.
+    pub mode: u16,
+    pub uid: u32,
+    pub gid: u32,
+    /// Of a regular file, holes included; 0 for anything else.
+    pub size: u64,
+    pub(super) digests: u32,
+}
+
+/// A piece of [`LayerScan::names`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+/// "No digests": the entry is no regular file.
+pub(super) const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    File,
+    HardLink,
+    Symlink,
+    Directory,
+    CharDevice,
+    BlockDevice,
+    Fifo,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    #[default]
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// A file that an analyzer wanted and did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub entry: u32,
+    /// Position in the list of analyzers.
+    pub analyzer: u16,
+    pub reason: String,
+}
+
+/// An entry to be added to a scan.
+pub(super) struct New<'a> {
+    pub(super) path: &'a [u8],
+    pub(super) link: &'a [u8],
+    pub(super) kind: EntryKind,
+    pub(super) mode: u16,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) size: u64,
+    /// Its content will be read: there will be digests.
+    pub(super) has_content: bool,
+}
+
+/// Most entries of a layer: each takes memory.
+pub(super) const MAX_ENTRIES: usize = 50_000_000;
+
+impl LayerScan {
+    /// `None` where there are too many entries, or 4 GiB of names.
+    pub(super) fn add(&mut self, new: &New<'_>) -> Option<u32> {
+        let id = u32::try_from(self.entries.len()).ok()?;
+        if self.entries.len() >= MAX_ENTRIES {
+            return None;
+        }
+        let (name, link) = (self.span(new.path)?, self.span(new.link)?);
+        let digests = match new.has_content {
+            true => self.digests.len() as u32,
+            false => NONE,
+        };
+        self.digests.extend(new.has_content.then(FileDigests::default));
+        let New { kind, mode, uid, gid, size, .. } = *new;
+        self.entries.push(Entry { name, link, kind, mode, uid, gid, size, digests });
+        Some(id)
+    }
+
+    fn span(&mut self, bytes: &[u8]) -> Option<Span> {
+        let start = u32::try_from(self.names.len()).ok()?;
+        let len = u32::try_from(bytes.len()).ok()?;
+        start.checked_add(len)?;
+        self.names.extend_from_slice(bytes);
+        Some(Span { start, len })
+    }
+
+    /// Gives back the room for entries that did not come: up to half of all.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.digests.shrink_to_fit();
+    }
+
+    /// The entry's path: cleaned, without a leading slash; empty for the root.
+    pub fn path(&self, entry: &Entry) -> &[u8] {
+        self.piece(entry.name)
+    }
+
+    /// Target of a link: for a hard link a cleaned path, for a symbolic link as it is written.
+    pub fn link(&self, entry: &Entry) -> &[u8] {
+        self.piece(entry.link)
+    }
+
+    /// Digests of a regular file.
+    pub fn digests(&self, entry: &Entry) -> Option<&FileDigests> {
+        self.digests.get(entry.digests as usize)
+    }
+
+    fn piece(&self, span: Span) -> &[u8] {
+        self.names
+            .get(span.start as usize..(span.start as usize + span.len as usize))
+            .unwrap_or_default()
+    }
+}
+
+impl EntryKind {
+    /// The type bits of `st_mode`.
+    pub fn type_bits(self) -> u32 {
+        match self {
+            EntryKind::File | EntryKind::HardLink => 0o100000,
+            EntryKind::Symlink => 0o120000,
+            EntryKind::Directory => 0o040000,
+            EntryKind::CharDevice => 0o020000,
+            EntryKind::BlockDevice => 0o060000,
+            EntryKind::Fifo => 0o010000,
+        }
+    }
+}
+
+#[cfg(test)]
+impl LayerScan {
+    /// Adds an entry, for tests that need a layer but not its bytes.
+    pub(crate) fn push(&mut self, path: &[u8], link: &[u8], entry: Entry) -> &mut Entry {
+        let mut span = |text: &[u8]| {
+            let start = self.names.len() as u32;
+            self.names.extend_from_slice(text);
+            Span { start, len: text.len() as u32 }
+        };
+        let (name, link) = (span(path), span(link));
+        self.entries.push(Entry { name, link, ..entry });
+        self.entries.last_mut().expect("it was just pushed")
+    }
+
+    /// Adds a regular file without bytes of its own: all its digests repeat one byte.
+    pub(crate) fn push_file(&mut self, path: &str, mode: u16, size: u64, digest: u8) {
+        let digests = self.digests.len() as u32;
+        self.digests.push(FileDigests {
+            md5: [digest; 16],
+            sha1: [digest; 20],
+            sha256: [digest; 32],
+            more: None,
+        });
+        self.push(
+            path.as_bytes(),
+            b"",
+            Entry { mode, size, digests, ..Entry::of(EntryKind::File) },
+        );
+    }
+}
+
+#[cfg(test)]
+impl Entry {
+    /// Root's, with the permissions most entries of its kind have.
+    pub(crate) fn of(kind: EntryKind) -> Self {
+        let mode = match kind {
+            EntryKind::Directory => 0o755,
+            EntryKind::Symlink => 0o777,
+            _ => 0o644,
+        };
+        let none = Span::default();
+        Entry { name: none, link: none, kind, mode, uid: 0, gid: 0, size: 0, digests: NONE }
+    }
+}

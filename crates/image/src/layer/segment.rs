@@ -1,0 +1,491 @@
+//! What is done with a stretch of a layer's bytes once it is in memory: every
+//! file in it is hashed and shown to the analyzers that want it, in parallel.
+
+use std::borrow::Cow;
+use std::io;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use ::md5::Digest as _;
+use anyhow::bail;
+use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
+use rayon::prelude::*;
+
+use super::cache::Cache;
+use super::hash::{self, Hasher};
+use super::kept::{Keeper, Kept};
+use super::md5;
+use super::scan::{LayerScan, Skipped};
+use super::spool::Spool;
+use crate::malware::Scanner;
+use crate::timings::Clocks;
+use inscan_facts::digest::{FileDigests, MoreDigests, Sha256};
+
+/// Small files that one task takes together.
+const GROUP: usize = 512 << 10;
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// What every pass of a run shares.
+pub struct Pass<'a> {
+    pub analyzers: &'a [Box<dyn Analyzer>],
+    pub matcher: Matcher,
+    pub more_digests: Vec<MoreDigests>,
+    pub keeper: Keeper,
+    /// Asked about every file, if there is one.
+    pub malware: Option<Scanner>,
+    /// What is known of layers from earlier runs.
+    pub cache: Option<Cache>,
+    pub clocks: Clocks,
+    /// Bytes in holes of sparse files, in all layers.
+    holes: AtomicU64,
+}
+
+/// Holes of sparse files are hashed as the zeros they stand for, up to so many bytes in a layer and
+/// in all layers of an image: they cost nothing to store, and as much as others to hash.
+const MAX_LAYER_HOLES: u64 = 1 << 30;
+const MAX_IMAGE_HOLES: u64 = 2 << 30;
+
+impl<'a> Pass<'a> {
+    /// The cache, where what it has is the answer: nobody has looked for malware with
+    /// today's database.
+    pub(super) fn usable_cache(&self) -> Option<&Cache> {
+        self.cache.as_ref().filter(|_| self.malware.is_none())
+    }
+
+    pub fn new(analyzers: &'a [Box<dyn Analyzer>], more_digests: Vec<MoreDigests>) -> Self {
+        let matcher = Matcher::new(analyzers.iter().map(|analyzer| analyzer.wants()));
+        Pass {
+            analyzers,
+            matcher,
+            more_digests,
+            keeper: Keeper::default(),
+            malware: None,
+            cache: None,
+            clocks: Clocks::new(analyzers.len()),
+            holes: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts the holes of a layer, be it known from an earlier run, so that the same image
+    /// always comes to the same end.
+    ///
+    /// # Errors
+    ///
+    /// There are more than an image may have.
+    pub(super) fn add_holes(&self, bytes: u64) -> anyhow::Result<()> {
+        if self.holes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_IMAGE_HOLES {
+            let most = MAX_IMAGE_HOLES >> 30;
+            bail!(
+                "the image's sparse files have more than {most} GiB in holes, which are not read"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a layer, and what is to be done with them.
+#[derive(Default)]
+pub(super) struct Segment {
+    /// The buffer, of which the first `end` bytes are in use: it is not cleared between uses.
+    pub(super) bytes: Vec<u8>,
+    pub(super) end: usize,
+    /// Where the bytes begin that no segment before had.
+    pub(super) fresh: usize,
+    pub(super) whole: Vec<Whole>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl Segment {
+    /// Room for more bytes behind those in use.
+    pub(super) fn room(&mut self, length: usize) -> &mut [u8] {
+        let needed = self.end + length;
+        if self.bytes.len() < needed {
+            self.bytes.reserve_exact(needed - self.bytes.len());
+            self.bytes.resize(needed, 0);
+        }
+        &mut self.bytes[self.end..needed]
+    }
+
+    /// Begins anew, with these bytes that were in the segment before.
+    pub(super) fn restart(&mut self, carried: &[u8]) {
+        self.end = 0;
+        self.room(carried.len()).copy_from_slice(carried);
+        self.end = carried.len();
+        self.fresh = carried.len();
+        self.whole.clear();
+        self.pieces.clear();
+    }
+
+    pub(super) fn used(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
+}
+
+/// A regular file all of whose content is in the segment.
+pub(super) struct Whole {
+    pub(super) entry: u32,
+    pub(super) content: Range<usize>,
+}
+
+/// A piece of a large file.
+pub(super) struct Piece {
+    pub(super) large: LargeFile,
+    pub(super) part: Part,
+}
+
+/// Which large file: its number among them, and its entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct LargeFile {
+    number: usize,
+    pub(super) entry: u32,
+}
+
+pub(super) enum Part {
+    Bytes(Range<usize>),
+    /// A hole of a sparse file.
+    Zeros(u64),
+    End,
+}
+
+/// A large file in the middle of being read.
+pub(super) struct Large {
+    entry: u32,
+    hasher: Hasher,
+    spool: Option<Spool>,
+    /// Why the spool could not be filled.
+    spool_error: Option<String>,
+    start: Vec<u8>,
+}
+
+/// What was learned of one file.
+struct Learned {
+    entry: u32,
+    digests: FileDigests,
+    seen: Seen,
+}
+
+/// What the analyzers made of one file.
+#[derive(Default)]
+struct Seen {
+    wanted: Vec<u16>,
+    facts: Vec<(u16, Facts)>,
+    kept: Option<Arc<Kept>>,
+    skipped: Vec<Skipped>,
+    /// See [`LayerScan::is_by_chance`].
+    is_by_chance: bool,
+}
+
+impl Seen {
+    fn want(&mut self, analyzer: u16) {
+        if self.wanted.last() != Some(&analyzer) {
+            self.wanted.push(analyzer);
+        }
+    }
+}
+
+/// The layer as far as it has been read.
+pub(super) struct Progressing<'a> {
+    pass: &'a Pass<'a>,
+    pub(super) scan: LayerScan,
+    diff_id: Sha256,
+    large: Vec<Option<Large>>,
+}
+
+impl<'a> Progressing<'a> {
+    pub(super) fn new(pass: &'a Pass<'a>) -> Self {
+        Progressing { pass, scan: LayerScan::default(), diff_id: Sha256::new(), large: Vec::new() }
+    }
+
+    /// Begins a file that comes in pieces. `start` is its first bytes.
+    pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> LargeFile {
+        let file = &self.scan.entries[entry as usize];
+        let matches = self.pass.matcher.matches(self.scan.path(file), start);
+        let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
+        self.large.push(Some(Large {
+            entry,
+            hasher: Hasher::new(&self.pass.more_digests),
+            spool: is_wanted.then(|| Spool::new(file.size)),
+            spool_error: None,
+            start: start.to_vec(),
+        }));
+        LargeFile { number: self.large.len() - 1, entry }
+    }
+
+    /// Counts the holes of a file; false where the layer has too many for it to be read.
+    ///
+    /// # Errors
+    ///
+    /// The image has too many.
+    pub(super) fn take_holes(&mut self, bytes: u64) -> anyhow::Result<bool> {
+        if self.scan.holes + bytes > MAX_LAYER_HOLES {
+            return Ok(false);
+        }
+        self.scan.holes += bytes;
+        self.pass.add_holes(bytes)?;
+        Ok(true)
+    }
+
+    /// Tells everyone who wants a file by its name that it is not read.
+    pub(super) fn skip(&mut self, entry: u32, reason: &str) {
+        let file = &self.scan.entries[entry as usize];
+        let matches = self.pass.matcher.matches(self.scan.path(file), &[]);
+        let mut analyzers: Vec<u16> =
+            matches.iter().map(|(analyzer, _)| *analyzer as u16).collect();
+        analyzers.dedup();
+        let skipped = analyzers.into_iter().map(|analyzer| Skipped {
+            entry,
+            analyzer,
+            reason: reason.to_owned(),
+        });
+        self.scan.skipped.extend(skipped);
+    }
+
+    /// Does all the work of a segment.
+    pub(super) fn process(&mut self, segment: &Segment) {
+        let Progressing { pass, scan, diff_id, large } = self;
+        let learned = Mutex::new(Vec::new());
+        rayon::scope(|scope| {
+            let bytes = segment.used();
+            scope.spawn(move |_| diff_id.update(&bytes[segment.fresh..]));
+            for (large, pieces) in pieces_by_file(large, &segment.pieces) {
+                feed_in_lanes(scope, large, pieces, bytes);
+            }
+            let scan = &*scan;
+            for group in groups(&segment.whole) {
+                scope.spawn(|_| {
+                    let group = learn(pass, scan, bytes, group);
+                    learned.lock().unwrap_or_else(PoisonError::into_inner).extend(group);
+                });
+            }
+        });
+        let mut learned = learned.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<Large> = segment
+            .pieces
+            .iter()
+            .filter(|piece| matches!(piece.part, Part::End))
+            .filter_map(|piece| large[piece.large.number].take())
+            .collect();
+        let scan_so_far = &*scan;
+        learned.par_extend(ended.into_par_iter().map(|large| finish(pass, scan_so_far, large)));
+        learned.into_iter().for_each(|learned| store(scan, learned));
+    }
+
+    pub(super) fn finish(mut self) -> LayerScan {
+        self.scan.diff_id = self.diff_id.finish();
+        // Groups end in any order; what is in lists is put into that of the entries.
+        self.scan.skipped.sort_by_key(|skipped| (skipped.entry, skipped.analyzer));
+        self.scan.shrink();
+        self.scan
+    }
+}
+
+/// The files with pieces in this segment, each with its pieces. A file's pieces stand together.
+fn pieces_by_file<'l, 'p>(
+    large: &'l mut [Option<Large>],
+    pieces: &'p [Piece],
+) -> Vec<(&'l mut Large, &'p [Piece])> {
+    let mut files = Vec::new();
+    let mut rest = large;
+    let mut passed = 0;
+    for run in pieces.chunk_by(|a, b| a.large == b.large) {
+        let (_, from) = std::mem::take(&mut rest).split_at_mut(run[0].large.number - passed);
+        let Some((first, after)) = from.split_first_mut() else { break };
+        passed = run[0].large.number + 1;
+        rest = after;
+        files.extend(first.as_mut().map(|large| (large, run)));
+    }
+    files
+}
+
+/// Each digest of a large file is a task of its own, and so is putting it together for the analyzers.
+fn feed_in_lanes<'s>(
+    scope: &rayon::Scope<'s>,
+    large: &'s mut Large,
+    pieces: &'s [Piece],
+    bytes: &'s [u8],
+) {
+    let Large { hasher, spool, spool_error, .. } = large;
+    let Hasher { md5, others } = hasher;
+    scope.spawn(move |_| each_part(pieces, bytes, |part| md5.update(part)));
+    for context in others {
+        scope.spawn(move |_| each_part(pieces, bytes, |part| context.update(part)));
+    }
+    if spool_error.is_none()
+        && let Some(spool) = spool
+    {
+        scope.spawn(move |_| {
+            each_part(pieces, bytes, |part| {
+                if spool_error.is_none()
+                    && let Err(error) = spool.push(part)
+                {
+                    *spool_error = Some(format!("could not be put aside for analysis: {error}"));
+                }
+            });
+        });
+    }
+}
+
+pub(super) fn each_part(pieces: &[Piece], bytes: &[u8], mut take: impl FnMut(&[u8])) {
+    for piece in pieces {
+        match &piece.part {
+            Part::Bytes(range) => take(&bytes[range.clone()]),
+            Part::Zeros(count) => {
+                let mut rest = *count;
+                while rest > 0 {
+                    let length = rest.min(ZEROS.len() as u64);
+                    take(&ZEROS[..length as usize]);
+                    rest -= length;
+                }
+            }
+            Part::End => {}
+        }
+    }
+}
+
+/// Files in groups of about one size, so that a task is worth its while.
+fn groups(files: &[Whole]) -> Vec<&[Whole]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    let mut size = 0;
+    for (i, file) in files.iter().enumerate() {
+        // An empty file is work too: its name is matched.
+        size += file.content.len() + 512;
+        if size >= GROUP {
+            groups.push(&files[start..=i]);
+            start = i + 1;
+            size = 0;
+        }
+    }
+    if start < files.len() {
+        groups.push(&files[start..]);
+    }
+    groups
+}
+
+fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Vec<Learned> {
+    let contents: Vec<&[u8]> = group.iter().map(|whole| &bytes[whole.content.clone()]).collect();
+    let md5s = md5::digests(&contents);
+    let files = group.iter().zip(contents).zip(md5s);
+    files
+        .map(|((whole, content), md5)| {
+            let start = &content[..content.len().min(START_LEN)];
+            Learned {
+                entry: whole.entry,
+                digests: hash::digests(content, md5, &pass.more_digests),
+                seen: look(pass, scan, whole.entry, start, Ok(&content)),
+            }
+        })
+        .collect()
+}
+
+fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
+    let content = match (&large.spool, large.spool_error) {
+        (_, Some(error)) => Err(error),
+        (Some(spool), None) => Ok(spool as &dyn Content),
+        (None, None) => Ok(&HeadOnly(scan.entries[large.entry as usize].size) as &dyn Content),
+    };
+    let mut seen = look(pass, scan, large.entry, &large.start, content);
+    seen.is_by_chance |= large.spool.as_ref().is_some_and(Spool::has_failed);
+    Learned { entry: large.entry, digests: large.hasher.finish(), seen }
+}
+
+/// Shows one file to whoever wants it.
+fn look(
+    pass: &Pass<'_>,
+    scan: &LayerScan,
+    entry: u32,
+    start: &[u8],
+    content: Result<&dyn Content, String>,
+) -> Seen {
+    let file = &scan.entries[entry as usize];
+    let path = scan.path(file);
+    let mut seen = Seen::default();
+    for (analyzer, want) in pass.matcher.matches(path, start) {
+        let number = analyzer as u16;
+        if file.size > want.max_size {
+            let reason = format!("{} bytes, more than the {} it reads", file.size, want.max_size);
+            seen.skipped.push(Skipped { entry, analyzer: number, reason });
+            continue;
+        }
+        let content = match &content {
+            Ok(content) => *content,
+            Err(reason) => {
+                seen.is_by_chance = true;
+                seen.skipped.push(Skipped { entry, analyzer: number, reason: reason.clone() });
+                continue;
+            }
+        };
+        match want.use_ {
+            Use::Inspect => {
+                let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
+                let begun = Instant::now();
+                let facts = inspect(&*pass.analyzers[analyzer], &head, content);
+                pass.clocks.inspected(analyzer, begun);
+                if facts != Facts::default() {
+                    seen.facts.push((number, facts));
+                    seen.want(number);
+                }
+            }
+            Use::Keep if seen.kept.is_some() => seen.want(number),
+            Use::Keep => {
+                seen.want(number);
+                let kept = content.bytes().and_then(|bytes| pass.keeper.keep(&bytes));
+                match kept {
+                    Ok(kept) => seen.kept = Some(Arc::new(kept)),
+                    Err(error) => {
+                        seen.is_by_chance = true;
+                        let reason = format!("could not be kept: {error}");
+                        seen.skipped.push(Skipped { entry, analyzer: number, reason });
+                    }
+                }
+            }
+        }
+    }
+    seen
+}
+
+/// A file of which nobody asked for more than the head.
+struct HeadOnly(u64);
+
+impl Content for HeadOnly {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, _offset: u64, _buf: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("larger than the analyzer's want allows"))
+    }
+
+    fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        Err(io::Error::other("larger than the analyzer's want allows"))
+    }
+}
+
+fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) -> Facts {
+    let mut facts = Facts::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.inspect(head, content, &mut facts)));
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => facts.problem(error),
+        Err(_) => facts.problem("the analyzer failed on it (a defect of inscan: please report it)"),
+    }
+    facts
+}
+
+fn store(scan: &mut LayerScan, learned: Learned) {
+    let Learned { entry, digests, seen } = learned;
+    let slot = scan.entries[entry as usize].digests as usize;
+    scan.digests[slot] = digests;
+    if !seen.wanted.is_empty() {
+        scan.wanted.insert(entry, seen.wanted);
+    }
+    if !seen.facts.is_empty() {
+        scan.facts.insert(entry, seen.facts);
+    }
+    scan.kept.extend(seen.kept.map(|kept| (entry, kept)));
+    scan.skipped.extend(seen.skipped);
+    scan.is_by_chance |= seen.is_by_chance;
+}

@@ -1,0 +1,219 @@
+//! Which of several images is meant: by name, by digest, by position, by platform.
+
+use super::platform::Platform;
+use inscan_facts::digest::Digest;
+use inscan_facts::error::{shown, usage};
+
+/// What the user said about the image wanted. Nothing said: the only one, or the one for this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// A name, a tag, `sha256:…`, or a position `@0`.
+    pub name: Option<String>,
+    pub platform: Option<Platform>,
+}
+
+/// One image to choose from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Candidate {
+    /// Full names and bare tags.
+    pub(super) names: Vec<String>,
+    /// Any digest it may be asked for by: manifest, index, configuration.
+    pub(super) digests: Vec<Digest>,
+    pub(super) platform: Option<Platform>,
+    /// Those that hang on one entry of the top-level index are one image for several platforms.
+    pub(super) group: usize,
+}
+
+impl Choice {
+    /// The candidates that carry the name asked for; all, where none was asked for.
+    pub(super) fn by_name(&self, candidates: &[Candidate]) -> anyhow::Result<Vec<usize>> {
+        let Some(name) = &self.name else {
+            return Ok((0..candidates.len()).collect());
+        };
+        let text = name.strip_prefix('@').unwrap_or(name);
+        let found: Vec<usize> = if let Ok(digest) = text.parse::<Digest>() {
+            matching(candidates, |candidate| candidate.digests.contains(&digest))
+        } else if let (true, Ok(position)) = (name.starts_with('@'), text.parse::<usize>()) {
+            if position < candidates.len() { vec![position] } else { vec![] }
+        } else {
+            // What is written exactly so comes before what merely means the same.
+            let exact = matching(candidates, |candidate| candidate.names.contains(name));
+            if exact.is_empty() {
+                let wanted = familiar(name);
+                matching(candidates, |c| c.names.iter().any(|name| familiar(name) == wanted))
+            } else {
+                exact
+            }
+        };
+        if found.is_empty() {
+            return Err(usage(format!(
+                "there is no image `{}` in it; it holds {}",
+                shown(name),
+                listed(candidates)
+            )));
+        }
+        Ok(found)
+    }
+
+    /// The one candidate for the platform asked for, or for this machine.
+    pub(super) fn by_platform(&self, candidates: &[Candidate]) -> anyhow::Result<usize> {
+        match candidates {
+            [] => return Err(usage("there is no image in it")),
+            [only] => return self.check_platform(only.platform.as_ref()).map(|()| 0),
+            _ => {}
+        }
+        let wanted = self.platform.clone().unwrap_or_else(Platform::of_this_machine);
+        let rank =
+            |candidate: &Candidate| candidate.platform.as_ref().and_then(|have| wanted.rank(have));
+        let best = candidates.iter().filter_map(rank).min();
+        let Some(best) = best else {
+            let hint = if self.platform.is_some() { "" } else { "; choose one with `--platform`" };
+            return Err(usage(format!(
+                "there is no image for {wanted} in it; there is {}{hint}",
+                platforms(candidates)
+            )));
+        };
+        let found = matching(candidates, |candidate| rank(candidate) == Some(best));
+        let first = found[0];
+        // Several of one platform under one name (Windows versions): the first, as container runtimes take.
+        // Under several names it has to be said which.
+        if found.iter().any(|&other| !same_image(&candidates[other], &candidates[first])) {
+            return Err(usage(format!(
+                "there are several images in it: {}; say which one with `:NAME` (or `:@0` for the first) behind the path",
+                listed(candidates)
+            )));
+        }
+        Ok(first)
+    }
+
+    /// An image that is alone in its place is taken for any machine, but not against what was asked for.
+    pub(super) fn check_platform(&self, have: Option<&Platform>) -> anyhow::Result<()> {
+        match (&self.platform, have) {
+            (Some(wanted), Some(have)) if wanted.rank(have).is_none() => Err(usage(format!(
+                "the image is for {have}, not for {wanted}; leave `--platform` out, or ask for {have}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn matching(candidates: &[Candidate], is_meant: impl Fn(&Candidate) -> bool) -> Vec<usize> {
+    (0..candidates.len()).filter(|&index| is_meant(&candidates[index])).collect()
+}
+
+fn same_image(one: &Candidate, other: &Candidate) -> bool {
+    one.group == other.group || one.names.iter().any(|name| other.names.contains(name))
+}
+
+/// A name as people write it: without the default registry, with the default tag.
+fn familiar(name: &str) -> String {
+    let name =
+        name.strip_prefix("docker.io/").or(name.strip_prefix("index.docker.io/")).unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains(':') || last.contains('@') {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    }
+}
+
+const MOST_LISTED: usize = 20;
+
+fn listed(candidates: &[Candidate]) -> String {
+    let label = |(index, candidate): (usize, &Candidate)| match candidate.names.first() {
+        Some(name) => format!("`{}`", shown(name)),
+        None => match candidate.digests.first() {
+            Some(digest) => format!("`{digest}` (no name)"),
+            None => format!("`@{index}` (no name)"),
+        },
+    };
+    list(candidates.iter().enumerate().map(label).collect())
+}
+
+fn platforms(candidates: &[Candidate]) -> String {
+    let mut all: Vec<&Platform> = candidates.iter().filter_map(|c| c.platform.as_ref()).collect();
+    all.sort();
+    all.dedup();
+    list(all.into_iter().map(Platform::to_string).collect())
+}
+
+fn list(mut labels: Vec<String>) -> String {
+    labels.dedup();
+    let more = labels.len().saturating_sub(MOST_LISTED);
+    labels.truncate(MOST_LISTED);
+    match (labels.is_empty(), more) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => labels.join(", "),
+        (false, more) => format!("{} and {more} more", labels.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Candidate {
+        Candidate {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            ..Candidate::default()
+        }
+    }
+
+    fn for_platform(platform: &str) -> Candidate {
+        Candidate { platform: Some(platform.parse().unwrap()), ..Candidate::default() }
+    }
+
+    fn choice(name: Option<&str>, platform: Option<&str>) -> Choice {
+        Choice {
+            name: name.map(str::to_owned),
+            platform: platform.map(|text| text.parse().unwrap()),
+        }
+    }
+
+    #[track_caller]
+    fn check_name(name: &str, expected: &[usize]) {
+        let candidates =
+            [named(&["docker.io/library/alpine:3.14", "3.14"]), named(&["me/app:latest"])];
+        let found = choice(Some(name), None).by_name(&candidates).unwrap_or_default();
+        assert_eq!(found, expected, "{name}");
+    }
+
+    #[test]
+    fn a_name_is_found_as_written_and_as_people_write_it() {
+        check_name("docker.io/library/alpine:3.14", &[0]);
+        check_name("alpine:3.14", &[0]);
+        check_name("3.14", &[0]);
+        check_name("me/app", &[1]);
+        check_name("@1", &[1]);
+        check_name("@2", &[]);
+        check_name("alpine", &[]);
+    }
+
+    #[test]
+    fn a_name_not_found_lists_what_is_there() {
+        let error = choice(Some("x"), None).by_name(&[named(&["app:1"]), named(&[])]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no image `x` in it; it holds `app:1`, `@1` (no name)"
+        );
+    }
+
+    #[test]
+    fn a_platform_not_found_lists_what_is_there() {
+        let candidates = [for_platform("linux/s390x"), for_platform("linux/arm/v6")];
+        let error = choice(None, Some("linux/riscv64")).by_platform(&candidates).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no image for linux/riscv64 in it; there is linux/arm/v6, linux/s390x"
+        );
+        assert_eq!(choice(None, Some("linux/arm")).by_platform(&candidates).unwrap(), 1);
+    }
+
+    #[test]
+    fn one_image_alone_is_taken_but_not_against_the_platform_asked_for() {
+        let alone = [for_platform("linux/s390x")];
+        assert_eq!(choice(None, None).by_platform(&alone).unwrap(), 0);
+        assert!(choice(None, Some("linux/arm64")).by_platform(&alone).is_err());
+    }
+}

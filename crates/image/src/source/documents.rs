@@ -1,0 +1,159 @@
+//! The small JSON files of an image, wherever they lie, and that they are what their digests say.
+
+use std::fmt;
+
+use anyhow::Context;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::manifest::Descriptor;
+use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::error::{broken, shown};
+
+/// The largest manifest that registries take is 4 MiB; configurations are smaller.
+pub(super) const MOST_DOCUMENT_BYTES: u64 = 8 << 20;
+
+/// The files of a layout or an archive, by name: `index.json`, `blobs/sha256/…`, `0a1b…/layer.tar`.
+pub(super) trait Documents {
+    /// A small file whole; `None` where there is none.
+    fn read(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>>;
+
+    /// The size of any file; `None` where there is none.
+    fn size(&self, name: &str) -> anyhow::Result<Option<u64>>;
+
+    /// The first bytes of a file: those that tell how it is compressed.
+    fn start(&self, name: &str) -> anyhow::Result<Vec<u8>>;
+
+    /// Whether each document has to be asked for over the network: then what an index says of
+    /// its images is believed until one is chosen.
+    fn is_remote(&self) -> bool {
+        false
+    }
+}
+
+pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
+    broken(format!(
+        "`{}` has {size} bytes; at most {MOST_DOCUMENT_BYTES} of a manifest or configuration are read",
+        shown(name)
+    ))
+}
+
+/// Where a blob lies in an OCI layout.
+pub(super) fn blob_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+/// The other way round. `None` for what is no blob's name.
+pub(super) fn digest_in(name: &str) -> Option<Digest> {
+    format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
+}
+
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    Sha256::of(bytes)
+}
+
+/// Reads a blob and verifies it. `what` it is goes into the error: "manifest".
+pub(super) fn fetch(
+    documents: &dyn Documents,
+    descriptor: &Descriptor,
+    what: &str,
+) -> anyhow::Result<Vec<u8>> {
+    let digest = descriptor.digest(what)?;
+    let bytes = documents
+        .read(&blob_name(&digest))
+        .with_context(|| format!("could not read the {what} {digest}"))?
+        .ok_or_else(|| {
+            broken(format!(
+                "the {what} {digest} is missing: the copy is not complete; make it again"
+            ))
+        })?;
+    verify(&bytes, &digest, what)?;
+    if let Some(size) = descriptor.size
+        && u64::try_from(size) != Ok(bytes.len() as u64)
+    {
+        return Err(broken(format!(
+            "the {what} {digest} has {} bytes, but what refers to it says {size}",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+pub(super) fn verify(bytes: &[u8], expected: &Digest, what: &str) -> anyhow::Result<()> {
+    let found = digest_of(bytes);
+    if found != *expected {
+        return Err(broken(format!(
+            "the {what} is not what its digest says: expected {expected}, got {found}; it was changed or damaged, get it again"
+        )));
+    }
+    Ok(())
+}
+
+/// Reads JSON of a known form. Refused is what two programs might read in two
+/// ways: names that differ in upper and lower case only, which Go takes for one.
+pub(super) fn parse<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl fmt::Display,
+) -> anyhow::Result<T> {
+    let wrong = |error: serde_json::Error| {
+        broken(format!("could not understand {what}: {}", shown(error.to_string())))
+    };
+    let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
+    refuse_ambiguous(&value, &what)?;
+    // From the text, not from the value: a name that stands there twice is seen only so.
+    serde_json::from_slice(bytes).map_err(wrong)
+}
+
+/// As [`parse`]; an object and nothing else (serde takes a list for a struct too).
+pub(super) fn parse_object<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl fmt::Display,
+) -> anyhow::Result<T> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(broken(format!("could not understand {what}: it is no JSON object")));
+    }
+    parse(bytes, what)
+}
+
+fn refuse_ambiguous(value: &Value, what: &dyn fmt::Display) -> anyhow::Result<()> {
+    let objects = match value {
+        Value::Object(object) => {
+            object.get("rootfs").and_then(Value::as_object).into_iter().chain([object])
+        }
+        _ => return Ok(()),
+    };
+    for object in objects {
+        let mut names: Vec<String> = object.keys().map(|name| name.to_ascii_lowercase()).collect();
+        names.sort();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(broken(format!(
+                "{what} has `{}` twice, in different spelling: programs do not agree on what it says",
+                shown(&pair[0])
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_known() {
+        let nothing = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest_of(b"").to_string(), nothing);
+    }
+
+    #[test]
+    fn names_in_two_spellings_are_refused() {
+        let error = parse::<Value>(br#"{"layers": [], "Layers": []}"#, "the manifest").unwrap_err();
+        assert!(error.to_string().contains("`layers` twice"), "{error}");
+        assert!(parse::<Value>(br#"{"rootfs": {"diff_ids": [], "DIFF_IDS": []}}"#, "it").is_err());
+    }
+
+    #[test]
+    fn endless_nesting_is_refused() {
+        assert!(parse::<Value>(&[b'['; 200_000], "the manifest").is_err());
+    }
+}

@@ -1,0 +1,319 @@
+//! Where images come from. Each transport ends in one of the three forms of
+//! [`Opened`]; what comes after does not know where the bytes came from.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use inscan_tar::Packing;
+
+use inscan_facts::digest::Digest;
+use inscan_net::NetOptions;
+
+mod archive_index;
+mod choice;
+mod config;
+mod containerd;
+mod containers_storage;
+mod directory;
+mod docker_archive;
+mod documents;
+mod engine;
+mod environment;
+mod known_names;
+mod manifest;
+mod members;
+mod oci_layout;
+mod places;
+mod platform;
+mod reference;
+mod registry;
+mod regular;
+mod stream;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use choice::Choice;
+pub use config::{HistoryItem, ImageConfig};
+pub use directory::{Content, DirEntry, WalkProblem, image as directory_image, walk};
+pub use docker_archive::complete;
+pub use inscan_facts::error::{Error, Kind, shown};
+pub use inscan_net::registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
+pub use places::{NotFound, Place};
+pub use platform::Platform;
+pub use reference::Reference;
+pub use stream::{ScanLayer, read as read_stream};
+
+use archive_index::ArchiveIndex;
+use documents::Documents;
+use engine::EngineFacts;
+use environment::Environment;
+use inscan_facts::error::usage;
+use oci_layout::LayoutDirectory;
+use regular::open_regular;
+
+/// The kind of any error of this module. One without a kind comes from the world: [`Kind::Broken`].
+pub fn kind_of(error: &anyhow::Error) -> Kind {
+    error.downcast_ref::<NotFound>().map_or_else(|| Error::kind_of(error), NotFound::kind)
+}
+
+/// An image whose configuration and layer list are known.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// What the user named, with its transport: `oci:/tmp/layout:latest`.
+    pub source: String,
+    /// The manifest as stored. `None` for a root file system, and for a Docker
+    /// archive with compressed layers until [`complete`] has made it.
+    pub manifest: Option<Vec<u8>>,
+    /// Digest of `manifest`; where there is none, of what stands for it, or what an engine says it is.
+    pub manifest_digest: Digest,
+    /// Of an image made for several platforms: digest of the index that was asked for by name.
+    pub index_digest: Option<Digest>,
+    /// The configuration as stored (JSON), verified against its digest.
+    pub config: Vec<u8>,
+    /// The image id.
+    pub config_digest: Digest,
+    /// Base first.
+    pub layers: Vec<LayerRef>,
+    /// Names the image carries where it lies, full as written: `localhost/app:1.0`.
+    pub names: Vec<String>,
+}
+
+/// One layer as the manifest and the configuration name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LayerRef {
+    /// Where its bytes are, in the words of its transport: a member's name, a path, a digest.
+    pub location: String,
+    /// Digest and size of the stored blob, where the transport knows them before reading.
+    pub digest: Option<Digest>,
+    pub size: Option<u64>,
+    /// Not to be believed about the compression.
+    pub media_type: Option<String>,
+    /// Digest of the uncompressed tar, from the configuration's `rootfs.diff_ids`.
+    pub diff_id: Digest,
+}
+
+/// Bytes of layers, in any order, from several threads at once.
+pub trait Blobs: Send + Sync {
+    fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>>;
+}
+
+/// An image that can be read.
+pub enum Opened {
+    /// The layer list is known, and layers can be read in any order.
+    Image { image: Image, blobs: Box<dyn Blobs> },
+    /// An archive that can be read only once, from front to back.
+    Stream(Stream),
+    /// A root file system.
+    Directory(PathBuf),
+}
+
+/// An archive on standard input, or a compressed one.
+pub struct Stream {
+    pub source: String,
+    pub reader: Box<dyn Read + Send>,
+    /// Said by the user; else what the archive turns out to be.
+    form: Option<Form>,
+    pub choice: Choice,
+    /// Of an archive that an engine writes: what else it knows of the image.
+    engine: Option<EngineFacts>,
+}
+
+impl Stream {
+    /// An archive of either kind. `source` is `-` for standard input.
+    pub fn new(source: String, reader: Box<dyn Read + Send>, choice: Choice) -> Self {
+        Stream { source, reader, form: None, choice, engine: None }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// `--platform`; without it the running machine's, where there is a choice.
+    pub platform: Option<Platform>,
+    /// For what is not on this machine.
+    pub net: NetOptions,
+    pub registry: RegistryOptions,
+    /// Of containerd; without it `CONTAINERD_NAMESPACE`, else whichever has the image.
+    pub containerd_namespace: Option<String>,
+}
+
+/// Opens an image and reads everything but its layers. `note` is told what the user should
+/// know of where it was found.
+pub fn open(
+    reference: &Reference,
+    options: &OpenOptions,
+    note: &dyn Fn(&str),
+) -> anyhow::Result<Opened> {
+    let choice =
+        |name: &Option<String>| Choice { name: name.clone(), platform: options.platform.clone() };
+    match reference {
+        Reference::DockerArchive { file, name } => {
+            open_archive(file, Some(Form::Docker), choice(name))
+                .context(could_not("docker-archive", file))
+        }
+        Reference::OciArchive { file, name } => open_archive(file, Some(Form::Oci), choice(name))
+            .context(could_not("oci-archive", file)),
+        Reference::OciLayout { directory, name } => {
+            open_layout(directory, choice(name)).context(could_not("oci", directory))
+        }
+        Reference::Directory(path) => open_directory(path),
+        Reference::Path { path, name } => open_path(path, choice(name)),
+        Reference::Stdin { form, name } => Ok(Opened::Stream(Stream {
+            source: "-".to_owned(),
+            reader: Box::new(std::io::stdin()),
+            form: *form,
+            choice: choice(name),
+            engine: None,
+        })),
+        Reference::At { place, name } => {
+            places::open_at(*place, name, options, &Environment::of_this_process())
+                .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
+        }
+        Reference::Name(name) => places::open(name, options, &Environment::of_this_process(), note),
+    }
+}
+
+fn could_not(transport: &str, path: &Path) -> String {
+    format!("could not open `{}`", source(transport, path, &Choice::default()))
+}
+
+fn source(transport: &str, path: &Path, choice: &Choice) -> String {
+    let path = shown(path.as_os_str().as_encoded_bytes());
+    match &choice.name {
+        Some(name) => format!("{transport}:{path}:{}", shown(name)),
+        None => format!("{transport}:{path}"),
+    }
+}
+
+fn open_directory(path: &Path) -> anyhow::Result<Opened> {
+    if !path.is_dir() {
+        return Err(usage(format!(
+            "`{}` is no directory; for an archive write docker-archive:FILE or oci-archive:FILE",
+            shown(path.as_os_str().as_encoded_bytes())
+        )));
+    }
+    Ok(Opened::Directory(path.to_owned()))
+}
+
+/// Recognises what lies at a path by looking at it.
+fn open_path(path: &Path, choice: Choice) -> anyhow::Result<Opened> {
+    if !path.is_dir() {
+        return open_archive(path, None, choice).with_context(|| {
+            format!("could not open `{}`", shown(path.as_os_str().as_encoded_bytes()))
+        });
+    }
+    if path.join("oci-layout").is_file() || path.join("index.json").is_file() {
+        return open_layout(path, choice).context(could_not("oci", path));
+    }
+    if let Some(name) = &choice.name {
+        return Err(usage(format!(
+            "`{}` is no OCI layout, so there is no image `{}` in it",
+            shown(path.as_os_str().as_encoded_bytes()),
+            shown(name)
+        )));
+    }
+    open_directory(path)
+}
+
+fn open_layout(directory: &Path, choice: Choice) -> anyhow::Result<Opened> {
+    if !directory.is_dir() {
+        return Err(usage("it is no directory; for a layout in a tar write oci-archive:FILE"));
+    }
+    let source = source("oci", directory, &choice);
+    let layout = LayoutDirectory(directory.to_owned());
+    let image = oci_layout::read(&layout, &choice, &source)?;
+    Ok(Opened::Image { image, blobs: Box::new(layout) })
+}
+
+/// The two forms of an image in a tar. Archives of newer Dockers are both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Docker,
+    Oci,
+}
+
+fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Result<Opened> {
+    if path.is_dir() {
+        return Err(usage(
+            "it is a directory; for an OCI layout write oci:DIRECTORY, for a root file system dir:DIRECTORY",
+        ));
+    }
+    let file = open_regular(path)?.ok_or_else(|| usage("there is no such file"))?;
+    let name = form.map_or("archive", Form::transport);
+    let packing = packing(&file)?;
+    match packing {
+        Packing::Plain => {}
+        Packing::Gzip | Packing::Zstd => {
+            return Ok(Opened::Stream(Stream {
+                source: source(name, path, &choice),
+                reader: Box::new(file),
+                form,
+                choice,
+                engine: None,
+            }));
+        }
+        Packing::Bzip2 | Packing::Xz => {
+            let program = packing.program().unwrap_or_default();
+            return Err(usage(format!(
+                "it is compressed with {program}, which is not understood for archives; give it unpacked: {program} -dc FILE | inscan scan -"
+            )));
+        }
+    }
+    let index = ArchiveIndex::read(file)?;
+    let (form, image) =
+        read_documents(&index, form, &choice, |form| source(form.transport(), path, &choice))?;
+    debug_assert!(image.source.starts_with(form.transport()));
+    Ok(Opened::Image { image, blobs: Box::new(index) })
+}
+
+/// Reads an archive as what it is, or as what it is said to be.
+fn read_documents(
+    documents: &dyn Documents,
+    form: Option<Form>,
+    choice: &Choice,
+    source: impl Fn(Form) -> String,
+) -> anyhow::Result<(Form, Image)> {
+    let form = match form {
+        Some(form) => form,
+        // The index has digests for everything, `manifest.json` has not.
+        None if oci_layout::is_layout(documents) => Form::Oci,
+        None if documents.size("manifest.json")?.is_some()
+            || documents.size("repositories")?.is_some() =>
+        {
+            Form::Docker
+        }
+        None if documents.size("index.json")?.is_some() => Form::Oci,
+        None => {
+            return Err(usage(
+                "it holds no image: neither `manifest.json` (docker save) nor `index.json` (OCI layout) is in it; a root file system is read unpacked, as dir:PATH",
+            ));
+        }
+    };
+    let image = match form {
+        Form::Docker => docker_archive::read(documents, choice, &source(form)),
+        Form::Oci => oci_layout::read(documents, choice, &source(form)),
+    };
+    Ok((form, image?))
+}
+
+impl Form {
+    fn transport(self) -> &'static str {
+        match self {
+            Form::Docker => "docker-archive",
+            Form::Oci => "oci-archive",
+        }
+    }
+}
+
+/// How a whole archive is compressed.
+fn packing(file: &File) -> anyhow::Result<Packing> {
+    let mut start = [0; Packing::START_LEN];
+    let length = std::os::unix::fs::FileExt::read_at(file, &mut start, 0)?;
+    if length == 0 {
+        return Err(inscan_facts::error::broken("the file is empty; make it again"));
+    }
+    Ok(Packing::of(&start))
+}

@@ -1,0 +1,345 @@
+//! An OCI image layout
+//! (<https://github.com/opencontainers/image-spec/blob/main/image-layout.md>):
+//! `index.json` names manifests, and every blob lies under its digest.
+//! As a directory, or as the members of an archive.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use inscan_tar::Packing;
+
+use super::choice::{Candidate, Choice};
+use super::config::ImageConfig;
+use super::documents::{self, Documents, MOST_DOCUMENT_BYTES, blob_name, too_large};
+use super::manifest::{Descriptor, Manifest, pair, place};
+use super::platform::Platform;
+use super::regular::open_regular;
+use super::{Blobs, Image, LayerRef};
+use inscan_facts::digest::Digest;
+use inscan_facts::error::{broken, shown, usage};
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// An index of indexes is already rare.
+const DEEPEST_INDEX: usize = 5;
+const MOST_INDEXES: usize = 500;
+
+/// True where there is an index that names at least one manifest.
+/// (Some programs write an empty one beside a `manifest.json`.)
+pub(super) fn is_layout(documents: &dyn Documents) -> bool {
+    let index = documents.read("index.json").ok().flatten();
+    index
+        .and_then(|bytes| Manifest::parse(&bytes, "index").ok())
+        .is_some_and(|index| index.manifests.is_some_and(|manifests| !manifests.is_empty()))
+}
+
+/// Reads everything but the layers.
+pub(super) fn read(
+    documents: &dyn Documents,
+    choice: &Choice,
+    source: &str,
+) -> anyhow::Result<Image> {
+    let index = documents
+        .read("index.json")?
+        .ok_or_else(|| usage("there is no `index.json` in it: it is no OCI image layout"))?;
+    let index = Manifest::parse(&index, "index (`index.json`)")?;
+    let mut walk = Walk { documents, indexes: 0, missing: None };
+    let leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;
+    image(documents, &leaf, source)
+}
+
+/// A manifest that was found through the indexes.
+struct Leaf {
+    descriptor: Descriptor,
+    /// Digest of the index below the top one that led to it.
+    index: Option<Digest>,
+    names: Vec<String>,
+}
+
+struct Walk<'a> {
+    documents: &'a dyn Documents,
+    indexes: usize,
+    /// One manifest that an index names and that is not stored.
+    missing: Option<(Descriptor, Option<Platform>)>,
+}
+
+impl Walk<'_> {
+    fn choose(&mut self, top: Vec<Descriptor>, choice: &Choice) -> anyhow::Result<Leaf> {
+        let by_digest = choice.name.as_deref().is_some_and(|name| name.contains("sha256:"));
+        let mut leaves = Vec::new();
+        let mut candidates = Vec::new();
+        if by_digest {
+            // What is asked for by its digest may lie anywhere below.
+            let all: Vec<usize> = (0..top.len()).collect();
+            self.add_leaves(&top, &all, choice, &mut leaves, &mut candidates)?;
+            let chosen = choice.by_name(&candidates)?;
+            (leaves, candidates) = leaves
+                .into_iter()
+                .zip(candidates)
+                .enumerate()
+                .filter(|(index, _)| chosen.contains(index))
+                .map(|(_, pair)| pair)
+                .unzip();
+        } else {
+            let entries: Vec<Candidate> = top.iter().map(entry).collect();
+            let chosen = choice.by_name(&entries)?;
+            self.add_leaves(&top, &chosen, choice, &mut leaves, &mut candidates)?;
+        }
+        if leaves.is_empty() {
+            return Err(self.nothing_found(&top));
+        }
+        let chosen = choice.by_platform(&candidates)?;
+        Ok(leaves.swap_remove(chosen))
+    }
+
+    fn add_leaves(
+        &mut self,
+        top: &[Descriptor],
+        chosen: &[usize],
+        choice: &Choice,
+        leaves: &mut Vec<Leaf>,
+        candidates: &mut Vec<Candidate>,
+    ) -> anyhow::Result<()> {
+        for (group, descriptor) in chosen.iter().filter_map(|&at| Some((at, top.get(at)?))) {
+            // Asked for by name, an attestation is a wrong parameter; else it is merely not meant.
+            if descriptor.is_companion() && choice.name.is_none() {
+                continue;
+            }
+            let mut found = Vec::new();
+            let digest = descriptor.digest("manifest")?;
+            self.descend(descriptor, &mut HashSet::new(), &mut found)?;
+            for leaf in found {
+                let mut digests = vec![leaf.digest("manifest")?, digest];
+                digests.dedup();
+                let platform = self.platform(&leaf, &mut digests)?;
+                if candidates
+                    .iter()
+                    .any(|c: &Candidate| c.digests.first() == digests.first() && c.group == group)
+                {
+                    continue;
+                }
+                candidates.push(Candidate {
+                    names: all_names(descriptor),
+                    digests,
+                    platform,
+                    group,
+                });
+                let index = (leaf.digest != descriptor.digest).then_some(digest);
+                leaves.push(Leaf { descriptor: leaf, index, names: full_names(descriptor) });
+            }
+        }
+        // The same manifest under two names is one image.
+        if let Some(first) = leaves.first()
+            && leaves.iter().all(|leaf| leaf.descriptor.digest == first.descriptor.digest)
+        {
+            let names = leaves.drain(1..).flat_map(|leaf| leaf.names).collect::<Vec<_>>();
+            candidates.truncate(1);
+            leaves[0].names.extend(names);
+        }
+        Ok(())
+    }
+
+    /// The image manifests at and below a descriptor, as far as they are stored.
+    fn descend(
+        &mut self,
+        descriptor: &Descriptor,
+        above: &mut HashSet<String>,
+        found: &mut Vec<Descriptor>,
+    ) -> anyhow::Result<()> {
+        let digest = descriptor.digest("manifest")?;
+        let Some(size) = self.documents.size(&blob_name(&digest))? else {
+            self.missing = Some((descriptor.clone(), descriptor.platform()));
+            return Ok(());
+        };
+        if size > MOST_DOCUMENT_BYTES {
+            return Err(too_large(&blob_name(&digest), size));
+        }
+        if self.is_known_image(descriptor) {
+            found.push(descriptor.clone());
+            return Ok(());
+        }
+        let bytes = documents::fetch(self.documents, descriptor, "manifest")?;
+        let manifest = Manifest::parse(&bytes, &format!("manifest {digest}"))?;
+        if !manifest.is_index() {
+            found.push(descriptor.clone());
+            return Ok(());
+        }
+        self.indexes += 1;
+        if !above.insert(descriptor.digest.clone())
+            || above.len() > DEEPEST_INDEX
+            || self.indexes > MOST_INDEXES
+        {
+            return Err(broken(format!(
+                "the index {digest} contains itself, or too many other indexes"
+            )));
+        }
+        for below in manifest.manifests.iter().flatten().filter(|below| !below.is_companion()) {
+            self.descend(below, above, found)?;
+        }
+        above.remove(&descriptor.digest);
+        Ok(())
+    }
+
+    /// True where it costs too much to look, and the index says enough to choose by.
+    fn is_known_image(&self, descriptor: &Descriptor) -> bool {
+        self.documents.is_remote() && descriptor.platform().is_some() && !descriptor.is_index()
+    }
+
+    /// As the configuration says, else as the index says.
+    fn platform(
+        &self,
+        leaf: &Descriptor,
+        digests: &mut Vec<Digest>,
+    ) -> anyhow::Result<Option<Platform>> {
+        if self.is_known_image(leaf) {
+            return Ok(leaf.platform());
+        }
+        let manifest = documents::fetch(self.documents, leaf, "manifest")?;
+        let manifest = Manifest::parse(&manifest, "manifest")?;
+        let Some(config) = &manifest.config else { return Ok(leaf.platform()) };
+        digests.extend(config.digest("configuration"));
+        let Ok(bytes) = documents::fetch(self.documents, config, "configuration") else {
+            // It is missed, with a good message, where the image is chosen.
+            return Ok(leaf.platform());
+        };
+        Ok(ImageConfig::parse(&bytes).ok().and_then(|config| config.platform()).or(leaf.platform()))
+    }
+
+    fn nothing_found(&self, top: &[Descriptor]) -> anyhow::Error {
+        match &self.missing {
+            Some((descriptor, platform)) => {
+                let platform = platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default();
+                broken(format!(
+                    "the image{platform} is named in the index, but its manifest {} is not stored: the copy is not complete; make it again",
+                    shown(&descriptor.digest)
+                ))
+            }
+            None if top.is_empty() => usage("its `index.json` names no image: it is empty"),
+            None => usage("there is no image in it, only attestations or signatures"),
+        }
+    }
+}
+
+/// An entry of the top-level index as something to choose.
+fn entry(descriptor: &Descriptor) -> Candidate {
+    Candidate {
+        names: all_names(descriptor),
+        digests: descriptor.digest.parse().into_iter().collect(),
+        platform: descriptor.platform(),
+        group: 0,
+    }
+}
+
+fn all_names(descriptor: &Descriptor) -> Vec<String> {
+    let names = [CONTAINERD_NAME, REF_NAME].iter().filter_map(|name| descriptor.annotation(name));
+    names.map(str::to_owned).collect()
+}
+
+/// A bare tag (`latest`) is a name inside the layout only.
+fn full_names(descriptor: &Descriptor) -> Vec<String> {
+    let mut names = all_names(descriptor);
+    names.retain(|name| name.contains([':', '/']));
+    names
+}
+
+fn image(documents: &dyn Documents, leaf: &Leaf, source: &str) -> anyhow::Result<Image> {
+    let bytes = documents::fetch(documents, &leaf.descriptor, "manifest")?;
+    let manifest = Manifest::parse(&bytes, "manifest")?;
+    let config_descriptor = manifest.config()?;
+    let config = documents::fetch(documents, config_descriptor, "configuration")?;
+    let mut layers = manifest.layers()?;
+    pair(&mut layers, &ImageConfig::parse(&config)?)?;
+    check_stored(documents, &layers)?;
+    Ok(Image {
+        source: source.to_owned(),
+        manifest_digest: leaf.descriptor.digest("manifest")?,
+        index_digest: leaf.index,
+        manifest: Some(bytes),
+        config_digest: config_descriptor.digest("configuration")?,
+        config,
+        layers,
+        names: leaf.names.clone(),
+    })
+}
+
+/// Every layer is there, and as large as the manifest says.
+fn check_stored(documents: &dyn Documents, layers: &[LayerRef]) -> anyhow::Result<()> {
+    for (index, layer) in layers.iter().enumerate() {
+        let place = place(index, layers.len());
+        let foreign = layer
+            .media_type
+            .as_deref()
+            .is_some_and(|t| t.contains("nondistributable") || t.contains("foreign"));
+        match documents.size(&layer.location)? {
+            None if foreign => {
+                return Err(broken(format!(
+                    "{place} ({}) is non-distributable, and its bytes are not stored here; save the image on a machine that has it, with its foreign layers",
+                    shown(&layer.location)
+                )));
+            }
+            None => {
+                return Err(broken(format!(
+                    "{place} ({}) is missing: the copy is not complete; make it again",
+                    shown(&layer.location)
+                )));
+            }
+            Some(found) if layer.size.is_some_and(|size| size != found) => {
+                return Err(broken(format!(
+                    "{place} ({}) has {found} bytes, but the manifest says {}; it was cut off or changed, get it again",
+                    shown(&layer.location),
+                    layer.size.unwrap_or_default()
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A layout as a directory.
+pub(super) struct LayoutDirectory(pub(super) PathBuf);
+
+impl LayoutDirectory {
+    /// Names come from digests, or are our own: they cannot lead out.
+    fn open(&self, name: &str) -> anyhow::Result<Option<File>> {
+        open_regular(&self.0.join(Path::new(name)))
+    }
+}
+
+impl Documents for LayoutDirectory {
+    fn read(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let Some(file) = self.open(name)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MOST_DOCUMENT_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_DOCUMENT_BYTES {
+            return Err(too_large(name, bytes.len() as u64));
+        }
+        Ok(Some(bytes))
+    }
+
+    fn size(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        Ok(self.open(name)?.map(|file| file.metadata()).transpose()?.map(|metadata| metadata.len()))
+    }
+
+    fn start(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let mut start = Vec::new();
+        if let Some(file) = self.open(name)? {
+            file.take(Packing::START_LEN as u64).read_to_end(&mut start)?;
+        }
+        Ok(start)
+    }
+}
+
+impl Blobs for LayoutDirectory {
+    fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
+        let file = LayoutDirectory::open(self, &layer.location)
+            .with_context(|| format!("could not open `{}`", shown(&layer.location)))?
+            .ok_or_else(|| {
+                broken(format!("`{}` is missing from the layout", shown(&layer.location)))
+            })?;
+        Ok(Box::new(file))
+    }
+}

@@ -1,0 +1,159 @@
+//! Where an image is looked for whose name says no place, and what is said where
+//! it is nowhere: each place with its reason.
+
+use std::fmt;
+
+use super::choice::Choice;
+use super::engine::{self, Engine};
+use super::environment::Environment;
+use super::{Kind, OpenOptions, Opened, containerd, containers_storage, kind_of, registry};
+use inscan_facts::error::shown;
+
+/// Who may have an image by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Docker,
+    Podman,
+    ContainersStorage,
+    Containerd,
+    Registry,
+}
+
+impl Place {
+    /// What is on this machine comes first: it is what was built or pulled last, and is there at once.
+    const ORDER: [Place; 5] = [
+        Place::Docker,
+        Place::Podman,
+        Place::ContainersStorage,
+        Place::Containerd,
+        Place::Registry,
+    ];
+
+    /// What names it before an image.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Place::Docker => "docker-daemon:",
+            Place::Podman => "podman:",
+            Place::ContainersStorage => "containers-storage:",
+            Place::Containerd => "containerd:",
+            Place::Registry => "docker://",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Place::Docker => "docker",
+            Place::Podman => "podman",
+            Place::ContainersStorage => "containers-storage",
+            Place::Containerd => "containerd",
+            Place::Registry => "registry",
+        }
+    }
+}
+
+/// Opens an image at one place.
+pub(super) fn open_at(
+    place: Place,
+    name: &str,
+    options: &OpenOptions,
+    environment: &Environment,
+) -> anyhow::Result<Opened> {
+    match place {
+        Place::Docker => engine::open(Engine::Docker, name, options, environment),
+        Place::Podman => engine::open(Engine::Podman, name, options, environment),
+        Place::ContainersStorage => containers_storage::open(name, options, environment),
+        Place::Containerd => containerd::open(name, options, environment),
+        Place::Registry => {
+            let choice = Choice { name: None, platform: options.platform.clone() };
+            let (image, registry) = registry::open(name, &choice, &options.net, &options.registry)?;
+            Ok(Opened::Image { image, blobs: Box::new(registry) })
+        }
+    }
+}
+
+/// Opens an image at the first place that has it. A place that could not be asked may have
+/// had it, and another image of the name: `note` is told.
+pub(super) fn open(
+    name: &str,
+    options: &OpenOptions,
+    environment: &Environment,
+    note: &dyn Fn(&str),
+) -> anyhow::Result<Opened> {
+    let mut tries = Vec::new();
+    for place in Place::ORDER {
+        if place == Place::Registry && options.net.offline {
+            tries.push(Try {
+                place,
+                kind: Kind::Absent,
+                reason: "not tried: --offline".to_owned(),
+            });
+            continue;
+        }
+        match open_at(place, name, options, environment) {
+            Ok(opened) => {
+                for Try { place: other, reason, .. } in
+                    tries.iter().filter(|it| it.kind != Kind::Absent)
+                {
+                    note(&format!(
+                        "`{}` is read from {}; {} could not be asked: {reason}",
+                        shown(name),
+                        place.name(),
+                        other.name()
+                    ));
+                }
+                return Ok(opened);
+            }
+            Err(error) => {
+                let (kind, reason) = (kind_of(&error), format!("{error:#}"));
+                tries.push(Try { place, kind, reason });
+            }
+        }
+    }
+    Err(NotFound { name: name.to_owned(), tries }.into())
+}
+
+/// One place, and why the image did not come from there.
+#[derive(Debug)]
+struct Try {
+    place: Place,
+    kind: Kind,
+    reason: String,
+}
+
+/// An image that none of the places gave.
+#[derive(Debug)]
+pub struct NotFound {
+    name: String,
+    tries: Vec<Try>,
+}
+
+impl NotFound {
+    /// Each place on a line of its own, with its reason.
+    pub fn lines(&self) -> Vec<String> {
+        let width = self.tries.iter().map(|it| it.place.name().len()).max().unwrap_or(0);
+        let line = |it: &Try| format!("{:width$}  {}", it.place.name(), it.reason);
+        self.tries.iter().map(line).collect()
+    }
+
+    /// How to name one place.
+    pub fn hint(&self) -> String {
+        let name = shown(&self.name);
+        let named = Place::ORDER.iter().map(|place| format!("{}{name}", place.prefix()));
+        format!("to name one place: {}", named.collect::<Vec<_>>().join(", "))
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self.tries.iter().any(|it| it.kind == Kind::Broken) {
+            true => Kind::Broken,
+            false => Kind::Usage,
+        }
+    }
+}
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the image `{}` was not found:", shown(&self.name))
+    }
+}
+
+impl std::error::Error for NotFound {}

@@ -1,0 +1,199 @@
+//! Images in registries, read without being stored: the manifest that is asked for stands as the
+//! index of a layout, whose documents are fetched when they are needed and whose layers stream
+//! into whoever reads them. The protocol is [`inscan_net::registry`]'s.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use inscan_facts::digest::Digest;
+use inscan_facts::error::{broken, shown};
+use inscan_net::registry::{self, Failed, Found, Registry, RegistryOptions};
+use inscan_net::{NetOptions, Url};
+use serde_json::json;
+
+use super::documents::{self, Documents, MOST_DOCUMENT_BYTES, blob_name, digest_of, too_large};
+use super::manifest::{Descriptor, Manifest};
+use super::{Blobs, Choice, Image, LayerRef, oci_layout};
+
+/// An image in a registry, as a layout.
+pub(super) struct RegistryImage {
+    registry: Registry,
+    allow_foreign_layers: bool,
+    known: Mutex<Known>,
+}
+
+/// What the manifests read so far say.
+#[derive(Default)]
+struct Known {
+    /// Documents that were read, by their names in a layout.
+    documents: HashMap<String, Vec<u8>>,
+    blobs: HashMap<String, Described>,
+}
+
+/// A blob or manifest that something refers to.
+#[derive(Clone)]
+struct Described {
+    size: Option<u64>,
+    is_manifest: bool,
+    /// Where else it is said to be.
+    urls: Vec<String>,
+}
+
+/// Reads everything of an image but its layers.
+pub(super) fn open(
+    name: &str,
+    choice: &Choice,
+    net: &NetOptions,
+    options: &RegistryOptions,
+) -> anyhow::Result<(Image, RegistryImage)> {
+    let Found { registry, name, tagged, manifest } = registry::open(name, net, options)?;
+    let allow_foreign_layers = options.allow_foreign_layers;
+    let image = RegistryImage { registry, allow_foreign_layers, known: Mutex::default() };
+    image.enter_top(tagged, manifest)?;
+    Ok((oci_layout::read(&image, choice, &format!("docker://{name}"))?, image))
+}
+
+impl RegistryImage {
+    /// Enters the manifest as what the index of a layout names.
+    fn enter_top(&self, tagged: Option<String>, manifest: Vec<u8>) -> anyhow::Result<()> {
+        let digest = digest_of(&manifest);
+        let mut annotations = HashMap::new();
+        annotations.extend(tagged.map(|name| (oci_layout::CONTAINERD_NAME, name)));
+        let index = json!({"schemaVersion": 2, "manifests": [
+            {"digest": digest.to_string(), "size": manifest.len(), "annotations": annotations}
+        ]});
+        let mut known = self.known();
+        known.documents.insert("index.json".to_owned(), index.to_string().into_bytes());
+        let described =
+            Described { size: Some(manifest.len() as u64), is_manifest: true, urls: Vec::new() };
+        known.blobs.insert(blob_name(&digest), described);
+        known.enter(blob_name(&digest), manifest)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The addresses outside the registry that a layer is at, if they may be asked.
+    fn foreign(&self, name: &str) -> Vec<Url> {
+        let urls = self.known().blobs.get(name).map(|it| it.urls.clone()).unwrap_or_default();
+        let may = |url: &Url| match url.scheme() {
+            "https" => true,
+            "http" => self.registry.net().plain_http,
+            _ => false,
+        };
+        urls.iter().filter_map(|url| Url::parse(url).ok()).filter(may).collect()
+    }
+
+    /// Where a layer with addresses of its own is: the registry is asked before any of them.
+    fn check_foreign(
+        &self,
+        name: &str,
+        digest: &Digest,
+        described: &Described,
+    ) -> anyhow::Result<()> {
+        if described.urls.is_empty() || self.registry.has_blob(digest).map_err(Failed::told)? {
+            return Ok(());
+        }
+        if !self.allow_foreign_layers {
+            let hosts: Vec<_> =
+                described.urls.iter().filter_map(|url| Url::parse(url).ok()).collect();
+            let hosts: Vec<_> = hosts.iter().map(|url| shown(inscan_net::origin(url))).collect();
+            return Err(broken(format!(
+                "the layer {digest} is foreign: it is not in the registry, but at {}; if you trust that place, add `--allow-foreign-layers`",
+                hosts.join(", ")
+            )));
+        }
+        if self.foreign(name).is_empty() {
+            return Err(broken(format!(
+                "the layer {digest} is foreign, and none of its addresses is an https address"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    /// Keeps a document, and what it refers to. What is no manifest refers to nothing.
+    fn enter(&mut self, name: String, bytes: Vec<u8>) -> anyhow::Result<()> {
+        if self.blobs.get(&name).is_some_and(|described| described.is_manifest) {
+            let manifest = Manifest::parse(&bytes, "manifest")?;
+            let below = manifest.manifests.iter().flatten().map(|below| (below, true));
+            let parts = manifest.config.iter().chain(manifest.layers.iter().flatten());
+            for (descriptor, is_manifest) in below.chain(parts.map(|part| (part, false))) {
+                self.describe(descriptor, is_manifest);
+            }
+        }
+        self.documents.insert(name, bytes);
+        Ok(())
+    }
+
+    fn describe(&mut self, descriptor: &Descriptor, is_manifest: bool) {
+        // One of another algorithm is refused where it is used.
+        let Ok(digest) = descriptor.digest("blob") else { return };
+        let size = descriptor.size.and_then(|size| size.try_into().ok());
+        let urls = descriptor.urls.clone();
+        self.blobs.entry(blob_name(&digest)).or_insert(Described { size, is_manifest, urls });
+    }
+}
+
+impl Documents for RegistryImage {
+    fn read(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.known().documents.get(name) {
+            return Ok(Some(bytes.clone()));
+        }
+        let Some(described) = self.known().blobs.get(name).cloned() else { return Ok(None) };
+        if let Some(size) = described.size.filter(|&size| size > MOST_DOCUMENT_BYTES) {
+            return Err(too_large(name, size));
+        }
+        let Some(digest) = documents::digest_in(name) else { return Ok(None) };
+        let bytes = self.registry.document(&digest, described.is_manifest).map_err(Failed::told)?;
+        self.known().enter(name.to_owned(), bytes.clone())?;
+        Ok(Some(bytes))
+    }
+
+    /// As described: nothing is asked for it, but where a layer that may be elsewhere is.
+    fn size(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        let Some(described) = self.known().blobs.get(name).cloned() else { return Ok(None) };
+        let digest = documents::digest_in(name);
+        if let Some(digest) = digest.filter(|_| !described.is_manifest) {
+            self.check_foreign(name, &digest, &described)?;
+        }
+        // Without a size nothing would end a layer that a server sends.
+        let size = described
+            .size
+            .ok_or_else(|| broken(format!("the manifest gives no size for `{}`", shown(name))));
+        size.map(Some)
+    }
+
+    fn start(&self, _: &str) -> anyhow::Result<Vec<u8>> {
+        // Asked for layers of Docker archives only.
+        Ok(Vec::new())
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+}
+
+impl Blobs for RegistryImage {
+    fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
+        let (Some(digest), Some(size)) = (layer.digest, layer.size) else {
+            return Err(broken("the manifest gives no digest and size for the layer"));
+        };
+        let from_registry = self.registry.blob(digest, size);
+        let failed = match from_registry {
+            Ok(reader) => return Ok(Box::new(reader)),
+            Err(failed) => failed,
+        };
+        if self.allow_foreign_layers && failed.is_not_found() {
+            for url in self.foreign(&layer.location) {
+                if let Ok(reader) = self.registry.foreign_blob(url, digest, size) {
+                    return Ok(Box::new(reader));
+                }
+            }
+        }
+        Err(failed.told())
+    }
+}

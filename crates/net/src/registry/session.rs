@@ -1,0 +1,308 @@
+//! Talking to one registry about one repository
+//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull>): over https or
+//! not, and with the credentials it asks for.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::RegistryOptions;
+use super::challenge::{self, Challenge};
+use super::credentials::{self, Credential, Found};
+use super::failure::{Failed, described};
+use super::mirrors::Endpoint;
+use super::name::api_host;
+use super::token::{self, Wanted};
+use crate::{
+    Answer, Body, Cause, HeaderMap, HeaderValue, Http, Method, Request, Url, basic, header,
+    is_loopback,
+};
+use inscan_facts::error::shown;
+
+pub(super) struct Session {
+    endpoint: Endpoint,
+    http: Http,
+    options: RegistryOptions,
+    scheme: Mutex<Scheme>,
+    login: Mutex<Login>,
+    found: OnceLock<Result<Found, String>>,
+    /// What a token is to allow, as scopes have it.
+    actions: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Https,
+    Http,
+    /// Https, and plain http where there is none: this machine, and what is configured as insecure.
+    Either,
+}
+
+/// What goes along with each request.
+#[derive(Clone, Default)]
+struct Login {
+    authorization: Option<HeaderValue>,
+    /// Counts renewals: several threads are refused at once, and one of them renews for all.
+    generation: u64,
+}
+
+/// A token that is refused is renewed; a new one that is refused as well ends it. Once more,
+/// because another thread's may have run out meanwhile.
+const MOST_RENEWALS: usize = 2;
+
+impl Session {
+    pub(super) fn new(endpoint: Endpoint, http: &Http, options: &RegistryOptions) -> Self {
+        let host = api_host(&endpoint.host);
+        let loopback = Url::parse(&format!("http://{host}")).is_ok_and(|url| is_loopback(&url));
+        let scheme = match () {
+            () if http.options().plain_http => Scheme::Http,
+            () if loopback || endpoint.insecure => Scheme::Either,
+            () => Scheme::Https,
+        };
+        Session {
+            http: if endpoint.insecure { http.without_verifying() } else { http.clone() },
+            endpoint,
+            options: options.clone(),
+            scheme: Mutex::new(scheme),
+            login: Mutex::default(),
+            found: OnceLock::new(),
+            actions: "pull",
+        }
+    }
+
+    /// The same, for writing to the repository as well.
+    pub(super) fn for_pushing(self) -> Self {
+        Session { actions: "pull,push", ..self }
+    }
+
+    /// `registry.example/app`
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.endpoint.host, self.endpoint.repository)
+    }
+
+    /// Asks once for `manifests/…` or `blobs/…`. What comes back is a success; credentials are
+    /// got and renewed on the way.
+    pub(super) fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Answer, Failed> {
+        let mut renewals = 0;
+        loop {
+            let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let answer = self.send(method, path, headers, login.authorization.as_ref())?;
+            let status = answer.status();
+            if status.is_success() {
+                return Ok(answer);
+            }
+            if answer.is_from_elsewhere() || !matches!(status.as_u16(), 401 | 403) {
+                // The storage behind a redirect has its own reasons: it never saw our credentials.
+                return Err(self.with_place(Failed::of(answer)));
+            }
+            if status == 401 && renewals < MOST_RENEWALS {
+                renewals += 1;
+                self.renew(login.generation, answer.headers())?;
+                continue;
+            }
+            let mut why = described(status, answer);
+            if login.authorization.is_some_and(|shown| shown.as_bytes().starts_with(b"Bearer")) {
+                why += ", to a token that it asked for";
+            }
+            return Err(Failed::Access(self.refused(&why)));
+        }
+    }
+
+    /// Sends a body to an address of the registry, with what it asked for to let us in. A body
+    /// is sent once: a request before it has to have found out what is asked for.
+    pub(super) fn send_body(
+        &self,
+        method: &Method,
+        url: Url,
+        media_type: &'static str,
+        body: Body,
+    ) -> Result<Answer, Failed> {
+        // Storage elsewhere has its own ways to know who may write, in the address.
+        let is_own = self.address("").is_ok_and(|own| own.origin() == url.origin());
+        let mut request = Request::new(method.clone(), url);
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(authorization) = login.authorization.filter(|_| is_own) {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization);
+        }
+        *request.body_mut() = Some(body);
+        let answer = self.http.send(request)?;
+        let status = answer.status();
+        match status.as_u16() {
+            200..=299 => Ok(answer),
+            401 | 403 => Err(Failed::Access(self.refused(&described(status, answer)))),
+            _ => Err(self.with_place(Failed::of(answer))),
+        }
+    }
+
+    /// Where `manifests/…` or `blobs/…` is, once it is known how the registry is asked.
+    pub(super) fn address(&self, path: &str) -> Result<Url, Failed> {
+        let scheme = match *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) {
+            Scheme::Http => "http",
+            Scheme::Https | Scheme::Either => "https",
+        };
+        self.address_over(scheme, path)
+    }
+
+    fn address_over(&self, scheme: &str, path: &str) -> Result<Url, Failed> {
+        let host = api_host(&self.endpoint.host);
+        let text = format!("{scheme}://{host}/v2/{}/{path}", self.endpoint.repository);
+        Url::parse(&text).map_err(|_| Failed::Access(format!("`{}` is no host", shown(host))))
+    }
+
+    fn with_place(&self, failed: Failed) -> Failed {
+        match failed {
+            Failed::Status { code, retry_after, text } => {
+                let hint = match code {
+                    429 => "; too many requests: log in, ask less often, or use a mirror",
+                    _ => "",
+                };
+                let text = format!("`{}` answers {text}{hint}", self.place());
+                Failed::Status { code, retry_after, text }
+            }
+            other => other,
+        }
+    }
+
+    fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failed> {
+        let scheme = *self.scheme.lock().unwrap_or_else(PoisonError::into_inner);
+        let once = |scheme: &str| {
+            let url = self.address_over(scheme, path)?;
+            let mut request = Request::new(method.clone(), url);
+            *request.headers_mut() = headers.clone();
+            if let Some(authorization) = authorization {
+                request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+            }
+            Ok::<_, Failed>(self.http.send(request)?)
+        };
+        let settle = |scheme| *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = scheme;
+        match scheme {
+            Scheme::Https => once("https"),
+            Scheme::Http => once("http"),
+            Scheme::Either => match once("https") {
+                Ok(answer) => {
+                    settle(Scheme::Https);
+                    Ok(answer)
+                }
+                Err(Failed::Net(error)) if may_be_plain(error.cause) => {
+                    let answer = once("http")?;
+                    settle(Scheme::Http);
+                    Ok(answer)
+                }
+                Err(failed) => Err(failed),
+            },
+        }
+    }
+
+    /// Meets the challenge of an answer 401, unless another thread has done so meanwhile.
+    fn renew(&self, generation: u64, headers: &HeaderMap) -> Result<(), Failed> {
+        let mut login = self.login.lock().unwrap_or_else(PoisonError::into_inner);
+        if login.generation != generation {
+            return Ok(());
+        }
+        let challenge = challenge::choose(headers).map_err(|offered| {
+            let offered =
+                if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
+            let why = format!(
+                "401, and offers {} to log in with; understood are Basic and Bearer",
+                shown(offered)
+            );
+            Failed::Access(self.refused(&why))
+        })?;
+        let found = self.credential()?;
+        login.authorization = Some(match (&challenge, &found.credential) {
+            (_, Some(Credential::Token(token))) => token.bearer()?,
+            (Challenge::Basic, Some(Credential::Basic { user, password })) => {
+                basic(user, password)?
+            }
+            (Challenge::Basic, Some(Credential::Identity(_))) => {
+                let why = "a password, and there is only an identity token";
+                return Err(Failed::Access(self.refused(why)));
+            }
+            (Challenge::Basic, None) => {
+                return Err(Failed::Access(self.refused("401 Unauthorized")));
+            }
+            (Challenge::Bearer { realm, service, scope }, credential) => {
+                let own = format!("repository:{}:{}", self.endpoint.repository, self.actions);
+                // A token that may do more than is needed is nothing to hand to a registry.
+                let fits = |scope: &str| {
+                    self.actions == "pull" && scope.ends_with(":pull") && !scope.contains(' ')
+                };
+                let scope = scope.as_deref().filter(|scope| fits(scope));
+                let wanted = Wanted {
+                    service: service.as_deref(),
+                    scope: scope.unwrap_or(&own),
+                    credential: credential.as_ref(),
+                };
+                let plain =
+                    *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) == Scheme::Http;
+                let token = token::fetch(&self.http, realm, plain, &wanted);
+                token
+                    .map_err(|failed| match failed {
+                        Failed::Access(why) => Failed::Access(self.refused(&why)),
+                        other => self.with_place(other),
+                    })?
+                    .bearer()?
+            }
+        });
+        login.generation += 1;
+        Ok(())
+    }
+
+    /// Looked for when it is first asked for: most images need none.
+    fn credential(&self) -> Result<&Found, Failed> {
+        let find = || match &self.options.login {
+            Some(credential) if self.endpoint.is_named => {
+                let origin = "the command line or environment".to_owned();
+                Ok(Found { credential: Some(credential.clone()), origin, ..Found::default() })
+            }
+            _ => credentials::find(
+                &self.options.auth_files,
+                &self.endpoint.host,
+                &self.endpoint.repository,
+                self.options.helper_patience,
+            ),
+        };
+        self.found.get_or_init(find).as_ref().map_err(|why| Failed::Access(why.clone()))
+    }
+
+    /// Who was refused, and what they can do.
+    fn refused(&self, why: &str) -> String {
+        let (place, host) = (self.place(), &self.endpoint.host);
+        let mut text = match self.found.get() {
+            Some(Ok(Found { credential: Some(credential), origin, .. })) => {
+                let who = match credential {
+                    Credential::Basic { user, .. } => format!("user `{}`", shown(user)),
+                    Credential::Identity(_) => "the identity token".to_owned(),
+                    Credential::Token(_) => "the token".to_owned(),
+                };
+                format!("`{place}` refuses {who} from {origin}: {why}")
+            }
+            _ => format!(
+                "`{place}` does not let everybody in: {why}; there are no credentials for `{host}`: log in with `docker login {host}` or `podman login {host}`, or give `--registry-user` and `--registry-password-stdin`"
+            ),
+        };
+        if let Some(Ok(found)) = self.found.get() {
+            found.problems.iter().for_each(|problem| text += &format!("; {problem}"));
+        }
+        text
+    }
+}
+
+/// What https may fail with where there is only plain http. A certificate that is not trusted
+/// is not among it.
+fn may_be_plain(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NotTls | Cause::Refused | Cause::Cut | Cause::Stalled | Cause::Unreachable
+    )
+}

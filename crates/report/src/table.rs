@@ -1,0 +1,385 @@
+//! The evaluation for people: what is vulnerable, where it comes from, which
+//! upgrade mends most, what could not be judged, and the verdict, which is last
+//! so that it stands above the next prompt.
+
+use std::collections::BTreeMap;
+
+use super::page::{Page, wrapped};
+use super::policy;
+use super::report::Report;
+use super::text::{count, counted, cut, shown, width};
+use inscan_evaluate::{
+    Counts, Evaluation, Finding, Outcome, Severity, Status, Suppressed, SuppressionCode,
+    UncoveredCode,
+};
+
+/// Most upgrades that are named; `-o json` has all.
+const MAX_UPGRADES: usize = 5;
+/// Columns of the widest severity, and of a CVE's id.
+const SEVERITY: usize = 10;
+const ID: usize = 20;
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let evaluation = report.evaluation;
+    let mut page = Page::new(report.style);
+    head(evaluation, &mut page);
+    findings(evaluation, &mut page);
+    layers(evaluation, &mut page);
+    upgrades(evaluation, &mut page);
+    suppressed(report, &mut page);
+    uncovered(evaluation, &mut page);
+    warnings(evaluation, &mut page);
+    if let Some(of_policies) = report.policy {
+        let (matches, excepted) = (report.every_match, report.show_suppressed);
+        policy::table(of_policies, policy::More { matches, excepted }, &mut page);
+    }
+    // With policies there is something that was asked to be stopped.
+    if report.policy.is_none() || evaluation.verdict.outcome != Outcome::NoGate {
+        verdict(evaluation, &mut page);
+    }
+    if let Some(of_policies) = report.policy {
+        page.line("");
+        let code = if of_policies.passes() { "1;32" } else { "1;31" };
+        let line = format!("policy: {}", policy::verdict(of_policies));
+        page.line(&page.style.paint(code, &line));
+    }
+    page.text
+}
+
+fn head(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let image = &evaluation.image;
+    page.heading("Vulnerabilities", "");
+    page.field("image", &shown(image.reference.as_bytes()));
+    if let Some(found) = &image.distribution {
+        let name = found.name.clone().unwrap_or_else(|| format!("{} {}", found.id, found.version));
+        let end = found.end_of_life.as_ref();
+        let end = end.map_or_else(String::new, |date| format!(", security updates until {date}"));
+        page.field("distribution", &shown(format!("{name}{end}").as_bytes()));
+    }
+    page.field("database", &database(evaluation));
+    if evaluation.database.is_some() {
+        let counts = &evaluation.counts;
+        let judged = count(counts.judged_packages as u64);
+        page.field("judged", &format!("{judged} of {} packages", count(image.packages as u64)));
+        page.field("found", &found(counts, page));
+    }
+}
+
+fn database(evaluation: &Evaluation) -> String {
+    let Some(database) = &evaluation.database else {
+        return "none: nothing is known of vulnerabilities. `inscan db --help` tells how to get \
+                one, `--db FILE` names it"
+            .to_owned();
+    };
+    let date = database.date.as_deref().unwrap_or("unknown");
+    let age = match database.age_days {
+        Some(0) => ", of today".to_owned(),
+        Some(days) => format!(", {} old", counted(days as usize, "day", "days")),
+        None => String::new(),
+    };
+    format!("data of {date}{age}, {} advisories", count(database.advisories))
+}
+
+/// `3 critical, 1 low (4 findings: 3 vulnerabilities in 2 packages)`.
+fn found(counts: &Counts, page: &Page<'_>) -> String {
+    if counts.findings == 0 {
+        let left_out = match counts.not_shown {
+            0 => String::new(),
+            number => format!(" to report; {number} left out as asked"),
+        };
+        return format!("nothing{left_out}");
+    }
+    let levels = severities(&counts.severity, page);
+    let vulnerabilities = counted(counts.vulnerabilities, "vulnerability", "vulnerabilities");
+    let packages = counted(counts.packages, "package", "packages");
+    let mut text = format!("{levels}: {vulnerabilities} in {packages}");
+    for (number, what) in [
+        (counts.fixable, "can be mended by an upgrade"),
+        (counts.kev, "known to be exploited"),
+        (counts.new.unwrap_or(0), "not in the baseline"),
+        (counts.not_shown, "left out as asked"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!("; {number} {what}"));
+        }
+    }
+    text
+}
+
+fn severities(of: &BTreeMap<Severity, usize>, page: &Page<'_>) -> String {
+    let number = |level: Severity| of.get(&level).copied().filter(|number| *number > 0);
+    let parts = Severity::ALL.into_iter().filter_map(|level| {
+        let text = format!("{} {}", count(number(level)? as u64), level.name());
+        Some(page.style.severity(level, &text))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// By where they come from, then by package, the worst of each first.
+fn findings(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let base = evaluation.base.as_ref();
+    let part = |wanted: Option<bool>| -> Vec<&Finding> {
+        let of_base = |finding: &Finding| finding.layer.as_ref().and_then(|layer| layer.base);
+        let all = evaluation.findings.iter();
+        match base {
+            None => all.collect(),
+            Some(_) => {
+                all.filter(|one| of_base(one).unwrap_or(false) == wanted.unwrap_or(false)).collect()
+            }
+        }
+    };
+    match base {
+        None => packages("Findings", "", &part(None), page),
+        Some(base) => {
+            let layers = counted(base.layers, "layer", "layers");
+            let name = base.name.as_deref().map_or_else(String::new, |name| format!("{name}, "));
+            let remark = shown(format!("{name}{layers}, {}", base.how).as_bytes());
+            packages("In the base image", &remark, &part(Some(true)), page);
+            packages("In layers of its own", "", &part(Some(false)), page);
+        }
+    }
+}
+
+fn packages(title: &str, remark: &str, findings: &[&Finding], page: &mut Page<'_>) {
+    if findings.is_empty() {
+        return;
+    }
+    page.heading(title, &format!("{}  {}", findings.len(), page.style.dim(remark)));
+    // In the order of their first, that is their worst, finding.
+    let mut groups: Vec<(Key<'_>, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let key = key(finding);
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(finding),
+            None => groups.push((key, vec![finding])),
+        }
+    }
+    for (_, group) in groups {
+        package(&group, page);
+    }
+}
+
+/// Binary packages of one source in one layer are one line: they are upgraded together.
+type Key<'a> = (&'a str, &'a str, &'a str, Option<usize>, &'a str);
+
+fn key(finding: &Finding) -> Key<'_> {
+    let package = &finding.package;
+    let is_os = matches!(package.kind.as_str(), "apk" | "deb" | "rpm");
+    let name = package.source.as_deref().unwrap_or(&package.name);
+    let location = if is_os { "" } else { package.location.as_str() };
+    let layer = finding.layer.as_ref().map(|layer| layer.index);
+    (&package.kind, name, &package.version, layer, location)
+}
+
+fn package(group: &[&Finding], page: &mut Page<'_>) {
+    let Some(first) = group.first() else { return };
+    let (kind, name, version, layer, location) = key(first);
+    let mut binaries: Vec<&str> = group.iter().map(|one| one.package.name.as_str()).collect();
+    binaries.sort_unstable();
+    binaries.dedup();
+    let of = match binaries.as_slice() {
+        [only] if *only == name => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    };
+    let place = if location.is_empty() { String::new() } else { format!("  /{location}") };
+    let layer = layer.map_or_else(String::new, |layer| format!("  layer {}", layer + 1));
+    let title = shown(format!("{name} {version}").as_bytes());
+    let rest = shown(format!("  {kind}{of}{place}").as_bytes());
+    page.line("");
+    let room = page.style.columns.saturating_sub(width(&title) + width(&layer) + 2);
+    let rest = page.style.dim(&format!("{}{layer}", cut(&rest, room)));
+    page.line(&format!("  {}{rest}", page.style.bold(&title)));
+    let mut told: Vec<&str> = Vec::new();
+    for finding in group {
+        // The same vulnerability in each binary package of the source.
+        if !told.contains(&finding.id.as_str()) {
+            told.push(&finding.id);
+            line(finding, page);
+        }
+    }
+}
+
+/// `    critical  CVE-2021-44228  fixed in 2.15.0  exploited  EPSS 94 %  title`.
+fn line(finding: &Finding, page: &mut Page<'_>) {
+    let level = finding.severity.level;
+    let severity = page.style.severity(level, &format!("{:SEVERITY$}", level.name()));
+    let mark = if finding.fails { page.style.bold("✗") } else { " ".to_owned() };
+    let id = shown(finding.id.as_bytes());
+    let mut facts = vec![remedy(finding)];
+    if let Some(kev) = &finding.kev {
+        facts.push(if kev.ransomware { "exploited by ransomware" } else { "exploited" }.to_owned());
+    }
+    if let Some(epss) = finding.epss.as_ref().filter(|epss| epss.score >= 0.01) {
+        facts.push(format!("EPSS {:.0} %", epss.score * 100.0));
+    }
+    if finding.new == Some(true) {
+        facts.push("new".to_owned());
+    }
+    if finding.cpe_only {
+        facts.push("by CPE name only".to_owned());
+    }
+    let facts = facts.join(", ");
+    let start = format!("  {mark} {severity}{id:ID$}  {facts}");
+    // Colours take no columns: what is measured is what is seen.
+    let seen = 4 + SEVERITY + width(&id).max(ID) + 2 + width(&facts);
+    let room = page.style.columns.saturating_sub(seen + 2);
+    let title = shown(finding.summary.as_bytes());
+    let title = if room >= 20 { page.style.dim(&cut(&title, room)) } else { String::new() };
+    page.line(&format!("{start}  {title}"));
+}
+
+fn remedy(finding: &Finding) -> String {
+    let said = match finding.status {
+        Status::Fixed => {
+            let version = finding.upgrade.as_deref().unwrap_or_default();
+            return format!("fixed in {}", shown(version.as_bytes()));
+        }
+        Status::Affected => "no fix known",
+        Status::WillNotFix => "will not be fixed",
+        Status::FixDeferred => "fix deferred",
+        Status::UnderInvestigation => "under investigation",
+        Status::EndOfLife => "no fix: end of life",
+    };
+    said.to_owned()
+}
+
+fn layers(evaluation: &Evaluation, page: &mut Page<'_>) {
+    if evaluation.findings.is_empty() {
+        return;
+    }
+    page.heading("By layer", "");
+    for layer in evaluation.layers.iter().filter(|layer| layer.findings > 0) {
+        let of_base = if layer.base == Some(true) { " (base)" } else { "" };
+        let number = format!("{}{of_base}", layer.index + 1);
+        let line = format!("  {number:<10}{}", severities(&layer.severity, page));
+        page.line(&line);
+        let made_by = shown(made_by(&layer.created_by).as_bytes());
+        if !made_by.is_empty() {
+            let room = page.style.columns.saturating_sub(12);
+            page.line(&format!("            {}", page.style.dim(&cut(&made_by, room))));
+        }
+    }
+}
+
+/// Without what builders put before the instruction.
+fn made_by(line: &str) -> String {
+    let line = line.split_once("#(nop)").map_or(line, |(_, rest)| rest);
+    // With the arguments of the build before it: `|1 VERSION=2 /bin/sh -c make`.
+    let line = line.split_once("/bin/sh -c ").map_or(line, |(_, rest)| rest);
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn upgrades(evaluation: &Evaluation, page: &mut Page<'_>) {
+    if evaluation.upgrades.is_empty() {
+        return;
+    }
+    page.heading("Upgrades that mend most", "");
+    for upgrade in evaluation.upgrades.iter().take(MAX_UPGRADES) {
+        let (package, from, to) = (&upgrade.package, &upgrade.from, &upgrade.to);
+        let line = shown(format!("{package} {from} → {to}").as_bytes());
+        let number = counted(upgrade.findings.len(), "finding", "findings");
+        let worst = page.style.severity(upgrade.worst, upgrade.worst.name());
+        page.line(&format!("  {line}  {number}, worst {worst}"));
+    }
+    let more = evaluation.upgrades.len().saturating_sub(MAX_UPGRADES);
+    if more > 0 {
+        page.line(&page.style.dim(&format!("  … and {more} more: `-o json` has them all")));
+    }
+}
+
+fn suppressed(report: &Report<'_>, page: &mut Page<'_>) {
+    let all = &report.evaluation.suppressed;
+    if all.is_empty() {
+        return;
+    }
+    let hint = if report.show_suppressed { "" } else { "`--show-suppressed` lists them" };
+    page.heading("Not held against it", &format!("{}  {}", all.len(), page.style.dim(hint)));
+    for (code, number) in &report.evaluation.counts.suppressed {
+        page.field(&count(*number as u64), why(*code));
+    }
+    if report.show_suppressed {
+        all.iter().for_each(|one| exempt(one, page));
+    }
+}
+
+fn exempt(one: &Suppressed, page: &mut Page<'_>) {
+    let finding = &one.finding;
+    let package = &finding.package;
+    let level = page.style.severity(finding.severity.level, finding.severity.level.name());
+    let title = format!("{}  {} {}", finding.id, package.name, package.version);
+    page.line(&format!("  - {}  {level}", shown(title.as_bytes())));
+    let note = one.by.note.as_deref().map_or_else(String::new, |note| format!(": {note}"));
+    let until = one.by.expires.as_deref().map_or_else(String::new, |day| format!(" (until {day})"));
+    let reason = shown(format!("{}{note}{until}", one.by.reason).as_bytes());
+    for part in wrapped(&reason, page.style.columns.saturating_sub(6)) {
+        page.line(&format!("      {}", page.style.dim(&part)));
+    }
+}
+
+fn why(code: SuppressionCode) -> &'static str {
+    match code {
+        SuppressionCode::Ignored => "by an exception of yours",
+        SuppressionCode::Vex => "by a VEX statement",
+        SuppressionCode::OwnedByOsPackage => {
+            "in files of OS packages, which their distribution's advisories judge"
+        }
+        SuppressionCode::Unimportant => "unimportant in the distribution's words",
+        SuppressionCode::NotSecurity => "bug fixes and enhancements",
+        SuppressionCode::NotAffected => "not affected in the distribution's words",
+        SuppressionCode::Informational => "remarks on packages that nobody maintains",
+        SuppressionCode::OtherPlatform => "for another operating system",
+        SuppressionCode::CpeOnly => "by a CPE name alone",
+    }
+}
+
+fn uncovered(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let all = &evaluation.uncovered;
+    let all: Vec<_> = all.iter().filter(|one| one.code != UncoveredCode::NoDatabase).collect();
+    if all.is_empty() {
+        return;
+    }
+    page.heading("Not judged", "what cannot be judged is not clean");
+    for one in all {
+        let packages = match one.packages.len() {
+            0 => String::new(),
+            number => format!(" ({})", counted(number, "package", "packages")),
+        };
+        page.hanging(&shown(format!("{}{packages}", one.message).as_bytes()));
+    }
+}
+
+fn warnings(evaluation: &Evaluation, page: &mut Page<'_>) {
+    if evaluation.warnings.is_empty() {
+        return;
+    }
+    page.heading("Take note", "");
+    for warning in &evaluation.warnings {
+        page.hanging(&shown(warning.message.as_bytes()));
+    }
+}
+
+fn verdict(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let verdict = &evaluation.verdict;
+    let (word, code) = match verdict.outcome {
+        Outcome::Pass => ("PASS", "1;32"),
+        Outcome::Fail => ("FAIL", "1;31"),
+        Outcome::NotJudged => ("NOT JUDGED", "1;31"),
+        Outcome::NoGate => {
+            page.line("");
+            let hint = "No verdict: nothing was asked to be stopped, as `--fail-on high` does.";
+            page.line(&page.style.dim(hint));
+            return;
+        }
+    };
+    page.line("");
+    let reasons: Vec<&str> = verdict.reasons.iter().map(|it| it.message.as_str()).collect();
+    let word = page.style.paint(code, word);
+    match reasons.split_first() {
+        None => page.line(&word),
+        Some((first, more)) => {
+            page.line(&format!("{word}  {}", shown(first.as_bytes())));
+            more.iter()
+                .for_each(|reason| page.line(&format!("      {}", shown(reason.as_bytes()))));
+        }
+    }
+}
