@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use inscan::analyze::analyze;
-use inscan::document::{self, Identity, Outputs, Overrides, Run};
+use inscan::document::{self, Overrides, Run};
 use inscan::image::{self, OpenOptions, Opened, Reference};
 use inscan::layer::{self, Pass};
 use inscan::policy::facts::Facts;
 use inscan::progress::Silent;
 use inscan_analyzers::Config;
+use inscan_image::document::{Outputs, identity, write};
 use inscan_test_support::{IMAGE, oracle::oracle};
 
 /// What is larger takes a debug build too long.
@@ -73,10 +74,10 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     let layers = layer::read_all(&image, &*blobs, &pass, 2, &Silent).unwrap();
     image::complete(&mut image, &layers).unwrap();
     let analysis = analyze(&image, &layers, &analyzers);
-    let identity = Identity::new(&image, Overrides::default());
+    let identity = identity(&image, Overrides::default());
 
     let mut text = Vec::new();
-    document::write(&analysis, &identity, &Run::default(), &mut text).unwrap();
+    write(&analysis, &identity, &Run::default(), &mut text).unwrap();
     let section = document::read(&text).unwrap();
     let written = Facts::of_document(&text, &section).unwrap();
     let made = Facts::of_analysis(Outputs::of(&analysis, &identity));

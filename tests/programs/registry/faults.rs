@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use inscan::document::{self, Identity, Overrides, Run};
+use inscan::document::{Overrides, Run};
 use inscan::image::{self, OpenOptions, Opened, Reference};
 use inscan::layer::{self, Pass};
 use inscan::net::{NetOptions, Retry};
 use inscan::progress::Silent;
 use inscan::{analyze, layer::LayerScan};
+use inscan_image::document::{identity, write};
 
 use super::images::Chance;
 use super::parts::{self, have};
@@ -209,7 +210,8 @@ fn read(name: &str, attempts: u32) -> anyhow::Result<String> {
     let analysis = analyze::analyze(&image, &layers, &analyzers);
     let run = Run::new(SystemTime::UNIX_EPOCH, Duration::ZERO, 1, Some(0));
     let mut text = Vec::new();
-    document::write(&analysis, &Identity::new(&image, Overrides::default()), &run, &mut text)?;
+    let identity = identity(&image, Overrides::default());
+    write(&analysis, &identity, &run, &mut text)?;
     Ok(String::from_utf8(text)?)
 }
 

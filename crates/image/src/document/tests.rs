@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use inscan_analyzers::{Distribution, Evidence, Package, PackageFile};
 use serde_json::{Value, json};
 
-use inscan_document::Overrides;
+use inscan_document::{Overrides, read};
 
 use super::*;
 use crate::analyze::{FoundPackage, analyze};
