@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/python-regex", &[]),
     ("crates/report", &["analyzers", "document", "evaluate", "facts", "judge"]),
     ("crates/tar", &[]),
-    ("crates/vulndb", &["analyzers", "facts", "net"]),
+    ("crates/vulndb", &["analyzers", "facts", "net", "tar"]),
 ];
 
 #[test]

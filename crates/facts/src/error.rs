@@ -38,14 +38,6 @@ pub fn broken(message: impl Into<String>) -> anyhow::Error {
     Error { kind: Kind::Broken, message: message.into() }.into()
 }
 
-/// Clients of images take either the first or the last member of a name.
-pub(super) fn named_twice(name: &[u8]) -> anyhow::Error {
-    let name = shown(name);
-    broken(format!(
-        "the archive has two members `{name}` that differ, and clients differ in which of them they take; make it again"
-    ))
-}
-
 /// A name from an image or a command line, safe to show: no control characters, not endless.
 pub fn shown(name: impl AsRef<[u8]>) -> String {
     const LONGEST: usize = 200;

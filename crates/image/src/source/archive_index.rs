@@ -10,9 +10,9 @@ use anyhow::Context;
 use inscan_tar::{Archive, Fragment, Packing, Piece, Pieces, Source};
 
 use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
-use inscan_facts::error::{broken, named_twice, shown};
-use super::members::{LIMITS, Member, MemberKind, cleaned, unreadable};
+use super::members::{LIMITS, Member, MemberKind, cleaned, named_twice, unreadable};
 use super::{Blobs, LayerRef};
+use inscan_facts::error::{broken, shown};
 
 /// As the Linux kernel counts.
 const MOST_LINKS: usize = 40;

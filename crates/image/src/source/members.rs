@@ -2,7 +2,7 @@
 
 use inscan_tar::{Entry, Fault, Fragment, Kind, Limits, ReadError};
 
-use inscan_facts::error::broken;
+use inscan_facts::error::{broken, shown};
 
 /// What an archive of images may ask for. `docker save` of many images writes a few hundred
 /// members. Its layers may be stored with holes where they have zeros.
@@ -89,6 +89,14 @@ pub(super) fn cleaned(directory: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(parts.join(&b'/'))
+}
+
+/// Clients of images take either the first or the last member of a name.
+pub(super) fn named_twice(name: &[u8]) -> anyhow::Error {
+    let name = shown(name);
+    broken(format!(
+        "the archive has two members `{name}` that differ, and clients differ in which of them they take; make it again"
+    ))
 }
 
 #[cfg(test)]

@@ -12,11 +12,11 @@ use inscan_tar::{self as tar, Packing};
 use super::archive_index::resolve;
 use super::docker_archive::complete;
 use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
-use inscan_facts::error::{broken, named_twice, shown, usage};
 use super::manifest::place;
-use super::members::{LIMITS, Member, MemberKind, unreadable};
+use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
 use super::{Image, Stream, read_documents};
 use crate::layer::{self, LayerScan};
+use inscan_facts::error::{broken, shown, usage};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
 const MOST_KEPT_BYTES: u64 = 64 << 20;
