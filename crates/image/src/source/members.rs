@@ -107,7 +107,6 @@ mod tests {
 
     use super::super::testing::Tar;
     use super::*;
-    use crate::image::error::shown;
 
     fn names(tar: &[u8]) -> anyhow::Result<Vec<(String, MemberKind, u64)>> {
         let mut archive = Archive::new(tar, LIMITS);
