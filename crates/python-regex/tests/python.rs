@@ -1,12 +1,11 @@
 //! Holds both back ends against Python itself: `python3` runs the same patterns over the same texts.
-//! Where there is no Python 3.11 or later that is said and the test skipped; with `CI=true` it fails.
-
-#![expect(clippy::print_stderr, reason = "says why a test is skipped")]
+//! Where there is no Python 3.11 or later the test is skipped; with `CI=true` it fails.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use inscan_python_regex::{bytes, text};
+use inscan_test_support::need;
 use serde_json::{Value, json};
 
 /// Answers with a list for each pattern: whether it matches at the start of each text, and anywhere;
@@ -427,15 +426,11 @@ const WIDE_TEXTS: &[&str] = &[
 fn python(is_text: bool, texts: &[&str]) -> Option<Vec<Value>> {
     let input = json!({"text": is_text, "patterns": PATTERNS, "texts": texts}).to_string();
     let answer = run(&input);
-    match answer {
-        Ok(answer) => Some(serde_json::from_str(&answer).expect("the script prints JSON")),
-        Err(error) => {
-            let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-            assert!(!in_ci, "could not ask Python: {error}");
-            eprintln!("skipped: could not ask Python: {error}");
-            None
-        }
+    let missing = answer.as_ref().err().map_or("", |error| error);
+    if !need(format!("Python 3.11 or later: {missing}"), answer.is_ok()) {
+        return None;
     }
+    answer.ok().map(|answer| serde_json::from_str(&answer).expect("the script prints JSON"))
 }
 
 fn run(input: &str) -> Result<String, String> {
