@@ -8,7 +8,6 @@ mod documents;
 mod facts;
 mod house;
 mod judging;
-mod listing;
 mod policy;
 mod readme;
 mod vulnerabilities;

@@ -9,7 +9,6 @@ mod legacy;
 mod malware;
 mod page;
 mod registry;
-mod versions;
 
 use inscan_test_support::Inscan;
 

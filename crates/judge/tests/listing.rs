@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use inscan::document;
-use inscan::evaluate::{Data, Options};
-use inscan::policy::vulnerable::{self, listing::Which};
-use inscan::vulndb::Database;
-use inscan::vulndb::build::{Dates, Unwatched, build};
+use inscan_document as document;
+use inscan_evaluate::{Data, Options};
+use inscan_judge::vulnerable::{self, listing::Which};
 use inscan_test_support::in_project;
 use inscan_test_support::oracle::{bytes_or_gz, oracle};
+use inscan_vulndb::Database;
+use inscan_vulndb::build::{Dates, Unwatched, build};
 use jiff::Timestamp;
 use serde_json::Value;
 

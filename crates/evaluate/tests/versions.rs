@@ -8,8 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use inscan::versions::range::{self, Syntax};
-use inscan::versions::{self, Scheme};
+use inscan_evaluate::versions::range::{self, Syntax};
+use inscan_evaluate::versions::{self, Scheme};
 use inscan_test_support::oracle::{cases, oracle};
 use inscan_test_support::{in_project, need};
 
