@@ -6,13 +6,3 @@
 pub mod backend;
 pub mod cli;
 pub mod output;
-
-// For the tests, until they name the crates themselves.
-pub use inscan_document as document;
-pub use inscan_evaluate as evaluate;
-pub use inscan_evaluate::{versions, vex};
-pub use inscan_facts::digest;
-pub use inscan_image::{analyze, flatten, layer, progress, source as image};
-pub use inscan_judge as policy;
-pub use inscan_net as net;
-pub use inscan_vulndb as vulndb;

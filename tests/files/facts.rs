@@ -7,14 +7,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use inscan::analyze::analyze;
-use inscan::document::{self, Overrides, Run};
-use inscan::image::{self, OpenOptions, Opened, Reference};
-use inscan::layer::{self, Pass};
-use inscan::policy::facts::Facts;
-use inscan::progress::Silent;
 use inscan_analyzers::Config;
+use inscan_document::{self as document, Overrides, Run};
+use inscan_image::analyze::analyze;
 use inscan_image::document::{Outputs, identity, write};
+use inscan_image::layer::{self, Pass};
+use inscan_image::progress::Silent;
+use inscan_image::source::{self, OpenOptions, Opened, Reference};
+use inscan_judge::facts::Facts;
 use inscan_test_support::{IMAGE, oracle::oracle};
 
 /// What is larger takes a debug build too long.
@@ -69,10 +69,10 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     let analyzers = inscan_analyzers::all(&config);
     let pass = Pass::new(&analyzers, Vec::new());
     let reference = Reference::parse(&format!("oci-archive:{}", archive.display())).unwrap();
-    let opened = image::open(&reference, &OpenOptions::default(), &|_| ()).unwrap();
+    let opened = source::open(&reference, &OpenOptions::default(), &|_| ()).unwrap();
     let Opened::Image { mut image, blobs } = opened else { panic!("not an image") };
     let layers = layer::read_all(&image, &*blobs, &pass, 2, &Silent).unwrap();
-    image::complete(&mut image, &layers).unwrap();
+    source::complete(&mut image, &layers).unwrap();
     let analysis = analyze(&image, &layers, &analyzers);
     let identity = identity(&image, Overrides::default());
 

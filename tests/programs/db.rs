@@ -12,8 +12,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use inscan::vulndb::{Database, place};
 use inscan_test_support::{DATABASE as DEMO, Inscan};
+use inscan_vulndb::{Database, place};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use inscan::vulndb::Database;
 use inscan_test_support::{need_programs, need_shared};
+use inscan_vulndb::Database;
 use serde_json::Value;
 
 use super::{json, text};

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use inscan::document::{Overrides, Run};
-use inscan::image::{self, OpenOptions, Opened, Reference};
-use inscan::layer::{self, Pass};
-use inscan::net::{NetOptions, Retry};
-use inscan::progress::Silent;
-use inscan::{analyze, layer::LayerScan};
+use inscan_document::{Overrides, Run};
 use inscan_image::document::{identity, write};
+use inscan_image::layer::{self, Pass};
+use inscan_image::progress::Silent;
+use inscan_image::source::{self, OpenOptions, Opened, Reference};
+use inscan_image::{analyze, layer::LayerScan};
+use inscan_net::{NetOptions, Retry};
 
 use super::images::Chance;
 use super::parts::{self, have};
@@ -200,7 +200,7 @@ fn read(name: &str, attempts: u32) -> anyhow::Result<String> {
     let analyzers = inscan_analyzers::all(&inscan_analyzers::Config::default());
     let pass = Pass::new(&analyzers, Vec::new());
     let reference = Reference::parse(name)?;
-    let Opened::Image { mut image, blobs } = image::open(&reference, &options(attempts), &|_| {})?
+    let Opened::Image { mut image, blobs } = source::open(&reference, &options(attempts), &|_| {})?
     else {
         panic!("a registry has images with layers");
     };
