@@ -5,6 +5,6 @@
 pub(crate) mod binary_classifier;
 pub(crate) mod hints;
 pub(crate) mod retrieve_files;
-pub mod sbom;
+pub(crate) mod sbom;
 pub mod search;
 pub mod secrets;

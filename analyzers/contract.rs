@@ -3,21 +3,19 @@
 
 pub mod config;
 mod content;
-mod error;
 mod facts;
 mod files;
-pub mod path;
-pub mod purl;
 mod want;
 
 pub use config::Config;
-pub use content::{Content, FileHead, START_LEN};
-pub use error::{Error, Result};
-pub use facts::{
-    Distribution, Evidence, Fact, Facts, Legacy, LegacyValue, Match, Package, PackageFile, Problem,
-    Secret, Severity, SourcePackage,
-};
+pub use content::{FileHead, START_LEN};
+pub use facts::{Fact, Facts, Legacy, LegacyValue, Match, Problem};
 pub use files::{FileInfo, FileKind, Files};
+pub use inscan_facts::content::Content;
+pub use inscan_facts::format::{Error, Result};
+pub use inscan_facts::package::{Distribution, Evidence, Package, PackageFile, SourcePackage};
+pub use inscan_facts::path;
+pub use inscan_facts::secret::{Secret, Severity};
 pub use want::{Matcher, Pattern, Use, Want};
 
 /// One analyzer: what it wants to see, and what it makes of it.

@@ -23,14 +23,14 @@ mod parse;
 #[cfg(test)]
 mod testing;
 
-pub use content::{sbom, search, secrets};
+pub use content::{search, secrets};
 pub use contract::{
     Analyzer, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead, FileInfo,
     FileKind, Files, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern, Problem,
-    Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path, purl,
+    Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path,
 };
 pub use os::{distribution, rpm};
-pub use parse::{legacy_files, zip};
+pub use parse::legacy_files;
 
 /// All analyzers, in the order of their names.
 pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {

@@ -1,4 +1,4 @@
-//! What several analyzers need: readers of formats (zip, executables, control files,
+//! What several analyzers need: readers of formats (executables, control files,
 //! headers, JSON, addresses), and what keeps a reader within limits.
 
 pub(crate) mod allowance;
@@ -9,5 +9,3 @@ pub(crate) mod json;
 pub mod legacy_files;
 pub(crate) mod tally;
 pub(crate) mod url;
-pub(crate) mod window;
-pub mod zip;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::path;
+use inscan_facts::path;
 
 /// One kind of file an analyzer wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,9 +19,9 @@ use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
-use crate::parse::window::stream;
-use crate::parse::zip::{Data, Member, Zip};
 use crate::{Analyzer, Content, Error, Facts, FileHead, Files, Pattern, Result, Want, path};
+use inscan_facts::window::stream;
+use inscan_zip::{Data, Member, Zip};
 use manifest::Manifest;
 use pom::Pom;
 
@@ -246,8 +246,8 @@ fn sha1(content: &dyn Content) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::zip::made::zip;
     use crate::testing::Image;
+    use inscan_test_support::zip;
 
     fn properties(group: &str, artifact: &str, version: &str) -> Vec<u8> {
         format!("#Generated\nversion={version}\r\ngroupId={group}\nartifactId={artifact}\n").into()

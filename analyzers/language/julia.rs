@@ -6,10 +6,10 @@
 
 use bstr::ByteSlice;
 
-use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };
+use inscan_facts::window::bytes_up_to;
 
 const MAX_SIZE: u64 = 1 << 20;
 

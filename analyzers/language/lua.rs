@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use bstr::ByteSlice;
 
 use crate::parse::url::without_credentials;
-use crate::parse::window::bytes_up_to;
 use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
+use inscan_facts::window::bytes_up_to;
 
 const MAX_SIZE: u64 = 4 << 20;
 

@@ -4,10 +4,10 @@
 //! the package description as PHP's `serialize` writes it, values after a letter
 //! for their type and their length. <https://www.php.net/manual/en/function.serialize.php>
 
-use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };
+use inscan_facts::window::bytes_up_to;
 
 /// The description names every file; the largest are some 100 KB.
 const MAX_SIZE: u64 = 8 << 20;

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::parse::json;
-use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };
+use inscan_facts::window::bytes_up_to;
 
 const MAX_SIZE: u64 = 16 << 20;
 

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use crate::parse::headers::Headers;
 use crate::parse::url::without_credentials;
-use crate::parse::window::bytes_up_to;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };
+use inscan_facts::window::bytes_up_to;
 
 const MAX_SIZE: u64 = 4 << 20;
 

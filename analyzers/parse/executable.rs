@@ -8,8 +8,8 @@ mod elf;
 mod macho;
 pub(crate) mod pe;
 
-use crate::parse::window::read_exact_at;
 use crate::{Content, Error, FileHead, Pattern, Result, Want};
+use inscan_facts::window::read_exact_at;
 
 /// Larger executables exist, but none that carries build information was seen.
 pub(crate) const MAX_EXECUTABLE: u64 = 2 << 30;

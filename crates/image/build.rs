@@ -7,13 +7,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The analyzers, the pass over a layer, and the versions of all libraries; from the workspace's root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 10] = [
     "analyzers",
     "crates/facts",
     "crates/image/build.rs",
     "crates/image/src/layer",
     "crates/python-regex",
+    "crates/sbom",
     "crates/tar",
+    "crates/zip",
     "Cargo.toml",
     "Cargo.lock",
 ];

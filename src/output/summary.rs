@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use inscan_analyzers::Severity;
+use inscan_facts::secret::Severity;
 use serde_json::Value;
 
 use inscan_document::Identity;

@@ -35,17 +35,19 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// Which crates each crate may use; one that is not here, none. The compiler keeps to the
 /// manifests; this keeps the manifests to ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("analyzers", &["python-regex"]),
-    ("crates/document", &["analyzers", "facts"]),
-    ("crates/evaluate", &["analyzers", "document", "vulndb"]),
+    ("analyzers", &["facts", "python-regex", "sbom", "zip"]),
+    ("crates/document", &["facts", "sbom"]),
+    ("crates/evaluate", &["document", "facts", "vulndb"]),
     ("crates/facts", &[]),
     ("crates/image", &["analyzers", "document", "facts", "net", "tar"]),
     ("crates/judge", &["document", "evaluate", "facts", "python-regex", "vulndb"]),
     ("crates/net", &["facts"]),
     ("crates/python-regex", &[]),
-    ("crates/report", &["analyzers", "document", "evaluate", "facts", "judge"]),
+    ("crates/report", &["document", "evaluate", "facts", "judge"]),
+    ("crates/sbom", &["facts"]),
     ("crates/tar", &[]),
-    ("crates/vulndb", &["analyzers", "facts", "net", "tar"]),
+    ("crates/vulndb", &["facts", "net", "tar", "zip"]),
+    ("crates/zip", &["facts"]),
 ];
 
 #[test]

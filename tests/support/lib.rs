@@ -4,11 +4,13 @@
 mod environment;
 mod need;
 pub mod oracle;
+mod zip;
 
 use std::path::{Path, PathBuf};
 
 pub use environment::{Inscan, Run};
 pub use need::{find, need, need_programs, need_shared, skipped};
+pub use zip::zip;
 
 /// The image of the documentation's examples, an archive of an OCI layout.
 pub const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/images/demo.oci.tar");

@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use crate::Fact;
     use crate::language::java::Java;
-    use crate::parse::zip::made::zip;
     use crate::testing::Image;
+    use inscan_test_support::zip;
 
     #[test]
     fn a_named_section_overrules_and_foreign_properties_have_their_own_entry() {

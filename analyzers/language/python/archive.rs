@@ -1,8 +1,8 @@
 //! Eggs and wheels that were left zipped.
 
 use super::{legacy, text};
-use crate::parse::zip::{Member, Zip};
 use crate::{Content, Error, Evidence, Facts, Result, path};
+use inscan_zip::{Member, Zip};
 
 /// More than any real `METADATA` or `RECORD`.
 const MAX_SIZE: u64 = 16 << 20;

@@ -1,8 +1,8 @@
 //! ELF: <https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html>.
 
 use super::{Executable, Fields, Section, Segment, table, text};
-use crate::parse::window::read_exact_at;
 use crate::{Content, Error, Result};
+use inscan_facts::window::read_exact_at;
 
 const PT_LOAD: u64 = 1;
 const PF_W: u64 = 2;

@@ -2,8 +2,8 @@
 //! <https://github.com/apple-oss-distributions/xnu/blob/main/EXTERNAL_HEADERS/mach-o/loader.h>.
 
 use super::{Executable, Fields, Section, Segment, table, text};
-use crate::parse::window::read_exact_at;
 use crate::{Content, Result};
+use inscan_facts::window::read_exact_at;
 
 const LC_SEGMENT: u64 = 0x1;
 const LC_SEGMENT_64: u64 = 0x19;

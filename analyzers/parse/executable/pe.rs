@@ -2,8 +2,8 @@
 //! <https://learn.microsoft.com/windows/win32/debug/pe-format>.
 
 use super::{Executable, Fields, Section, Segment, table, text};
-use crate::parse::window::read_exact_at;
 use crate::{Content, Error, Result};
+use inscan_facts::window::read_exact_at;
 
 const INITIALISED_AND_WRITABLE: u64 = 0x8000_0040;
 

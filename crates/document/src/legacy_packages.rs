@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use inscan_analyzers::{Evidence, Package};
+use inscan_facts::package::{Evidence, Package};
+use inscan_facts::purl;
 use serde_json::Value;
 
-use super::purl;
 use super::section::{PackageRow, SourcePackage};
 
 /// The outputs of languages in the order of the legacy engine, each with the type of its packages.
@@ -142,7 +142,7 @@ fn of_language(kind: &'static str, key: &str, value: &Value) -> Vec<PackageRow> 
             namespace: namespace.clone(),
             name: name.clone(),
             version,
-            purl: purl::purl(&package, None),
+            purl: purl::written(&package, None),
             licences: Vec::clone(&licences),
             evidence: match kind {
                 "golang" | "generic" => Evidence::Binary,

@@ -3,11 +3,11 @@
 //!
 //! It tells nothing of files and layers.
 
-use inscan_analyzers::{Distribution, Package, purl, sbom};
+use inscan_facts::package::{Distribution, Package};
+use inscan_facts::purl;
 use serde_json::Value;
 
 use super::licence;
-use super::purl as own_purl;
 use super::read::{self, ReadError};
 use super::section::*;
 use super::text::{exact, shown};
@@ -23,7 +23,7 @@ pub fn read(bytes: &[u8]) -> Result<Section, ReadError> {
 /// `None` where it is no SBOM.
 fn section(bytes: &[u8]) -> Option<Section> {
     let json: Value = serde_json::from_slice(bytes).ok()?;
-    let listed = sbom::listed(&json)?;
+    let listed = inscan_sbom::listed(&json)?;
     let distribution = distribution(&json);
     let mut packages: Vec<PackageRow> =
         listed.packages.iter().map(|package| row(package, distribution.as_ref())).collect();
@@ -67,7 +67,7 @@ fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
         version: package.version.clone(),
         epoch: package.epoch,
         arch: package.arch.clone(),
-        purl: own_purl::purl(package, distribution),
+        purl: purl::written(package, distribution),
         source: package.source.as_ref().map(|source| SourcePackage {
             name: source.name.clone(),
             version: source.version.clone(),

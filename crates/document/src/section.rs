@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use inscan_analyzers::{Evidence, Severity};
+use inscan_facts::package::Evidence;
+use inscan_facts::secret::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ContainerConfig;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use inscan_analyzers::Evidence;
+use inscan_facts::package::Evidence;
 
 use super::cpe;
 use super::ecosystem::{self, Names, Release};

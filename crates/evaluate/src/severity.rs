@@ -79,13 +79,13 @@ impl Severity {
 }
 
 /// Of secrets.
-impl From<inscan_analyzers::Severity> for Severity {
-    fn from(severity: inscan_analyzers::Severity) -> Self {
+impl From<inscan_facts::secret::Severity> for Severity {
+    fn from(severity: inscan_facts::secret::Severity) -> Self {
         match severity {
-            inscan_analyzers::Severity::Low => Severity::Low,
-            inscan_analyzers::Severity::Medium => Severity::Medium,
-            inscan_analyzers::Severity::High => Severity::High,
-            inscan_analyzers::Severity::Critical => Severity::Critical,
+            inscan_facts::secret::Severity::Low => Severity::Low,
+            inscan_facts::secret::Severity::Medium => Severity::Medium,
+            inscan_facts::secret::Severity::High => Severity::High,
+            inscan_facts::secret::Severity::Critical => Severity::Critical,
         }
     }
 }

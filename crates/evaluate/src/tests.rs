@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use inscan_analyzers::Evidence;
+use inscan_facts::package::Evidence;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -1,7 +1,15 @@
-//! What every other part speaks of: digests, errors that say who has to act,
-//! names made safe to show, and JSON as Go writes it. It depends on no other
-//! part of inscan, does no input or output and keeps no state.
+//! What every other part speaks of: packages and what names them, digests, the bytes
+//! of a file, errors that say who has to act, names made safe to show, and JSON as Go
+//! writes it. It depends on no other part of inscan, does no input or output and keeps
+//! no state.
 
+pub mod content;
 pub mod digest;
 pub mod error;
+pub mod format;
 pub mod json;
+pub mod package;
+pub mod path;
+pub mod purl;
+pub mod secret;
+pub mod window;

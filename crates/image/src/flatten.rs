@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use inscan_analyzers::path;
+use inscan_facts::path;
 
 use crate::layer::{Entry, EntryKind, LayerScan};
 

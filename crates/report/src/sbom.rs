@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use inscan_analyzers::Evidence;
+use inscan_facts::package::Evidence;
+use inscan_facts::purl;
 
 use super::wording;
+use inscan_document::Section;
 use inscan_document::section::{FileRow, ImageInfo, PackageRow};
-use inscan_document::{Section, encode_purl};
 use inscan_facts::digest::hex;
 
 /// `pkg:oci/web@sha256:…?arch=amd64&repository_url=registry.example/app/web&tag=1.0`:
@@ -19,7 +20,7 @@ pub(super) fn image_purl(image: &ImageInfo) -> Option<String> {
     let (repository, tag) = repository_and_tag(&image.reference);
     let name = repository.rsplit('/').next().filter(|name| !name.is_empty())?;
     let mut purl = "pkg:oci/".to_owned();
-    encode_purl(&name.to_lowercase(), &mut purl);
+    purl::encode(&name.to_lowercase(), &mut purl);
     let _ = write!(purl, "@{digest}");
     let qualifiers = [
         ("arch", image.architecture.as_deref()),
@@ -30,7 +31,7 @@ pub(super) fn image_purl(image: &ImageInfo) -> Option<String> {
     for (key, value) in qualifiers {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             let _ = write!(purl, "{separator}{key}=");
-            encode_purl(value, &mut purl);
+            purl::encode(value, &mut purl);
             separator = '&';
         }
     }

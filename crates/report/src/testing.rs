@@ -6,10 +6,10 @@ use std::path::Path;
 use jsonschema::Registry;
 use serde_json::Value;
 
-use inscan_analyzers::Evidence;
 use inscan_document::Section;
 use inscan_document::section::{DistributionInfo, ImageInfo, Layer, PackageRow, SourcePackage};
 use inscan_evaluate::*;
+use inscan_facts::package::Evidence;
 use inscan_judge as policy;
 
 pub(super) const DIFF_IDS: [&str; 2] = [

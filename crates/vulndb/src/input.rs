@@ -8,9 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use inscan_analyzers::Content;
-use inscan_analyzers::zip::Zip;
+use inscan_facts::content::Content;
 use inscan_tar::Packing;
+use inscan_zip::Zip;
 use rayon::prelude::*;
 use serde_json::Value;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use inscan_test_support::zip;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -178,8 +179,10 @@ fn groups_of_a_feed_stay_what_they_are() {
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_in_any_order_and_wherever_they_lie() {
-    let (one, other) =
-        (folder(FILES), folder(&[("all.zip", zip(&[("x.json", FIRST), ("y.json", SECOND)]))]));
+    let (one, other) = (
+        folder(FILES),
+        folder(&[("all.zip", zip(&[("x.json", FIRST.as_bytes()), ("y.json", SECOND.as_bytes())]))]),
+    );
     let mut rest: Vec<PathBuf> = FILES[2..].iter().map(|(name, _)| one.path().join(name)).collect();
     let all: Vec<PathBuf> = FILES.iter().map(|(name, _)| one.path().join(name)).collect();
     rest.reverse();
@@ -193,41 +196,6 @@ fn the_same_inputs_give_the_same_bytes_in_any_order_and_wherever_they_lie() {
     assert!(fs::read(&first).unwrap() == fs::read(&third).unwrap());
 }
 
-/// An archive with deflated members.
-fn zip(members: &[(&str, &str)]) -> Vec<u8> {
-    let (mut archive, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in members {
-        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(content.as_bytes()).unwrap();
-        let data = encoder.finish().unwrap();
-        let header = archive.len() as u32;
-        let mut common = vec![20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        common.extend((data.len() as u32).to_le_bytes());
-        common.extend((content.len() as u32).to_le_bytes());
-        common.extend((name.len() as u16).to_le_bytes());
-        common.extend([0, 0]);
-        archive.extend(b"PK\x03\x04");
-        archive.extend(&common);
-        archive.extend(name.bytes());
-        archive.extend(data);
-        directory.extend(b"PK\x01\x02\x14\x00");
-        directory.extend(&common);
-        directory.extend([0; 10]);
-        directory.extend(header.to_le_bytes());
-        directory.extend(name.bytes());
-    }
-    let (offset, size, count) =
-        (archive.len() as u32, directory.len() as u32, members.len() as u16);
-    archive.extend(directory);
-    archive.extend(b"PK\x05\x06\0\0\0\0");
-    archive.extend(count.to_le_bytes());
-    archive.extend(count.to_le_bytes());
-    archive.extend(size.to_le_bytes());
-    archive.extend(offset.to_le_bytes());
-    archive.extend([0, 0]);
-    archive
-}
-
 #[test]
 fn what_is_broken_or_hostile_is_said_and_the_rest_is_read() {
     let deep = format!(
@@ -236,15 +204,15 @@ fn what_is_broken_or_hostile_is_said_and_the_rest_is_read() {
         "]".repeat(5000)
     );
     let bomb = " ".repeat(40 << 20);
-    let huge = zip(&[("bomb.json", &bomb), ("good.json", FIRST)]);
-    let half = zip(&[("a.json", FIRST), ("b.json", SECOND)]);
+    let huge = zip(&[("bomb.json", bomb.as_bytes()), ("good.json", FIRST.as_bytes())]);
+    let half = zip(&[("a.json", FIRST.as_bytes()), ("b.json", SECOND.as_bytes())]);
     let half = half[..half.len() / 2].to_vec();
     let not_text = [b"\xef\xbb\xbf{\"id\": \"X-1\", \"modified\": \"2024-01-01\", \"summary\": \"\xff\", \"affected\": [{\"package\": {\"ecosystem\": \"Go\", \"name\": \"x\"}}]}".as_slice()].concat();
     let (_folder, database, report) = database(&[
         ("deep.json", deep.into_bytes()),
         ("huge.zip", huge),
         ("half.zip", half),
-        ("nested.zip", zip(&[("inner.zip", "PK\x03\x04")])),
+        ("nested.zip", zip(&[("inner.zip", b"PK\x03\x04")])),
         ("text.json", not_text),
         ("cut.json", FIRST.as_bytes()[..200].to_vec()),
         ("no-id.json", br#"{"id": "", "affected": []}"#.to_vec()),

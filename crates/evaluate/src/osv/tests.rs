@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use inscan_analyzers::zip::Zip;
+use inscan_zip::Zip;
 use rayon::prelude::*;
 use serde_json::Value;
 

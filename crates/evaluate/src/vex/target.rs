@@ -1,6 +1,6 @@
 //! What a statement is about, and whether that is what was found.
 
-use inscan_analyzers::purl::{self, Purl};
+use inscan_facts::purl::{self, Purl};
 
 /// A product, a component of any product, or a component of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,10 +15,11 @@ use crate::flatten::{At, File};
 use crate::layer::{Compression, EntryKind};
 use crate::source::{HistoryItem, ImageConfig};
 use inscan_document::Identity;
+use inscan_document::licence;
 use inscan_document::section::*;
 use inscan_document::text::{exact, shown};
-use inscan_document::{licence, purl};
 use inscan_facts::digest::hex;
+use inscan_facts::purl;
 
 const SET_ID_BITS: u32 = 0o6000;
 
@@ -325,7 +326,7 @@ impl SectionOf<'_> {
             version: package.version.clone(),
             epoch: package.epoch,
             arch: package.arch.clone(),
-            purl: purl::purl(package, self.analysis.distribution.as_ref()),
+            purl: purl::written(package, self.analysis.distribution.as_ref()),
             source: package.source.as_ref().map(|source| SourcePackage {
                 name: source.name.clone(),
                 version: source.version.clone(),

@@ -7,7 +7,8 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use inscan_analyzers::{START_LEN, path};
+use inscan_analyzers::START_LEN;
+use inscan_facts::path;
 use inscan_tar::{self as tar, Found, Kind, Limits};
 
 use super::decompress::{Blob, Finished};

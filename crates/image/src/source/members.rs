@@ -48,7 +48,7 @@ impl Member {
             (Kind::File, _) => MemberKind::File,
             (Kind::HardLink, _) => MemberKind::Link(cleaned(b"", &entry.link)),
             (Kind::Symlink, Some(name)) => {
-                let directory = inscan_analyzers::path::parent(name);
+                let directory = inscan_facts::path::parent(name);
                 MemberKind::Link(cleaned(directory, &entry.link))
             }
             _ => MemberKind::Other,
@@ -80,9 +80,9 @@ pub(super) fn unreadable(error: ReadError) -> anyhow::Error {
 pub(super) fn cleaned(directory: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let mut parts: Vec<&[u8]> = match name.first() {
         Some(b'/') => Vec::new(),
-        _ => inscan_analyzers::path::parts(directory).collect(),
+        _ => inscan_facts::path::parts(directory).collect(),
     };
-    for part in inscan_analyzers::path::parts(name) {
+    for part in inscan_facts::path::parts(name) {
         match part {
             b".." => drop(parts.pop()?),
             _ => parts.push(part),

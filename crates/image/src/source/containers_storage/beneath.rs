@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
-use inscan_analyzers::path;
+use inscan_facts::path;
 
 /// As the Linux kernel counts.
 const MOST_LINKS: usize = 40;

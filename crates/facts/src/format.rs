@@ -1,13 +1,13 @@
-//! Why an analyzer could not understand something: what, and where in the file.
+//! Why something in a known format could not be understood: what, and where in the file.
 
 use std::fmt;
 use std::io;
 
-/// What an analyzer returns.
+/// What a reader of a format returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A lowercase fragment with the value in backticks, and the position in the file.
-/// The path is added by the core.
+/// The path is added by the caller, who knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     message: String,

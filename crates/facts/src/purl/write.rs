@@ -1,12 +1,12 @@
-//! Package URLs (<https://github.com/package-url/purl-spec>):
+//! Package URLs of packages, by the rules of each type:
 //! `pkg:deb/debian/curl@7.88.1-10?arch=amd64&distro=debian-12`.
 
 use std::collections::BTreeMap;
 
-use inscan_analyzers::{Distribution, Package};
+use crate::package::{Distribution, Package};
 
 /// The package's URL. The distribution gives OS packages their namespace.
-pub fn purl(package: &Package, distribution: Option<&Distribution>) -> String {
+pub fn written(package: &Package, distribution: Option<&Distribution>) -> String {
     let kind = package.kind.to_ascii_lowercase();
     let (namespace, name) = names(&kind, package, distribution);
     let mut url = format!("pkg:{kind}");
@@ -120,9 +120,8 @@ pub fn encode(text: &str, url: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use inscan_analyzers::SourcePackage;
-
     use super::*;
+    use crate::package::SourcePackage;
 
     #[track_caller]
     fn check(kind: &'static str, namespace: &str, name: &str, version: &str, expected: &str) {
@@ -133,7 +132,7 @@ mod tests {
             version: version.into(),
             ..Package::default()
         };
-        assert_eq!(purl(&package, None), expected);
+        assert_eq!(written(&package, None), expected);
     }
 
     #[test]
@@ -170,14 +169,14 @@ mod tests {
             ..Package::default()
         };
         assert_eq!(
-            purl(&package, Some(&debian)),
+            written(&package, Some(&debian)),
             "pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12&upstream=glibc"
         );
         package.kind = "rpm".into();
         package.name = "Lib".into();
         package.version = "2-1".into();
         assert_eq!(
-            purl(&package, Some(&debian)),
+            written(&package, Some(&debian)),
             "pkg:rpm/debian/Lib@2-1?arch=amd64&distro=debian-12&epoch=1&upstream=glibc"
         );
     }

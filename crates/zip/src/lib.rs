@@ -10,8 +10,9 @@ use std::io::Read;
 use bstr::BString;
 use flate2::bufread::DeflateDecoder;
 
-use crate::parse::window::{Window, read_exact_at, stream};
-use crate::{Content, Error, Result};
+use inscan_facts::content::Content;
+use inscan_facts::format::{Error, Result};
+use inscan_facts::window::{Window, read_exact_at, stream};
 
 /// Some 400,000 members. The directory is held in memory.
 const MAX_DIRECTORY: u64 = 64 << 20;
@@ -39,8 +40,10 @@ pub struct Member {
 }
 
 /// The bytes of a member: where they lie if it is stored, or inflated.
-pub(crate) enum Data<'a> {
+pub enum Data<'a> {
+    /// The bytes lie in the archive as they are.
     Stored(Window<'a>),
+    /// They were compressed.
     Inflated(Vec<u8>),
 }
 
@@ -84,8 +87,12 @@ impl<'a> Zip<'a> {
         }
     }
 
-    /// A member's bytes. The limit holds for deflated members only.
-    pub(crate) fn data(&self, member: &Member, limit: u64) -> Result<Data<'a>> {
+    /// A member's bytes. The limit, in bytes, holds for deflated members only.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Zip::read).
+    pub fn data(&self, member: &Member, limit: u64) -> Result<Data<'a>> {
         if member.encrypted {
             return Err(Error::new(format!("member `{}` is encrypted", member.name)));
         }
@@ -260,62 +267,10 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight")))
 }
 
-/// Makes small archives for tests.
-#[cfg(test)]
-pub(crate) mod made {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::DeflateEncoder;
-
-    pub(crate) fn deflated(content: &[u8]) -> Vec<u8> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(content).expect("in memory");
-        encoder.finish().expect("in memory")
-    }
-
-    /// Members whose name begins with `=` are stored, all others deflated.
-    pub(crate) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let (mut archive, mut directory) = (Vec::new(), Vec::new());
-        for (name, content) in members {
-            let (name, method, data) = match name.strip_prefix('=') {
-                Some(name) => (name, 0u16, content.to_vec()),
-                None => (*name, 8, deflated(content)),
-            };
-            let header = archive.len() as u32;
-            let mut common = vec![20, 0, 0, 0];
-            common.extend(method.to_le_bytes());
-            common.extend([0; 8]);
-            common.extend((data.len() as u32).to_le_bytes());
-            common.extend((content.len() as u32).to_le_bytes());
-            common.extend((name.len() as u16).to_le_bytes());
-            common.extend([0, 0]);
-            archive.extend(b"PK\x03\x04");
-            archive.extend(&common);
-            archive.extend(name.bytes());
-            archive.extend(data);
-            directory.extend(b"PK\x01\x02\x14\x00");
-            directory.extend(&common);
-            directory.extend([0; 10]);
-            directory.extend(header.to_le_bytes());
-            directory.extend(name.bytes());
-        }
-        let (offset, size, count) =
-            (archive.len() as u32, directory.len() as u32, members.len() as u16);
-        archive.extend(directory);
-        archive.extend(b"PK\x05\x06\0\0\0\0");
-        archive.extend(count.to_le_bytes());
-        archive.extend(count.to_le_bytes());
-        archive.extend(size.to_le_bytes());
-        archive.extend(offset.to_le_bytes());
-        archive.extend([0, 0]);
-        archive
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::made::zip;
+    use inscan_test_support::zip;
+
     use super::*;
 
     #[track_caller]

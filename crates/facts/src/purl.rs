@@ -1,9 +1,13 @@
 //! Package URLs, as SBOMs name packages: `pkg:TYPE/NAMESPACE/NAME@VERSION?KEY=VALUE#SUBPATH`.
 //! <https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst>
 
+mod write;
+
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
+
+pub use write::{encode, written};
 
 /// The parts of a package URL, with their percent-encoding decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

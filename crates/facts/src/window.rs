@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use crate::{Content, Error, Result};
+use crate::content::Content;
+use crate::format::{Error, Result};
 
 /// `len` bytes of a content from `start` on.
-pub(crate) struct Window<'a> {
+pub struct Window<'a> {
     content: &'a dyn Content,
     start: u64,
     len: u64,
@@ -15,7 +16,7 @@ pub(crate) struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// `None` where it would reach beyond the content.
-    pub(crate) fn new(content: &'a dyn Content, start: u64, len: u64) -> Option<Self> {
+    pub fn new(content: &'a dyn Content, start: u64, len: u64) -> Option<Self> {
         (start.checked_add(len)? <= content.len()).then_some(Window { content, start, len })
     }
 }
@@ -42,12 +43,12 @@ impl Content for Window<'_> {
 }
 
 /// The content from its beginning, through a buffer.
-pub(crate) fn stream(content: &dyn Content) -> io::BufReader<Stream<'_>> {
+pub fn stream(content: &dyn Content) -> io::BufReader<Stream<'_>> {
     io::BufReader::with_capacity(32 << 10, Stream { content, position: 0 })
 }
 
 /// A content read from its beginning to its end.
-pub(crate) struct Stream<'a> {
+pub struct Stream<'a> {
     content: &'a dyn Content,
     position: u64,
 }
@@ -62,7 +63,11 @@ impl Read for Stream<'_> {
 
 /// Exactly `len` bytes at an offset. The length is one the caller has capped:
 /// it is also checked against the content before anything is allocated.
-pub(crate) fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// If the content has fewer bytes, or cannot be read.
+pub fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Result<Vec<u8>> {
     let Some(window) = Window::new(content, offset, len) else {
         return Err(Error::at_offset(
             offset,
@@ -87,7 +92,7 @@ pub(crate) fn read_exact_at(content: &dyn Content, offset: u64, len: u64) -> Res
 /// # Errors
 ///
 /// If the content is larger, or cannot be read.
-pub(crate) fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
+pub fn bytes_up_to(content: &dyn Content, max: u64) -> Result<Cow<'_, [u8]>> {
     if content.len() > max {
         return Err(Error::new(format!("larger than {max} bytes")));
     }
