@@ -7,11 +7,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The analyzers, the pass over a layer, and the versions of all libraries; from the workspace's root.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "analyzers",
     "crates/facts",
     "crates/image/build.rs",
     "crates/image/src/layer",
+    "crates/image/src/layer.rs",
     "crates/python-regex",
     "crates/sbom",
     "crates/tar",

@@ -20,10 +20,10 @@ pub struct Builtin {
 
 /// The mapping of Sysdig's bundle, and its first choice.
 const SYSDIG_CHOICE: &str = "policy_ids: [default]";
-const SYSDIG: &str = include_str!("bundles/sysdig-default.yaml");
+const SYSDIG: &str = include_str!("builtin/bundles/sysdig-default.yaml");
 
 /// A beginning for bundles of one's own, with comments that teach.
-pub const STARTER: &str = include_str!("bundles/starter.yaml");
+pub const STARTER: &str = include_str!("builtin/bundles/starter.yaml");
 
 static ALL: &[Builtin] = &[
     Builtin {
@@ -31,35 +31,35 @@ static ALL: &[Builtin] = &[
         aliases: &[],
         about: "What nearly every image should live up to: severe vulnerabilities that an upgrade \
                 mends, credentials, malware, remote login",
-        text: include_str!("bundles/default.yaml"),
+        text: include_str!("builtin/bundles/default.yaml"),
         policy: None,
     },
     Builtin {
         name: "dockerfile-best-practices",
         aliases: &[],
         about: "How images are built: users, secrets, what is fetched and not verified",
-        text: include_str!("bundles/dockerfile-best-practices.yaml"),
+        text: include_str!("builtin/bundles/dockerfile-best-practices.yaml"),
         policy: None,
     },
     Builtin {
         name: "nist-800-190",
         aliases: &[],
         about: "What NIST SP 800-190 recommends for images, by its sections",
-        text: include_str!("bundles/nist-800-190.yaml"),
+        text: include_str!("builtin/bundles/nist-800-190.yaml"),
         policy: None,
     },
     Builtin {
         name: "pci",
         aliases: &[],
         about: "Requirements of PCI DSS 4.0 that an image can show, by their numbers",
-        text: include_str!("bundles/pci.yaml"),
+        text: include_str!("builtin/bundles/pci.yaml"),
         policy: None,
     },
     Builtin {
         name: "anchore-default",
         aliases: &["2c53a13c-1765-11e8-82ef-23527761d060"],
         about: "The bundle that Anchore Engine 0.8 begins with, rule for rule",
-        text: include_str!("bundles/anchore-default.yaml"),
+        text: include_str!("builtin/bundles/anchore-default.yaml"),
         policy: None,
     },
     Builtin {
