@@ -3,7 +3,7 @@
 //! Go's reader is in every container engine, so what it makes of an archive is what runs: a
 //! scanner that reads an archive in another way can be shown another image. What Go's reader
 //! refuses is refused here, and what it reads is read with the same names, kinds, sizes, owners
-//! and content; `tests/go.rs` holds the two against each other.
+//! and content; `tests/go` holds the two against each other.
 //!
 //! [`Walk`] is the reader itself, without input and output: it is given bytes as they come.
 //! [`Archive`] drives it over a [`Source`]. Formats:

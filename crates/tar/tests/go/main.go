@@ -1,4 +1,4 @@
-// Lists archives as Go's archive/tar reads them, for tests/go.rs.
+// Lists archives as Go's archive/tar reads them, for main.rs beside it.
 //
 // Standard input: archives, each behind its length as four big-endian bytes. Standard output: a
 // line for each entry and, behind an archive's entries, `end` (it was read to its end), `error`
