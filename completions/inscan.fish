@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_inscan_global_optspecs
-    string join \n config= q/quiet progress= color= h/help V/version
+    string join \n config= q/quiet progress= color= error-format= h/help V/version
 end
 
 function __fish_inscan_needs_command
@@ -31,6 +31,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_needs_command" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_needs_command" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_needs_command" -s V -l version -d 'Print version'
@@ -80,6 +82,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -152,6 +156,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -213,6 +219,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l hide-unfixed -d 'Leave out what no version mends'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l keep-owned -d 'Judge language packages also where an OS package brought them'
@@ -273,6 +281,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -328,6 +338,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -383,6 +395,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -404,6 +418,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l config -d 'Read settings from this file' -r -F
@@ -413,6 +429,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l config -d 'Read settings from this file' -r -F
@@ -422,6 +440,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
@@ -437,6 +457,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
@@ -448,6 +470,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
@@ -458,6 +482,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
@@ -471,6 +497,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "build" -d 'Build a database from files of many sources'
@@ -495,6 +523,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -517,6 +547,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l force -d 'Ask also where that was done within a day'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
@@ -543,6 +575,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l offline -d 'Use no network: whatever would need it is an error'
@@ -559,6 +593,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -569,6 +605,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -581,6 +619,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -593,6 +633,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -604,6 +646,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l ecosystem -d 'Only in this ecosystem; a distribution without its release is meant with all of them' -r
@@ -616,6 +660,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s o -l output -d 'How to say it, and where to (standard output unless a file is named); may be repeated' -r
@@ -626,6 +672,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "build" -d 'Build a database from files of many sources'
@@ -646,6 +694,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
@@ -663,6 +713,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Let pass what is wrong with parts that may not be used: it is told as a warning'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -713,6 +765,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
@@ -744,6 +798,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l force -d 'Write over a file that is there'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -755,6 +811,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -765,6 +823,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -775,6 +835,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
@@ -791,6 +853,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand completions" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s o -l output -d 'Where to keep it; without REF it has its full name there' -r
@@ -813,6 +877,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l offline -d 'Use no network: whatever would need it is an error'
@@ -831,6 +897,8 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'

@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 
-use super::reading::{ImageArgs, with_analysis};
+use super::reading::{ImageArgs, scanned};
 use super::source::{self, Source};
-use super::{Failure, Result, Session, broken_output, open_outputs, settings};
+use super::{Failure, Result, Session, broken_output, open_outputs};
+use crate::cli::environment::Environment;
 use crate::output::{Destination, Output};
 use inscan_facts::digest::Digest;
 use inscan_image::document::archive::{self, Options};
@@ -97,8 +98,8 @@ impl ArchiveArgs {
         others || !annotation.is_empty()
     }
 
-    pub(super) fn meant(&self, account: Option<&str>) -> Result<Options> {
-        let now = match settings::source_date()? {
+    pub(super) fn resolve(&self, account: Option<&str>) -> Result<Options> {
+        let now = match Environment::get().source_date()? {
             Some(date) => u64::try_from(date.as_second()).unwrap_or_default(),
             None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         };
@@ -119,7 +120,7 @@ impl ArchiveArgs {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    let options = args.archive.meant(None)?;
+    let options = args.archive.resolve(None)?;
     let to_terminal = args.output.iter().any(|output| output.to == Destination::Stdout);
     if to_terminal && io::stdout().is_terminal() {
         let error = anyhow::anyhow!("an archive is nothing for a terminal");
@@ -145,18 +146,20 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             }
             Ok(())
         }
-        Source::Image => with_analysis(args.image, session, |analysis, identity| {
+        Source::Image => {
+            let scan = scanned(args.image, session)?;
             for (_, to, sink) in outputs {
                 let mut outcome = Ok(());
                 let written = sink.write(|out: &mut dyn Write| {
-                    outcome = archive::write_analysis(analysis, identity, &options, out);
+                    outcome =
+                        archive::write_analysis(scan.analysis(), scan.identity(), &options, out);
                     whole_or_none(&outcome)
                 });
-                said(outcome, &analysis.image.source)?;
+                said(outcome, &scan.analysis().image.source)?;
                 written.map_err(|error| broken_output(to, error))?;
             }
             Ok(())
-        }),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 
+use super::environment::Environment;
 use super::{Failure, Result, Session};
 use crate::backend::{self, Backend, Credentials, Kind, Limits, Reason};
 use inscan_net::{Cause, NetOptions, Secret};
@@ -76,7 +77,7 @@ impl BackendArgs {
     }
 
     /// `stdin_is_taken`: the image itself is read from it.
-    pub(super) fn meant(
+    pub(super) fn resolve(
         &self,
         net: &NetOptions,
         stdin_is_taken: bool,
@@ -169,7 +170,7 @@ fn token_in(file: &Path, stdin_is_taken: bool) -> Result<Secret> {
 }
 
 fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+    Environment::get().text(name).map(str::to_owned)
 }
 
 /// In the arguments of the process, which others can see; not in the environment or a file.

@@ -6,13 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
-use jiff::Timestamp;
 
-use super::judging::no_database;
-use super::{Failure, Result, Session, settings};
-use inscan_judge::builtin;
-use inscan_judge::facts::Facts;
-use inscan_judge::{self as policy, Action, Bundle, Evaluation, Image, Mode, Problem};
+use super::{Failure, Result, Session};
+use crate::cli::environment::Environment;
+use inscan_judge::builtin::{self, Builtin};
+use inscan_judge::{Bundle, JudgeError, Mode, Policies, Problem};
 use inscan_report::report::Format;
 
 /// Above the options about policies.
@@ -42,17 +40,6 @@ pub(super) struct PolicyArgs {
     policy_all: bool,
 }
 
-/// A bundle that was read.
-pub(super) struct Policies {
-    bundle: Bundle,
-    /// As it is named in messages.
-    source: String,
-    only: Option<String>,
-    when: Timestamp,
-    /// Whether all that rules found is listed.
-    pub(super) every_match: bool,
-}
-
 impl PolicyArgs {
     /// Whether standard input is taken by the bundle.
     pub(super) fn reads_stdin(&self) -> bool {
@@ -60,7 +47,7 @@ impl PolicyArgs {
     }
 
     /// `formats` are those that are to be written: some tell of policies only.
-    pub(super) fn meant(
+    pub(super) fn resolve(
         self,
         formats: impl IntoIterator<Item = Format>,
         session: &Session,
@@ -75,137 +62,88 @@ impl PolicyArgs {
                 }
             };
         };
-        let (text, source) = bundle_text(&path)?;
+        let (text, source) = BundleFile::named(&path).read()?;
         let mode = if self.policy_strict { Mode::Strict } else { Mode::Tolerant };
-        let bundle = Bundle::read(&text, mode).map_err(|problems| refused(&source, &problems))?;
+        let bundle =
+            Bundle::read(&text, mode).map_err(|problems| refused(source.clone(), problems))?;
         for warning in &bundle.warnings {
             session.warn(&format!("bundle `{source}`: {warning}"));
         }
         if let Some(id) = &self.policy_id {
-            let known = || bundle.policies.iter().map(|policy| policy.id.as_str());
-            if !known().any(|known| known == id) {
-                let known: Vec<_> = known().collect();
-                let error = anyhow::anyhow!("the bundle `{source}` has no policy `{id}`");
-                return Err(Failure::usage(error).hint(format!("it has {}", known.join(", "))));
+            known_policy(&bundle, &source, id)?;
+        }
+        let when = Environment::get().now()?;
+        Ok(Some(Policies { bundle, source, only: self.policy_id, when }))
+    }
+
+    /// Whether all that rules found is listed.
+    pub(super) fn every_match(&self) -> bool {
+        self.policy_all
+    }
+}
+
+fn known_policy(bundle: &Bundle, source: &str, id: &str) -> Result<()> {
+    let known: Vec<_> = bundle.policies.iter().map(|policy| policy.id.as_str()).collect();
+    if known.contains(&id) {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("the bundle `{source}` has no policy `{id}`");
+    Err(Failure::usage(error).hint(format!("it has {}", known.join(", "))))
+}
+
+fn refused(source_name: String, problems: Vec<Problem>) -> Failure {
+    Failure::of(JudgeError::Bundle { source_name, problems })
+}
+
+/// What the name of a bundle stands for.
+#[derive(Clone, Copy)]
+pub(super) enum BundleFile<'a> {
+    Builtin(&'static Builtin),
+    Stdin,
+    File(&'a Path),
+}
+
+impl<'a> BundleFile<'a> {
+    /// A name that is built in stands above a file of that name, which is `./NAME`.
+    pub(super) fn named(name: &'a Path) -> Self {
+        match name.to_str().and_then(builtin::named) {
+            Some(builtin) => BundleFile::Builtin(builtin),
+            None if name == Path::new("-") => BundleFile::Stdin,
+            None => BundleFile::File(name),
+        }
+    }
+
+    /// As the legacy scanner does: a file that is there stands above a name that is built in.
+    pub(super) fn file_or_named(name: &'a Path) -> Self {
+        if name.exists() { BundleFile::File(name) } else { BundleFile::named(name) }
+    }
+
+    /// The bundle's text, and what it is called in messages.
+    pub(super) fn read(self) -> Result<(Vec<u8>, String)> {
+        let mut bytes = Vec::new();
+        let (read, source) = match self {
+            BundleFile::Builtin(builtin) => {
+                return Ok((builtin.text().into_owned().into_bytes(), builtin.name.to_owned()));
             }
-        }
-        let when = settings::source_date()?.unwrap_or_else(Timestamp::now);
-        Ok(Some(Policies {
-            bundle,
-            source,
-            only: self.policy_id,
-            when,
-            every_match: self.policy_all,
-        }))
+            BundleFile::Stdin => {
+                let read = io::stdin().lock().take(MAX_BUNDLE + 1).read_to_end(&mut bytes);
+                (read, "standard input".to_owned())
+            }
+            BundleFile::File(path) => {
+                let file = File::open(path);
+                let read = file.and_then(|file| file.take(MAX_BUNDLE + 1).read_to_end(&mut bytes));
+                (read, path.display().to_string())
+            }
+        };
+        read.map(|_| (bytes, source.clone())).map_err(|error| {
+            let message = format!("could not read the bundle `{source}`");
+            Failure::usage(anyhow::Error::from(error).context(message)).hint(
+                "a bundle is a name that `inscan policy list` shows, what `inscan policy init` \
+                 begins, or what `anchore-cli policy get ID --detail` writes",
+            )
+        })
     }
 }
 
-/// What the bundle is, and how it is called in messages.
-pub(super) fn bundle_text(path: &Path) -> Result<(Vec<u8>, String)> {
-    if let Some(builtin) = path.to_str().and_then(builtin::named) {
-        return Ok((builtin.text().into_owned().into_bytes(), builtin.name.to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let (read, source) = match path == Path::new("-") {
-        true => {
-            let read = io::stdin().lock().take(MAX_BUNDLE + 1).read_to_end(&mut bytes);
-            (read, "standard input".to_owned())
-        }
-        false => {
-            let file = File::open(path);
-            let read = file.and_then(|file| file.take(MAX_BUNDLE + 1).read_to_end(&mut bytes));
-            (read, path.display().to_string())
-        }
-    };
-    match read {
-        Ok(_) => Ok((bytes, source)),
-        Err(error) => {
-            let error = anyhow::Error::from(error);
-            Err(Failure::usage(error.context(format!("could not read the bundle `{source}`")))
-                .hint(
-                    "a bundle is a name that `inscan policy list` shows, what `inscan policy init` \
-                     begins, or what `anchore-cli policy get ID --detail` writes",
-                ))
-        }
-    }
-}
-
-/// What is read of a file that may have no end; the library's own limit says the rest.
+/// In bytes: of a file that may have no end; the library's own limit says the rest.
 const MAX_BUNDLE: u64 = 64 << 20;
-
-/// Most lines of one error.
-const MAX_PROBLEMS: usize = 50;
-
-fn refused(source: &str, problems: &[Problem]) -> Failure {
-    let mut lines: Vec<_> = problems.iter().take(MAX_PROBLEMS).map(ToString::to_string).collect();
-    if problems.len() > MAX_PROBLEMS {
-        lines.push(format!("… and {} more", problems.len() - MAX_PROBLEMS));
-    }
-    Failure::usage(anyhow::anyhow!("the bundle `{source}` cannot be used")).details(lines)
-}
-
-impl Policies {
-    /// Whether any rule is about this gate.
-    pub(super) fn ask(&self, gate: &str) -> bool {
-        let rules = self.bundle.policies.iter().flat_map(|policy| &policy.rules);
-        rules.filter_map(|rule| rule.compiled.as_ref()).any(|rule| rule.gate.name == gate)
-    }
-
-    /// Rule by rule, what they say of an image and why.
-    pub(super) fn explain(
-        &self,
-        facts: &Facts<'_>,
-        image: &Image,
-    ) -> (&Bundle, policy::Explanation<'_>) {
-        let only = self.only.as_deref();
-        (&self.bundle, policy::explain(&self.bundle, facts, image, self.when, only))
-    }
-
-    /// The moment that they hold for.
-    pub(super) fn when(&self) -> Timestamp {
-        self.when
-    }
-
-    /// Says on stderr what is wrong with the policies, and which exceptions should be looked at.
-    pub(super) fn judge(
-        &self,
-        facts: &Facts<'_>,
-        image: &Image,
-        session: &Session,
-    ) -> Result<Evaluation> {
-        let only = self.only.as_deref();
-        if facts.vulnerabilities().is_none()
-            && policy::asks(&self.bundle, image, only, "vulnerabilities")
-        {
-            return Err(no_database());
-        }
-        let evaluation = policy::evaluate(&self.bundle, facts, image, self.when, only)
-            .map_err(|problems| refused(&self.source, &problems))?;
-        if evaluation.policies.is_empty() && evaluation.reason == policy::Reason::Policy {
-            session.warn(&format!(
-                "bundle `{}`: no mapping is for this image, so that no rule was asked of it \
-                 (`inscan policy explain` tells why not)",
-                self.source
-            ));
-        }
-        for lapse in &evaluation.lapses {
-            session.warn(&format!("bundle `{}`: {}", self.source, lapse.message()));
-        }
-        Ok(evaluation)
-    }
-}
-
-/// Why an image fails by its policies, if it does.
-pub(super) fn objection(evaluation: &Evaluation) -> Option<String> {
-    if evaluation.passes() {
-        return None;
-    }
-    let stops = evaluation.count(Action::Stop);
-    let faults = evaluation.faults.iter().filter(|fault| fault.kind.stops()).count();
-    Some(match evaluation.reason {
-        policy::Reason::Blacklisted => "the bundle lists the image as one that fails".to_owned(),
-        _ if faults > 0 => format!("the policies have {faults} faults"),
-        _ if stops == 1 => "the policies stop it by 1 match".to_owned(),
-        _ => format!("the policies stop it by {stops} matches"),
-    })
-}

@@ -1,14 +1,13 @@
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 use clap::builder::BoolishValueParser;
-use inscan_analyzers::{Analyzer, Config};
 
+use super::environment::Environment;
 use super::{Failure, Result, Session};
-use inscan_facts::digest::MoreDigests;
-use inscan_image::layer::Cache;
+use inscan_image::CacheRequest;
 use inscan_image::layer::cache::{self, Status};
 use inscan_image::progress::Progress;
 use inscan_report::text;
@@ -138,36 +137,22 @@ fn shown(status: &Status, limit: u64) -> String {
 }
 
 impl CacheArgs {
-    /// The cache, unless it is not wanted or cannot be used; the latter is said.
-    pub(super) fn open(
-        &self,
-        analyzers: &[Box<dyn Analyzer>],
-        config: &Config,
-        digests: &[MoreDigests],
-        progress: &dyn Progress,
-    ) -> Option<Cache> {
+    /// The cache, unless it is not wanted or there is no place for it; the latter is said.
+    pub(super) fn request(&self, progress: &dyn Progress) -> Option<CacheRequest> {
         if self.no_cache || self.cache_size == 0 {
             return None;
         }
-        let Some(directory) = self.place.directory() else {
+        let directory = self.place.directory();
+        if directory.is_none() {
             progress.note("layers are not kept for the next run: there is no home directory; name another with `--cache-dir`");
-            return None;
-        };
-        match Cache::open(&directory, self.cache_size, analyzers, config, digests) {
-            Ok(cache) => Some(cache),
-            Err(error) => {
-                progress.note(&format!(
-                    "the layer cache in `{}` is not used: {error}",
-                    directory.display()
-                ));
-                None
-            }
         }
+        Some(CacheRequest { directory: directory?, limit: self.cache_size })
     }
 }
 
 impl Place {
     fn directory(&self) -> Option<PathBuf> {
+        let usual = || Some(Environment::get().cache_directory()?.join("inscan"));
         self.cache_dir.clone().or_else(usual)
     }
 
@@ -177,20 +162,6 @@ impl Place {
                 .hint("name another with `--cache-dir`")
         })
     }
-}
-
-/// <https://specifications.freedesktop.org/basedir-spec/latest/>: a relative path is none.
-fn usual() -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        let path = PathBuf::from(std::env::var_os(name)?);
-        path.is_absolute().then_some(path)
-    };
-    let home = |below: &str| Some(absolute("HOME")?.join(below));
-    let caches = match cfg!(target_os = "macos") {
-        true => absolute("XDG_CACHE_HOME").or_else(|| home("Library/Caches")),
-        false => absolute("XDG_CACHE_HOME").or_else(|| home(".cache")),
-    };
-    Some(caches?.join(Path::new("inscan")))
 }
 
 /// `500MB`, `2GiB`, `1073741824`.

@@ -3,15 +3,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::NonEmptyStringValueParser;
 
 use super::bundle::{POLICY, PolicyArgs};
-use super::judging::{JudgeArgs, concluded, no_document, read_whole_document};
+use super::judging::{Document, JudgeArgs, Named, concluded};
 use super::network::NetArgs;
 use super::registry::RegistryFiles;
 use super::template::TemplateArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::output::{Output, ReportFormat};
 use inscan_facts::digest::Digest;
-use inscan_judge::Image;
-use inscan_judge::facts::Facts;
 use inscan_report::Style;
 use inscan_report::report::{self, Report};
 
@@ -73,49 +71,34 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    let template = args.template.meant(args.output.iter().map(|output| output.format.0))?;
+    let formats = || args.output.iter().map(|output| output.format.0);
+    let template = args.template.resolve(formats())?;
     let outputs = open_outputs(&args.output)?;
-    let (net, registry) = (args.net.meant()?, args.registry.meant());
+    let (net, registry) = (args.net.resolve()?, args.registry.resolve());
     args.judge.bring_up_to_date(&net, &registry, session)?;
     if args.policy.reads_stdin() && args.document == Path::new("-") {
         let error = anyhow::anyhow!("document and bundle cannot both be on standard input");
         return Err(Failure::usage(error).hint("write one of them to a file"));
     }
-    let policies = args.policy.meant(args.output.iter().map(|output| output.format.0), session)?;
-    let judging = args.judge.meant()?;
-    let (section, text) = read_whole_document(&args.document)?;
-    // Of a large image it has hundreds of megabytes.
-    let text = if policies.is_some() { text } else { Vec::new() };
-    let evaluation = judging.judge(&section, session)?;
-    let of_policies = match &policies {
-        None => None,
-        Some(policies) => {
-            let vulnerable = judging.vulnerable(policies, &section, Some(&evaluation))?;
-            let facts = Facts::of_document(&text, &section)
-                .map_err(|error| no_document(error, &args.document))?;
-            let digest = args.image_digest.as_ref().map(ToString::to_string);
-            let image = Image {
-                tag: args.tag.unwrap_or_else(|| section.image.reference.clone()),
-                digest: digest.unwrap_or_else(|| section.image.digest.clone()),
-                id: section.image.id.clone(),
-            };
-            let facts = judging.facts(facts, vulnerable.as_ref());
-            Some(policies.judge(&facts, &image, session)?)
-        }
-    };
-    drop(text);
+    let every_match = args.policy.every_match();
+    let policies = args.policy.resolve(formats(), session)?;
+    let judging = args.judge.resolve()?;
+    let document = Document::read(&args.document)?;
+    let said = Named { tag: args.tag, digest: args.image_digest, id: None };
+    let request = policies.as_ref().map(|policies| document.asked(policies, &said)).transpose()?;
+    let judgement = judging.judge(&document.section, request, session)?;
     for (format, to, sink) in outputs {
         let report = Report {
-            evaluation: &evaluation,
-            policy: of_policies.as_ref(),
-            section: &section,
+            evaluation: &judgement.evaluation,
+            policy: judgement.policy.as_ref(),
+            section: &document.section,
             style: &Style::new(session.colors(to)),
             show_suppressed: judging.show_suppressed,
-            every_match: policies.as_ref().is_some_and(|policies| policies.every_match),
+            every_match,
             template: template.as_ref(),
         };
         sink.write(|out| report::write(format.0, &report, out))
             .map_err(|error| broken_output(to, error))?;
     }
-    concluded(&evaluation, of_policies.as_ref())
+    concluded(&judgement)
 }

@@ -1,10 +1,8 @@
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
 
-use super::judging::{JudgeArgs, Judging, read_document};
-use super::reading::{ImageArgs, with_analysis};
-use super::{Failure, Result, Session, broken_output};
+use super::judging::{Document, JudgeArgs, Judging};
+use super::reading::{ImageArgs, scanned};
+use super::{Failure, Result, Session, broken_output, source};
 use crate::output::Destination;
 use crate::output::file::Sink;
 use inscan_document::{Run, Section};
@@ -44,20 +42,13 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let (net, registry) = args.image.network()?;
     args.judge.bring_up_to_date(&net, &registry, session)?;
-    let judging = args.judge.meant()?;
-    if !judging.has_database() {
-        return Err(Failure::broken(anyhow::anyhow!("there is no vulnerability database"))
-            .hint("`inscan db --help` tells how to get one; `--db FILE` names it"));
-    }
+    let judging = args.judge.resolve()?;
     let package = args.package.as_deref();
-    match document_at(args.image.place()) {
-        Some(path) => tell(&args.id, package, &read_document(&path)?, &judging, session),
-        None => with_analysis(args.image, session, |analysis, identity| {
-            let section = inscan_image::document::section(analysis, identity, &Run::default())
-                .map_err(Failure::broken)?;
-            tell(&args.id, package, &section, &judging, session)
-        }),
-    }
+    let section = match source::document(args.image.place()) {
+        Some(path) => Document::read(&path)?.section,
+        None => scanned(args.image, session)?.section(&Run::default()).map_err(Failure::broken)?,
+    };
+    tell(&args.id, package, &section, &judging, session)
 }
 
 fn tell(
@@ -73,16 +64,4 @@ fn tell(
     let text = explain::render(id, &explanation, &evaluation, section, &style);
     let write = |out: &mut dyn Write| out.write_all(text.as_bytes());
     Sink::Stdout.write(write).map_err(|error| broken_output(&to, error))
-}
-
-/// A file that begins as JSON is a document; every image is a folder or an archive.
-pub(super) fn document_at(place: &str) -> Option<PathBuf> {
-    let path = Path::new(place);
-    if !path.is_file() {
-        return None;
-    }
-    let mut start = [0; 64];
-    let read = File::open(path).and_then(|mut file| file.read(&mut start)).ok()?;
-    let first = start[..read].iter().find(|byte| !byte.is_ascii_whitespace());
-    (first == Some(&b'{')).then(|| path.to_owned())
 }

@@ -7,26 +7,25 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
-use super::bundle::{self, Policies};
-use super::database::DataArgs;
-use super::{Failure, Result, Session, settings};
 use inscan_document::{self as document, Section};
 use inscan_evaluate::vex;
 use inscan_evaluate::{
     self as evaluate, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered,
-    Options, Outcome, Severity,
+    Options, Severity,
 };
+use inscan_facts::digest::Digest;
 use inscan_image::document::archive;
-use inscan_image::source::RegistryOptions;
-use inscan_judge as policy;
 use inscan_judge::facts::Facts;
-use inscan_judge::vulnerable::{self, Vulnerable};
+use inscan_judge::{self as policy, JudgeError, JudgeOptions, Judgement, Policies, PolicyRequest};
 use inscan_net::NetOptions;
+use inscan_net::registry::RegistryOptions;
 use inscan_vulndb::Database;
 use inscan_vulndb::max_age::Then;
+use jiff::tz::TimeZone;
+
+use super::database::DataArgs;
+use super::environment::Environment;
+use super::{Failure, Result, Session, settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {
@@ -141,10 +140,9 @@ fn probability(text: &str) -> Result<f64, String> {
 
 /// What the arguments mean: every named file is read.
 pub(super) struct Judging {
-    options: Options,
+    options: JudgeOptions,
     /// With its path, as it is named in reports.
     database: Option<(Database, String)>,
-    baseline: Option<Section>,
     pub(super) show_suppressed: bool,
 }
 
@@ -160,9 +158,10 @@ impl JudgeArgs {
         self.data.bring_up_to_date(net, registry, session)
     }
 
-    pub(super) fn meant(self) -> Result<Judging> {
+    pub(super) fn resolve(self) -> Result<Judging> {
         let JudgeArgs { data, scope, gate } = self;
-        let baseline = gate.baseline.as_deref().map(read_document).transpose()?;
+        let baseline =
+            gate.baseline.as_deref().map(Document::read).transpose()?.map(|read| read.section);
         let exceptions = gate.ignore.iter().map(|path| exceptions(path));
         let options = Options {
             today: today()?,
@@ -198,23 +197,16 @@ impl JudgeArgs {
         };
         let database = data.open()?;
         if database.is_none() && options.gate.is_set() {
-            return Err(no_database());
+            return Err(Failure::of(JudgeError::NoDatabase));
         }
-        Ok(Judging { options, database, baseline, show_suppressed: scope.show_suppressed })
+        let options = JudgeOptions { evaluate: options, baseline, list_vulnerable: false };
+        Ok(Judging { options, database, show_suppressed: scope.show_suppressed })
     }
-}
-
-/// Without a database nothing passes.
-pub(super) fn no_database() -> Failure {
-    Failure::broken(anyhow::anyhow!(
-        "a gate was asked for, and there is no vulnerability database to judge with"
-    ))
-    .hint("`inscan db --help` tells how to get one; `--db FILE` names it")
 }
 
 /// With `SOURCE_DATE_EPOCH` set, that day: then the evaluation can be repeated.
 fn today() -> Result<jiff::civil::Date> {
-    let now = settings::source_date()?.unwrap_or_else(Timestamp::now);
+    let now = Environment::get().now()?;
     Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
@@ -246,27 +238,57 @@ fn vex_document(path: &Path) -> Result<vex::Document> {
     vex::read(&path.display().to_string(), &bytes).map_err(|error| failed(error.into()))
 }
 
-/// Our own part of a document in a file, or on standard input as `-`; also of one in an archive.
-pub(super) fn read_document(path: &Path) -> Result<Section> {
-    read_whole_document(path).map(|(section, _)| section)
+/// A document in a file, or on standard input as `-`; also one in an analysis archive.
+pub(super) struct Document {
+    path: PathBuf,
+    pub(super) section: Section,
+    /// The whole of it.
+    text: Vec<u8>,
 }
 
-/// Our own part, and the text of the whole.
-pub(super) fn read_whole_document(path: &Path) -> Result<(Section, Vec<u8>)> {
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        fs::read(path)
-    };
-    let bytes = bytes.map_err(|error| no_document(error, path))?;
-    if archive::is_archive(&bytes) {
-        let archive = archive::read(&*bytes).map_err(|error| no_document(error, path))?;
-        let section = archive.section().map_err(|error| no_document(error, path))?;
-        return Ok((section, archive.document));
+/// What the command line says that an image is called.
+pub(super) struct Named {
+    pub(super) tag: Option<String>,
+    pub(super) digest: Option<Digest>,
+    pub(super) id: Option<Digest>,
+}
+
+impl Document {
+    pub(super) fn read(path: &Path) -> Result<Document> {
+        let bytes = if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        } else {
+            fs::read(path)
+        };
+        let bytes = bytes.map_err(|error| no_document(error, path))?;
+        let path = path.to_owned();
+        if archive::is_archive(&bytes) {
+            let archive = archive::read(&*bytes).map_err(|error| no_document(error, &path))?;
+            let section = archive.section().map_err(|error| no_document(error, &path))?;
+            return Ok(Document { path, section, text: archive.document });
+        }
+        let section = document::read(&bytes).map_err(|error| no_document(error, &path))?;
+        Ok(Document { path, section, text: bytes })
     }
-    let section = document::read(&bytes).map_err(|error| no_document(error, path))?;
-    Ok((section, bytes))
+
+    /// What policies are asked of. What was said of the image stands above what is written.
+    pub(super) fn asked<'a>(
+        &'a self,
+        policies: &'a Policies,
+        said: &Named,
+    ) -> Result<PolicyRequest<'a>> {
+        let written = &self.section.image;
+        let facts = Facts::of_document(&self.text, &self.section)
+            .map_err(|error| no_document(error, &self.path))?;
+        let digest = said.digest.as_ref().map(ToString::to_string);
+        let image = policy::Image {
+            tag: said.tag.clone().unwrap_or_else(|| written.reference.clone()),
+            digest: digest.unwrap_or_else(|| written.digest.clone()),
+            id: said.id.as_ref().map_or_else(|| written.id.clone(), Digest::hex),
+        };
+        Ok(PolicyRequest { policies, facts, image })
+    }
 }
 
 pub(super) fn no_document(error: impl Into<anyhow::Error>, path: &Path) -> Failure {
@@ -276,48 +298,10 @@ pub(super) fn no_document(error: impl Into<anyhow::Error>, path: &Path) -> Failu
 }
 
 impl Judging {
-    /// What is vulnerable, as policies ask for it: none without a database, or where they do not.
-    /// With the evaluation that was made already, packages need not be looked up again.
-    pub(super) fn vulnerable(
-        &self,
-        policies: &Policies,
-        section: &Section,
-        evaluation: Option<&Evaluation>,
-    ) -> Result<Option<Vulnerable>> {
-        if !policies.ask("vulnerabilities") {
-            return Ok(None);
-        }
-        let Options { severity, only_fixable, .. } = self.options;
-        let is_whole = severity == Severity::Unknown && !only_fixable;
-        match (&self.database, evaluation.filter(|_| is_whole)) {
-            (Some((database, _)), Some(evaluation)) => {
-                let vulnerable = vulnerable::of(section, evaluation, database, policies.when());
-                vulnerable.map(Some).map_err(Failure::broken)
-            }
-            _ => self.listed(section, policies.when()),
-        }
-    }
-
-    /// What is vulnerable, as the legacy engine lists it; none without a database.
-    pub(super) fn listed(&self, section: &Section, when: Timestamp) -> Result<Option<Vulnerable>> {
-        let Some((database, source)) = &self.database else { return Ok(None) };
-        let data = Data { database, source };
-        vulnerable::judge(section, data, &self.options, when).map(Some).map_err(Failure::broken)
-    }
-
-    /// With what the database knows of the image.
-    pub(super) fn facts<'a>(
-        &'a self,
-        mut facts: Facts<'a>,
-        vulnerable: Option<&'a Vulnerable>,
-    ) -> Facts<'a> {
-        if let Some((database, _)) = &self.database {
-            facts = facts.with_database(database);
-        }
-        if let Some(vulnerable) = vulnerable {
-            facts = facts.with_vulnerabilities(vulnerable);
-        }
-        facts
+    /// Lists what is vulnerable also where no rule asks for it.
+    pub(super) fn listing(mut self) -> Judging {
+        self.options.list_vulnerable = true;
+        self
     }
 
     /// Whether anything can be said of vulnerabilities.
@@ -325,29 +309,41 @@ impl Judging {
         self.database.is_some()
     }
 
-    pub(super) fn judge(&self, section: &Section, session: &Session) -> Result<Evaluation> {
-        let data = self.database.as_ref();
-        let data = data.map(|(database, source)| Data { database, source });
-        let evaluation = evaluate::evaluate(section, data, &self.options, self.baseline.as_ref())
-            .map_err(Failure::broken)?;
-        if data.is_none() {
-            session.warn(
-                "there is no vulnerability database: nothing is said of vulnerabilities \
-                 (`inscan db --help` tells how to get one)",
-            );
-        } else if self.options.gate.on_uncovered != OnUncovered::Ignore {
-            for one in &evaluation.uncovered {
-                session.warn(&format!("not judged: {}", one.message));
-            }
-        }
-        for warning in &evaluation.warnings {
-            session.warn(&warning.message);
-        }
-        Ok(evaluation)
+    fn data(&self) -> Option<Data<'_>> {
+        self.database.as_ref().map(|(database, source)| Data { database, source })
     }
-}
 
-impl Judging {
+    /// The verdict of the gate, and of policies where they are asked. What should be known beside
+    /// it is said on stderr.
+    pub(super) fn judge<'a>(
+        &'a self,
+        section: &Section,
+        policies: Option<PolicyRequest<'a>>,
+        session: &Session,
+    ) -> Result<Judgement> {
+        let judgement = self.judgement(section, policies).map_err(Failure::of)?;
+        judgement.warnings.iter().for_each(|warning| session.warn(warning));
+        Ok(judgement)
+    }
+
+    /// The same, and nothing is said.
+    pub(super) fn judgement<'a>(
+        &'a self,
+        section: &Section,
+        policies: Option<PolicyRequest<'a>>,
+    ) -> Result<Judgement, JudgeError> {
+        inscan_judge::judge(section, self.data(), policies, &self.options)
+    }
+
+    /// What policies are asked of, with what the database knows of the image.
+    pub(super) fn with_data<'a>(
+        &'a self,
+        policies: PolicyRequest<'a>,
+        section: &Section,
+    ) -> Result<PolicyRequest<'a>> {
+        policies.with_data(section, self.data(), &self.options).map_err(Failure::of)
+    }
+
     /// Everything is judged, so that exceptions and the gate are told of; nothing is left out.
     pub(super) fn explain(
         &self,
@@ -355,30 +351,23 @@ impl Judging {
         id: &str,
         package: Option<&str>,
     ) -> Result<(Evaluation, Explanation)> {
-        let Some((database, source)) = &self.database else { return Err(no_database()) };
-        let data = Data { database, source };
-        let options =
-            Options { severity: Severity::Unknown, only_fixable: false, ..self.options.clone() };
-        let evaluation = evaluate::evaluate(section, Some(data), &options, self.baseline.as_ref());
+        let Some(data) = self.data() else { return Err(Failure::of(JudgeError::NoDatabase)) };
+        let asked = self.options.evaluate.clone();
+        let options = Options { severity: Severity::Unknown, only_fixable: false, ..asked };
+        let baseline = self.options.baseline.as_ref();
+        let evaluation = evaluate::evaluate(section, Some(data), &options, baseline);
         let explanation = evaluate::explain(section, data, &options, id, package);
-        Ok((evaluation.map_err(Failure::broken)?, explanation.map_err(Failure::broken)?))
+        let failed = |error| Failure::of(JudgeError::Database(error));
+        Ok((evaluation.map_err(failed)?, explanation.map_err(failed)?))
     }
 }
 
 /// After everything is written: a verdict against the image, of the gate or of the policies, is
 /// exit code 1.
-pub(super) fn concluded(
-    evaluation: &Evaluation,
-    of_policies: Option<&policy::Evaluation>,
-) -> Result<()> {
-    let mut reasons: Vec<String> = match evaluation.verdict.outcome {
-        Outcome::Pass | Outcome::NoGate => Vec::new(),
-        Outcome::NotJudged => return Err(no_database()),
-        Outcome::Fail => evaluation.verdict.reasons.iter().map(|it| it.message.clone()).collect(),
-    };
-    reasons.extend(of_policies.and_then(bundle::objection));
-    match reasons.is_empty() {
+pub(super) fn concluded(judgement: &Judgement) -> Result<()> {
+    let objections = judgement.objections();
+    match objections.is_empty() {
         true => Ok(()),
-        false => Err(Failure::fail(anyhow::anyhow!("{}", reasons.join("; ")))),
+        false => Err(Failure::fail(anyhow::anyhow!("{}", objections.join("; ")))),
     }
 }

@@ -11,6 +11,7 @@ mod compare_versions;
 mod completions;
 mod database;
 mod db;
+mod environment;
 mod evaluate;
 mod explain;
 mod failure;
@@ -34,7 +35,8 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use failure::{Exit, Failure, Result};
+use environment::Environment;
+pub use failure::{ErrorFormat, Exit, Failure, Result};
 use settings::Settings;
 
 use crate::output::file::Sink;
@@ -98,6 +100,10 @@ struct Global {
     /// When to use colours (NO_COLOR is respected)
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
+
+    /// How to write an error on stderr
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    error_format: ErrorFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -151,25 +157,43 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     if let Some((called, rest)) = legacy::called(&arguments) {
         return legacy::run_as(&called, rest);
     }
-    let (cli, warnings) = parse(arguments)?;
-    let Global { quiet, progress, color, .. } = cli.global;
+    let format = typed_error_format(&arguments);
+    let (cli, warnings) = parse(arguments).map_err(|failure| failure.format(format))?;
+    let Global { quiet, progress, color, error_format, .. } = cli.global;
     let session = Session { quiet, progress, color };
     warnings.iter().for_each(|warning| session.warn(warning));
-    match cli.command {
-        Command::Analyze(args) => analyze::run(args, &session),
-        Command::Scan(args) => scan::run(*args, &session),
-        Command::Evaluate(args) => evaluate::run(args, &session),
-        Command::Explain(args) => explain::run(args, &session),
-        Command::Archive(args) => archive::run(args, &session),
-        Command::Upload(args) => upload::run(args, &session),
-        Command::Legacy(args) => legacy::run(args),
-        Command::Analyzers(args) => analyzers::run(args),
-        Command::Cache(args) => cache::run(args, &session),
-        Command::Db(args) => db::run(args, &session),
-        Command::Policy(args) => policy::run(args, &session),
-        Command::Completions(args) => completions::run(args),
-        Command::Pull(args) => pull::run(args, &session),
-        Command::CompareVersions(args) => compare_versions::run(args, &session),
+    Environment::get()
+        .source_date()
+        .and_then(|_| cli.command.run(&session))
+        .map_err(|failure| failure.format(error_format))
+}
+
+/// What is said of errors in arguments that cannot be parsed otherwise.
+fn typed_error_format(arguments: &[OsString]) -> ErrorFormat {
+    let typed = arguments.windows(2).any(|pair| pair[0] == "--error-format" && pair[1] == "json");
+    let in_one = arguments.iter().any(|argument| argument == "--error-format=json");
+    let set = Environment::get().text("INSCAN_ERROR_FORMAT") == Some("json");
+    if typed || in_one || set { ErrorFormat::Json } else { ErrorFormat::Text }
+}
+
+impl Command {
+    fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Command::Analyze(args) => analyze::run(args, session),
+            Command::Scan(args) => scan::run(*args, session),
+            Command::Evaluate(args) => evaluate::run(args, session),
+            Command::Explain(args) => explain::run(args, session),
+            Command::Archive(args) => archive::run(args, session),
+            Command::Upload(args) => upload::run(args, session),
+            Command::Legacy(args) => legacy::run(args),
+            Command::Analyzers(args) => analyzers::run(args),
+            Command::Cache(args) => cache::run(args, session),
+            Command::Db(args) => db::run(args, session),
+            Command::Policy(args) => policy::run(args, session),
+            Command::Completions(args) => completions::run(args),
+            Command::Pull(args) => pull::run(args, session),
+            Command::CompareVersions(args) => compare_versions::run(args, session),
+        }
     }
 }
 
@@ -242,7 +266,7 @@ impl Session {
             When::Always => true,
             When::Never => false,
             When::Auto => {
-                let forbidden = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+                let forbidden = Environment::get().forbids_color();
                 *to == Destination::Stdout && !forbidden && io::stdout().is_terminal()
             }
         }

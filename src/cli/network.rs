@@ -62,7 +62,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl NetArgs {
-    pub(super) fn meant(self) -> Result<NetOptions> {
+    pub(super) fn resolve(self) -> Result<NetOptions> {
         if self.insecure_tls && !self.cacert.is_empty() {
             let error =
                 anyhow::anyhow!("`--insecure-tls` verifies nothing, so `--cacert` is of no use");

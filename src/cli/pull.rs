@@ -77,8 +77,8 @@ impl FromStr for Place {
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let reference = Reference::parse(&args.image).map_err(failed)?;
     let stdin_is_taken = matches!(reference, Reference::Stdin { .. });
-    let mut net = args.net.meant()?;
-    let registry = args.registry.meant(stdin_is_taken)?;
+    let mut net = args.net.resolve()?;
+    let registry = args.registry.resolve(stdin_is_taken)?;
     let progress = session.reporter();
     net.retry.listener = listener(&progress);
     let options = OpenOptions { platform: args.platform, net, registry, ..OpenOptions::default() };

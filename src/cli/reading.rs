@@ -4,32 +4,26 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use inscan_analyzers::Config;
 use inscan_analyzers::config::ClamAv;
+use inscan_document::{Identity, Overrides};
+use inscan_facts::digest::{Digest, MoreDigests};
+use inscan_image::progress::{Progress, Silent};
+use inscan_image::source::{OpenOptions, Opened, Platform, Reference};
+use inscan_image::{Malware, Request, Scan, ScanError};
+use inscan_net::registry::RegistryOptions;
+use inscan_net::{Listener, NetOptions};
 
 use super::cache::CacheArgs;
+use super::environment::Environment;
 use super::failure::{Failure, Result};
+use super::judging::Named;
 use super::network::NetArgs;
 use super::registry::RegistryArgs;
 use super::{ProgressStyle, Session, analyzer_config, settings};
-use crate::output::progress::{self, Bars, Lines};
-use inscan_document::{Identity, Overrides, Section};
-use inscan_facts::digest::{Digest, MoreDigests};
-use inscan_image::allocator;
-use inscan_image::analyze::{self, Analysis};
-use inscan_image::layer::{self, LayerScan, Pass};
-use inscan_image::malware::Scanner;
-use inscan_image::progress::{Progress, Silent};
-use inscan_image::source::{
-    self as image, Image, Kind, NotFound, OpenOptions, Opened, Platform, Reference, RegistryOptions,
-};
-use inscan_judge as policy;
-use inscan_net::{Listener, NetOptions};
-use inscan_python_regex::text::Pattern;
+use crate::output::progress::{Bars, Lines};
 
 /// Which image, and how to look at it.
 #[derive(Debug, clap::Args)]
@@ -135,43 +129,21 @@ impl ImageArgs {
         self.timings
     }
 
-    /// How policies know the image of a document: what was typed stands above what it says.
-    pub(super) fn named(&self, section: &Section) -> policy::Image {
-        let said = &section.image;
-        let digest = self.image_digest.as_ref().map(ToString::to_string);
-        policy::Image {
-            tag: self.tag.clone().unwrap_or_else(|| said.reference.clone()),
-            digest: digest.unwrap_or_else(|| said.digest.clone()),
-            id: self.image_id.as_ref().map_or_else(|| said.id.clone(), Digest::hex),
-        }
+    /// What was said of an image's name: it stands above what a document says.
+    pub(super) fn named(&self) -> Named {
+        let (tag, digest, id) = (self.tag.clone(), self.image_digest, self.image_id);
+        Named { tag, digest, id }
     }
 
     /// For what is fetched beside the image.
     pub(super) fn network(&self) -> Result<(NetOptions, RegistryOptions)> {
-        Ok((self.net.clone().meant()?, self.registry.for_others()))
+        Ok((self.net.clone().resolve()?, self.registry.for_others()))
     }
 }
 
 fn image_id(text: &str) -> Result<Digest, String> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     format!("sha256:{digits}").parse().map_err(|_| "expected 64 lower-case hex digits".to_owned())
-}
-
-/// What the arguments mean: checked, and every named file read.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub reference: Reference,
-    pub options: OpenOptions,
-    pub overrides: Overrides,
-    pub config: Config,
-    pub digests: Vec<MoreDigests>,
-    pub threads: Option<NonZeroUsize>,
-    /// Whether files are looked at by clamd.
-    pub malware: bool,
-    pub clamd: Option<String>,
-    /// Paths, and directories with all below them, in which malware does not count.
-    pub malware_exclude: Option<Pattern>,
-    pub cache: CacheArgs,
 }
 
 impl ImageArgs {
@@ -190,23 +162,22 @@ impl ImageArgs {
         })
     }
 
-    pub(super) fn meant(self, session: &Session) -> Result<Request> {
-        let mut config = match &self.analyzer_config {
-            None => Config::default(),
-            Some(path) => {
-                let (config, warnings) = analyzer_config::read(path)?;
-                warnings.iter().for_each(|warning| session.warn(warning));
-                config
-            }
-        };
+    /// Where clamd was said to be.
+    pub(super) fn clamd(&self) -> Option<&str> {
+        self.clamd.as_deref()
+    }
+
+    /// What the arguments mean: checked, and every named file read.
+    pub(super) fn resolve(self, session: &Session, progress: &Reporter) -> Result<Request> {
         let overrides = self.overrides()?;
-        config.hints = self.hints || settings::legacy_hints();
+        let config = self.config(session)?;
         let mut digests = self.digests;
         digests.sort_by_key(|digest| *digest as u8);
         digests.dedup();
         let reference = Reference::parse(&self.image).map_err(failed)?;
         let stdin_is_taken = matches!(reference, Reference::Stdin { .. });
-        let net = self.net.meant()?;
+        let mut net = self.net.resolve()?;
+        net.retry.listener = listener(progress);
         if let Some(clamd) = self.clamd.as_ref().filter(|clamd| net.offline && !clamd.contains('/'))
         {
             let error =
@@ -215,9 +186,9 @@ impl ImageArgs {
                 Failure::usage(error).hint("name a socket of this machine: `--clamd /run/…`")
             );
         }
-        let registry = self.registry.meant(stdin_is_taken)?;
+        let registry = self.registry.resolve(stdin_is_taken)?;
+        let malware = self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled);
         Ok(Request {
-            reference,
             options: OpenOptions {
                 platform: self.platform,
                 net,
@@ -225,14 +196,26 @@ impl ImageArgs {
                 containerd_namespace: self.containerd_namespace,
             },
             overrides,
-            malware: self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled),
-            clamd: self.clamd,
-            malware_exclude: None,
+            malware: malware.then_some(Malware { clamd: self.clamd }),
             config,
             digests,
             threads: self.threads,
-            cache: self.cache,
+            cache: self.cache.request(&**progress),
+            ..Request::new(reference)
         })
+    }
+
+    fn config(&self, session: &Session) -> Result<Config> {
+        let mut config = match &self.analyzer_config {
+            None => Config::default(),
+            Some(path) => {
+                let (config, warnings) = analyzer_config::read(path)?;
+                warnings.iter().for_each(|warning| session.warn(warning));
+                config
+            }
+        };
+        config.hints = self.hints || Environment::get().legacy_hints();
+        Ok(config)
     }
 }
 
@@ -245,144 +228,41 @@ fn dockerfile(path: PathBuf) -> Result<String> {
         .map_err(|failure| failure.hint("leave `--dockerfile` out to have one guessed"))
 }
 
-/// Reads and analyzes the image, and hands over the analysis.
-pub(super) fn with_analysis<T>(
-    args: ImageArgs,
-    session: &Session,
-    then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
-) -> Result<T> {
-    with_analysis_unless(args, session, |_| Ok(None), then)
+/// Scans the image. Progress is off the terminal when it is done.
+pub(super) fn scanned(args: ImageArgs, session: &Session) -> Result<Scan> {
+    let progress = session.reporter();
+    let request = args.resolve(session, &progress)?;
+    inscan_image::scan(&request, &*progress).map_err(Failure::of)
 }
 
-/// The same, unless what is known before any layer is read makes that needless. `unless` is not
-/// asked where the image's digest is known only after it was read.
-pub(super) fn with_analysis_unless<T>(
+/// An image that was scanned, or what made that needless.
+pub(super) enum Scanned<T> {
+    Known(T),
+    Scan(Scan),
+}
+
+/// Scans the image, unless what is known before any layer is read makes that needless. `unless`
+/// is not asked where the image's digest is known only after it was read.
+pub(super) fn scanned_unless<T>(
     args: ImageArgs,
     session: &Session,
     unless: impl FnOnce(&Identity) -> Result<Option<T>>,
-    then: impl FnOnce(&Analysis<'_>, &Identity) -> Result<T>,
-) -> Result<T> {
-    let mut request = args.meant(session)?;
+) -> Result<Scanned<T>> {
     let progress = session.reporter();
-    request.options.net.retry.listener = listener(&progress);
-    let identity =
-        |image: &Image| inscan_image::document::identity(image, request.overrides.clone());
-    let opened = open(&request, &*progress)?;
+    let request = args.resolve(session, &progress)?;
+    let opened = inscan_image::open(&request, &*progress).map_err(Failure::of)?;
     if let Opened::Image { image, .. } = &opened
         && image.manifest.is_some()
-        && let Some(known) = unless(&identity(image))?
+        && let Some(known) = unless(&inscan_image::identity(&request, image))?
     {
-        return Ok(known);
+        return Ok(Scanned::Known(known));
     }
-    let then = |analysis: &Analysis<'_>| then(analysis, &identity(analysis.image));
-    analyze(&request, progress, |_, _| Ok(opened), then)
+    inscan_image::read(&request, opened, &*progress).map(Scanned::Scan).map_err(Failure::of)
 }
 
-/// All of the image but its layers.
-pub(super) fn open(request: &Request, progress: &dyn Progress) -> Result<Opened> {
-    image::open(&request.reference, &request.options, &|text| progress.note(text)).map_err(failed)
-}
-
-/// From the image's name to its analysis. `progress` is off the terminal before `then` begins.
-pub(super) fn analyze<T>(
-    request: &Request,
-    progress: Reporter,
-    open: impl FnOnce(&Request, &dyn Progress) -> Result<Opened>,
-    then: impl FnOnce(&Analysis<'_>) -> Result<T>,
-) -> Result<T> {
-    let threads = request.threads.or_else(|| thread::available_parallelism().ok());
-    let threads = threads.map_or(1, NonZeroUsize::get);
-    // Fails only where it was done before: once is enough.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    let analyzers = inscan_analyzers::all(&request.config);
-    let mut pass = Pass::new(&analyzers, request.digests.clone());
-    pass.malware = request.malware.then(|| scanner(request.clamd.as_deref())).transpose()?;
-    pass.cache = request.cache.open(&analyzers, &request.config, &request.digests, &*progress);
-    let opened = open(request, &*progress)?;
-    let begun = Instant::now();
-    let (image, layers) =
-        read(opened, &pass, request.options.platform.as_ref(), threads, &*progress)
-            .map_err(failed)?;
-    let reading = begun.elapsed();
-    allocator::return_freed_memory();
-    progress.analysis_begins();
-    let mut analysis = analyze::analyze(&image, &layers, &analyzers);
-    analysis.times.take_reading(&pass.clocks, reading);
-    if let Some(scanner) = &pass.malware {
-        let update = clamav(&request.config).and_then(|clamav| clamav.db_update_enabled);
-        analysis.take_malware(scanner, update.unwrap_or(true));
-    }
-    if let (Some(exclude), Some(malware)) = (&request.malware_exclude, &mut analysis.malware) {
-        malware.findings.retain(|finding| !is_excluded(&finding.path, exclude));
-    }
-    drop(progress);
-    allocator::return_freed_memory();
-    then(&analysis)
-}
-
-/// As ClamAV's `--exclude` and `--exclude-dir` with one expression. What cannot be decided counts.
-fn is_excluded(path: &[u8], exclude: &Pattern) -> bool {
-    let path = format!("/{}", String::from_utf8_lossy(path));
-    let ends = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).chain([path.len()]);
-    ends.filter_map(|end| path.get(..end)).any(|part| exclude.is_match(part).unwrap_or(false))
-}
-
-pub(super) fn scanner(clamd: Option<&str>) -> Result<Scanner> {
-    Scanner::find(clamd).map_err(|error| {
-        Failure::broken(error).hint(
-            "install and start it (`apt-get install clamav-daemon`), \
-             or name where it listens: `--clamd SOCKET`",
-        )
-    })
-}
-
-fn read(
-    opened: Opened,
-    pass: &Pass<'_>,
-    platform: Option<&Platform>,
-    threads: usize,
-    progress: &dyn Progress,
-) -> anyhow::Result<(Image, Vec<LayerScan>)> {
-    match opened {
-        Opened::Image { mut image, blobs } => {
-            let layers = layer::read_all(&image, &*blobs, pass, threads, progress)?;
-            image::complete(&mut image, &layers)?;
-            Ok((image, layers))
-        }
-        Opened::Stream(stream) => {
-            let mut number = 0;
-            progress.reading_begins(0, None);
-            image::read_stream(stream, &mut |name, stored| {
-                let this = number;
-                number += 1;
-                layer::read_passing(name, stored, this, pass, progress)
-            })
-        }
-        Opened::Directory(root) => {
-            let scan = layer::read_tree(&root, pass, progress)?;
-            let source = format!("dir:{}", root.display());
-            let image = image::directory_image(&source, platform, scan.diff_id);
-            Ok((image, vec![scan]))
-        }
-    }
-}
-
-/// The exit code is the error's own affair: it knows whether something else has to be typed.
+/// An error of what is done with an image beside scanning it.
 pub(super) fn failed(error: anyhow::Error) -> Failure {
-    let kind = image::kind_of(&error);
-    if let Some(not_found) = error.downcast_ref::<NotFound>() {
-        let (lines, hint) = (not_found.lines(), not_found.hint());
-        let failed = match kind {
-            Kind::Usage | Kind::Absent => Failure::usage(error),
-            Kind::Broken => Failure::broken(error),
-        };
-        return failed.details(lines).hint(hint);
-    }
-    match kind {
-        Kind::Usage | Kind::Absent => Failure::usage(error)
-            .hint("`inscan scan --help` shows how an image is named, with examples"),
-        Kind::Broken => Failure::broken(error),
-    }
+    Failure::of(ScanError::from(error))
 }
 
 /// Who tells the user how far it is.
@@ -403,25 +283,8 @@ impl Session {
         match self.progress {
             _ if self.quiet => Arc::new(Silent),
             ProgressStyle::None => Arc::new(Silent),
-            ProgressStyle::Auto if progress::on_terminal() => Arc::new(Bars::new()),
+            ProgressStyle::Auto if Environment::get().has_terminal() => Arc::new(Bars::new()),
             ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(Lines::new()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_directory_is_excluded_with_all_below_it() {
-        let is_excluded = |path: &str, pattern: &str| {
-            super::is_excluded(path.as_bytes(), &Pattern::new(pattern).unwrap())
-        };
-        assert!(is_excluded("opt/test/a", "^/opt/test$"));
-        assert!(is_excluded("opt/test/a.bin", "\\.bin$"));
-        assert!(is_excluded("opt/testing/a", "/opt/test"));
-        assert!(!is_excluded("opt/testing/a", "^/opt/test$"));
-        assert!(!is_excluded("usr/bin/a", "^/opt"));
     }
 }

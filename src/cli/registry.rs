@@ -1,11 +1,11 @@
 //! The options of reading from registries: who we are to them, and where names lead.
 
-use std::env;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 
+use super::environment::Environment;
 use super::failure::{Failure, Result};
 use inscan_image::source::{AuthFile, ConfigFiles, Credential, RegistryOptions};
 use inscan_net::Secret;
@@ -57,7 +57,7 @@ pub(super) struct RegistryFiles {
 
 impl RegistryFiles {
     /// Without what was typed for the image's registry alone.
-    pub(super) fn meant(&self) -> RegistryOptions {
+    pub(super) fn resolve(&self) -> RegistryOptions {
         RegistryOptions {
             auth_files: auth_files(self.authfile.clone()),
             config: config_files(self.registries_conf.clone()),
@@ -69,11 +69,11 @@ impl RegistryFiles {
 impl RegistryArgs {
     /// For other registries than the image's.
     pub(super) fn for_others(&self) -> RegistryOptions {
-        self.files.meant()
+        self.files.resolve()
     }
 
     /// `stdin_is_taken`: the image itself is read from it.
-    pub(super) fn meant(self, stdin_is_taken: bool) -> Result<RegistryOptions> {
+    pub(super) fn resolve(self, stdin_is_taken: bool) -> Result<RegistryOptions> {
         let from_stdin = self.registry_password_stdin;
         if from_stdin && stdin_is_taken {
             let error =
@@ -99,7 +99,7 @@ impl RegistryArgs {
         Ok(RegistryOptions {
             login,
             allow_foreign_layers: self.allow_foreign_layers,
-            ..self.files.meant()
+            ..self.files.resolve()
         })
     }
 }
@@ -123,16 +123,16 @@ fn password_from_stdin() -> Result<Secret> {
 }
 
 fn password_from_environment() -> Option<Secret> {
-    env::var("INSCAN_REGISTRY_PASSWORD").ok().filter(|set| !set.is_empty()).map(Secret::new)
+    Environment::get().text("INSCAN_REGISTRY_PASSWORD").map(Secret::new)
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).filter(|set| !set.is_empty()).map(PathBuf::from)
+    Environment::get().path(name)
 }
 
 /// `~/.config`, or where the user has it instead.
 fn user_config() -> Option<PathBuf> {
-    variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))
+    Environment::get().config_directory()
 }
 
 /// The places of podman before that of docker, as podman, skopeo and buildah look.

@@ -4,21 +4,22 @@ use std::time::{Instant, SystemTime};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use inscan_document::{Run, Section};
+use inscan_image::{Scan, document};
+use inscan_judge::facts::Facts;
+use inscan_judge::{self as policy, Judgement, Policies, PolicyRequest};
+use inscan_report::report::{self, Report};
+use inscan_report::{Style, Template};
 
 use super::bundle::PolicyArgs;
+use super::environment::Environment;
 use super::judging::{JudgeArgs, concluded};
-use super::reading::{ImageArgs, with_analysis};
+use super::reading::{ImageArgs, scanned};
 use super::template::TemplateArgs;
 use super::upload::RemoteArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::output::file::Sink;
 use crate::output::{Destination, Output, ReportFormat, summary, timings};
-use inscan_document::{Identity, Run};
-use inscan_image::analyze::Analysis;
-use inscan_judge as policy;
-use inscan_judge::facts::Facts;
-use inscan_report::Style;
-use inscan_report::report::{self, Report};
 
 /// Analyze an image, show what is in it, and judge it
 ///
@@ -97,93 +98,127 @@ impl ValueEnum for Format {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let clock = Clock::start();
     let (net, registry) = args.image.network()?;
     args.judge.bring_up_to_date(&net, &registry, session)?;
-    let judging = args.judge.meant()?;
-    let reports = args.output.iter().filter_map(|output| match output.format {
-        Format::Image(_) => None,
-        Format::Report(format) => Some(format),
-    });
-    let reports: Vec<_> = reports.collect();
-    let template = args.template.meant(reports.iter().copied())?;
     let stdin_is_taken = args.image.place() == "-";
     if stdin_is_taken && args.policy.reads_stdin() {
         let error = anyhow::anyhow!("image and bundle cannot both be on standard input");
         return Err(Failure::usage(error).hint("write one of them to a file"));
     }
-    let policies = args.policy.meant(reports, session)?;
-    let outputs = open_outputs(&args.output)?;
-    let remote = args.remote.meant(&net, stdin_is_taken, session)?;
-    let clock = Clock::start();
     let with_timings = args.image.timings();
-    with_analysis(args.image, session, |analysis, identity| {
-        let begun = Instant::now();
-        let run = clock.run();
-        let section =
-            inscan_image::document::section(analysis, identity, &run).map_err(Failure::broken)?;
-        let evaluation = judging.judge(&section, session)?;
-        let of_policies = match &policies {
-            None => None,
-            Some(policies) => {
-                let outputs = inscan_image::document::Outputs::of(analysis, identity);
-                let vulnerable = judging.vulnerable(policies, &section, Some(&evaluation))?;
-                let facts = Facts::of_analysis(outputs);
-                let facts = judging.facts(facts, vulnerable.as_ref());
-                let image = policy::Image {
-                    tag: identity.full_tag.clone(),
-                    digest: identity.image_digest.clone(),
-                    id: identity.image_id.clone(),
-                };
-                Some(policies.judge(&facts, &image, session)?)
+    let every_match = args.policy.every_match();
+    let template = args.template.resolve(reports(&args.output))?;
+    let judging = args.judge.resolve()?;
+    let policies = args.policy.resolve(reports(&args.output), session)?;
+    let outputs = open_outputs(&args.output)?;
+    let remote = args.remote.resolve(&net, stdin_is_taken, session)?;
+
+    let scan = scanned(args.image, session)?;
+    let begun = Instant::now();
+    let run = clock.run(&scan)?;
+    let section = scan.section(&run).map_err(Failure::broken)?;
+    let request = policies.as_ref().map(|policies| of_scan(policies, &scan));
+    let judgement = judging.judge(&section, request, session)?;
+    let template = template.as_ref();
+    let show_suppressed = judging.show_suppressed;
+    let shown = Shown {
+        scan: &scan,
+        section: &section,
+        judgement: &judgement,
+        run: &run,
+        template,
+        show_suppressed,
+        every_match,
+    };
+    let is_usual = outputs.is_empty();
+    match is_usual {
+        true => shown.usual(judging.has_database() || policies.is_some(), session)?,
+        false => shown.to(outputs, session)?,
+    }
+    if with_timings {
+        tell_timings(&scan, begun, &clock, session);
+    }
+    if let Some(remote) = remote {
+        remote.conclude(scan.analysis(), scan.identity(), is_usual, session)?;
+    }
+    concluded(&judgement)
+}
+
+/// The reports among the formats: some need more than others.
+fn reports(outputs: &[Output<Format>]) -> impl Iterator<Item = report::Format> {
+    outputs.iter().filter_map(|output| match output.format {
+        Format::Image(_) => None,
+        Format::Report(format) => Some(format),
+    })
+}
+
+/// What policies are asked of: an image that was just scanned.
+pub(super) fn of_scan<'a>(policies: &'a Policies, scan: &'a Scan) -> PolicyRequest<'a> {
+    let identity = scan.identity();
+    PolicyRequest {
+        policies,
+        facts: Facts::of_analysis(scan.legacy_part()),
+        image: policy::Image {
+            tag: identity.full_tag.clone(),
+            digest: identity.image_digest.clone(),
+            id: identity.image_id.clone(),
+        },
+    }
+}
+
+/// All that outputs are made from.
+struct Shown<'a> {
+    scan: &'a Scan,
+    section: &'a Section,
+    judgement: &'a Judgement,
+    run: &'a Run,
+    template: Option<&'a Template>,
+    show_suppressed: bool,
+    every_match: bool,
+}
+
+impl Shown<'_> {
+    /// What is written where nothing was said: the summary, and the verdict where there is one.
+    fn usual(&self, with_verdict: bool, session: &Session) -> Result<()> {
+        let to = Destination::Stdout;
+        let style = Style::new(session.colors(&to));
+        let usual = |out: &mut dyn Write| {
+            self.write(Format::Image(ImageFormat::Summary), &style, out)?;
+            match with_verdict {
+                true => self.write(Format::Report(report::Format::Table), &style, out),
+                false => Ok(()),
             }
         };
-        let of_policies = of_policies.as_ref();
-        let write = |format, style: &Style, out: &mut dyn Write| match format {
-            Format::Image(format) => write_image(format, analysis, identity, &run, style, out),
+        Sink::Stdout.write(usual).map_err(|error| broken_output(&to, error))
+    }
+
+    fn to(&self, outputs: Vec<(Format, &Destination, Sink)>, session: &Session) -> Result<()> {
+        for (format, to, sink) in outputs {
+            let style = Style::new(session.colors(to));
+            sink.write(|out| self.write(format, &style, out))
+                .map_err(|error| broken_output(to, error))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, format: Format, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Image(format) => write_image(format, self.scan, self.run, style, out),
             Format::Report(format) => {
-                let (evaluation, section) = (&evaluation, &section);
-                let show_suppressed = judging.show_suppressed;
-                let template = template.as_ref();
-                let every_match = policies.as_ref().is_some_and(|policies| policies.every_match);
-                let policy = of_policies;
                 let report = Report {
-                    evaluation,
-                    policy,
-                    section,
+                    evaluation: &self.judgement.evaluation,
+                    policy: self.judgement.policy.as_ref(),
+                    section: self.section,
                     style,
-                    show_suppressed,
-                    every_match,
-                    template,
+                    show_suppressed: self.show_suppressed,
+                    every_match: self.every_match,
+                    template: self.template,
                 };
                 report::write(format, &report, out)
             }
-        };
-        let is_usual = outputs.is_empty();
-        if is_usual {
-            let to = Destination::Stdout;
-            let style = Style::new(session.colors(&to));
-            let usual = |out: &mut dyn Write| {
-                write(Format::Image(ImageFormat::Summary), &style, out)?;
-                match judging.has_database() || of_policies.is_some() {
-                    true => write(Format::Report(report::Format::Table), &style, out),
-                    false => Ok(()),
-                }
-            };
-            Sink::Stdout.write(usual).map_err(|error| broken_output(&to, error))?;
         }
-        for (format, to, sink) in outputs {
-            let style = Style::new(session.colors(to));
-            sink.write(|out| write(format, &style, out))
-                .map_err(|error| broken_output(to, error))?;
-        }
-        if with_timings {
-            tell_timings(analysis, begun, &clock, session);
-        }
-        if let Some(remote) = remote {
-            remote.conclude(analysis, identity, is_usual, session)?;
-        }
-        concluded(&evaluation, of_policies)
-    })
+    }
 }
 
 /// What `analyze` writes, which judges nothing.
@@ -195,39 +230,38 @@ pub(super) fn analyze(
     let outputs = open_outputs(outputs)?;
     let clock = Clock::start();
     let with_timings = args.timings();
-    with_analysis(args, session, |analysis, identity| {
-        let begun = Instant::now();
-        for (format, to, sink) in outputs {
-            let style = Style::new(session.colors(to));
-            sink.write(|out| write_image(format, analysis, identity, &clock.run(), &style, out))
-                .map_err(|error| broken_output(to, error))?;
-        }
-        if with_timings {
-            tell_timings(analysis, begun, &clock, session);
-        }
-        Ok(())
-    })
+    let scan = scanned(args, session)?;
+    let begun = Instant::now();
+    for (format, to, sink) in outputs {
+        let style = Style::new(session.colors(to));
+        let run = clock.run(&scan)?;
+        sink.write(|out| write_image(format, &scan, &run, &style, out))
+            .map_err(|error| broken_output(to, error))?;
+    }
+    if with_timings {
+        tell_timings(&scan, begun, &clock, session);
+    }
+    Ok(())
 }
 
-fn tell_timings(analysis: &Analysis<'_>, begun: Instant, clock: &Clock, session: &Session) {
-    let timings =
-        inscan_image::document::ended(inscan_image::document::timings(analysis), begun.elapsed());
+fn tell_timings(scan: &Scan, begun: Instant, clock: &Clock, session: &Session) {
+    let timings = document::ended(document::timings(scan.analysis()), begun.elapsed());
     session.table(&timings::render(&timings, clock.clock.elapsed()));
 }
 
 fn write_image(
     format: ImageFormat,
-    analysis: &Analysis<'_>,
-    identity: &Identity,
+    scan: &Scan,
     run: &Run,
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
         ImageFormat::Summary => {
-            out.write_all(summary::render(analysis, identity, style).as_bytes())
+            let text = summary::render(scan.analysis(), scan.identity(), style);
+            out.write_all(text.as_bytes())
         }
-        ImageFormat::Document => inscan_image::document::write(analysis, identity, run, out),
+        ImageFormat::Document => scan.write_document(run, out),
     }
 }
 
@@ -242,13 +276,10 @@ impl Clock {
         Clock { started: SystemTime::now(), clock: Instant::now() }
     }
 
-    fn run(&self) -> Run {
-        let threads = rayon::current_num_threads();
-        Run::new(self.started, self.clock.elapsed(), threads, source_date_epoch())
+    fn run(&self, scan: &Scan) -> Result<Run> {
+        let epoch = Environment::get().source_date()?;
+        let epoch = epoch.and_then(|date| u64::try_from(date.as_second()).ok());
+        let threads = scan.analysis().threads.count();
+        Ok(Run::new(self.started, self.clock.elapsed(), threads, epoch))
     }
-}
-
-/// For documents that come out the same at any time: <https://reproducible-builds.org/specs/source-date-epoch/>.
-fn source_date_epoch() -> Option<u64> {
-    std::env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()
 }

@@ -11,15 +11,14 @@
 //! below what the user's own file says, and nothing else ([`HARMLESS`]).
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
 use clap::{Arg, ArgMatches, Command};
-use jiff::Timestamp;
 use serde_json::Value;
 
+use super::environment::Environment;
 use super::failure::{Failure, Result};
 
 /// Larger is no settings file.
@@ -46,25 +45,7 @@ pub(super) fn with_environment(command: Command) -> Command {
 
 /// Where the vulnerability database lies where no place is named.
 pub(super) fn database() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")))?;
-    Some(data.join("inscan/vulnerabilities.db"))
-}
-
-/// The date that builds are to carry: <https://reproducible-builds.org/specs/source-date-epoch/>.
-pub(super) fn source_date() -> Result<Option<Timestamp>> {
-    let Some(seconds) = env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let date = seconds.to_str().and_then(|seconds| seconds.trim().parse().ok());
-    match date.map(Timestamp::from_second) {
-        Some(Ok(date)) => Ok(Some(date)),
-        _ => Err(Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH is no number of seconds"))
-            .hint("unset it, or set it as in `SOURCE_DATE_EPOCH=$(date +%s)`")),
-    }
-}
-
-/// What the legacy engine's users set to have hints read.
-pub(super) fn legacy_hints() -> bool {
-    env::var("ANCHORE_HINTS_ENABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"))
+    Some(Environment::get().data_directory()?.join("inscan/vulnerabilities.db"))
 }
 
 /// A settings file, and whether all of it holds.
@@ -81,10 +62,7 @@ pub(super) fn files(named: Option<PathBuf>) -> Vec<SettingsFile> {
     if let Some(path) = named {
         return vec![SettingsFile { path, found_here: false }];
     }
-    let user = env::var_os("XDG_CONFIG_HOME")
-        .filter(|directory| !directory.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));
+    let user = Environment::get().config_directory();
     let here = SettingsFile { path: "./.inscan.yaml".into(), found_here: true };
     let user = user.map(|user| user.join("inscan/config.yaml"));
     let user = user.map(|path| SettingsFile { path, found_here: false });

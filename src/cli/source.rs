@@ -37,6 +37,14 @@ pub(super) fn recognise(place: &str) -> Source {
     }
 }
 
+/// The file of a document or an analysis archive, where the name is one's.
+pub(super) fn document(place: &str) -> Option<PathBuf> {
+    match recognise(place) {
+        Source::Document(path) | Source::Archive(path) => Some(path),
+        Source::Image => None,
+    }
+}
+
 /// Writes the archive of a document in a file.
 pub(super) fn pack_document(
     path: &Path,

@@ -13,7 +13,10 @@ pub(super) struct TemplateArgs {
 
 impl TemplateArgs {
     /// Read and understood before there is any work, where it is asked for.
-    pub(super) fn meant(&self, formats: impl Iterator<Item = Format>) -> Result<Option<Template>> {
+    pub(super) fn resolve(
+        &self,
+        formats: impl Iterator<Item = Format>,
+    ) -> Result<Option<Template>> {
         let is_asked_for = formats.into_iter().any(|format| format == Format::Template);
         match &self.template {
             Some(path) if is_asked_for => {

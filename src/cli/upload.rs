@@ -7,10 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::archive::{ArchiveArgs, not_packed};
 use super::backend::{BackendArgs, failed};
-use super::reading::{ImageArgs, with_analysis_unless};
+use super::reading::{ImageArgs, Scanned, scanned_unless};
 use super::source::{self, Source};
-use super::{Failure, Result, Session, broken_output, open_outputs, settings};
+use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::backend::{Backend, Check, Deleted, Names, Verdict};
+use crate::cli::environment::Environment;
 use crate::output::file::Sink;
 use crate::output::upload::{self, Judged};
 use crate::output::{Destination, Output};
@@ -128,7 +129,7 @@ pub(super) struct Remote {
 
 impl RemoteArgs {
     /// `None`: no backend is to judge.
-    pub(super) fn meant(
+    pub(super) fn resolve(
         self,
         net: &NetOptions,
         stdin_is_taken: bool,
@@ -137,8 +138,8 @@ impl RemoteArgs {
         if !self.upload {
             return Ok(None);
         }
-        let backend = self.backend.meant(net, stdin_is_taken, session)?;
-        self.archive.meant(None)?;
+        let backend = self.backend.resolve(net, stdin_is_taken, session)?;
+        self.archive.resolve(None)?;
         greet(&backend, session)?;
         Ok(Some(Remote { args: self, backend }))
     }
@@ -174,10 +175,10 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let source = source::recognise(image.place());
     let overrides = image.overrides()?;
     let (net, _) = image.network()?;
-    let backend = asked.meant(&net, image.place() == "-", session)?;
+    let backend = asked.resolve(&net, image.place() == "-", session)?;
     let options = |backend: &Backend| options(&archive, backend);
     // What is wrong here is wrong before anything is asked.
-    archive.meant(None)?;
+    archive.resolve(None)?;
     greet(&backend, session)?;
     let outcome = match source {
         Source::Archive(path) => {
@@ -203,9 +204,13 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         }
         Source::Image => {
             let known = |identity: &Identity| after.known(&backend, &names(identity), session);
-            with_analysis_unless(image, session, known, |analysis, identity| {
-                after.judge(&backend, analysis, identity, &archive, session)
-            })?
+            match scanned_unless(image, session, known)? {
+                Scanned::Known(outcome) => outcome,
+                Scanned::Scan(scan) => {
+                    let (analysis, identity) = (scan.analysis(), scan.identity());
+                    after.judge(&backend, analysis, identity, &archive, session)?
+                }
+            }
         }
     };
     let told = after.tell(&backend, &asked, &outcome, outputs, session);
@@ -218,7 +223,7 @@ fn options(archive: &ArchiveArgs, backend: &Backend) -> Result<archive::Options>
         Some(_) => None,
         None => Some(backend.account().map_err(failed)?.name),
     };
-    archive.meant(account.as_deref())
+    archive.resolve(account.as_deref())
 }
 
 /// Whether the backend is there and knows us: better known now than after the analysis.
@@ -361,7 +366,7 @@ impl AfterArgs {
 
 /// As the legacy scanner calls it. The image's name is not trusted to be a file's name.
 fn pdf_name(full_tag: &str) -> Result<String> {
-    let now = settings::source_date()?.unwrap_or_else(jiff::Timestamp::now);
+    let now = Environment::get().now()?;
     let day = now.to_zoned(TimeZone::UTC).date();
     let name = full_tag.rsplit('/').next().unwrap_or_default().replace(['\\', '\0'], "_");
     Ok(format!("{day}-{name}-scan-result.pdf"))

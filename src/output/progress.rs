@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,14 +15,6 @@ use inscan_report::text;
 
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-
-/// True where bars can be drawn: on a terminal that can move its cursor, and not in
-/// CI, which may give its jobs a terminal whose every move ends in a log.
-pub fn on_terminal() -> bool {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let in_ci = set("CI").is_some_and(|value| value != "false" && value != "0");
-    io::stderr().is_terminal() && !in_ci && set("TERM").is_none_or(|term| term != "dumb")
-}
 
 /// One line for each layer in flight, and a total.
 pub struct Bars {

@@ -334,6 +334,7 @@ mod tests {
             malware: None,
             skipped: Vec::new(),
             times: Default::default(),
+            threads: Default::default(),
         };
         change(&mut analysis);
         let identity = inscan_image::document::identity(&image, Overrides::default());

@@ -11,11 +11,32 @@ pub enum Kind {
     Broken,
 }
 
+/// An error at the border of a part: for people its text, its details and what to do, for
+/// programs its kind and a code that stays.
+pub trait Coded: std::error::Error + Send + Sync + 'static {
+    /// Stable, in kebab case: `image-not-found`.
+    fn code(&self) -> &'static str;
+
+    /// Who has to act.
+    fn kind(&self) -> Kind;
+
+    /// What belongs to the error, a line each.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the user can do about it: one sentence, with the command in backticks.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
 /// An error with its kind; everywhere it is wrapped in [`anyhow::Error`].
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     pub kind: Kind,
+    code: Option<&'static str>,
     message: String,
 }
 
@@ -24,18 +45,28 @@ impl Error {
     pub fn kind_of(error: &anyhow::Error) -> Kind {
         error.downcast_ref::<Error>().map_or(Kind::Broken, |error| error.kind)
     }
+
+    /// The code of any error that was given one.
+    pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
+        error.downcast_ref::<Error>().and_then(|error| error.code)
+    }
+}
+
+/// An error with a code of its own.
+pub fn coded(kind: Kind, code: &'static str, message: impl Into<String>) -> anyhow::Error {
+    Error { kind, code: Some(code), message: message.into() }.into()
 }
 
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    Error { kind: Kind::Usage, message: message.into() }.into()
+    Error { kind: Kind::Usage, code: None, message: message.into() }.into()
 }
 
 pub fn absent(message: impl Into<String>) -> anyhow::Error {
-    Error { kind: Kind::Absent, message: message.into() }.into()
+    Error { kind: Kind::Absent, code: None, message: message.into() }.into()
 }
 
 pub fn broken(message: impl Into<String>) -> anyhow::Error {
-    Error { kind: Kind::Broken, message: message.into() }.into()
+    Error { kind: Kind::Broken, code: None, message: message.into() }.into()
 }
 
 /// A name from an image or a command line, safe to show: no control characters, not endless.

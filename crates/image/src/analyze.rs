@@ -17,6 +17,7 @@ use crate::flatten::{At, File, ImageFs, flatten_with};
 use crate::layer::{EntryKind, LayerScan};
 use crate::malware::Scanner;
 use crate::source::Image;
+use crate::threads::Threads;
 use crate::timings::Times;
 
 /// All that is known about an image: what the document is written from.
@@ -39,6 +40,8 @@ pub struct Analysis<'a> {
     pub skipped: Vec<FoundSkip>,
     /// About this run alone.
     pub times: Times,
+    /// Who makes the rows of the document.
+    pub threads: Threads,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +137,7 @@ pub fn analyze<'a>(
         problems: Vec::new(),
         skipped: Vec::new(),
         times,
+        threads: Threads::default(),
     };
     analysis.collect_problems_of_layers();
     for (number, (facts, time)) in found.into_iter().enumerate() {

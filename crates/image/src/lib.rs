@@ -12,5 +12,11 @@ pub mod layer;
 pub mod layout;
 pub mod malware;
 pub mod progress;
+mod scan;
 pub mod source;
+pub mod threads;
 pub mod timings;
+
+pub use scan::{
+    CacheRequest, Malware, Request, Scan, ScanError, identity, open, read, scan, scanner,
+};

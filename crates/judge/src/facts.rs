@@ -17,6 +17,7 @@ mod source;
 mod sums;
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use crate::spec::TriggerError;
 use crate::vulnerable::Vulnerable;
@@ -54,7 +55,7 @@ pub struct Facts<'a> {
     contents: Part<content::Contents>,
     accounts: Part<Vec<Account>>,
     malware: Part<Vec<MalwareScan>>,
-    vulnerabilities: Option<&'a Vulnerable>,
+    vulnerabilities: Option<Arc<Vulnerable>>,
 }
 
 /// A part that is made when it is asked for.
@@ -88,7 +89,7 @@ impl<'a> Facts<'a> {
     }
 
     /// With what is known to be vulnerable in the image.
-    pub fn with_vulnerabilities(mut self, vulnerable: &'a Vulnerable) -> Self {
+    pub fn with_vulnerabilities(mut self, vulnerable: Arc<Vulnerable>) -> Self {
         self.vulnerabilities = Some(vulnerable);
         self
     }
@@ -100,8 +101,8 @@ impl<'a> Facts<'a> {
     }
 
     /// None where there is no database.
-    pub fn vulnerabilities(&self) -> Option<&'a Vulnerable> {
-        self.vulnerabilities
+    pub fn vulnerabilities(&self) -> Option<&Vulnerable> {
+        self.vulnerabilities.as_deref()
     }
 
     /// Names, Dockerfile and size of the image.

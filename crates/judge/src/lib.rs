@@ -10,6 +10,7 @@ pub mod bundle;
 mod evaluation;
 pub mod facts;
 pub mod gates;
+mod judge;
 pub mod mapping;
 pub mod params;
 pub mod spec;
@@ -21,4 +22,5 @@ pub use evaluation::{
     Answer, Asked, Evaluation, Explanation, Judged, Listed, Reason, Row, Told, Tried, Whitelisted,
     asks, evaluate, explain, trigger_id,
 };
+pub use judge::{JudgeError, JudgeOptions, Judgement, Policies, PolicyRequest, judge};
 pub use mapping::Image;

@@ -33,6 +33,25 @@ pub enum Cause {
     Other,
 }
 
+impl Cause {
+    /// Stable, in kebab case.
+    pub fn code(self) -> &'static str {
+        match self {
+            Cause::Offline => "offline",
+            Cause::NoSuchHost => "no-such-host",
+            Cause::Refused => "connection-refused",
+            Cause::Unreachable => "host-unreachable",
+            Cause::Proxy => "proxy-failed",
+            Cause::Certificate => "certificate-not-trusted",
+            Cause::NotTls => "not-tls",
+            Cause::Stalled => "connection-stalled",
+            Cause::Cut => "connection-cut",
+            Cause::Redirect => "redirect-not-followed",
+            Cause::Setup | Cause::Other => "request-failed",
+        }
+    }
+}
+
 /// No answer. Its text is whole: there is no chain behind it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
@@ -56,6 +75,11 @@ fn shown(url: &Url) -> String {
 }
 
 impl Error {
+    /// The code of the first of these errors in a chain of causes.
+    pub fn code_in(error: &anyhow::Error) -> Option<&'static str> {
+        error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(|it| it.cause.code())
+    }
+
     pub(super) fn new(cause: Cause, message: impl Into<String>) -> Self {
         Error { cause, message: message.into() }
     }

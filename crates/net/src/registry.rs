@@ -22,7 +22,7 @@ mod token;
 use std::time::Duration;
 
 use inscan_facts::digest::{Digest, Sha256};
-use inscan_facts::error::{broken, usage};
+use inscan_facts::error::{Kind, coded};
 
 use crate::{
     Answer, HeaderMap, HeaderValue, Http, Method, NetOptions, Request, Retry, Url, header,
@@ -155,7 +155,9 @@ fn not_found(name: &Name, failures: Vec<Failed>) -> anyhow::Error {
     };
     // Something else has to be typed where no place has it.
     let is_usage = failures.iter().all(|failed| failed.is_not_found() || failed.is_offline());
-    if is_usage { usage(message) } else { broken(message) }
+    let kind = if is_usage { Kind::Usage } else { Kind::Broken };
+    let code = failures.iter().map(Failed::code).next_back().unwrap_or("image-not-found");
+    coded(kind, code, message)
 }
 
 /// Does it, and again where that may help.

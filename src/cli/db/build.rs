@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::progress::Progress;
 use super::tell::{self, Format};
-use crate::cli::{Failure, Result, Session, settings};
+use crate::cli::environment::Environment;
+use crate::cli::{Failure, Result, Session};
 use crate::output::Output;
 use inscan_report::text;
 use inscan_vulndb::build::{Dates, Error, Report, build_after};
@@ -52,7 +53,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let progress = Progress::new(session);
-    let dates = Dates { now: Timestamp::now(), built: settings::source_date()? };
+    let dates = Dates { now: Timestamp::now(), built: Environment::get().source_date()? };
     let previous = args.previous.as_deref().map(super::opened).transpose()?;
     let report = build_after(previous.as_ref(), &args.from, &args.to, dates, &progress);
     let report = report.map_err(failed)?;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle as Style};
 
+use crate::cli::environment::Environment;
 use crate::cli::{ProgressStyle, Session};
-use crate::output::progress::on_terminal;
 use inscan_image::interrupt;
 use inscan_net::Listener;
 use inscan_report::text;
@@ -33,7 +33,7 @@ impl Progress {
         match session.progress {
             _ if session.quiet => Progress::Silent,
             ProgressStyle::None => Progress::Silent,
-            ProgressStyle::Auto if on_terminal() => {
+            ProgressStyle::Auto if Environment::get().has_terminal() => {
                 interrupt::terminal_in_use(true);
                 let bar = ProgressBar::new_spinner();
                 bar.enable_steady_tick(Duration::from_millis(120));

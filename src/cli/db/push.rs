@@ -51,7 +51,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         path,
         title: "vulnerabilities.db.sig",
     }));
-    let (mut net, registry) = (args.net.meant()?, args.registry.meant(false)?);
+    let (mut net, registry) = (args.net.resolve()?, args.registry.resolve(false)?);
     let progress = Arc::new(Progress::new(session));
     net.retry.listener = progress.listener();
     let pushed = artifact::push(name, ARTIFACT_TYPE, &files, &net, &registry);

@@ -73,8 +73,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         ));
     }
     let key = args.verify_key.as_deref().map(key).transpose()?;
-    let mut net = args.net.meant()?;
-    let registry = args.registry.meant(false)?;
+    let mut net = args.net.resolve()?;
+    let registry = args.registry.resolve(false)?;
     let progress = Arc::new(Progress::new(session));
     net.retry.listener = progress.listener();
     let update = Update {

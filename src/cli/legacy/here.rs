@@ -2,105 +2,88 @@
 //! would give.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
+use inscan_document::Run;
+use inscan_image::Scan;
+use inscan_judge::vulnerable::Vulnerable;
+use inscan_judge::vulnerable::listing::Which;
+use inscan_judge::{Bundle, JudgeError, Mode, Policies, Problem};
+use inscan_report::anchore;
 
 use super::judge::Answer;
 use super::log::Log;
 use super::options::Options;
 use super::request::{own_settings, said};
 use super::scan::Stopped;
-use crate::cli::bundle::bundle_text;
+use crate::cli::Session;
+use crate::cli::bundle::BundleFile;
+use crate::cli::environment::Environment;
 use crate::cli::judging::Judging;
-use crate::cli::{Session, settings};
-use inscan_document::{Identity, Run};
-use inscan_image::analyze::Analysis;
-use inscan_image::document::Outputs;
-use inscan_judge::facts::Facts;
-use inscan_judge::vulnerable::listing::Which;
-use inscan_judge::{self as policy, Bundle, Image, Mode, Problem, builtin};
-use inscan_report::anchore;
+use crate::cli::scan::of_scan;
 
 /// What the legacy backend asks of images until somebody says otherwise.
 const DEFAULT_BUNDLE: &str = "sysdig-default";
 
 pub(super) struct Here {
-    bundle: Bundle,
+    policies: Policies,
     judging: Judging,
-    when: Timestamp,
 }
 
 impl Here {
     pub(super) fn new(options: &Options, session: &Session) -> Result<Here, Stopped> {
-        let bundle = bundle(options.policy.as_deref())?;
+        let (bundle, source) = bundle(options.policy.as_deref())?;
         let args = own_settings(options)?;
         let (net, registry) = args.image.network().map_err(said)?;
         args.judge.bring_up_to_date(&net, &registry, session).map_err(said)?;
-        let judging = args.judge.meant().map_err(said)?;
-        let when = settings::source_date().map_err(said)?.unwrap_or_else(Timestamp::now);
-        Ok(Here { bundle, judging, when })
+        let judging = args.judge.resolve().map_err(said)?.listing();
+        let when = Environment::get().now().map_err(said)?;
+        Ok(Here { policies: Policies { bundle, source, only: None, when }, judging })
     }
 
-    pub(super) fn answer(
-        &self,
-        analysis: &Analysis<'_>,
-        identity: &Identity,
-        log: &Log,
-    ) -> Result<Answer, Stopped> {
-        let name = self.bundle.name.as_deref().unwrap_or(&self.bundle.id);
+    pub(super) fn answer(&self, scan: &Scan, log: &Log) -> Result<Answer, Stopped> {
+        let bundle = &self.policies.bundle;
+        let name = bundle.name.as_deref().unwrap_or(&bundle.id);
         log.say(&format!("Judging analysis result here, by the policy bundle `{name}`"));
         // Nothing of the run is in what is judged.
-        let run = Run::new(SystemTime::now(), Duration::ZERO, 1, None);
-        let section = inscan_image::document::section(analysis, identity, &run)
+        let section = scan
+            .section(&Run::default())
             .map_err(|error| Stopped(format!("Cannot judge the image: {error}")))?;
-        let vulnerable = self.judging.listed(&section, self.when).map_err(said)?;
-        let facts = Facts::of_analysis(Outputs::of(analysis, identity));
-        let facts = self.judging.facts(facts, vulnerable.as_ref());
-        let image = Image {
-            tag: identity.full_tag.clone(),
-            digest: identity.image_digest.clone(),
-            id: identity.image_id.clone(),
+        let judgement = self
+            .judging
+            .judgement(&section, Some(of_scan(&self.policies, scan)))
+            .map_err(|error| unanswered(name, error))?;
+        let Some(evaluation) = judgement.policy else {
+            return Err(Stopped("Cannot judge the image: no policy was asked".to_owned()));
         };
-        let evaluation = policy::evaluate(&self.bundle, &facts, &image, self.when, None)
-            .map_err(|problems| self.unanswered(name, &problems))?;
-        let listing = |it: &policy::vulnerable::Vulnerable| {
-            it.listing(Which::All, &identity.image_digest, true)
-        };
+        let digest = &scan.identity().image_digest;
+        let listing = |it: &Vulnerable| it.listing(Which::All, digest, true);
         Ok(Answer {
             report: anchore::response(&evaluation),
-            vulnerabilities: vulnerable.as_ref().map(listing),
+            vulnerabilities: judgement.vulnerable.as_deref().map(listing),
             is_final: false,
         })
     }
 }
 
-impl Here {
-    /// Where rules ask for vulnerabilities and there is no database, this is all there is to say.
-    fn unanswered(&self, bundle: &str, problems: &[Problem]) -> Stopped {
-        let rules = self.bundle.policies.iter().flat_map(|policy| &policy.rules);
-        let gates = rules.filter_map(|rule| rule.compiled.as_ref()).map(|rule| rule.gate.name);
-        if !self.judging.has_database() && gates.into_iter().any(|gate| gate == "vulnerabilities") {
-            return Stopped(format!(
-                "Cannot judge the image by the policy bundle `{bundle}`: it asks for vulnerabilities, \
-                 and there is no vulnerability database (`inscan db --help` tells how to get one)"
-            ));
-        }
-        refused(bundle, problems)
+fn unanswered(bundle: &str, error: JudgeError) -> Stopped {
+    match error {
+        JudgeError::NoDatabase => Stopped(format!(
+            "Cannot judge the image by the policy bundle `{bundle}`: it asks for vulnerabilities, \
+             and there is no vulnerability database (`inscan db --help` tells how to get one)"
+        )),
+        JudgeError::Bundle { problems, .. } => refused(bundle, &problems),
+        error => Stopped(format!("Cannot judge the image: {error}")),
     }
 }
 
-/// A file, or one that is built in; without a name, the legacy backend's own.
-fn bundle(named: Option<&Path>) -> Result<Bundle, Stopped> {
+/// A file, or one that is built in; without a name, the legacy backend's own. With what it is
+/// called in messages.
+fn bundle(named: Option<&Path>) -> Result<(Bundle, String), Stopped> {
     let name = named.unwrap_or(Path::new(DEFAULT_BUNDLE));
-    if let Some(builtin) = name.to_str().and_then(builtin::named)
-        && !name.exists()
-    {
-        return Ok(builtin.bundle());
-    }
-    let shown = name.display().to_string();
-    let (text, _) = bundle_text(name).map_err(said)?;
-    Bundle::read(&text, Mode::Tolerant).map_err(|problems| refused(&shown, &problems))
+    let (text, source) = BundleFile::file_or_named(name).read().map_err(said)?;
+    let bundle = Bundle::read(&text, Mode::Tolerant);
+    let bundle = bundle.map_err(|problems| refused(&source, &problems))?;
+    Ok((bundle, source))
 }
 
 /// Most lines of one error.

@@ -10,7 +10,7 @@ use super::scan::Stopped;
 use crate::cli::Session;
 use crate::output::legacy::wording::Wording;
 use inscan_document::Identity;
-use inscan_image::analyze::Analysis;
+use inscan_image::Scan;
 use inscan_net::NetOptions;
 
 /// What was said of an image.
@@ -63,15 +63,17 @@ impl Judge {
 
     pub(super) fn answer(
         &self,
-        analysis: &Analysis<'_>,
-        identity: &Identity,
+        scan: &Scan,
         annotations: &[(String, String)],
         wording: Wording,
         log: &Log,
     ) -> Result<Answer, Stopped> {
         match self {
-            Judge::Remote(remote) => remote.answer(analysis, identity, annotations, wording, log),
-            Judge::Here(here) => here.answer(analysis, identity, log),
+            Judge::Remote(remote) => {
+                let (analysis, identity) = (scan.analysis(), scan.identity());
+                remote.answer(analysis, identity, annotations, wording, log)
+            }
+            Judge::Here(here) => here.answer(scan, log),
         }
     }
 

@@ -18,6 +18,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::cli::environment::Environment;
 use crate::cli::failure::{Exit, Failure, Result};
 use crate::cli::{ProgressStyle, Session, When};
 use crate::output::Destination;
@@ -86,7 +87,7 @@ pub(super) fn run(args: Args) -> Result<()> {
 pub(super) fn run_as(called: &Called, arguments: &[OsString]) -> Result<()> {
     let arguments = arguments.iter().map(|it| it.to_string_lossy().into_owned());
     let arguments: Vec<String> = arguments.collect();
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = |name: &str| Environment::get().raw(name)?.to_str().map(str::to_owned);
     match options::read(called.generation, &arguments, &environment) {
         Ok(Request::Help(generation)) => {
             tell(&help::text(generation, &called.program));

@@ -129,7 +129,7 @@ pub(super) fn read(
         Generation::Second => {
             let typed = getopt::parse(flags::SECOND, Dialect::Gnu, arguments)
                 .map_err(|faults| refused(faults.iter().map(ToString::to_string).collect()))?;
-            meant(generation, typed, environment).map_err(|reason| refused(vec![reason]))
+            resolve(generation, typed, environment).map_err(|reason| refused(vec![reason]))
         }
         Generation::First => {
             let arguments = match arguments.split_first() {
@@ -139,7 +139,7 @@ pub(super) fn read(
             };
             let typed = getopt::parse(flags::FIRST, Dialect::Posix, arguments)
                 .map_err(|faults| refused(faults.iter().take(1).map(in_getopts_words).collect()))?;
-            meant(generation, typed, environment).map_err(|reason| refused(vec![reason]))
+            resolve(generation, typed, environment).map_err(|reason| refused(vec![reason]))
         }
     }
 }
@@ -157,7 +157,7 @@ const PAGES: &str = "https://secure.sysdig.com";
 const API: &str = "https://api.sysdigcloud.com";
 const ADDED_BY: &str = "sysdig-inline-scanner";
 
-fn meant(
+fn resolve(
     generation: Generation,
     typed: Typed,
     environment: Environment<'_>,

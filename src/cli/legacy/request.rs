@@ -4,13 +4,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::image_name;
 use super::options::{Login, Options, Storage};
-use crate::cli::reading::{self, Request};
+use crate::cli::reading::Reporter;
 use crate::cli::{Command, Failure, Session, parse, scan};
-use inscan_image::progress::Progress;
+use inscan_image::progress::{Progress, Silent};
 use inscan_image::source::{AuthFile, Credential, Opened, Reference};
+use inscan_image::{Malware, Request};
 use inscan_python_regex::text::Pattern;
 
 /// Where a container of the legacy scanner has credentials mounted.
@@ -18,9 +20,16 @@ const MOUNTED_AUTH: &str = "/config/auth.json";
 /// Longer is no Dockerfile.
 const MOST_DOCKERFILE_BYTES: u64 = 1 << 20;
 
-/// How the image is read.
-pub(super) fn request(options: &Options, session: &Session) -> Result<Request, String> {
-    let mut request = own_settings(options)?.image.meant(session).map_err(said)?;
+/// How the image is read; and paths, and directories with all below them, in which malware does
+/// not count.
+pub(super) fn request(
+    options: &Options,
+    session: &Session,
+) -> Result<(Request, Option<Pattern>), String> {
+    let image = own_settings(options)?.image;
+    let clamd = image.clamd().map(str::to_owned);
+    let silent: Reporter = Arc::new(Silent);
+    let mut request = image.resolve(session, &silent).map_err(said)?;
     request.reference = reference(options, None);
     let overrides = &mut request.overrides;
     overrides.tag = Some(image_name::full_tag(&options.image, &options.storage));
@@ -44,16 +53,13 @@ pub(super) fn request(options: &Options, session: &Session) -> Result<Request, S
         }
         None => {}
     }
-    if let Some(malware) = &options.malware {
-        request.malware = true;
-        request.clamd = malware.clamd.clone().or(request.clamd.take());
-        let exclude = malware.exclude.as_ref();
-        request.malware_exclude =
-            exclude.map(|text| Pattern::new(text)).transpose().map_err(|error| {
-                format!("--malware-exclude is no regular expression that is understood: {error}")
-            })?;
-    }
-    Ok(request)
+    let Some(malware) = &options.malware else { return Ok((request, None)) };
+    request.malware = Some(Malware { clamd: malware.clamd.clone().or(clamd) });
+    let exclude = malware.exclude.as_ref().map(|text| Pattern::new(text)).transpose();
+    let exclude = exclude.map_err(|error| {
+        format!("--malware-exclude is no regular expression that is understood: {error}")
+    })?;
+    Ok((request, exclude))
 }
 
 /// What `inscan scan` would be told by environment and settings file; and the database.
@@ -91,16 +97,16 @@ pub(super) fn open(
     request: &mut Request,
     progress: &dyn Progress,
 ) -> Result<Opened, String> {
-    let first = match reading::open(request, progress) {
+    let first = match inscan_image::open(request, progress) {
         Ok(opened) => return Ok(opened),
-        Err(failure) => said(failure),
+        Err(error) => said(Failure::of(error)),
     };
     let named = reference(options, Some(options.image.clone()));
     if named == request.reference {
         return Err(first);
     }
     request.reference = named;
-    reading::open(request, progress).map_err(|_| first)
+    inscan_image::open(request, progress).map_err(|_| first)
 }
 
 /// Without the word that the legacy scanner's own errors begin with.

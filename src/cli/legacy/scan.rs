@@ -2,7 +2,6 @@
 //! it, have it judged, report.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -13,16 +12,18 @@ use super::judge::{Answer, Judge};
 use super::log::{self, Log};
 use super::options::{Options, Storage};
 use super::request;
+use crate::cli::Failure;
 use crate::cli::Session;
-use crate::cli::reading::{self, Request};
 use crate::output::legacy::checked::Checked;
 use crate::output::legacy::malware::{self, Finding};
 use crate::output::legacy::wording::{Names, Wording};
 use inscan_document::{Identity, Overrides};
 use inscan_facts::digest::Sha256;
-use inscan_image::analyze::{Analysis, Malware};
+use inscan_image::analyze::Malware;
 use inscan_image::progress::Silent;
 use inscan_image::source::{Image, Opened};
+use inscan_image::{Request, Scan as ImageScan};
+use inscan_python_regex::text::Pattern;
 use inscan_report::text;
 
 /// Why there is no verdict.
@@ -54,6 +55,8 @@ struct Scan<'a> {
     annotations: Vec<(String, String)>,
     /// What the image was called on the command line.
     said: Overrides,
+    /// Paths, and directories with all below them, in which malware does not count.
+    malware_exclude: Option<Pattern>,
 }
 
 /// `with_vulnerabilities`: they are asked for as well.
@@ -67,7 +70,7 @@ pub(super) fn run(
     if options.verbose {
         log.say(&format!("Using temporary path {}", options.temporary.display()));
     }
-    let mut request = request::request(options, session)?;
+    let (mut request, malware_exclude) = request::request(options, session)?;
     let judge = Judge::new(options, &request.options.net, session)?;
     judge.is_ready()?;
     if request.overrides.image_digest.is_none()
@@ -81,13 +84,13 @@ pub(super) fn run(
             return Err(Stopped(format!("Directory {} does not exist", folder.display())));
         }
     }
-    if options.malware.is_some() {
+    if let Some(malware) = request.malware.as_ref().filter(|_| options.malware.is_some()) {
         // Known before the image is read: it is no fault of the image's.
-        reading::scanner(request.clamd.as_deref()).map_err(request::said)?;
+        inscan_image::scanner(malware).map_err(|error| request::said(Failure::of(error)))?;
     }
     let said = request.overrides.clone();
     let wording = options.wording();
-    let mut scan = Scan { options, wording, log, judge, annotations, said };
+    let mut scan = Scan { options, wording, log, judge, annotations, said, malware_exclude };
     let (names, answer) = scan.judged(request)?;
     scan.reported(names, answer, with_vulnerabilities)
 }
@@ -119,47 +122,29 @@ impl Scan<'_> {
             }
             self.log.say_all(&self.wording.analyzing(&identity.full_tag, self.in_place()));
             let begun = Instant::now();
-            return self.analyzed(&request, opened, |scan, analysis| {
-                scan.log.took("Analyze image", begun);
-                scan.sent(analysis, identity)
-            });
+            let read = self.read(&request, opened)?;
+            self.log.took("Analyze image", begun);
+            return self.sent(read, identity);
         }
         // Who it is shows only when all of it has passed by.
-        self.analyzed(&request, opened, |scan, analysis| {
-            let identity = scan.identified(analysis.image, begun);
-            if scan.options.malware.is_none()
-                && let Some(answer) = scan.known(&identity)?
-            {
-                return Ok((identity, answer));
-            }
-            scan.log.say_all(&scan.wording.analyzing(&identity.full_tag, scan.in_place()));
-            scan.sent(analysis, identity)
-        })
+        let read = self.read(&request, opened)?;
+        let identity = self.identified(read.analysis().image, begun);
+        if self.options.malware.is_none()
+            && let Some(answer) = self.known(&identity)?
+        {
+            return Ok((identity, answer));
+        }
+        self.log.say_all(&self.wording.analyzing(&identity.full_tag, self.in_place()));
+        self.sent(read, identity)
     }
 
-    fn analyzed<T>(
-        &mut self,
-        request: &Request,
-        opened: Opened,
-        then: impl FnOnce(&mut Self, &Analysis<'_>) -> Result<T, Stopped>,
-    ) -> Result<T, Stopped> {
-        let mut outcome = None;
-        let read = reading::analyze(
-            request,
-            Arc::new(Silent),
-            |_, _| Ok(opened),
-            |analysis| {
-                outcome = Some(then(self, analysis));
-                Ok(())
-            },
-        );
-        match outcome {
-            Some(outcome) => outcome,
-            None => {
-                let error = read.err().map(request::said).unwrap_or_default();
-                Err(self.no_image(&error))
-            }
+    fn read(&self, request: &Request, opened: Opened) -> Result<ImageScan, Stopped> {
+        let mut read = inscan_image::read(request, opened, &Silent)
+            .map_err(|error| self.no_image(&request::said(Failure::of(error))))?;
+        if let Some(exclude) = &self.malware_exclude {
+            read.exclude_malware(|path| is_excluded(path, exclude));
         }
+        Ok(read)
     }
 
     fn no_image(&self, error: &str) -> Stopped {
@@ -198,11 +183,12 @@ impl Scan<'_> {
     /// Hands the analysis to whoever judges it; but not with malware in it.
     fn sent(
         &mut self,
-        analysis: &Analysis<'_>,
+        mut read: ImageScan,
         identity: Identity,
     ) -> Result<(Identity, Answer), Stopped> {
         self.log.say(self.wording.analyzed());
-        if let Some(answer) = self.stopped_by_malware(analysis.malware.as_ref(), &identity)? {
+        let malware = read.analysis().malware.as_ref();
+        if let Some(answer) = self.stopped_by_malware(malware, &identity)? {
             return Ok((identity, answer));
         }
         if self.options.malware.is_some()
@@ -210,8 +196,9 @@ impl Scan<'_> {
         {
             return Ok((identity, answer));
         }
+        read.set_identity(identity.clone());
         let (annotations, wording) = (&self.annotations, self.wording);
-        let answer = self.judge.answer(analysis, &identity, annotations, wording, self.log)?;
+        let answer = self.judge.answer(&read, annotations, wording, self.log)?;
         Ok((identity, answer))
     }
 
@@ -325,11 +312,35 @@ impl Scan<'_> {
     }
 }
 
+/// As ClamAV's `--exclude` and `--exclude-dir` with one expression. What cannot be decided counts.
+fn is_excluded(path: &[u8], exclude: &Pattern) -> bool {
+    let path = format!("/{}", String::from_utf8_lossy(path));
+    let ends = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end)).any(|part| exclude.is_match(part).unwrap_or(false))
+}
+
 fn names<'a>(identity: &'a Identity, image: &'a str) -> Names<'a> {
     Names {
         image,
         full_tag: &identity.full_tag,
         digest: &identity.image_digest,
         id: &identity.image_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_excluded_with_all_below_it() {
+        let is_excluded = |path: &str, pattern: &str| {
+            super::is_excluded(path.as_bytes(), &Pattern::new(pattern).unwrap())
+        };
+        assert!(is_excluded("opt/test/a", "^/opt/test$"));
+        assert!(is_excluded("opt/test/a.bin", "\\.bin$"));
+        assert!(is_excluded("opt/testing/a", "/opt/test"));
+        assert!(!is_excluded("opt/testing/a", "^/opt/test$"));
+        assert!(!is_excluded("usr/bin/a", "^/opt"));
     }
 }

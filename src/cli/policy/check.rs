@@ -5,8 +5,9 @@ use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::bundle::bundle_text;
-use crate::cli::{Failure, Result, Session, broken_output, open_outputs, settings};
+use crate::cli::bundle::BundleFile;
+use crate::cli::environment::Environment;
+use crate::cli::{Failure, Result, Session, broken_output, open_outputs};
 use crate::output::Output;
 use inscan_judge::bundle::Item;
 use inscan_judge::{Bundle, Mode, Problem};
@@ -44,7 +45,7 @@ enum Format {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    let (text, source) = bundle_text(&args.bundle)?;
+    let (text, source) = BundleFile::named(&args.bundle).read()?;
     let outputs = open_outputs(&args.output)?;
     let mode = if args.tolerant { Mode::Tolerant } else { Mode::Strict };
     let read = Bundle::read(&text, mode);
@@ -52,7 +53,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         Ok(bundle) => (&[][..], bundle.warnings.clone()),
         Err(problems) => (&problems[..], Vec::new()),
     };
-    let now = settings::source_date()?.unwrap_or_else(Timestamp::now);
+    let now = Environment::get().now()?;
     warnings.extend(read.iter().flat_map(|bundle| lapsed(bundle, now)));
     for (Format::Json, to, sink) in outputs {
         let told = |problems: &[Problem]| problems.iter().map(told).collect::<Vec<_>>();

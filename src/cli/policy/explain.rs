@@ -1,18 +1,16 @@
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
-
-use crate::cli::bundle::{Policies, PolicyArgs};
-use crate::cli::explain::document_at;
-use crate::cli::judging::{JudgeArgs, no_document, read_whole_document};
-use crate::cli::reading::{ImageArgs, with_analysis};
-use crate::cli::{Failure, Result, Session, broken_output, open_outputs};
-use crate::output::Output;
 use inscan_document::Run;
-use inscan_image::document::Outputs;
-use inscan_judge::Image;
-use inscan_judge::facts::Facts;
+use inscan_judge::PolicyRequest;
 use inscan_report::Style;
 use inscan_report::explanation::{self, Explained};
+
+use crate::cli::bundle::PolicyArgs;
+use crate::cli::judging::{Document, JudgeArgs};
+use crate::cli::reading::{ImageArgs, scanned};
+use crate::cli::scan::of_scan;
+use crate::cli::{Failure, Result, Session, broken_output, open_outputs, source};
+use crate::output::Output;
 
 /// Tell rule by rule what a bundle says of an image, and why
 ///
@@ -59,30 +57,20 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let Args { image, policy, all, output, judge } = args;
     let (net, registry) = image.network()?;
     judge.bring_up_to_date(&net, &registry, session)?;
-    let policies = policy.meant([], session)?.ok_or_else(no_bundle)?;
-    let judging = judge.meant()?;
-    let telling = Telling { policies: &policies, all, output: &output, session };
-    match document_at(image.place()) {
+    let policies = policy.resolve([], session)?.ok_or_else(no_bundle)?;
+    let judging = judge.resolve()?;
+    let telling = Telling { all, output: &output, session };
+    match source::document(image.place()) {
         Some(path) => {
-            let (section, text) = read_whole_document(&path)?;
-            let vulnerable = judging.vulnerable(&policies, &section, None)?;
-            let facts = Facts::of_document(&text, &section);
-            let facts = facts.map_err(|error| no_document(error, &path))?;
-            let facts = judging.facts(facts, vulnerable.as_ref());
-            telling.tell(&facts, &image.named(&section))
+            let document = Document::read(&path)?;
+            let request = document.asked(&policies, &image.named())?;
+            telling.tell(&judging.with_data(request, &document.section)?)
         }
-        None => with_analysis(image, session, |analysis, identity| {
-            let section = inscan_image::document::section(analysis, identity, &Run::default())
-                .map_err(Failure::broken)?;
-            let image = Image {
-                tag: identity.full_tag.clone(),
-                digest: identity.image_digest.clone(),
-                id: identity.image_id.clone(),
-            };
-            let vulnerable = judging.vulnerable(&policies, &section, None)?;
-            let facts = Facts::of_analysis(Outputs::of(analysis, identity));
-            telling.tell(&judging.facts(facts, vulnerable.as_ref()), &image)
-        }),
+        None => {
+            let scan = scanned(image, session)?;
+            let section = scan.section(&Run::default()).map_err(Failure::broken)?;
+            telling.tell(&judging.with_data(of_scan(&policies, &scan), &section)?)
+        }
     }
 }
 
@@ -93,15 +81,16 @@ fn no_bundle() -> Failure {
 }
 
 struct Telling<'a> {
-    policies: &'a Policies,
     all: bool,
     output: &'a [Output<Format>],
     session: &'a Session,
 }
 
 impl Telling<'_> {
-    fn tell(&self, facts: &Facts<'_>, image: &Image) -> Result<()> {
-        let (bundle, explanation) = self.policies.explain(facts, image);
+    fn tell(&self, request: &PolicyRequest<'_>) -> Result<()> {
+        let PolicyRequest { policies, facts, image } = request;
+        let explanation = policies.explain(facts, image);
+        let bundle = &policies.bundle;
         let explained = Explained { bundle, image, explanation: &explanation, all: self.all };
         for (format, to, sink) in open_outputs(self.output)? {
             let text = match format {

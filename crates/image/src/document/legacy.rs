@@ -99,7 +99,8 @@ impl Serialize for Legacy<'_> {
         let verified = OwnedFiles::of(&analysis.packages, Told::Meta);
         let mut stated = stated(analysis, &owned);
         let mut report = Report::default();
-        let outputs = FileOutputs { fs, keys: &keys, other_names: &other_names };
+        let outputs =
+            FileOutputs { threads: &analysis.threads, fs, keys: &keys, other_names: &other_names };
         outputs.add(has_sha1(analysis, &stated), &mut report);
         let more = stated.remove(&("package_list".into(), "pkgfiles.all".into()));
         let files = PackageFiles { files: &owned, more: more.unwrap_or_default() };
@@ -168,6 +169,7 @@ impl<'a> Report<'a> {
 }
 
 struct FileOutputs<'a> {
+    threads: &'a crate::threads::Threads,
     fs: &'a crate::flatten::ImageFs<'a>,
     keys: &'a OddKeys<'a>,
     other_names: &'a OtherNames,
@@ -186,8 +188,8 @@ impl<'a> FileOutputs<'a> {
         ];
         for (module, output, value) in outputs {
             if value != Sha1 || has_sha1 {
-                let FileOutputs { fs, keys, other_names } = *self;
-                let values = FileValues { fs, keys, other_names, value };
+                let FileOutputs { threads, fs, keys, other_names } = *self;
+                let values = FileValues { threads, fs, keys, other_names, value };
                 report.add(module, output, Output::Files(values));
             }
         }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::flatten::File;
+use crate::threads::Threads;
 
 /// Rows of one batch: about a quarter of a megabyte of JSON.
 const BATCH: usize = 512;
@@ -46,6 +47,7 @@ struct Made<'a> {
 /// Writes a row for each name that `walk` visits with its key (which lists have none of),
 /// in that order. The first error is the end of it.
 pub(super) fn write<'a, T: Serialize, E>(
+    threads: &Threads,
     walk: impl FnOnce(&mut dyn FnMut(&str, &[u8], File<'a>)),
     make: impl Fn(&[u8], &File<'a>) -> Option<T> + Sync,
     mut write: impl FnMut(&str, &RawValue) -> Result<(), E>,
@@ -61,7 +63,7 @@ pub(super) fn write<'a, T: Serialize, E>(
     let mut turn = |collecting: &mut Batch<'a>| {
         let mut next = Made::default();
         std::mem::swap(&mut next.batch, collecting);
-        rayon::in_place_scope(|scope| {
+        threads.scope(|scope| {
             let Made { batch, rows } = &mut next;
             let (batch, make) = (&*batch, &make);
             scope.spawn(move |_| {
@@ -112,6 +114,7 @@ mod tests {
         };
         let key = |path: &[u8]| format!("/{}", path.escape_ascii());
         write(
+            &Threads::default(),
             |visit| fs.walk(|path, file| visit(&key(path), path, file)),
             make,
             |key, row| {

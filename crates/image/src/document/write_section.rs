@@ -420,6 +420,7 @@ impl Serialize for Files<'_> {
         let is_asked_for =
             |path: &[u8]| packages.as_ref().is_none_or(|packages| packages.contains(path));
         rows::write(
+            &self.of.analysis.threads,
             |visit| self.of.analysis.fs.walk(|path, file| visit("", path, file)),
             |path, file| is_asked_for(path).then(|| self.of.file(path, *file, self.owners)),
             |_, row| list.serialize_element(row),

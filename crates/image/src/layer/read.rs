@@ -60,7 +60,7 @@ pub(super) fn read_timed<'a>(
     loop {
         let mut filled = Ok(false);
         let mut sent = Ok(());
-        rayon::in_place_scope(|scope| {
+        pass.threads.scope(|scope| {
             scope.spawn(|_| timed(&mut times.work, || walk.progressing.process(&full)));
             filled = timed(&mut decode, || fill(&mut blob, &mut filling));
             sent = screen.send(&full);

@@ -21,6 +21,7 @@ use super::md5;
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
 use crate::malware::Scanner;
+use crate::threads::Threads;
 use crate::timings::Clocks;
 use inscan_facts::digest::{FileDigests, MoreDigests, Sha256};
 
@@ -39,6 +40,8 @@ pub struct Pass<'a> {
     /// What is known of layers from earlier runs.
     pub cache: Option<Cache>,
     pub clocks: Clocks,
+    /// Who works on the content.
+    pub threads: Threads,
     /// Bytes in holes of sparse files, in all layers.
     holes: AtomicU64,
 }
@@ -65,6 +68,7 @@ impl<'a> Pass<'a> {
             malware: None,
             cache: None,
             clocks: Clocks::new(analyzers.len()),
+            threads: Threads::default(),
             holes: AtomicU64::new(0),
         }
     }

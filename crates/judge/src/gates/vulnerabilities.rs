@@ -386,7 +386,7 @@ mod tests {
         let given: Vec<_> =
             given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let params = Params::of(trigger, "rule", &given).unwrap();
-        let facts = Facts::default().with_vulnerabilities(vulnerable);
+        let facts = Facts::default().with_vulnerabilities(vulnerable.clone().into());
         (trigger.fire)(&facts, &params).unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::{self as net, Answer, Cause, Outcome, StatusCode, retry_after};
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::{Kind, coded, shown};
 
 /// A registry's own words, and no more.
 const MOST_ERROR_BYTES: u64 = 64 << 10;
@@ -76,10 +76,23 @@ impl Failed {
 
     /// As an error of an image: what is not there, and what was forbidden, was the wrong thing to type.
     pub fn told(self) -> anyhow::Error {
-        if self.is_not_found() || self.is_offline() {
-            usage(self.to_string())
-        } else {
-            broken(self.to_string())
+        let kind = match self.is_not_found() || self.is_offline() {
+            true => Kind::Usage,
+            false => Kind::Broken,
+        };
+        coded(kind, self.code(), self.to_string())
+    }
+
+    /// Stable, in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Failed::Net(error) => error.cause.code(),
+            Failed::Status { code: 404, .. } => "image-not-found",
+            Failed::Status { code: 401 | 403, .. } | Failed::Access(_) => "authentication-required",
+            Failed::Status { code: 429, .. } => "rate-limited",
+            Failed::Status { .. } => "registry-error",
+            Failed::Wrong(_) => "registry-answer-wrong",
+            Failed::GivenUp(_) => "registry-not-reachable",
         }
     }
 

@@ -10,6 +10,7 @@ use super::other_names::OtherNames;
 use crate::document::rows;
 use crate::flatten::{File, ImageFs};
 use crate::layer::EntryKind;
+use crate::threads::Threads;
 use inscan_document::text;
 use inscan_facts::digest::{FileDigests, hex};
 
@@ -20,6 +21,7 @@ const SET_UID: u32 = 0o4000;
 /// One output, written while the tree is walked.
 #[derive(Clone, Copy)]
 pub(super) struct FileValues<'a> {
+    pub(super) threads: &'a Threads,
     pub(super) fs: &'a ImageFs<'a>,
     pub(super) keys: &'a OddKeys<'a>,
     pub(super) other_names: &'a OtherNames,
@@ -113,6 +115,7 @@ impl Serialize for FileValues<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         rows::write(
+            self.threads,
             |visit| self.keys.walk(self.fs, visit),
             |path, file| self.text(path, file),
             |key, value| map.serialize_entry(key, value),
@@ -256,7 +259,13 @@ mod tests {
         let fs = flatten(layers);
         let keys = OddKeys::of(&fs);
         let other_names = OtherNames::of(&fs);
-        let values = FileValues { fs: &fs, keys: &keys, other_names: &other_names, value };
+        let values = FileValues {
+            threads: &Threads::default(),
+            fs: &fs,
+            keys: &keys,
+            other_names: &other_names,
+            value,
+        };
         serde_json::to_value(values).unwrap()
     }
 

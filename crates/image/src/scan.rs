@@ -1,0 +1,334 @@
+//! The use case of this crate: from what was asked for to the analysis of an image.
+//!
+//! Nothing here prints, ends the process or changes a setting of it; two scans may run at
+//! the same time.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use inscan_analyzers::config::ClamAv;
+use inscan_analyzers::{Analyzer, Config};
+use inscan_document::{Identity, LegacyPart, Overrides, Run, Section};
+use inscan_facts::digest::MoreDigests;
+use inscan_facts::error::{Coded, Kind};
+use self_cell::self_cell;
+
+use crate::allocator;
+use crate::analyze::{Analysis, FoundMalware, analyze};
+use crate::document;
+use crate::layer::{self, Cache, LayerScan, Pass};
+use crate::malware::Scanner;
+use crate::progress::Progress;
+use crate::source::{self, Image, NotFound, OpenOptions, Opened, Platform, Reference};
+use crate::threads::Threads;
+
+/// What to scan, and how. The default is everything that needs nothing installed, without a
+/// layer cache.
+#[derive(Debug)]
+pub struct Request {
+    /// Where the image is.
+    pub reference: Reference,
+    pub options: OpenOptions,
+    /// What the image is called in the document, where that is not taken from the image.
+    pub overrides: Overrides,
+    /// What the analyzers look for.
+    pub config: Config,
+    /// Digests of every file beside md5, sha1 and sha256.
+    pub digests: Vec<MoreDigests>,
+    /// As many as there are cores, where none is said.
+    pub threads: Option<NonZeroUsize>,
+    pub malware: Option<Malware>,
+    /// Where layers that were read before are kept.
+    pub cache: Option<CacheRequest>,
+}
+
+/// To have every file looked at by clamd.
+#[derive(Clone, Debug, Default)]
+pub struct Malware {
+    /// A socket, or HOST:PORT; without it, where Debian has it.
+    pub clamd: Option<String>,
+}
+
+/// A layer cache.
+#[derive(Clone, Debug)]
+pub struct CacheRequest {
+    /// Need not be there.
+    pub directory: PathBuf,
+    /// In bytes.
+    pub limit: u64,
+}
+
+impl Request {
+    /// Of an image by its name alone.
+    pub fn new(reference: Reference) -> Self {
+        Request {
+            reference,
+            options: OpenOptions::default(),
+            overrides: Overrides::default(),
+            config: Config::default(),
+            digests: Vec::new(),
+            threads: None,
+            malware: None,
+            cache: None,
+        }
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().ok();
+        self.threads.or_else(cores).map_or(1, NonZeroUsize::get)
+    }
+
+    fn clamav(&self) -> Option<&ClamAv> {
+        self.config.malware.as_ref()?.clamav.as_ref()
+    }
+}
+
+/// Why there is no analysis. Its text is the whole chain of causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{error:#}")]
+pub struct ScanError {
+    error: anyhow::Error,
+    code: Option<&'static str>,
+    hint: Option<String>,
+}
+
+impl Coded for ScanError {
+    fn code(&self) -> &'static str {
+        match (self.code, self.kind()) {
+            (Some(code), _) => code,
+            (None, _) if self.error.is::<NotFound>() => "image-not-found",
+            (None, kind) => inscan_facts::error::Error::code_of(&self.error)
+                .or_else(|| inscan_net::Error::code_in(&self.error))
+                .unwrap_or(match kind {
+                    Kind::Usage => "wrong-image-name",
+                    Kind::Absent => "image-not-found",
+                    Kind::Broken => "image-unreadable",
+                }),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        source::kind_of(&self.error)
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.error.downcast_ref::<NotFound>().map(NotFound::lines).unwrap_or_default()
+    }
+
+    fn hint(&self) -> Option<String> {
+        let names = || match self.kind() {
+            Kind::Usage | Kind::Absent => {
+                Some("`inscan scan --help` shows how an image is named, with examples".to_owned())
+            }
+            Kind::Broken => None,
+        };
+        let not_found = self.error.downcast_ref::<NotFound>().map(NotFound::hint);
+        self.hint.clone().or(not_found).or_else(names)
+    }
+}
+
+impl From<anyhow::Error> for ScanError {
+    fn from(error: anyhow::Error) -> Self {
+        ScanError { error, code: None, hint: None }
+    }
+}
+
+/// What an analysis is made from, and lives as long as.
+struct Read {
+    image: Image,
+    layers: Vec<LayerScan>,
+    analyzers: Vec<Box<dyn Analyzer>>,
+}
+
+self_cell!(
+    struct Analyzed {
+        owner: Read,
+        #[covariant]
+        dependent: Analysis,
+    }
+);
+
+/// An image that was scanned.
+pub struct Scan {
+    analyzed: Analyzed,
+    identity: Identity,
+}
+
+impl Scan {
+    /// All that is known about the image.
+    pub fn analysis(&self) -> &Analysis<'_> {
+        self.analyzed.borrow_dependent()
+    }
+
+    /// What it is called.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Calls the image something else from now on.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.identity = identity;
+    }
+
+    /// Writes the analysis document, with a line feed at its end.
+    ///
+    /// # Errors
+    /// Where `to` fails.
+    pub fn write_document(&self, run: &Run, to: impl Write) -> io::Result<()> {
+        document::write(self.analysis(), &self.identity, run, to)
+    }
+
+    /// Our own part of the document, without the files that are no package.
+    ///
+    /// # Errors
+    /// Where a temporary file cannot be written.
+    pub fn section(&self, run: &Run) -> io::Result<Section> {
+        document::section(self.analysis(), &self.identity, run)
+    }
+
+    /// The legacy part of the document, without its text.
+    pub fn legacy_part(&self) -> impl LegacyPart {
+        document::Outputs::of(self.analysis(), &self.identity)
+    }
+
+    /// Leaves out malware in these paths, which are without a leading slash.
+    pub fn exclude_malware(&mut self, is_excluded: impl Fn(&[u8]) -> bool) {
+        let counts = |found: &FoundMalware| !is_excluded(&found.path);
+        self.analyzed.with_dependent_mut(|_, analysis| {
+            if let Some(malware) = &mut analysis.malware {
+                malware.findings.retain(counts);
+            }
+        });
+    }
+}
+
+/// Scans an image: opens it, reads its layers, flattens them and runs the analyzers.
+///
+/// # Errors
+/// Where the image cannot be found, read or verified, or where a part that was asked for (clamd,
+/// threads) is not there. What only concerns one file is a problem in the analysis.
+pub fn scan(request: &Request, progress: &dyn Progress) -> Result<Scan, ScanError> {
+    read(request, open(request, progress)?, progress)
+}
+
+/// All of the image but its layers.
+///
+/// # Errors
+/// Where the image cannot be found, or what describes it cannot be read or verified.
+pub fn open(request: &Request, progress: &dyn Progress) -> Result<Opened, ScanError> {
+    Ok(source::open(&request.reference, &request.options, &|text| progress.note(text))?)
+}
+
+/// What an opened image is called, as far as that is known before its layers are read.
+pub fn identity(request: &Request, image: &Image) -> Identity {
+    document::identity(image, request.overrides.clone())
+}
+
+/// From an opened image to its analysis.
+///
+/// # Errors
+/// As [`scan`].
+pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Result<Scan, ScanError> {
+    let count = request.threads();
+    let threads = threads(count)?;
+    let analyzers = inscan_analyzers::all(&request.config);
+    let mut pass = Pass::new(&analyzers, request.digests.clone());
+    pass.threads = threads.clone();
+    pass.malware = request.malware.as_ref().map(scanner).transpose()?;
+    pass.cache = cache(request, &analyzers, progress);
+    let begun = Instant::now();
+    let (image, layers) =
+        layers(opened, &pass, request.options.platform.as_ref(), count, progress)?;
+    let reading = begun.elapsed();
+    allocator::return_freed_memory();
+    progress.analysis_begins();
+    let Pass { malware, clocks, .. } = pass;
+    let identity = identity(request, &image);
+    let analyzed = Analyzed::new(Read { image, layers, analyzers }, |read| {
+        let mut analysis = threads.run(|| analyze(&read.image, &read.layers, &read.analyzers));
+        analysis.threads = threads.clone();
+        analysis.times.take_reading(&clocks, reading);
+        if let Some(scanner) = &malware {
+            let update = request.clamav().and_then(|clamav| clamav.db_update_enabled);
+            analysis.take_malware(scanner, update.unwrap_or(true));
+        }
+        analysis
+    });
+    allocator::return_freed_memory();
+    Ok(Scan { analyzed, identity })
+}
+
+fn threads(count: usize) -> Result<Threads, ScanError> {
+    Threads::new(count).map_err(|error| {
+        let message = format!("cannot start {count} threads");
+        ScanError {
+            error: anyhow::Error::new(error).context(message),
+            code: Some("no-threads"),
+            hint: Some("`--threads N` starts fewer".to_owned()),
+        }
+    })
+}
+
+/// The running clamd.
+///
+/// # Errors
+/// Where nothing answers at its place.
+pub fn scanner(malware: &Malware) -> Result<Scanner, ScanError> {
+    Scanner::find(malware.clamd.as_deref()).map_err(|error| ScanError {
+        error,
+        code: Some("clamd-not-reachable"),
+        hint: Some(
+            "install and start it (`apt-get install clamav-daemon`), \
+             or name where it listens: `--clamd SOCKET`"
+                .to_owned(),
+        ),
+    })
+}
+
+/// A cache that cannot be used is said, and done without.
+fn cache(
+    request: &Request,
+    analyzers: &[Box<dyn Analyzer>],
+    progress: &dyn Progress,
+) -> Option<Cache> {
+    let CacheRequest { directory, limit } = request.cache.as_ref()?;
+    Cache::open(directory, *limit, analyzers, &request.config, &request.digests)
+        .inspect_err(|error| {
+            let directory = directory.display();
+            progress.note(&format!("the layer cache in `{directory}` is not used: {error}"));
+        })
+        .ok()
+}
+
+fn layers(
+    opened: Opened,
+    pass: &Pass<'_>,
+    platform: Option<&Platform>,
+    threads: usize,
+    progress: &dyn Progress,
+) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+    match opened {
+        Opened::Image { mut image, blobs } => {
+            let layers = layer::read_all(&image, &*blobs, pass, threads, progress)?;
+            source::complete(&mut image, &layers)?;
+            Ok((image, layers))
+        }
+        Opened::Stream(stream) => {
+            let mut number = 0;
+            progress.reading_begins(0, None);
+            source::read_stream(stream, &mut |name, stored| {
+                let this = number;
+                number += 1;
+                layer::read_passing(name, stored, this, pass, progress)
+            })
+        }
+        Opened::Directory(root) => {
+            let scan = layer::read_tree(&root, pass, progress)?;
+            let source = format!("dir:{}", root.display());
+            let image = source::directory_image(&source, platform, scan.diff_id);
+            Ok((image, vec![scan]))
+        }
+    }
+}
