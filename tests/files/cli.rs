@@ -264,3 +264,62 @@ fn the_document_is_the_same_in_a_file_and_with_any_number_of_threads() {
     assert_eq!((many.status.code(), stdout(&many)), (Some(0), String::new()));
     assert!(fs::read(&path).unwrap() == one.stdout, "the documents differ");
 }
+
+#[test]
+fn an_error_for_programs_has_a_code_and_one_line() {
+    for (arguments, code, exit) in [
+        (&["scan", "no.tar", "--error-format", "json"][..], "wrong-image-name", 2),
+        (&["scan", "--no-such-flag", "--error-format", "json"], "wrong-parameters", 2),
+        (&["scan", DEMO, "--policy", DEMO, "-q", "--error-format", "json"], "bundle-refused", 2),
+        (
+            &["scan", DEMO, "--db", DATABASE, "--fail-on", "low", "-q", "--error-format", "json"],
+            "image-fails",
+            1,
+        ),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", stderr(&output));
+        let text = stderr(&output);
+        let last = text.lines().last().unwrap();
+        let error: serde_json::Value = serde_json::from_str(last).unwrap();
+        assert_eq!(error["exit"], exit, "{text}");
+        assert!(error["code"] == code, "{text}");
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{text}");
+    }
+}
+
+#[test]
+fn a_date_that_is_none_is_refused_by_every_command() {
+    for arguments in [
+        &["scan", DEMO][..],
+        &["analyze", DEMO],
+        &["archive", DEMO],
+        &["explain", "CVE-2024-1234", DEMO],
+        &["policy", "list"],
+    ] {
+        let mut inscan = inscan(arguments);
+        inscan.env("SOURCE_DATE_EPOCH", "abc").run().ends(2).says(&["SOURCE_DATE_EPOCH"]);
+    }
+}
+
+#[test]
+fn an_analysis_archive_is_explained_like_its_document() {
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("demo.tgz");
+    let archive = archive.to_str().unwrap();
+    assert_eq!(run(&["archive", DEMO, "-o", &format!("archive={archive}")]).status.code(), Some(0));
+    let document = file(&directory, "demo.json", &run(&["analyze", DEMO]).stdout);
+    for command in [
+        &["explain", "CVE-2024-3094", "--db", DATABASE][..],
+        &["policy", "explain", "--policy", "default", "--db", DATABASE],
+    ] {
+        let explain = |input: &str| {
+            let mut typed = command.to_vec();
+            typed.insert(2, input);
+            run(&typed)
+        };
+        let (of_archive, of_document) = (explain(archive), explain(&document));
+        assert_eq!(of_archive.status.code(), Some(0), "{}", stderr(&of_archive));
+        assert_eq!(stdout(&of_archive), stdout(&of_document));
+    }
+}
