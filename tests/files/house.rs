@@ -131,6 +131,19 @@ fn analyzers_are_in_order_and_in_the_readme() {
 }
 
 #[test]
+fn the_glossary_is_in_order_and_has_each_term_once() {
+    let glossary = text(Path::new("docs/glossary.md"));
+    let rows = glossary.lines().filter_map(|line| line.strip_prefix("| ")).skip(2);
+    let terms: Vec<_> =
+        rows.map(|row| row.split(" | ").next().expect("a first column").to_lowercase()).collect();
+    let mut sorted = terms.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert!(terms.len() > 50, "the table is read: {terms:?}");
+    assert_eq!(terms, sorted, "in order, and each term once");
+}
+
+#[test]
 fn every_command_teaches_with_an_example() {
     let inscan = inscan::cli::definition();
     for command in inscan.get_subcommands().chain([&inscan]) {
