@@ -214,7 +214,7 @@ fn the_commands_of_the_page_on_policies_do_what_it_says() {
 #[test]
 fn each_report_of_an_image_that_its_policies_fail_says_so() {
     for (format, part) in [
-        ("table", "mend: Upgrade the package to the version named"),
+        ("table", "fix: Upgrade the package to the version named"),
         ("markdown", "### ❌ Policy"),
         ("html", "<h2 id=\"policy\">Policy: Default</h2>"),
         ("junit", "<failure type=\"stop\""),

@@ -26,7 +26,7 @@ const BY_HAND: &[(&str, &str, &str, &str, &str)] = &[
 ];
 
 /// The same packages in the version that the advisory calls fixed.
-const MENDED: &[(&str, &str, &str)] = &[
+const FIXED: &[(&str, &str, &str)] = &[
     ("Django", "3.2.10", "CVE-2021-44420"),
     ("requests", "2.20.0", "CVE-2018-18074"),
     ("Werkzeug", "2.3.8", "CVE-2023-46136"),
@@ -55,8 +55,8 @@ fn findings_are_those_that_were_read_in_the_advisories() {
     let glibc = findings.iter().find(|finding| finding["id"] == "CVE-2023-4911").unwrap();
     assert_eq!(glibc["kev"]["added"], "2023-11-21");
 
-    let found = evaluated(data.path(), MENDED.iter().map(|(name, version, _)| (*name, *version)));
-    for (name, version, id) in MENDED {
+    let found = evaluated(data.path(), FIXED.iter().map(|(name, version, _)| (*name, *version)));
+    for (name, version, id) in FIXED {
         let findings = found["findings"].as_array().unwrap();
         let still = findings
             .iter()

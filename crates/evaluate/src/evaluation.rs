@@ -42,7 +42,7 @@ pub struct Evaluation {
     pub suppressed: Vec<Suppressed>,
     /// What nobody can judge: never to be taken for clean.
     pub uncovered: Vec<Uncovered>,
-    /// The upgrades that mend something, the one that mends most first.
+    /// The upgrades that fix findings, the one that fixes the most first.
     pub upgrades: Vec<Upgrade>,
     /// What the user should know: an old database, exceptions that expired or match nothing.
     pub warnings: Vec<Warning>,
@@ -251,7 +251,7 @@ pub struct Finding {
     pub layer: Option<LayerOf>,
     pub severity: Rating,
     pub status: Status,
-    /// Every version that mends it, smallest first, as the advisories name them.
+    /// Every version that fixes it, smallest first, as the advisories name them.
     pub fixed_versions: Vec<String>,
     /// The smallest of them above the installed one: what to upgrade to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -363,7 +363,7 @@ pub struct Kev {
     /// When it came into the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added: Option<String>,
-    /// When it has to be mended, for those the catalogue binds.
+    /// When it has to be fixed, for those the catalogue binds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
     /// Known to be used by ransomware.
@@ -517,7 +517,7 @@ pub struct Upgrade {
     #[serde(rename = "type")]
     pub kind: String,
     pub from: String,
-    /// The smallest version that mends all that can be mended.
+    /// The smallest version that fixes all that can be fixed.
     pub to: String,
     /// Positions in `Evaluation::findings`.
     pub findings: Vec<usize>,

@@ -1,7 +1,7 @@
 //! Which vulnerability an advisory is about, under all its names.
 //!
 //! Two advisories are about the same one where they share a name. A
-//! distribution's erratum that mends several is about each of them: its findings
+//! distribution's erratum that fixes several is about each of them: its findings
 //! are one for each CVE, so that each has its own severity, probability and
 //! exception.
 

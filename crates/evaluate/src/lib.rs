@@ -1,5 +1,5 @@
 //! Judges a document: which packages are vulnerable by which advisory, since
-//! which layer, what mends it, and whether the gate lets the image pass.
+//! which layer, what fixes it, and whether the gate lets the image pass.
 //!
 //! It sees the document and the vulnerability database, and neither the image
 //! nor the clock: the same document, database, day and options give the same
@@ -354,7 +354,7 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
     }
 }
 
-/// A language's package in a file of an OS package: the distribution mends it under its own
+/// A language's package in a file of an OS package: the distribution fixes it under its own
 /// version, and its advisories speak of that. Only where they are there to judge it.
 fn owned(
     section: &Section,
@@ -392,7 +392,7 @@ fn reported(mut held: Vec<Finding>, options: &Options) -> (Vec<Finding>, usize) 
 }
 
 /// The smallest version with which none of the package's advisories holds any more, as far as
-/// they can be mended at all.
+/// they can be fixed at all.
 fn smallest_upgrade(findings: &[&Finding], hits: &BTreeMap<usize, Vec<Hit>>) -> Option<String> {
     let first = findings.first()?;
     let mut schemes = first.matches.iter().map(|found| versions::Scheme::named(&found.scheme));

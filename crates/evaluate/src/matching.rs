@@ -104,7 +104,7 @@ impl<'a> Lists<'a> {
                     }
                 }
                 // A package may be listed several times: what every entry exempts is exempt, and
-                // what mends it has to mend it for all that do not.
+                // what fixes it has to fix it for all that do not.
                 if held.iter().any(|(.., exempt)| exempt.is_none()) {
                     held.retain(|(.., exempt)| exempt.is_none());
                 } else {
@@ -173,7 +173,7 @@ pub(super) fn compared(
     }
 }
 
-/// With the highest epoch that the entry names: `1:2.0-3` where it is mended in `1:2.0-4`.
+/// With the highest epoch that the entry names: `1:2.0-3` where it is fixed in `1:2.0-4`.
 fn with_epoch_of<'a>(affected: &Affected, version: &'a str) -> Cow<'a, str> {
     let events = affected.ranges.iter().flat_map(|range| &range.events);
     let versions = events.map(|event| match event {

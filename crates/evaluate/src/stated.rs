@@ -1,5 +1,5 @@
 //! What VEX documents state about a finding: one that is said not to affect its
-//! product, or to be mended there, is not held against the image.
+//! product, or to be fixed there, is not held against the image.
 
 use super::evaluation::{Finding, Suppression, SuppressionCode, Warning};
 use crate::vex::{Document, Subject};

@@ -1,4 +1,4 @@
-//! The upgrades that mend something, the one that mends most first.
+//! The upgrades that fix findings, the one that fixes the most first.
 
 use std::collections::BTreeMap;
 

@@ -30,7 +30,7 @@ static ALL: &[Builtin] = &[
         name: "default",
         aliases: &[],
         about: "What nearly every image should live up to: severe vulnerabilities that an upgrade \
-                mends, credentials, malware, remote login",
+                fixes, credentials, malware, remote login",
         text: include_str!("builtin/bundles/default.yaml"),
         policy: None,
     },

@@ -51,9 +51,9 @@ pub struct Item {
     pub package: Package,
     /// Set where nothing but a CPE name says so.
     pub cpe: Option<Cpe>,
-    /// The version that mends it.
+    /// The version that fixes it.
     pub fix: Option<String>,
-    /// Its vendor will not mend it.
+    /// Its vendor will not fix it.
     pub refused: bool,
     pub url: String,
     pub feed: &'static str,
@@ -188,7 +188,7 @@ fn item(
         named.version.clone_from(&detail.version);
     }
     let entries = || record.affected.iter();
-    let mending = entries().rfind(|entry| {
+    let fixing = entries().rfind(|entry| {
         let fixes = entry.specific.fix.as_ref().into_iter().chain(fixed(entry));
         detail.fixed.is_some() && fixes.into_iter().any(|fix| Some(fix) == detail.fixed.as_ref())
     });
@@ -197,7 +197,7 @@ fn item(
         Some(created) => created,
         None => records.day_of(&detail.ecosystem)?,
     };
-    let seen = mending.and_then(|entry| Timestamp::from_second(entry.specific.fix_seen?).ok());
+    let seen = fixing.and_then(|entry| Timestamp::from_second(entry.specific.fix_seen?).ok());
     let cves = cves(record, finding);
     Ok(Item {
         id: if group.is_some() { record.id.clone() } else { finding.id.clone() },
@@ -228,7 +228,7 @@ fn item(
 }
 
 impl Item {
-    /// The version that mends all of it is the latest one; who is excused has to be for all of it.
+    /// The version that fixes all of it is the latest one; who is excused has to be for all of it.
     fn add(&mut self, other: Item, package: &PackageRow) {
         if self.excused.is_some() {
             self.excused = other.excused;

@@ -82,7 +82,7 @@ fn rule(rule: &Rule, page: &mut Page<'_>) {
     if !given.is_empty() {
         below(&given, page);
     }
-    for (label, text) in [("why: ", &rule.why), ("mend: ", &rule.remedy)] {
+    for (label, text) in [("why: ", &rule.why), ("fix: ", &rule.remedy)] {
         if let Some(text) = text {
             below(&format!("{label}{text}"), page);
         }
@@ -180,7 +180,7 @@ Policy p  1 rule
 
   STOP  always.always  r
         why: Because.
-        mend: Leave it.
+        fix: Leave it.
 
 Images  the first that fits counts
   1. */regexp:app.*:1.*  →  p, except w

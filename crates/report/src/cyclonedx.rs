@@ -204,7 +204,7 @@ fn vulnerabilities(evaluation: &Evaluation, references: &[String]) -> Vec<Value>
             affects.push(affected);
         }
     }
-    // One vulnerability may be rated or mended differently in two packages.
+    // One vulnerability may be rated or fixed differently in two packages.
     for (position, vulnerability) in all.iter_mut().enumerate() {
         let id = vulnerability["id"].as_str().unwrap_or_default();
         vulnerability["bom-ref"] = json!(format!("vulnerability-{}-{id}", position + 1));

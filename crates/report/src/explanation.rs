@@ -120,7 +120,7 @@ fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
         }
     }
     if fires(answer) {
-        for (label, text) in [("why: ", &rule.why), ("mend: ", &rule.remedy)] {
+        for (label, text) in [("why: ", &rule.why), ("fix: ", &rule.remedy)] {
             if let Some(text) = text {
                 below(&format!("{label}{text}"), page);
             }
@@ -365,7 +365,7 @@ Policy p  2 rules, 1 found something
               Unconditional trigger match
               excepted by w, i: agreed
         why: Because.
-        mend: Leave it.
+        fix: Leave it.
 
   STOP  malware.scans
 ";

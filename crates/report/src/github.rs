@@ -103,15 +103,15 @@ fn annotation(level: &str, findings: &[&Finding], evaluation: &Evaluation) -> St
     let more = findings.len() - ids.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let mut message = format!("{}{more}", ids.join(", "));
-    // What mends the whole package, where one upgrade does.
+    // What fixes the whole package, where one upgrade does.
     let upgrade = evaluation.upgrades.iter().find(|upgrade| {
         upgrade.package == first.package.name && upgrade.from == first.package.version
     });
     match upgrade {
         Some(upgrade) => {
             let (package, to) = (printable(&upgrade.package), printable(&upgrade.to));
-            let mended = upgrade.findings.len();
-            let _ = write!(message, "\nUpgrade {package} to {to}: that mends {mended}.");
+            let fixed = counted(upgrade.findings.len(), "finding", "findings");
+            let _ = write!(message, "\nUpgrade {package} to {to}: this fixes {fixed}.");
         }
         None => {
             let _ = write!(message, "\n{}", wording::advice(first));
@@ -150,7 +150,7 @@ mod tests {
             "::error title=inscan%3A registry.example/app/web%3A1.0::fails the gate: 1 finding is \
              high or worse%0A3 vulnerabilities in 2 packages: 1 critical, 1 medium, 1 low\n\
              ::error title=django 3.2.0%3A 2 vulnerabilities%2C critical at worst::CVE-2022-28346, \
-             CVE-2022-1%0AUpgrade django to 3.2.13: that mends 2.%0ABrought by layer 2 of 2 (RUN pip \
+             CVE-2022-1%0AUpgrade django to 3.2.13: this fixes 2 findings.%0ABrought by layer 2 of 2 (RUN pip \
              install django==3.2.0).%0A/usr/lib/python3/dist-packages/Django-3.2.0.dist-info/METADATA\n\
              ::notice title=libssl3 3.0.9-1%3A 1 vulnerability%2C medium at worst::CVE-2023-3446%0AIts \
              maintainers will not fix it.%0ABrought by layer 1 of 2, base image (ADD rootfs.tar in \

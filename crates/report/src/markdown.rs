@@ -104,7 +104,7 @@ fn upgrades(evaluation: &Evaluation, page: &mut String) {
     if evaluation.upgrades.is_empty() {
         return;
     }
-    page.push_str("\n### Upgrades that mend most\n\n");
+    page.push_str("\n### Upgrades that fix the most findings\n\n");
     for upgrade in evaluation.upgrades.iter().take(5) {
         let _ = writeln!(
             page,

@@ -209,7 +209,7 @@ fn result<'a>(
     evaluation: &'a Evaluation,
 ) -> Value {
     let package = &finding.package;
-    // The version is not part of it: what an upgrade does not mend is the same alert.
+    // The version is not part of it: what an upgrade does not fix is the same alert.
     let arch = package.arch.as_deref().unwrap_or_default();
     let parts = [&finding.id, &package.kind, &package.name, arch, &package.location];
     let fingerprint = fingerprint(&parts);

@@ -1,5 +1,5 @@
 //! The evaluation for people: what is vulnerable, where it comes from, which
-//! upgrade mends most, what could not be judged, and the verdict, which is last
+//! upgrade fixes the most findings, what could not be judged, and the verdict, which is last
 //! so that it stands above the next prompt.
 
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ fn found(counts: &Counts, page: &Page<'_>) -> String {
     let packages = counted(counts.packages, "package", "packages");
     let mut text = format!("{levels}: {vulnerabilities} in {packages}");
     for (number, what) in [
-        (counts.fixable, "can be mended by an upgrade"),
+        (counts.fixable, "fixable"),
         (counts.kev, "known to be exploited"),
         (counts.new.unwrap_or(0), "not in the baseline"),
         (counts.not_shown, "left out as asked"),
@@ -273,7 +273,7 @@ fn upgrades(evaluation: &Evaluation, page: &mut Page<'_>) {
     if evaluation.upgrades.is_empty() {
         return;
     }
-    page.heading("Upgrades that mend most", "");
+    page.heading("Upgrades that fix the most findings", "");
     for upgrade in evaluation.upgrades.iter().take(MAX_UPGRADES) {
         let (package, from, to) = (&upgrade.package, &upgrade.from, &upgrade.to);
         let line = shown(format!("{package} {from} → {to}").as_bytes());

@@ -81,8 +81,8 @@ fn the_templates_of_the_documentation_are_filled_in() {
     assert_eq!(lines[0], "*registry.example/inscan/demo:1.0*: fail");
     for line in [
         "4 findings, 3 with a fix, 1 exploited",
-        "• minimist 1.2.5 → 1.2.6 mends 1",
-        "• expat 2.5.0-1+deb12u5 → 2.5.0-1+deb12u9 mends 1",
+        "• minimist 1.2.5 → 1.2.6 fixes 1",
+        "• expat 2.5.0-1+deb12u5 → 2.5.0-1+deb12u9 fixes 1",
     ] {
         assert!(lines.contains(&line), "no `{line}` in:\n{message}");
     }

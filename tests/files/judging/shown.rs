@@ -39,7 +39,10 @@ fn the_table_names_package_vulnerability_fix_and_layer() {
     holds(between(&table, "\nNot judged", "\n\n"), &["golang", "2 packages"]);
     holds(between(&table, "\nNot held against it", "\n\n"), &["1", "--show-suppressed"]);
     holds(between(&table, "\nBy layer", "\n\n"), &["COPY . /app", "1 critical, 1 medium"]);
-    holds(between(&table, "\nUpgrades that mend most", "\n\n"), &["minimist 1.2.5 → 1.2.6"]);
+    holds(
+        between(&table, "\nUpgrades that fix the most findings", "\n\n"),
+        &["minimist 1.2.5 → 1.2.6"],
+    );
     let verdict = table.trim_end().rsplit("\n\n").next().unwrap();
     assert_eq!(verdict, "FAIL  3 findings of severity high or worse");
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");

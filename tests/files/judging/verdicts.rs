@@ -54,7 +54,7 @@ fn a_gate_decides_between_0_and_1() {
         folder.path(),
         "exceptions.yaml",
         "ignore:\n- {id: CVE-2021-44906, reason: not reachable}\n\
-         - {id: CVE-2099-10001, reason: mended next week, expires: 2026-01-09}\n\
+         - {id: CVE-2099-10001, reason: fixed next week, expires: 2026-01-09}\n\
          - {package: zlib1g, reason: minizip is not built}\n",
     );
     let expired = file(

@@ -23,7 +23,7 @@ pub struct Rule {
     pub faults: Vec<Fault>,
     /// Why it matters, for people. Only ours have it, as also the next: others pass over it.
     pub why: Option<String>,
-    /// How what it finds is mended.
+    /// How what it finds is fixed.
     pub remedy: Option<String>,
     pub place: Place,
 }

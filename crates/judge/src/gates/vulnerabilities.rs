@@ -78,7 +78,7 @@ const fn optional(name: &'static str, kind: Kind, example: &'static str) -> Para
 }
 
 const VENDOR_ONLY: Param = Param {
-    about: "Leave out what its vendor will not mend",
+    about: "Leave out what the vendor will not fix",
     default: Some("true"),
     ..optional("vendor_only", Kind::Boolean, "false")
 };
@@ -118,7 +118,7 @@ static PACKAGE: &[Param] = &[
     score("cvss_v3_impact_score", "NVD's impact score to compare with"),
     comparison("cvss_v3_impact_score_comparison", "How that score is compared"),
     Param {
-        about: "Only what some version mends (`true`), or what none does (`false`)",
+        about: "Only what has a fix (`true`), or only what has none (`false`)",
         ..optional("fix_available", Kind::Boolean, "true")
     },
     VENDOR_ONLY,
@@ -127,7 +127,7 @@ static PACKAGE: &[Param] = &[
         ..optional("max_days_since_creation", Kind::Integer, "7")
     },
     Param {
-        about: "Only what could be mended for so many days; with `fix_available` true",
+        about: "Only what has had a fix for so many days; needs `fix_available` true",
         ..optional("max_days_since_fix", Kind::Integer, "30")
     },
     score("vendor_cvss_v3_base_score", "The advisory's own base score to compare with"),

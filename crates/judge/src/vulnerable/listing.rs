@@ -35,7 +35,7 @@ impl Which {
 }
 
 impl Vulnerable {
-    /// The answer of the engine; with `vendor_only`, without what vendors will not mend.
+    /// The answer of the engine; with `vendor_only`, without what vendors will not fix.
     pub fn listing(&self, which: Which, image_digest: &str, vendor_only: bool) -> Value {
         let asked = |item: &&Item| which.holds(item) && !(vendor_only && item.refused);
         let listed: Vec<&Item> = self.items.iter().filter(asked).collect();

@@ -119,7 +119,7 @@
     say("Rated by", [it.by, it.vector].filter(Boolean).join(" · "));
     say("Status", it.status.replaceAll("-", " "));
     say("Fixed in", it.fixed.join(", "));
-    if (it.kev) say("Exploited", "in CISA's catalogue" + (it.kev.added ? " since " + it.kev.added : "") + (it.kev.due ? ", to be mended by " + it.kev.due : "") + (it.kev.ransomware ? ", used by ransomware" : ""));
+    if (it.kev) say("Exploited", "in CISA's catalogue" + (it.kev.added ? " since " + it.kev.added : "") + (it.kev.due ? ", to be fixed by " + it.kev.due : "") + (it.kev.ransomware ? ", used by ransomware" : ""));
     if (it.epss !== undefined) say("EPSS", percent(it.epss) + " within 30 days; higher than " + percent(it.percentile) + " of all");
     say("Found in", element("span", { class: "code" }, "/" + it.location));
     if (layer) say("Brought by", "layer " + (it.layer + 1) + (layer.base ? " (base image) " : " "), element("span", { class: "code" }, layer.created_by || layer.diff_id));

@@ -1,5 +1,5 @@
 //! What policies say, for people on a terminal: what failed, where, and how it is
-//! mended.
+//! fixed.
 
 use super::rules::{Fired, excepted, fired, message};
 use crate::bundle::painted;
@@ -81,7 +81,7 @@ fn rule(rule: &Fired<'_>, more: More, page: &mut Page<'_>) {
         (None, None) => told.about.iter().for_each(|about| remark_below("about", about, page)),
         (why, remedy) => {
             why.iter().for_each(|why| remark_below("why", why, page));
-            remedy.iter().for_each(|remedy| remark_below("mend", remedy, page));
+            remedy.iter().for_each(|remedy| remark_below("fix", remedy, page));
         }
     }
 }
@@ -130,12 +130,12 @@ Policy  bundle
   stop  dockerfile.effective_user  r  1 match
         - root found
         why: It matters.
-        mend: Change it.
+        fix: Change it.
 
   warn  dockerfile.instruction  r  1 match
         - no check
         why: It matters.
-        mend: Change it.
+        fix: Change it.
 
   excepted        1 match, `--show-suppressed` lists them
 ";
