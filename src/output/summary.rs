@@ -1,5 +1,5 @@
 //! The summary of an analysis, for people: what the image is, how it runs, what
-//! was found in it, and what could not be understood. Plain text of 80 columns,
+//! was found in it, and what could not be read. Plain text of 80 columns,
 //! or of the terminal's, with colours only where they are wanted; nothing is
 //! told by colour alone.
 
@@ -13,6 +13,7 @@ use inscan_image::analyze::{Analysis, FoundSecret};
 use inscan_image::layer::EntryKind;
 use inscan_report::page::{Page, Style};
 use inscan_report::text::{count, counted, cut, shown, size, width};
+use inscan_report::wording;
 
 /// The whole summary.
 pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
@@ -67,8 +68,7 @@ fn distribution(analysis: &Analysis<'_>) -> String {
 fn how_it_runs(config: &Value, page: &mut Page<'_>) {
     page.heading("Configuration", "");
     let user = config["user"].as_str().or_else(|| config["User"].as_str()).unwrap_or("");
-    let user =
-        if user.is_empty() { "root (none is set)".to_owned() } else { shown(user.as_bytes()) };
+    let user = if user.is_empty() { "root (default)".to_owned() } else { shown(user.as_bytes()) };
     page.field("user", &user);
     for (label, key) in [("entrypoint", "Entrypoint"), ("command", "Cmd")] {
         if let Some(words) = words(&config[key]) {
@@ -179,7 +179,7 @@ fn secrets(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     let hidden = analysis.secrets.iter().filter(|found| !found.visible).count();
     let remark = match hidden {
         0 => String::new(),
-        hidden => format!(", {hidden} of them in files that later layers delete or replace"),
+        hidden => format!(", {hidden} of them in files that a later layer deletes or replaces"),
     };
     page.heading("Secrets", &format!("{}{remark}", analysis.secrets.len()));
     let mut worst_first: Vec<&FoundSecret> = analysis.secrets.iter().collect();
@@ -201,7 +201,7 @@ fn secret(found: &FoundSecret, page: &mut Page<'_>) {
     };
     let layer = match (found.layer, found.visible) {
         (Some(layer), true) => format!("  in layer {}", layer + 1),
-        (Some(layer), false) => format!("  in layer {}, gone later", layer + 1),
+        (Some(layer), false) => format!("  in layer {}, deleted by a later layer", layer + 1),
         (None, _) => String::new(),
     };
     let rule = shown(found.secret.rule.as_bytes());
@@ -221,7 +221,7 @@ fn malware(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     };
     page.heading("Malware", &remark);
     page.list(&malware.findings, |page, found| {
-        let gone = if found.visible { "" } else { ", gone later" };
+        let gone = if found.visible { "" } else { ", deleted by a later layer" };
         let layer = page.style.dim(&format!("  in layer {}{gone}", found.layer + 1));
         let signature = shown(found.signature.as_bytes());
         page.line(&format!("  {signature}  /{}{layer}", shown(&found.path)));
@@ -241,9 +241,9 @@ fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
             size(layer.blob_size),
             count(layer.entries.len() as u64)
         );
-        let made_by = history.get(number).map_or("", |line| line.trim());
+        let made_by = history.get(number).map_or("", String::as_str);
         let room = page.style.columns.saturating_sub(width(&line));
-        page.line(&format!("{line}{}", cut(&shown(made_by.as_bytes()), room)));
+        page.line(&format!("{line}{}", cut(made_by, room)));
     }
 }
 
@@ -251,11 +251,7 @@ fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
 fn history(config: &Value) -> Vec<String> {
     let Some(history) = config["history"].as_array() else { return Vec::new() };
     let is_layer = |item: &&Value| !item["empty_layer"].as_bool().unwrap_or(false);
-    let line = |item: &Value| {
-        let line = item["created_by"].as_str().unwrap_or("").trim();
-        let line = line.strip_prefix("/bin/sh -c ").unwrap_or(line);
-        line.strip_prefix("#(nop) ").unwrap_or(line).trim().to_owned()
-    };
+    let line = |item: &Value| wording::made_by(item["created_by"].as_str().unwrap_or(""));
     history.iter().filter(is_layer).map(line).collect()
 }
 
@@ -277,7 +273,7 @@ fn problems(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     }
     if analysis.problems.is_empty() && analysis.skipped.is_empty() {
         page.line("");
-        page.line(&page.style.dim("No problems; nothing was skipped."));
+        page.line(&page.style.dim("No problems, no skipped files."));
     }
 }
 
@@ -366,7 +362,7 @@ mod tests {
                 "  healthcheck     CMD /bin/app health",
                 "  environment     PATH TOKEN",
                 "    1        0 B        0 B         0  ADD file:1 in /",
-                "No problems; nothing was skipped.",
+                "No problems, no skipped files.",
             ],
         );
     }
@@ -407,9 +403,9 @@ mod tests {
                 }]
             },
             &[
-                "Secrets  1, 1 of them in files that later layers delete or replace",
+                "Secrets  1, 1 of them in files that a later layer deletes or replaces",
                 "  critical  github-token",
-                r"            /root/\x1b[2J.env:3  in layer 1, gone later",
+                r"            /root/\x1b[2J.env:3  in layer 1, deleted by a later layer",
                 "            TOKEN=ghp_****",
             ],
         );

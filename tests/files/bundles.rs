@@ -186,7 +186,7 @@ fn explain_tells_of_a_document_what_it_tells_of_the_image() {
     assert!(rules.iter().any(|rule| rule["answer"] == "nothing"), "{rules:#?}");
     let table = judged(&["policy", "explain", document, "--policy", "default"]);
     let table = String::from_utf8(table.stdout).unwrap();
-    for part in ["chosen, the first that fits: default", "why: ", "found nothing", "fail, stop"] {
+    for part in ["the first that matches; policies: default", "why: ", "no match", "fail, stop"] {
         assert!(table.contains(part), "{part}: {table}");
     }
     let error = refused(&["policy", "explain", document], 2);
@@ -218,7 +218,7 @@ fn each_report_of_an_image_that_its_policies_fail_says_so() {
         ("markdown", "### ❌ Policy"),
         ("html", "<h2 id=\"policy\">Policy: Default</h2>"),
         ("junit", "<failure type=\"stop\""),
-        ("github", "::error title=inscan%3A policy::fail"),
+        ("github", "::error title=inscan%3A policy::Policy Default: FAIL"),
         ("anchore", "\"status\": \"fail\""),
     ] {
         let output = judged(&["scan", IMAGE, "--policy", "default", "-o", format]);

@@ -21,7 +21,7 @@ pub(super) fn of(section: &Section) -> Option<Base> {
     Some(Base {
         layers,
         name: section.image.config.labels.get(NAME).cloned(),
-        how: format!("guessed: `{}` is in the middle of the history", instruction(line)),
+        how: format!("guessed from `{}` in the middle of the history", instruction(line)),
     })
 }
 

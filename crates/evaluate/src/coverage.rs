@@ -49,7 +49,7 @@ impl Gaps {
         let versions = self.versions.into_iter().map(|(kind, (packages, problems))| Uncovered {
             code: UncoveredCode::VersionNotComparable,
             subject: format!("{} packages of type {kind}", packages.len()),
-            message: format!("versions that cannot be compared: {}", examples(&problems)),
+            message: format!("versions cannot be compared: {}", examples(&problems)),
             packages,
         });
         let mut told: Vec<_> = reasons.chain(versions).collect();
@@ -87,7 +87,7 @@ pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> O
     }
     let when = end.ends.map_or_else(String::new, |date| format!(" on {date}"));
     let extended = match end.extended {
-        Some(until) if today <= until => format!(" (extended support, until {until}, aside)"),
+        Some(until) if today <= until => format!(" (extended support, until {until}, not counted)"),
         _ => String::new(),
     };
     Some(Uncovered {
@@ -95,7 +95,7 @@ pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> O
         subject: distribution.to_owned(),
         message: format!(
             "security updates for {distribution} ended{when}{extended}: \
-             what was found since is in no advisory"
+             later vulnerabilities are missing from its advisories"
         ),
         packages: Vec::new(),
     })
@@ -128,8 +128,8 @@ pub(super) fn not_analyzed(section: &Section) -> Option<Uncovered> {
     (!all.is_empty()).then(|| Uncovered {
         code: UncoveredCode::NotAnalyzed,
         subject: match all.len() {
-            1 => "1 problem of the analysis".to_owned(),
-            number => format!("{number} problems of the analysis"),
+            1 => "1 problem in the analysis".to_owned(),
+            number => format!("{number} problems in the analysis"),
         },
         message: format!("packages may be missing: {}", examples(&all)),
         packages: Vec::new(),
@@ -161,7 +161,7 @@ mod tests {
             end("2022-09-10", "2024-06-30"),
             Some(
                 "security updates for debian 10 ended on 2022-09-10: \
-                 what was found since is in no advisory",
+                 later vulnerabilities are missing from its advisories",
             ),
         );
         check(
@@ -169,7 +169,7 @@ mod tests {
             end("2023-05-31", "2028-04-30"),
             Some(
                 "security updates for ubuntu 18.04 ended on 2023-05-31 (extended support, \
-                 until 2028-04-30, aside): what was found since is in no advisory",
+                 until 2028-04-30, not counted): later vulnerabilities are missing from its advisories",
             ),
         );
     }
@@ -182,14 +182,14 @@ mod tests {
             let gap = names::Uncovered {
                 code: UncoveredCode::VersionNotComparable,
                 subject: String::new(),
-                message: format!("p{index} states no version"),
+                message: format!("p{index} has no version"),
             };
             gaps.add(&package, index, gap);
         }
         let told = gaps.told();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].subject, "5 packages of type golang");
-        assert!(told[0].message.ends_with("p2 states no version; and 2 more"), "{told:?}");
+        assert!(told[0].message.ends_with("p2 has no version; and 2 more"), "{told:?}");
         assert_eq!(told[0].packages, [0, 1, 2, 3, 4]);
     }
 }

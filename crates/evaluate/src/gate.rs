@@ -1,11 +1,11 @@
-//! Whether the image passes: what was asked to be stopped, against what was found.
+//! Whether the image passes: the conditions of the gate, compared with what was found.
 //! What is reported and what fails are two questions; this is the second.
 
 use super::evaluation::*;
 use super::severity::Severity;
 
 impl Gate {
-    /// Whether anything that needs a database was asked to be stopped.
+    /// Whether there is any condition that needs a database.
     pub fn is_set(&self) -> bool {
         self.fail_on.is_some()
             || self.fail_on_kev
@@ -54,7 +54,7 @@ pub(super) fn judge(
     let Some(database) = database else {
         let reason = Reason {
             code: "no-database".to_owned(),
-            message: "there is no vulnerability database to judge with".to_owned(),
+            message: "no vulnerability database".to_owned(),
             findings: Vec::new(),
         };
         return Verdict { outcome: Outcome::NotJudged, reasons: vec![reason] };
@@ -75,7 +75,7 @@ pub(super) fn judge(
         let subjects: Vec<&str> = uncovered.iter().map(|one| one.subject.as_str()).collect();
         reasons.push(Reason {
             code: "uncovered".to_owned(),
-            message: format!("not everything could be judged: {}", subjects.join(", ")),
+            message: format!("not everything could be evaluated: {}", subjects.join(", ")),
             findings: Vec::new(),
         });
     }
@@ -93,10 +93,10 @@ pub(super) fn too_old(gate: &Gate, database: &Database) -> Option<String> {
     let most = gate.max_database_age_days?;
     match database.age_days {
         Some(age) if age <= most => None,
-        Some(age) => Some(format!(
-            "the vulnerability database is {age} days old, and at most {most} are allowed"
-        )),
-        None => Some("the vulnerability database does not say how old it is".to_owned()),
+        Some(age) => {
+            Some(format!("the vulnerability database is {age} days old (maximum: {most})"))
+        }
+        None => Some("the age of the vulnerability database is unknown".to_owned()),
     }
 }
 
@@ -114,12 +114,12 @@ fn reason(gate: &Gate, rule: Rule, findings: Vec<usize>) -> Reason {
         Rule::Kev => ("kev", format!("{number} known to be exploited")),
         Rule::Epss => {
             let above = gate.epss_above.unwrap_or_default();
-            ("epss", format!("{number} with a probability of exploitation above {above}"))
+            ("epss", format!("{number} with an EPSS probability above {above}"))
         }
     };
     let mut message = message;
     if gate.only_fixed {
-        message.push_str(", with a fixed version");
+        message.push_str(", with a fix");
     }
     if let Some(baseline) = &gate.baseline {
         message.push_str(&format!(", not in the baseline {baseline}"));
@@ -181,7 +181,7 @@ mod tests {
         let database = Some(Database { age_days: Some(9), ..Database::default() });
         let verdict = judge(&strict, &mut [], &uncovered, database.as_ref());
         assert_eq!(verdict.outcome, Outcome::Fail);
-        assert_eq!(verdict.reasons[0].message, "not everything could be judged: debian 14");
+        assert_eq!(verdict.reasons[0].message, "not everything could be evaluated: debian 14");
 
         let mut fresh = Gate { max_database_age_days: Some(8), ..Gate::default() };
         assert_eq!(judge(&fresh, &mut [], &[], database.as_ref()).outcome, Outcome::Fail);

@@ -111,7 +111,7 @@ impl Exception {
     fn check(&mut self) -> Result<(), String> {
         let patterns = [&self.id, &self.package, &self.purl, &self.path];
         if patterns.iter().all(|pattern| pattern.is_none()) && self.by_trigger {
-            return Err("it is for all vulnerabilities".to_owned());
+            return Err("it would except all vulnerabilities".to_owned());
         }
         if patterns.iter().all(|pattern| pattern.is_none()) {
             return Err("one of `id`, `package`, `purl`, `path` is needed".to_owned());
@@ -119,13 +119,13 @@ impl Exception {
         if let Some(empty) = patterns.into_iter().flatten().find(|text| text.trim().is_empty()) {
             return Err(format!("`{empty}` matches nothing"));
         }
-        self.last_day = match &self.expires {
-            None => None,
-            Some(text) => Some(
-                text.parse()
-                    .map_err(|_| format!("`{text}` is no date: expected one as in 2026-12-31"))?,
-            ),
-        };
+        self.last_day =
+            match &self.expires {
+                None => None,
+                Some(text) => Some(text.parse().map_err(|_| {
+                    format!("invalid date `{text}`, expected for example 2026-12-31")
+                })?),
+            };
         Ok(())
     }
 
@@ -233,12 +233,12 @@ impl<'a> Ledger<'a> {
                 (true, used) => {
                     let last = entry.expires.as_deref().unwrap_or_default();
                     let message = format!(
-                        "{file}: the exception for {shown} ended on {last}; it would hold for {used} findings"
+                        "{file}: the exception for {shown} expired on {last}; findings that count again: {used}"
                     );
                     ("exception-expired", message)
                 }
                 (false, 0) => {
-                    ("exception-unused", format!("{file}: the exception for {shown} matches nothing"))
+                    ("exception-unused", format!("{file}: the exception for {shown} matches no finding"))
                 }
                 (false, _) => return None,
             };
@@ -340,7 +340,7 @@ mod tests {
             (Some("why"), Some("2026-06-01"))
         );
         for (text, expected) in [
-            (item("*+*", ""), "it is for all vulnerabilities"),
+            (item("*+*", ""), "it would except all vulnerabilities"),
             (
                 item("x", r#", "gate": "files""#).replace(r#""gate": "vulnerabilities","#, ""),
                 "gate `files`",
@@ -393,8 +393,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "f.yaml: the exception for CVE-1 ended on 2026-05-01; it would hold for 1 findings",
-                "f.yaml: the exception for CVE-9 matches nothing",
+                "f.yaml: the exception for CVE-1 expired on 2026-05-01; findings that count again: 1",
+                "f.yaml: the exception for CVE-9 matches no finding",
             ]
         );
     }
@@ -403,7 +403,7 @@ mod tests {
     fn a_wrong_file_says_where() {
         for (text, expected) in [
             ("ignore: [{reason: x}]", "entry 1: one of `id`"),
-            ("ignore: [{id: CVE-1, expires: soon}]", "entry 1: `soon` is no date"),
+            ("ignore: [{id: CVE-1, expires: soon}]", "entry 1: invalid date `soon`"),
             ("ignore: [{id: CVE-1, pakage: x}]", "pakage"),
             ("ignored: []", "ignored"),
             ("ignore: [{id: ''}]", "matches nothing"),

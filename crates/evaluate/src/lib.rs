@@ -99,9 +99,7 @@ pub fn evaluate(
         None => {
             evaluation.uncovered.push(Uncovered {
                 code: UncoveredCode::NoDatabase,
-                message: "there is no vulnerability database: \
-                          nothing is known of vulnerabilities in these packages"
-                    .to_owned(),
+                message: "no vulnerability database, so packages are not evaluated".to_owned(),
                 subject: format!("{} packages", section.packages.len()),
                 packages: (0..section.packages.len()).collect(),
             });
@@ -230,8 +228,8 @@ fn judge(
         evaluation.warnings.push(Warning {
             code: "lockfiles-not-judged".to_owned(),
             message: format!(
-                "{not_installed} packages that only lock files and manifests name are not judged: \
-                 `--lockfiles` judges them"
+                "{not_installed} packages found only in lock files and manifests were not evaluated \
+                 (use `--lockfiles`)"
             ),
         });
     }
@@ -328,24 +326,23 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
     let because = |code, reason: String| Some(Suppression { code, reason, ..Default::default() });
     let source = finding.advisories.first().map_or("", |advisory| advisory.id.as_str());
     match exempt {
-        Some(Exempt::NotAffected) => because(
-            SuppressionCode::NotAffected,
-            format!("{source} says that this package is not affected"),
-        ),
+        Some(Exempt::NotAffected) => {
+            because(SuppressionCode::NotAffected, format!("not affected, according to {source}"))
+        }
         Some(Exempt::Unimportant) if !options.unimportant => because(
             SuppressionCode::Unimportant,
-            format!("{source} calls it unimportant: no risk in practice"),
+            format!("rated unimportant by {source}: no risk in practice"),
         ),
         Some(Exempt::Informational(kind)) if !options.informational => because(
             SuppressionCode::Informational,
-            format!("{source} is a remark ({kind}), and no vulnerability"),
+            format!("{source} is a notice ({kind}), not a vulnerability"),
         ),
         Some(Exempt::OtherPlatform(systems)) => {
-            because(SuppressionCode::OtherPlatform, format!("{source} concerns {systems} only"))
+            because(SuppressionCode::OtherPlatform, format!("{source} affects only {systems}"))
         }
         _ if finding.cpe_only && options.without_cpe => because(
             SuppressionCode::CpeOnly,
-            format!("only a CPE name says so: {source} may be about something else of that name"),
+            format!("matched by CPE name only: {source} may be about another product of that name"),
         ),
         _ => {
             let kind = identity::not_security(&finding.aliases)?;
@@ -368,7 +365,7 @@ fn owned(
     Some(Suppression {
         code: SuppressionCode::OwnedByOsPackage,
         reason: format!(
-            "/{} belongs to the package {} {}, which is judged by its distribution's advisories",
+            "/{} belongs to the package {} {}, which is evaluated by its distribution's advisories",
             package.location, owner.name, owner.version
         ),
         ..Default::default()

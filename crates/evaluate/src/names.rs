@@ -147,7 +147,7 @@ impl<'a> Place<'a> {
             return Err(Uncovered {
                 code: UncoveredCode::NoDistribution,
                 subject: format!("{} packages", package.kind),
-                message: "the image does not say which distribution it is".to_owned(),
+                message: "the image does not name its distribution".to_owned(),
             });
         }
         let lists = self.lists();
@@ -174,7 +174,7 @@ impl<'a> Place<'a> {
                 code: UncoveredCode::ThirdParty,
                 subject: vendor.to_owned(),
                 message: format!(
-                    "from {vendor}: the advisories of {distribution} do not speak of its packages"
+                    "packages from {vendor} are not in the advisories of {distribution}"
                 ),
             });
         }
@@ -288,7 +288,7 @@ fn comparable(
 ) -> impl FnOnce(Vec<LookUp>) -> Result<Vec<LookUp>, Uncovered> + '_ {
     move |look_ups| {
         let problem = look_ups.iter().find_map(|look_up| match look_up.version.as_str() {
-            "" => Some("states no version".to_owned()),
+            "" => Some("has no version".to_owned()),
             version => versions::check(look_up.scheme, version).err().map(|it| it.to_string()),
         });
         match problem {
@@ -517,7 +517,7 @@ mod tests {
             &package("deb", "a", "1"),
             &["the database has no advisories for linuxmint 21"],
         );
-        check("", &package("deb", "a", "1"), &["the image does not say which distribution it is"]);
+        check("", &package("deb", "a", "1"), &["the image does not name its distribution"]);
         check("debian 12", &package("rpm", "a", "1"), &["debian 12 has no packages of type rpm"]);
         check(
             "",
@@ -529,11 +529,11 @@ mod tests {
             &package("cargo", "a", "1"),
             &["the database has no advisories for packages of type cargo"],
         );
-        check("", &package("npm", "a", ""), &["a states no version"]);
+        check("", &package("npm", "a", ""), &["a has no version"]);
         check("rocky 9", &package("rpm", "gpg-pubkey", "1-1"), &["NoPackage"]);
         let mut docker = package("deb", "docker-ce", "5:24.0.7-1");
         docker.origin = Some("Docker <support@docker.com>".into());
-        let said = "from Docker: the advisories of debian 12 do not speak of its packages";
+        let said = "packages from Docker are not in the advisories of debian 12";
         check("debian 12", &docker, &[said]);
         let mut locked = package("npm", "a", "1.0.0");
         locked.evidence = Evidence::Lockfile;

@@ -278,7 +278,7 @@ fn a_language_package_of_an_os_package_is_judged_by_the_distribution() {
     assert_eq!(
         found.suppressed[0].by.reason,
         "/opt/sample belongs to the package python3-sample 1.0-1, \
-         which is judged by its distribution's advisories"
+         which is evaluated by its distribution's advisories"
     );
     let keep = Options { keep_owned: true, ..options() };
     assert_eq!(judged(&section, &records, &keep).findings.len(), 1);

@@ -127,7 +127,7 @@ const LONGEST: usize = 1024;
 
 /// The first version that its ecosystem cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no version of {}: {reason}", shown(version), scheme.name())]
+#[error("cannot compare {} version `{}`: {reason}", scheme.name(), shown(version))]
 pub struct Unreadable {
     pub scheme: Scheme,
     pub version: String,
@@ -290,8 +290,8 @@ mod tests {
     fn an_error_shows_the_version_without_its_tricks() {
         let error = check(Scheme::Pep440, &format!("\u{1b}[2J{}", "9".repeat(99))).unwrap_err();
         let shown = error.to_string();
-        assert!(shown.starts_with("`\\u{1b}[2J999"), "{shown}");
-        assert!(shown.contains("9…` is no version of pep440: no numbers"), "{shown}");
+        assert!(shown.starts_with("cannot compare pep440 version `\\u{1b}[2J999"), "{shown}");
+        assert!(shown.contains("9…`: no numbers"), "{shown}");
     }
 
     #[test]

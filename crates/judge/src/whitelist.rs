@@ -133,9 +133,9 @@ impl Lapse {
         match (self.state, self.expired) {
             (State::Expired, Some(expired)) => {
                 let day = expired.to_zoned(jiff::tz::TimeZone::UTC).date();
-                format!("{what} does not hold since {day}: what it fits counts again ({fits})")
+                format!("{what} expired on {day}; matches that count again: {fits}")
             }
-            _ => format!("{what} fits nothing"),
+            _ => format!("{what} matches nothing"),
         }
     }
 }

@@ -47,14 +47,14 @@ pub fn table(bundle: &Bundle, style: &Style) -> String {
         page.heading(&format!("Policy {}", shown(name.as_bytes())), &remark);
         policy.rules.iter().for_each(|one| rule(one, &mut page));
     }
-    page.heading("Images", "the first that fits counts");
+    page.heading("Images", "the first matching mapping applies");
     for (number, mapping) in bundle.mappings.iter().enumerate() {
         let which = which_images(mapping);
         page.line(&format!("  {}. {}", number + 1, shown(which.as_bytes())));
     }
     for (rules, what) in [
-        (&bundle.blacklisted_images, "fails, whatever the policies say"),
-        (&bundle.whitelisted_images, "passes, whatever the policies say"),
+        (&bundle.blacklisted_images, "fails, whatever the policies find"),
+        (&bundle.whitelisted_images, "passes, whatever the policies find"),
     ] {
         for rule in rules {
             let text = format!("{}  {what}", selected(&rule.selector));
@@ -182,9 +182,9 @@ Policy p  1 rule
         why: Because.
         fix: Leave it.
 
-Images  the first that fits counts
+Images  the first matching mapping applies
   1. */regexp:app.*:1.*  →  p, except w
-  -  */old@sha256:1  fails, whatever the policies say
+  -  */old@sha256:1  fails, whatever the policies find
 
 Whitelist w  1 exception
   -  always  always, until 2027-02-01

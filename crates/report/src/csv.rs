@@ -51,7 +51,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
         row(cells(&suppressed.finding, Some(&suppressed.by), evaluation), &mut csv);
     }
     for uncovered in &evaluation.uncovered {
-        row(not_judged(uncovered, evaluation), &mut csv);
+        row(not_evaluated(uncovered, evaluation), &mut csv);
     }
     csv
 }
@@ -100,10 +100,10 @@ fn cells(finding: &Finding, by: Option<&Suppression>, evaluation: &Evaluation) -
     ]
 }
 
-fn not_judged(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 32] {
+fn not_evaluated(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 32] {
     let mut cells = [const { String::new() }; 32];
     let [state, .., image, digest] = &mut cells;
-    *state = "not judged".to_owned();
+    *state = "not evaluated".to_owned();
     *image = wording::image(evaluation).to_owned();
     *digest = evaluation.image.digest.clone();
     for (column, cell) in COLUMNS.iter().zip(&mut cells) {
@@ -184,7 +184,7 @@ mod tests {
             (cell(4, "State"), cell(4, "Reason")),
             ("suppressed", "accepted in exceptions.yaml")
         );
-        assert_eq!((cell(5, "State"), cell(5, "Package")), ("not judged", "conda"));
+        assert_eq!((cell(5, "State"), cell(5, "Package")), ("not evaluated", "conda"));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use super::Style;
 use super::page::{Page, wrapped};
 use super::text::{counted, shown};
+use super::wording;
 use inscan_document::Section;
 use inscan_evaluate::{
-    Compared, Comparison, Evaluation, Explanation, Finding, NameOf, Package, Suppression, gap,
+    Compared, Comparison, Evaluation, Explanation, Finding, Package, Suppression, gap,
 };
 
 /// Packages that are not affected are listed up to this many.
@@ -35,7 +36,7 @@ pub fn render(
         }
     }
     cleared(explanation, &told, &mut page);
-    not_judged(explanation, evaluation, section, &mut page);
+    not_evaluated(explanation, evaluation, section, &mut page);
     conclusion(explanation, evaluation, told.len(), &mut page);
     page.text
 }
@@ -63,17 +64,13 @@ fn what_it_is(id: &str, explanation: &Explanation, evaluation: &Evaluation, page
     if let Some(finding) = all.into_iter().find(|finding| is_about(finding, explanation)) {
         page.field("severity", &severity(finding));
         if let Some(kev) = &finding.kev {
-            let added = kev.added.as_deref().unwrap_or("a day that is not stated");
+            let added = kev.added.as_deref().unwrap_or("an unknown day");
             let how = if kev.ransomware { ", also by ransomware" } else { "" };
             let text = format!("yes{how}: in CISA's catalogue since {added}");
             page.field("exploited", &shown(text.as_bytes()));
         }
         if let Some(epss) = &finding.epss {
-            let (score, above) = (epss.score * 100.0, epss.percentile * 100.0);
-            page.field(
-                "EPSS",
-                &format!("{score:.1} % within 30 days, more than {above:.0} % of all"),
-            );
+            page.field("EPSS", &wording::epss(epss.score, epss.percentile));
         }
     }
     let advisories: Vec<&str> = explanation.advisories.iter().map(|it| it.id.as_str()).collect();
@@ -86,7 +83,7 @@ fn severity(finding: &Finding) -> String {
     let rating = &finding.severity;
     let score = rating.score.map_or_else(String::new, |score| format!(", {score:.1}"));
     let source = match rating.source.as_str() {
-        "" => ": nobody rates it".to_owned(),
+        "" => ": no CVSS score or vendor rating".to_owned(),
         source => format!(" by {source}"),
     };
     let vector = rating.vector.as_deref().map_or_else(String::new, |vector| format!(", {vector}"));
@@ -95,28 +92,23 @@ fn severity(finding: &Finding) -> String {
 
 fn affected(finding: &Finding, by: Option<&Suppression>, page: &mut Page<'_>) {
     let package = &finding.package;
-    let held = if by.is_some() { "affected, and not held against it" } else { "affected" };
+    let held = if by.is_some() { "affected, but suppressed" } else { "affected" };
     page.heading(&shown(format!("{} {}", package.name, package.version).as_bytes()), held);
     place(finding, page);
     for detail in &finding.matches {
-        let name_of = match detail.name_of {
-            NameOf::Package => "",
-            NameOf::Source => ", its source package,",
-            NameOf::Cpe => ", by a CPE name alone,",
-        };
         let text = format!(
-            "`{}`{name_of} in {}: {} lies in `{}` of {} (order of versions: {})",
+            "{}`{}` in {}: {} of {} (version order: {})",
+            wording::name_of(detail),
             detail.name,
             detail.ecosystem,
-            detail.version,
-            detail.range,
+            wording::in_range(detail),
             detail.advisory,
             detail.scheme
         );
         page.field("compared", &shown(text.as_bytes()));
     }
     let fixed = match finding.fixed_versions.as_slice() {
-        [] => "no version is known".to_owned(),
+        [] => "no fix known".to_owned(),
         versions => versions.join(", "),
     };
     page.field("fixed in", &shown(fixed.as_bytes()));
@@ -126,9 +118,9 @@ fn affected(finding: &Finding, by: Option<&Suppression>, page: &mut Page<'_>) {
     if let Some(by) = by {
         let note = by.note.as_deref().map_or_else(String::new, |note| format!(": {note}"));
         let until = by.expires.as_deref().map_or_else(String::new, |day| format!(" (until {day})"));
-        page.field("not held", &shown(format!("{}{note}{until}", by.reason).as_bytes()));
+        page.field("suppressed", &shown(format!("{}{note}{until}", by.reason).as_bytes()));
     } else {
-        let verdict = if finding.fails { "it fails the gate" } else { "reported" };
+        let verdict = if finding.fails { "fails the gate" } else { "does not fail the gate" };
         page.field("verdict", verdict);
     }
 }
@@ -166,11 +158,9 @@ fn cleared(explanation: &Explanation, told: &[usize], page: &mut Page<'_>) {
         for comparison in comparisons {
             let detail = &comparison.detail;
             let said = match &comparison.result {
-                Compared::Affected(detail) => {
-                    format!("{} lies in `{}`", detail.version, detail.range)
-                }
+                Compared::Affected(detail) => wording::in_range(detail),
                 Compared::NotAffected(range) => {
-                    format!("{} is not affected: {range}", detail.version)
+                    format!("{} is outside the affected ranges: {range}", detail.version)
                 }
                 Compared::Unreadable(problem) => problem.clone(),
             };
@@ -187,7 +177,7 @@ fn cleared(explanation: &Explanation, told: &[usize], page: &mut Page<'_>) {
 }
 
 /// Packages of that name that were never compared.
-fn not_judged(
+fn not_evaluated(
     explanation: &Explanation,
     evaluation: &Evaluation,
     section: &Section,
@@ -199,7 +189,7 @@ fn not_judged(
         let is_named = names.contains(&package.name.as_str()) || names.contains(&source);
         if let (true, Some(gap)) = (is_named, gap(&evaluation.uncovered, index)) {
             let title = format!("{} {}", package.name, package.version);
-            page.heading(&shown(title.as_bytes()), "not judged");
+            page.heading(&shown(title.as_bytes()), "not evaluated");
             page.field("because", &shown(gap.message.as_bytes()));
         }
     }
@@ -213,9 +203,7 @@ fn conclusion(
 ) {
     page.line("");
     let text = match (explanation.advisories.is_empty(), explanation.comparisons.is_empty()) {
-        (true, _) => {
-            "The database has no advisory of that name: nothing can be said about it.".to_owned()
-        }
+        (true, _) => "The database has no advisory with this name.".to_owned(),
         (_, true) => {
             let concerned: Vec<String> = explanation
                 .concerned
@@ -227,7 +215,10 @@ fn conclusion(
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            format!("It concerns {}{more}; no such package was compared.", concerned.join(", "))
+            format!(
+                "It affects {}{more}; the image has no such package that could be compared.",
+                concerned.join(", ")
+            )
         }
         _ => {
             let packages = counted(affected, "package", "packages");

@@ -42,7 +42,9 @@ pub fn table(explained: &Explained<'_>, style: &Style) -> String {
         below(&mapping(tried), &mut page);
     }
     if !explanation.mappings.iter().any(|tried| tried.chosen) {
-        page.hanging("no mapping is for this image: no rule is asked by one, and nothing stops it");
+        page.hanging(
+            "no mapping applies to this image: no rule is evaluated, and the image passes",
+        );
     }
     for listed in &explanation.images {
         page.line(&format!("  -  {}", shown(selected(&listed.rule.selector).as_bytes())));
@@ -50,7 +52,7 @@ pub fn table(explained: &Explained<'_>, style: &Style) -> String {
     }
     for policy in &explanation.not_asked {
         let name = policy.name.as_deref().unwrap_or(&policy.id);
-        page.hanging(&shown(format!("the policy {name} is not asked").as_bytes()));
+        page.hanging(&shown(format!("policy {name} is not used").as_bytes()));
     }
     explanation.policies.iter().for_each(|asked| policy(asked, explained.all, &mut page));
     match &explanation.result {
@@ -67,26 +69,29 @@ fn mapping(tried: &Tried<'_>) -> String {
         None if tried.chosen => {
             let except = match mapping.whitelist_ids.as_slice() {
                 [] => "no whitelist".to_owned(),
-                lists => format!("without what `{}` covers", lists.join("`, `")),
+                lists => format!("whitelists: {}", lists.join(", ")),
             };
-            format!("chosen, the first that fits: {}; {except}", mapping.policy_ids.join(", "))
+            format!(
+                "applies, the first that matches; policies: {}; {except}",
+                mapping.policy_ids.join(", ")
+            )
         }
-        None => "fits, but one before it does".to_owned(),
+        None => "matches, but an earlier mapping applies".to_owned(),
     }
 }
 
 fn no_fit(what: &str, found: &str) -> String {
     match found {
-        "" => format!("not for it: nothing is known of the image's {what}"),
-        found => format!("not for it: the image's {what} is `{found}`"),
+        "" => format!("does not match: the image's {what} is unknown"),
+        found => format!("does not match: the image's {what} is `{found}`"),
     }
 }
 
 fn list(listed: &Listed<'_>) -> String {
     match &listed.mismatch {
         Some(mismatch) => no_fit(mismatch.what, &mismatch.found),
-        None if listed.fails => "this image: it fails, whatever the policies say".to_owned(),
-        None => "this image: it passes, unless it is listed as one that fails".to_owned(),
+        None if listed.fails => "lists this image: it fails, whatever the policies find".to_owned(),
+        None => "lists this image: it passes, unless it is also blacklisted".to_owned(),
     }
 }
 
@@ -94,7 +99,7 @@ fn policy(asked: &Asked<'_>, all: bool, page: &mut Page<'_>) {
     let name = asked.policy.name.as_deref().unwrap_or(&asked.policy.id);
     let fired = asked.rules.iter().filter(|(_, answer)| fires(answer)).count();
     let rules = counted(asked.rules.len(), "rule", "rules");
-    let remark = page.style.dim(&format!("{rules}, {fired} found something"));
+    let remark = page.style.dim(&format!("{rules}, {fired} with matches"));
     page.heading(&format!("Policy {}", shown(name.as_bytes())), &remark);
     asked.rules.iter().for_each(|(one, answer)| rule(one, answer, all, page));
 }
@@ -116,7 +121,7 @@ fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
         let most = if all { rows.len() } else { MAX_ROWS };
         rows.iter().take(most).for_each(|row| found(row, page));
         if rows.len() > most {
-            below(&format!("… and {} more: `--all` has them", rows.len() - most), page);
+            below(&format!("… and {} more: use `--all` to list them", rows.len() - most), page);
         }
     }
     if fires(answer) {
@@ -131,21 +136,21 @@ fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
 /// One sentence.
 fn said(answer: &Answer) -> String {
     match answer {
-        Answer::Found(rows) if rows.is_empty() => "found nothing".to_owned(),
+        Answer::Found(rows) if rows.is_empty() => "no match".to_owned(),
         Answer::Found(rows) => {
             let excepted = rows.iter().filter(|row| row.whitelisted.is_some()).count();
             let times = counted(rows.len(), "match", "matches");
             match excepted {
-                0 => format!("found {times}"),
-                all if all == rows.len() => format!("found {times}, excepted"),
-                some => format!("found {times}, of which {some} excepted"),
+                0 => times,
+                all if all == rows.len() => format!("{times}, excepted"),
+                some => format!("{times}, {some} of them excepted"),
             }
         }
-        Answer::None(why) => format!("has no answer: {why}"),
-        Answer::Retired => "does nothing: its gate is no more".to_owned(),
+        Answer::None(why) => format!("cannot be evaluated: {why}"),
+        Answer::Retired => "does nothing: its gate was retired".to_owned(),
         Answer::Wrong(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            format!("is wrong: {}", problems.join("; "))
+            format!("invalid: {}", problems.join("; "))
         }
     }
 }
@@ -179,7 +184,7 @@ fn indented(text: &str, columns: usize, page: &mut Page<'_>) {
 
 fn result(evaluation: &Evaluation, page: &mut Page<'_>) {
     if !evaluation.lapses.is_empty() {
-        page.heading("Exceptions to look at again", "");
+        page.heading("Stale exceptions", "");
     }
     for lapse in &evaluation.lapses {
         page.hanging(&shown(lapse.message().as_bytes()));
@@ -191,11 +196,11 @@ fn result(evaluation: &Evaluation, page: &mut Page<'_>) {
     }
     let why = match evaluation.reason {
         Reason::Policy if evaluation.faults.iter().any(|fault| fault.kind.stops()) => {
-            "the policies are wrong, and what is not understood passes nothing"
+            "the policies are invalid, so the image does not pass"
         }
-        Reason::Policy => "what the policies say",
-        Reason::Blacklisted => "the bundle lists the image as one that fails",
-        Reason::Whitelisted => "the bundle lists the image as one that passes",
+        Reason::Policy => "decided by the policies",
+        Reason::Blacklisted => "the bundle blacklists this image",
+        Reason::Whitelisted => "the bundle whitelists this image",
     };
     let action = evaluation.final_action;
     let line = format!("{}, {}: {why}", evaluation.status(), action.shown());
@@ -204,7 +209,7 @@ fn result(evaluation: &Evaluation, page: &mut Page<'_>) {
 
 fn no_result(problems: &[Problem], page: &mut Page<'_>) {
     page.heading("Result", "");
-    page.field("image", "there is none: not all that is asked can be answered");
+    page.field("image", "no result: some rules cannot be evaluated");
     problems.iter().for_each(|problem| page.hanging(&shown(problem.to_string().as_bytes())));
 }
 
@@ -350,17 +355,17 @@ Team
 
 Which policies
   1. quay.io/*:*
-        not for it: the image's registry is `docker.io`
+        does not match: the image's registry is `docker.io`
   2. */*:*
-        chosen, the first that fits: p; without what `w` covers
+        applies, the first that matches; policies: p; whitelists: w
   -  */app@sha256:1
-        not for it: nothing is known of the image's digest
-  - the policy unused is not asked
+        does not match: the image's digest is unknown
+  - policy unused is not used
 
-Policy p  2 rules, 1 found something
+Policy p  2 rules, 1 with matches
 
   STOP  always.always  r
-        found 1 match, excepted
+        1 match, excepted
         go  always
               Unconditional trigger match
               excepted by w, i: agreed

@@ -55,8 +55,10 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
         let line = line(level, "inscan: policy", &of_policy::verdict(of_policies));
         levels.entry(level).or_default().insert(0, line);
     }
-    let uncovered =
-        evaluation.uncovered.iter().map(|one| line("warning", "inscan: not judged", &one.message));
+    let uncovered = evaluation
+        .uncovered
+        .iter()
+        .map(|one| line("warning", "inscan: not evaluated", &one.message));
     let warnings = levels.entry("warning").or_default();
     warnings.splice(0..0, uncovered);
 
@@ -147,15 +149,15 @@ mod tests {
     fn one_line_for_each_package_and_one_for_the_verdict() {
         assert_eq!(
             render(&evaluation(), None),
-            "::error title=inscan%3A registry.example/app/web%3A1.0::fails the gate: 1 finding is \
-             high or worse%0A3 vulnerabilities in 2 packages: 1 critical, 1 medium, 1 low\n\
+            "::error title=inscan%3A registry.example/app/web%3A1.0::FAIL: 1 finding is \
+             high or worse%0A3 findings (3 vulnerabilities, 2 packages): 1 critical, 1 medium, 1 low\n\
              ::error title=django 3.2.0%3A 2 vulnerabilities%2C critical at worst::CVE-2022-28346, \
              CVE-2022-1%0AUpgrade django to 3.2.13: this fixes 2 findings.%0ABrought by layer 2 of 2 (RUN pip \
              install django==3.2.0).%0A/usr/lib/python3/dist-packages/Django-3.2.0.dist-info/METADATA\n\
              ::notice title=libssl3 3.0.9-1%3A 1 vulnerability%2C medium at worst::CVE-2023-3446%0AIts \
              maintainers will not fix it.%0ABrought by layer 1 of 2, base image (ADD rootfs.tar in \
              /).%0A/var/lib/dpkg/status\n\
-             ::warning title=inscan%3A not judged::the database has nothing about conda\n"
+             ::warning title=inscan%3A not evaluated::the database has nothing about conda\n"
         );
     }
 

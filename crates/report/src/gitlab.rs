@@ -179,7 +179,7 @@ fn messages(evaluation: &Evaluation) -> Vec<Value> {
         messages.push(message("fatal", &wording::verdict(evaluation)));
     }
     let uncovered = evaluation.uncovered.iter();
-    messages.extend(uncovered.map(|it| message("warn", &format!("not judged: {}", it.message))));
+    messages.extend(uncovered.map(|it| message("warn", &format!("not evaluated: {}", it.message))));
     messages.extend(evaluation.warnings.iter().map(|it| message("warn", &it.message)));
     let suppressed = evaluation.suppressed.len();
     if suppressed > 0 {

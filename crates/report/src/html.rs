@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::policy as policies;
 use super::text::{counted, printable};
 use super::wording;
-use inscan_evaluate::{Evaluation, Finding, Match, NameOf, Outcome, Severity, Suppression};
+use inscan_evaluate::{Evaluation, Finding, Match, Outcome, Severity, Suppression};
 use inscan_facts::digest::Sha256;
 use inscan_judge::{self as policy, Action};
 
@@ -63,7 +63,7 @@ fn context(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Valu
     let base = evaluation.base.as_ref().map(|base| {
         let of = counted(base.layers, "layer is", "layers are");
         let name = base.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
-        printable(&format!("{of} of the base image{name}: {}.", base.how))
+        printable(&format!("{of} of the base image{name}, {}.", base.how))
     });
     json!({
         "style": STYLE,
@@ -86,10 +86,13 @@ fn context(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Valu
         "layers": layers(evaluation),
         "base": base,
         "severities": Severity::ALL.map(Severity::name),
+        "upgrades_title": wording::UPGRADES,
+        "not_evaluated": wording::NOT_EVALUATED,
+        "may_be_vulnerable": wording::MAY_BE_VULNERABLE,
         "kinds": kinds,
         "has_new": evaluation.findings.iter().any(|finding| finding.new.is_some()),
         "suppressed": suppressed,
-        "footer": format!("Made by {tool} from data of {}; everything is in this file, and it loads nothing.",
+        "footer": format!("Made by {tool} from data of {}; this file is complete and loads nothing.",
             evaluation.database.as_ref().and_then(|it| it.date.as_deref()).unwrap_or("no database")),
         "data": data(evaluation),
     })
@@ -130,59 +133,44 @@ fn of_policy(policy: &policy::Evaluation) -> Value {
 
 fn outcome(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Value {
     match policy {
-        Some(policy) if !policy.passes() => return json!({"short": "fails", "class": "bad"}),
+        Some(policy) if !policy.passes() => return json!({"short": "FAIL", "class": "bad"}),
         Some(_) if evaluation.verdict.outcome == Outcome::NoGate => {
-            return json!({"short": "passes", "class": "good"});
+            return json!({"short": "PASS", "class": "good"});
         }
         _ => {}
     }
-    let (short, class) = match evaluation.verdict.outcome {
-        Outcome::Pass => ("passes", "good"),
-        Outcome::Fail => ("fails", "bad"),
-        Outcome::NoGate if evaluation.database.is_none() => ("not judged", "bad"),
-        Outcome::NoGate => ("no gate", ""),
-        Outcome::NotJudged => ("not judged", "bad"),
+    let class = match evaluation.verdict.outcome {
+        Outcome::Pass => "good",
+        Outcome::NoGate if evaluation.database.is_some() => "",
+        Outcome::Fail | Outcome::NoGate | Outcome::NotJudged => "bad",
     };
-    json!({"short": short, "class": class})
+    json!({"short": wording::outcome(evaluation), "class": class})
 }
 
 fn facts(evaluation: &Evaluation) -> Vec<Value> {
     let image = &evaluation.image;
-    let distribution = image.distribution.as_ref().map(|it| {
-        let name = it.name.clone().unwrap_or_else(|| format!("{} {}", it.id, it.version));
-        match &it.end_of_life {
-            Some(day) if *day < evaluation.date => format!("{name}, no updates since {day}"),
-            Some(day) => format!("{name}, updates until {day}"),
-            None => name,
-        }
-    });
     let platform = [image.os.as_deref(), image.architecture.as_deref()];
     let platform: Vec<_> = platform.into_iter().flatten().collect();
-    let database = evaluation.database.as_ref().map(|it| {
-        let of = it.date.as_deref().unwrap_or("unknown date");
-        let age =
-            it.age_days.map(|days| format!(", {} old", counted(days as usize, "day", "days")));
-        format!(
-            "{} advisories of {of}{}",
-            super::text::count(it.advisories),
-            age.unwrap_or_default()
-        )
-    });
     let counts = &evaluation.counts;
     let packages = format!(
-        "{}, {} judged, {} not",
+        "{}, {} evaluated, {} not",
         counted(image.packages, "package", "packages"),
         counts.judged_packages,
         counts.uncovered_packages
     );
     let facts = [
         ("Packages", packages, false),
-        ("Distribution", distribution.unwrap_or_else(|| "not known".into()), false),
+        (
+            "Distribution",
+            wording::distribution(evaluation).unwrap_or_else(|| "unknown".into()),
+            false,
+        ),
         ("Platform", platform.join("/"), false),
         ("Created", image.created.clone().unwrap_or_default(), false),
         (
-            "Vulnerability data",
-            database.unwrap_or_else(|| "none: nothing is said of vulnerabilities".into()),
+            "Database",
+            wording::database(evaluation)
+                .unwrap_or_else(|| "none, so packages are not evaluated".into()),
             false,
         ),
         ("Source", image.source.clone(), true),
@@ -195,19 +183,11 @@ fn facts(evaluation: &Evaluation) -> Vec<Value> {
 }
 
 fn extent(evaluation: &Evaluation) -> String {
-    let mut text = wording::extent(evaluation);
-    let counts = &evaluation.counts;
-    if counts.not_shown > 0 {
-        text.push_str(&format!(
-            "; {} are left out as asked",
-            counted(counts.not_shown, "finding", "findings")
-        ));
-    }
+    let mut parts = [vec![wording::extent(evaluation)], wording::properties(evaluation)].concat();
     if !evaluation.suppressed.is_empty() {
-        let suppressed = counted(evaluation.suppressed.len(), "finding is", "findings are");
-        text.push_str(&format!("; {suppressed} suppressed"));
+        parts.push(format!("{} suppressed", evaluation.suppressed.len()));
     }
-    text + "."
+    parts.join("; ") + "."
 }
 
 /// Buttons that count and filter.
@@ -220,7 +200,7 @@ fn tiles(evaluation: &Evaluation) -> Vec<Value> {
     });
     let others = [
         tile("exploited", "exploited", "", counts.kev),
-        tile("with a fix", "fixable", "", counts.fixable),
+        tile("fixable", "fixable", "", counts.fixable),
         tile("fail the gate", "fails", "", counts.failing),
     ];
     severities.chain(others).filter(|tile| tile["count"] != 0).collect()
@@ -300,7 +280,6 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
     });
     let advisories = advisories.map(|(id, url)| json!({"id": id, "url": url}));
     let score = severity.score.filter(|score| score.is_finite());
-    let status = serde_json::to_value(finding.status).unwrap_or_default();
     let mut value = BTreeMap::from([
         ("rank", json!(finding.rank)),
         ("id", json!(printable(&finding.id))),
@@ -315,12 +294,15 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
         ("score", json!(score)),
         ("by", json!(printable(&severity.source))),
         ("vector", json!(text(&severity.vector))),
-        ("status", status),
+        ("fix", json!(wording::fix(finding))),
         ("fixed", json!(all(&finding.fixed_versions))),
         ("upgrade", json!(text(&finding.upgrade))),
         ("kev", json!(finding.kev)),
         ("epss", json!(finding.epss.as_ref().map(|epss| epss.score))),
-        ("percentile", json!(finding.epss.as_ref().map(|epss| epss.percentile))),
+        (
+            "epss_text",
+            json!(finding.epss.as_ref().map(|it| wording::epss(it.score, it.percentile))),
+        ),
         ("summary", json!(printable(&finding.summary))),
         ("published", json!(text(&finding.published))),
         ("advisories", json!(advisories.collect::<Vec<_>>())),
@@ -335,17 +317,11 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
     json!(value)
 }
 
-/// `GHSA-…: django 3.2.0 is in >= 3.2, < 3.2.13 (PyPI, by pep440)`.
+/// `GHSA-…: django 3.2.0 is in the affected range `>= 3.2, < 3.2.13` (PyPI, order of pep440)`.
 fn why(one: &Match) -> String {
-    let Match { advisory, ecosystem, name, name_of, version, scheme, range, .. } = one;
-    let source = match name_of {
-        NameOf::Package => "",
-        NameOf::Source => "source package ",
-        NameOf::Cpe => "by a CPE name alone, ",
-    };
-    printable(&format!(
-        "{advisory}: {source}{name} {version} is in {range} ({ecosystem}, by {scheme})"
-    ))
+    let Match { advisory, ecosystem, name, scheme, .. } = one;
+    let (name_of, in_range) = (wording::name_of(one), wording::in_range(one));
+    printable(&format!("{advisory}: {name_of}{name} {in_range} ({ecosystem}, order of {scheme})"))
 }
 
 #[cfg(test)]
@@ -364,17 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn says_what_was_found_and_what_was_not_judged() {
+    fn says_what_was_found_and_what_was_not_evaluated() {
         let page = render(&evaluation(), None);
         let shown = page.replace("&#x2f;", "/").replace("&#x27;", "'");
         for part in [
-            "<title>registry.example/app/web:1.0: fails</title>",
+            "<title>registry.example/app/web:1.0: FAIL</title>",
             "1 finding is high or worse",
             "the database has nothing about conda",
-            "3 vulnerabilities in 2 packages",
+            "3 findings (3 vulnerabilities, 2 packages)",
             "<b>1</b> critical",
             "RUN pip install django==3.2.0",
-            "1 layer is of the base image: a guess by the history.",
+            "1 layer is of the base image, a guess by the history.",
         ] {
             assert!(shown.contains(part), "no `{part}`");
         }
@@ -383,7 +359,8 @@ mod tests {
         assert_eq!(data["findings"][3]["suppressed"], "accepted in exceptions.yaml");
         assert_eq!(
             data["findings"][0]["matches"][0],
-            "GHSA-2gwj-7jmv-h26r: django 3.2.0 is in >= 3.2, < 3.2.13 (PyPI, by pep440)"
+            "GHSA-2gwj-7jmv-h26r: django 3.2.0 is in the affected range `>= 3.2, < 3.2.13` \
+             (PyPI, order of pep440)"
         );
     }
 
@@ -424,8 +401,8 @@ mod tests {
     #[test]
     fn without_a_database_it_says_so() {
         let page = render(&testing::without_database(), None);
-        assert!(page.contains("<strong>not judged</strong>"));
-        assert!(page.contains("none: nothing is said of vulnerabilities"));
+        assert!(page.contains("<strong>NOT EVALUATED</strong>"));
+        assert!(page.contains("none, so packages are not evaluated"));
         assert!(!page.contains("id=\"findings\""));
         render(&Evaluation::default(), None);
     }

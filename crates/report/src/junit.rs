@@ -26,7 +26,7 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
     named.extend(of_policies.map(|of_policies| ("policy".to_owned(), policies(of_policies))));
     named.extend(suites.into_iter().map(|(kind, suite)| (printable(kind), suite)));
     let uncovered = uncovered(evaluation);
-    named.extend((uncovered.tests > 0).then(|| ("not judged".to_owned(), uncovered)));
+    named.extend((uncovered.tests > 0).then(|| ("not evaluated".to_owned(), uncovered)));
 
     let total = |count: fn(&Suite) -> usize| named.iter().map(|(_, it)| count(it)).sum::<usize>();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -184,7 +184,7 @@ fn printable_lines(text: &str) -> String {
 fn uncovered(evaluation: &Evaluation) -> Suite {
     let mut suite = Suite::default();
     for one in &evaluation.uncovered {
-        suite.test("not judged", &one.subject, End::Skipped(&one.message), "");
+        suite.test("not evaluated", &one.subject, End::Skipped(&one.message), "");
     }
     suite
 }

@@ -28,7 +28,7 @@ mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
-mod wording;
+pub mod wording;
 
 pub use page::Style;
 pub use template::{Template, TemplateError};

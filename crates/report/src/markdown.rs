@@ -37,7 +37,7 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
     if let Some(of_policies) = of_policies {
         policies(of_policies, &mut page);
     }
-    not_judged(evaluation, &mut page);
+    not_evaluated(evaluation, &mut page);
     let end = end(evaluation);
     rest(evaluation, MAX_LENGTH.saturating_sub(end.len()), &mut page);
     page + &end
@@ -80,16 +80,8 @@ fn sign(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> &'
 }
 
 fn extent(evaluation: &Evaluation) -> String {
-    let counts = &evaluation.counts;
-    let mut text = wording::extent(evaluation);
-    let _ = write!(text, ", {} with a fix", counts.fixable);
-    if counts.kev > 0 {
-        let _ = write!(text, ", **{} exploited**", counts.kev);
-    }
-    if let Some(new) = counts.new {
-        let _ = write!(text, ", {new} new");
-    }
-    text + "."
+    let parts = [vec![wording::extent(evaluation)], wording::properties(evaluation)].concat();
+    parts.join("; ") + "."
 }
 
 fn counts(evaluation: &Evaluation, page: &mut String) {
@@ -104,11 +96,11 @@ fn upgrades(evaluation: &Evaluation, page: &mut String) {
     if evaluation.upgrades.is_empty() {
         return;
     }
-    page.push_str("\n### Upgrades that fix the most findings\n\n");
+    let _ = writeln!(page, "\n### {}\n", wording::UPGRADES);
     for upgrade in evaluation.upgrades.iter().take(5) {
         let _ = writeln!(
             page,
-            "- {} {} → {}: {}, at worst {}",
+            "- {} {} → {}: {}, worst {}",
             code(&upgrade.package),
             code(&upgrade.from),
             code(&upgrade.to),
@@ -128,10 +120,9 @@ fn row(finding: &Finding) -> String {
     };
     let exploited = if finding.kev.is_some() { " **exploited**" } else { "" };
     let guessed = if finding.cpe_only { " (by CPE name only)" } else { "" };
-    let status = serde_json::to_value(finding.status).unwrap_or_default();
     let fix = match &finding.upgrade {
         Some(upgrade) => code(upgrade),
-        None => status.as_str().unwrap_or_default().replace('-', " "),
+        None => plain(&wording::fix(finding)),
     };
     let layer = finding.layer.as_ref().map(|layer| (layer.index + 1).to_string());
     format!(
@@ -143,9 +134,10 @@ fn row(finding: &Finding) -> String {
     )
 }
 
-fn not_judged(evaluation: &Evaluation, page: &mut String) {
+fn not_evaluated(evaluation: &Evaluation, page: &mut String) {
     if !evaluation.uncovered.is_empty() {
-        page.push_str("\n### ⚠️ Not judged\n\n");
+        let (title, remark) = (wording::NOT_EVALUATED, wording::MAY_BE_VULNERABLE);
+        let _ = writeln!(page, "\n### ⚠️ {title} ({remark})\n");
     }
     for one in &evaluation.uncovered {
         let packages = counted(one.packages.len(), "package", "packages");
@@ -190,13 +182,13 @@ fn rest(evaluation: &Evaluation, room: usize, page: &mut String) {
         }
     }
     if left_out > 0 {
-        let _ = writeln!(page, "\n{left_out} findings are left out: a comment has no more room.");
+        let _ = writeln!(page, "\n{left_out} more findings do not fit into a comment.");
     }
 }
 
 fn end(evaluation: &Evaluation) -> String {
     let database = match &evaluation.database {
-        Some(it) => format!("data of {}", it.date.as_deref().unwrap_or("an unknown day")),
+        Some(it) => format!("data of {}", it.date.as_deref().unwrap_or("unknown date")),
         None => "no vulnerability database".to_owned(),
     };
     let suppressed = match evaluation.suppressed.len() {
@@ -251,16 +243,16 @@ mod tests {
     fn the_verdict_comes_first_and_the_rest_is_folded() {
         let page = render(&evaluation(), None);
         let has = |part: &str| assert!(page.contains(part), "no `{part}` in:\n{page}");
-        assert!(
-            page.starts_with("## ❌ `registry.example/app/web:1.0`\n\n**fails the gate: 1 finding")
-        );
-        has("3 vulnerabilities in 2 packages, 2 with a fix, **1 exploited**.");
+        assert!(page.starts_with("## ❌ `registry.example/app/web:1.0`\n\n**FAIL: 1 finding"));
+        has("3 findings (3 vulnerabilities, 2 packages); 2 fixable; 1 known to be exploited.");
         has("| 1 | 0 | 1 | 1 | 0 | 0 |");
-        has("- `django` `3.2.0` → `3.2.13`: 2 findings, at worst critical");
+        has("- `django` `3.2.0` → `3.2.13`: 2 findings, worst critical");
         has(
             "| [CVE-2022-28346](<https://github.com/advisories/GHSA-2gwj-7jmv-h26r>) **exploited** | critical | `django` | `3.2.0` | `3.2.13` | 2 |",
         );
-        has("### ⚠️ Not judged\n\n- the database has nothing about conda (1 package)");
+        has(
+            "### ⚠️ Not evaluated (may still be vulnerable)\n\n- the database has nothing about conda (1 package)",
+        );
         has("<details><summary>Layer 1, base image: 1 finding — ADD rootfs.tar in /</summary>");
         has("1 finding suppressed");
     }
@@ -271,7 +263,7 @@ mod tests {
         evaluation.findings = vec![evaluation.findings[0].clone(); 5000];
         let page = render(&evaluation, None);
         assert!(page.chars().count() <= 65_000, "{}", page.len());
-        assert!(page.contains("findings are left out"));
+        assert!(page.contains("more findings do not fit"));
         assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
     }
 
@@ -290,7 +282,7 @@ mod tests {
     fn tells_what_policies_stop_first() {
         let page = render(&testing::evaluation(), Some(&testing::policy()));
         let has = |part: &str| assert!(page.contains(part), "no `{part}` in:\n{page}");
-        has("### ❌ Policy\n\n**fail: 1 stop, 1 warn**");
+        has("### ❌ Policy\n\n**Policy bundle: FAIL (1 violation, 1 warning)**");
         has(
             "| stop | `dockerfile.effective_user` | root found |\n| warn | `dockerfile.instruction` | no check |",
         );

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 pub(super) use rules::{fired, message};
 pub(super) use table::{More, table};
 
+use super::text::{counted, printable};
 use inscan_judge::whitelist::State;
 use inscan_judge::{Action, Evaluation, Reason, Row, Whitelisted};
 
@@ -95,23 +96,26 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// `fail: 3 stop, 2 warn`.
+/// `Policy Default: FAIL (3 violations, 2 warnings)`.
 pub(super) fn verdict(evaluation: &Evaluation) -> String {
-    let counts = [Action::Stop, Action::Warn].map(|action| {
+    let name = evaluation.bundle_name.as_deref().unwrap_or(&evaluation.bundle_id);
+    let counts = [(Action::Stop, "violation", "violations"), (Action::Warn, "warning", "warnings")];
+    let counts = counts.map(|(action, one, several)| {
         let count = evaluation.count(action);
-        (count > 0).then(|| format!("{count} {}", action.shown()))
+        (count > 0).then(|| counted(count, one, several))
     });
     let counts: Vec<_> = counts.into_iter().flatten().collect();
-    let rows = if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") };
+    let rows = if counts.is_empty() { "no violations".to_owned() } else { counts.join(", ") };
     let why = match evaluation.reason {
         Reason::Policy if evaluation.mapping.is_none() && evaluation.policies.is_empty() => {
-            "no mapping of the bundle is for this image".to_owned()
+            "no mapping applies to this image".to_owned()
         }
         Reason::Policy => rows,
-        Reason::Blacklisted => format!("the bundle lists the image as one that fails ({rows})"),
-        Reason::Whitelisted => format!("the bundle lists the image as one that passes ({rows})"),
+        Reason::Blacklisted => format!("the bundle blacklists this image; {rows}"),
+        Reason::Whitelisted => format!("the bundle whitelists this image; {rows}"),
     };
-    format!("{}: {why}", evaluation.status())
+    let word = if evaluation.passes() { "PASS" } else { "FAIL" };
+    printable(&format!("Policy {name}: {word} ({why})"))
 }
 
 /// Why a match does not count.

@@ -319,7 +319,7 @@ fn uri(path: &str) -> String {
     uri
 }
 
-/// What was not judged, and what else the user should know.
+/// What was not evaluated, and what else the user should know.
 fn notifications(evaluation: &Evaluation, left_out: usize) -> Vec<Value> {
     let note = |code: &str, level: &str, message: &str| {
         let text = printable(message).replace('[', "\\[").replace(']', "\\]");
@@ -329,7 +329,7 @@ fn notifications(evaluation: &Evaluation, left_out: usize) -> Vec<Value> {
     for Uncovered { code, message, packages, .. } in &evaluation.uncovered {
         let code = serde_json::to_value(code).unwrap_or_default();
         let packages = super::text::counted(packages.len(), "package", "packages");
-        let message = format!("not judged: {message} ({packages})");
+        let message = format!("not evaluated: {message} ({packages})");
         notes.push(note(code.as_str().unwrap_or_default(), "warning", &message));
     }
     for warning in &evaluation.warnings {
@@ -444,7 +444,7 @@ mod tests {
         let notes = &value["runs"][0]["invocations"][0]["toolExecutionNotifications"];
         assert_eq!(
             notes[0]["message"]["text"],
-            "not judged: the database has nothing about conda (1 package)"
+            "not evaluated: the database has nothing about conda (1 package)"
         );
         let value = parsed(&testing::without_database(), false);
         assert_eq!(value["runs"][0]["invocations"][0]["executionSuccessful"], false);

@@ -62,7 +62,7 @@ pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
 fn comment(evaluation: &Evaluation, section: &Section) -> String {
     let mut parts = vec![format!("Vulnerabilities: {}", wording::verdict(evaluation))];
     let uncovered = evaluation.uncovered.iter();
-    parts.extend(uncovered.map(|it| format!("not judged: {}", printable(&it.message))));
+    parts.extend(uncovered.map(|it| format!("not evaluated: {}", printable(&it.message))));
     let problems = section.problems.len() + section.skipped.count;
     if problems > 0 {
         parts.push(format!("{problems} files could not be understood, and may hold packages"));

@@ -1,6 +1,6 @@
 //! The evaluation for people: what is vulnerable, where it comes from, which
-//! upgrade fixes the most findings, what could not be judged, and the verdict, which is last
-//! so that it stands above the next prompt.
+//! upgrade fixes the most findings, what could not be evaluated, and the verdict, which is
+//! last so that it stands above the next prompt.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,8 @@ use super::page::{Page, wrapped};
 use super::policy;
 use super::report::Report;
 use super::text::{count, counted, cut, shown, width};
-use inscan_evaluate::{
-    Counts, Evaluation, Finding, Outcome, Severity, Status, Suppressed, SuppressionCode,
-    UncoveredCode,
-};
+use super::wording;
+use inscan_evaluate::{Evaluation, Finding, Outcome, Severity, Suppressed, UncoveredCode};
 
 /// Most upgrades that are named; `-o json` has all.
 const MAX_UPGRADES: usize = 5;
@@ -33,14 +31,14 @@ pub(super) fn render(report: &Report<'_>) -> String {
         let (matches, excepted) = (report.every_match, report.show_suppressed);
         policy::table(of_policies, policy::More { matches, excepted }, &mut page);
     }
-    // With policies there is something that was asked to be stopped.
+    // Policies are a gate of their own.
     if report.policy.is_none() || evaluation.verdict.outcome != Outcome::NoGate {
         verdict(evaluation, &mut page);
     }
     if let Some(of_policies) = report.policy {
         page.line("");
         let code = if of_policies.passes() { "1;32" } else { "1;31" };
-        let line = format!("policy: {}", policy::verdict(of_policies));
+        let line = shown(policy::verdict(of_policies).as_bytes());
         page.line(&page.style.paint(code, &line));
     }
     page.text
@@ -50,60 +48,22 @@ fn head(evaluation: &Evaluation, page: &mut Page<'_>) {
     let image = &evaluation.image;
     page.heading("Vulnerabilities", "");
     page.field("image", &shown(image.reference.as_bytes()));
-    if let Some(found) = &image.distribution {
-        let name = found.name.clone().unwrap_or_else(|| format!("{} {}", found.id, found.version));
-        let end = found.end_of_life.as_ref();
-        let end = end.map_or_else(String::new, |date| format!(", security updates until {date}"));
-        page.field("distribution", &shown(format!("{name}{end}").as_bytes()));
+    if let Some(distribution) = wording::distribution(evaluation) {
+        page.field("distribution", &distribution);
     }
-    page.field("database", &database(evaluation));
+    let none = "none, so packages are not evaluated. See `inscan db --help`, or use `--db FILE`";
+    page.field("database", &wording::database(evaluation).unwrap_or_else(|| none.to_owned()));
     if evaluation.database.is_some() {
-        let counts = &evaluation.counts;
-        let judged = count(counts.judged_packages as u64);
-        page.field("judged", &format!("{judged} of {} packages", count(image.packages as u64)));
-        page.field("found", &found(counts, page));
-    }
-}
-
-fn database(evaluation: &Evaluation) -> String {
-    let Some(database) = &evaluation.database else {
-        return "none: nothing is known of vulnerabilities. `inscan db --help` tells how to get \
-                one, `--db FILE` names it"
-            .to_owned();
-    };
-    let date = database.date.as_deref().unwrap_or("unknown");
-    let age = match database.age_days {
-        Some(0) => ", of today".to_owned(),
-        Some(days) => format!(", {} old", counted(days as usize, "day", "days")),
-        None => String::new(),
-    };
-    format!("data of {date}{age}, {} advisories", count(database.advisories))
-}
-
-/// `3 critical, 1 low (4 findings: 3 vulnerabilities in 2 packages)`.
-fn found(counts: &Counts, page: &Page<'_>) -> String {
-    if counts.findings == 0 {
-        let left_out = match counts.not_shown {
-            0 => String::new(),
-            number => format!(" to report; {number} left out as asked"),
-        };
-        return format!("nothing{left_out}");
-    }
-    let levels = severities(&counts.severity, page);
-    let vulnerabilities = counted(counts.vulnerabilities, "vulnerability", "vulnerabilities");
-    let packages = counted(counts.packages, "package", "packages");
-    let mut text = format!("{levels}: {vulnerabilities} in {packages}");
-    for (number, what) in [
-        (counts.fixable, "fixable"),
-        (counts.kev, "known to be exploited"),
-        (counts.new.unwrap_or(0), "not in the baseline"),
-        (counts.not_shown, "left out as asked"),
-    ] {
-        if number > 0 {
-            text.push_str(&format!("; {number} {what}"));
+        let evaluated = count(evaluation.counts.judged_packages as u64);
+        let packages = count(image.packages as u64);
+        page.field("evaluated", &format!("{evaluated} of {packages} packages"));
+        page.field("found", &wording::extent(evaluation));
+        let severities = severities(&evaluation.counts.severity, page);
+        let properties = wording::properties(evaluation).join("; ");
+        for line in [severities, properties].iter().filter(|line| !line.is_empty()) {
+            page.field("", line);
         }
     }
-    text
 }
 
 fn severities(of: &BTreeMap<Severity, usize>, page: &Page<'_>) -> String {
@@ -135,7 +95,7 @@ fn findings(evaluation: &Evaluation, page: &mut Page<'_>) {
             let name = base.name.as_deref().map_or_else(String::new, |name| format!("{name}, "));
             let remark = shown(format!("{name}{layers}, {}", base.how).as_bytes());
             packages("In the base image", &remark, &part(Some(true)), page);
-            packages("In layers of its own", "", &part(Some(false)), page);
+            packages("Added on top of the base image", "", &part(Some(false)), page);
         }
     }
 }
@@ -199,18 +159,18 @@ fn package(group: &[&Finding], page: &mut Page<'_>) {
     }
 }
 
-/// `    critical  CVE-2021-44228  fixed in 2.15.0  exploited  EPSS 94 %  title`.
+/// `    critical  CVE-2021-44228  fixed in 2.15.0  exploited  EPSS 0.94  title`.
 fn line(finding: &Finding, page: &mut Page<'_>) {
     let level = finding.severity.level;
     let severity = page.style.severity(level, &format!("{:SEVERITY$}", level.name()));
     let mark = if finding.fails { page.style.bold("✗") } else { " ".to_owned() };
     let id = shown(finding.id.as_bytes());
-    let mut facts = vec![remedy(finding)];
+    let mut facts = vec![wording::fix(finding)];
     if let Some(kev) = &finding.kev {
         facts.push(if kev.ransomware { "exploited by ransomware" } else { "exploited" }.to_owned());
     }
     if let Some(epss) = finding.epss.as_ref().filter(|epss| epss.score >= 0.01) {
-        facts.push(format!("EPSS {:.0} %", epss.score * 100.0));
+        facts.push(format!("EPSS {:.2}", epss.score));
     }
     if finding.new == Some(true) {
         facts.push("new".to_owned());
@@ -228,21 +188,6 @@ fn line(finding: &Finding, page: &mut Page<'_>) {
     page.line(&format!("{start}  {title}"));
 }
 
-fn remedy(finding: &Finding) -> String {
-    let said = match finding.status {
-        Status::Fixed => {
-            let version = finding.upgrade.as_deref().unwrap_or_default();
-            return format!("fixed in {}", shown(version.as_bytes()));
-        }
-        Status::Affected => "no fix known",
-        Status::WillNotFix => "will not be fixed",
-        Status::FixDeferred => "fix deferred",
-        Status::UnderInvestigation => "under investigation",
-        Status::EndOfLife => "no fix: end of life",
-    };
-    said.to_owned()
-}
-
 fn layers(evaluation: &Evaluation, page: &mut Page<'_>) {
     if evaluation.findings.is_empty() {
         return;
@@ -253,7 +198,7 @@ fn layers(evaluation: &Evaluation, page: &mut Page<'_>) {
         let number = format!("{}{of_base}", layer.index + 1);
         let line = format!("  {number:<10}{}", severities(&layer.severity, page));
         page.line(&line);
-        let made_by = shown(made_by(&layer.created_by).as_bytes());
+        let made_by = wording::made_by(&layer.created_by);
         if !made_by.is_empty() {
             let room = page.style.columns.saturating_sub(12);
             page.line(&format!("            {}", page.style.dim(&cut(&made_by, room))));
@@ -261,19 +206,11 @@ fn layers(evaluation: &Evaluation, page: &mut Page<'_>) {
     }
 }
 
-/// Without what builders put before the instruction.
-fn made_by(line: &str) -> String {
-    let line = line.split_once("#(nop)").map_or(line, |(_, rest)| rest);
-    // With the arguments of the build before it: `|1 VERSION=2 /bin/sh -c make`.
-    let line = line.split_once("/bin/sh -c ").map_or(line, |(_, rest)| rest);
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn upgrades(evaluation: &Evaluation, page: &mut Page<'_>) {
     if evaluation.upgrades.is_empty() {
         return;
     }
-    page.heading("Upgrades that fix the most findings", "");
+    page.heading(wording::UPGRADES, "");
     for upgrade in evaluation.upgrades.iter().take(MAX_UPGRADES) {
         let (package, from, to) = (&upgrade.package, &upgrade.from, &upgrade.to);
         let line = shown(format!("{package} {from} → {to}").as_bytes());
@@ -292,10 +229,10 @@ fn suppressed(report: &Report<'_>, page: &mut Page<'_>) {
     if all.is_empty() {
         return;
     }
-    let hint = if report.show_suppressed { "" } else { "`--show-suppressed` lists them" };
-    page.heading("Not held against it", &format!("{}  {}", all.len(), page.style.dim(hint)));
+    let hint = if report.show_suppressed { "" } else { "use `--show-suppressed` to list them" };
+    page.heading("Suppressed", &format!("{}  {}", all.len(), page.style.dim(hint)));
     for (code, number) in &report.evaluation.counts.suppressed {
-        page.field(&count(*number as u64), why(*code));
+        page.field(&count(*number as u64), wording::suppressed(*code));
     }
     if report.show_suppressed {
         all.iter().for_each(|one| exempt(one, page));
@@ -316,29 +253,13 @@ fn exempt(one: &Suppressed, page: &mut Page<'_>) {
     }
 }
 
-fn why(code: SuppressionCode) -> &'static str {
-    match code {
-        SuppressionCode::Ignored => "by an exception of yours",
-        SuppressionCode::Vex => "by a VEX statement",
-        SuppressionCode::OwnedByOsPackage => {
-            "in files of OS packages, which their distribution's advisories judge"
-        }
-        SuppressionCode::Unimportant => "unimportant in the distribution's words",
-        SuppressionCode::NotSecurity => "bug fixes and enhancements",
-        SuppressionCode::NotAffected => "not affected in the distribution's words",
-        SuppressionCode::Informational => "remarks on packages that nobody maintains",
-        SuppressionCode::OtherPlatform => "for another operating system",
-        SuppressionCode::CpeOnly => "by a CPE name alone",
-    }
-}
-
 fn uncovered(evaluation: &Evaluation, page: &mut Page<'_>) {
     let all = &evaluation.uncovered;
     let all: Vec<_> = all.iter().filter(|one| one.code != UncoveredCode::NoDatabase).collect();
     if all.is_empty() {
         return;
     }
-    page.heading("Not judged", "what cannot be judged is not clean");
+    page.heading(wording::NOT_EVALUATED, &page.style.dim(wording::MAY_BE_VULNERABLE));
     for one in all {
         let packages = match one.packages.len() {
             0 => String::new(),
@@ -352,7 +273,7 @@ fn warnings(evaluation: &Evaluation, page: &mut Page<'_>) {
     if evaluation.warnings.is_empty() {
         return;
     }
-    page.heading("Take note", "");
+    page.heading("Warnings", "");
     for warning in &evaluation.warnings {
         page.hanging(&shown(warning.message.as_bytes()));
     }
@@ -360,20 +281,14 @@ fn warnings(evaluation: &Evaluation, page: &mut Page<'_>) {
 
 fn verdict(evaluation: &Evaluation, page: &mut Page<'_>) {
     let verdict = &evaluation.verdict;
-    let (word, code) = match verdict.outcome {
-        Outcome::Pass => ("PASS", "1;32"),
-        Outcome::Fail => ("FAIL", "1;31"),
-        Outcome::NotJudged => ("NOT JUDGED", "1;31"),
-        Outcome::NoGate => {
-            page.line("");
-            let hint = "No verdict: nothing was asked to be stopped, as `--fail-on high` does.";
-            page.line(&page.style.dim(hint));
-            return;
-        }
-    };
     page.line("");
+    let code = match verdict.outcome {
+        Outcome::Pass => "1;32",
+        Outcome::Fail | Outcome::NotJudged => "1;31",
+        Outcome::NoGate => return page.line(&page.style.dim(wording::NO_GATE)),
+    };
     let reasons: Vec<&str> = verdict.reasons.iter().map(|it| it.message.as_str()).collect();
-    let word = page.style.paint(code, word);
+    let word = page.style.paint(code, wording::outcome(evaluation));
     match reasons.split_first() {
         None => page.line(&word),
         Some((first, more)) => {

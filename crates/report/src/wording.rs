@@ -1,7 +1,18 @@
-//! What reports say of an evaluation, in the same words in all formats.
+//! What reports say of an evaluation, in the same words in all formats. Whatever more than
+//! one of them says is worded here, and nowhere else.
 
-use super::text::{counted, printable};
-use inscan_evaluate::{Evaluation, Finding, LayerOf, Outcome, Severity, Status};
+use super::text::{count, counted, printable};
+use inscan_evaluate::{
+    Evaluation, Finding, LayerOf, Match, NameOf, Outcome, Severity, Status, SuppressionCode,
+};
+
+/// Headings.
+pub(super) const UPGRADES: &str = "Upgrades that fix the most findings";
+pub(super) const NOT_EVALUATED: &str = "Not evaluated";
+/// What the reader must not take for clean.
+pub(super) const MAY_BE_VULNERABLE: &str = "may still be vulnerable";
+/// Where there is no verdict.
+pub(super) const NO_GATE: &str = "No gate set. Use e.g. `--fail-on high`.";
 
 /// `https://…` of the advisory's own page, else of the first reference.
 pub(super) fn page(finding: &Finding) -> Option<&str> {
@@ -23,24 +34,59 @@ pub(super) fn package(finding: &Finding) -> String {
     printable(&format!("{} {}", finding.package.name, version.unwrap_or("of unknown version")))
 }
 
+/// Whether there is a fix, in a few words: `fixed in 1.2.6`.
+pub(super) fn fix(finding: &Finding) -> String {
+    let said = match finding.status {
+        Status::Fixed => {
+            let version =
+                finding.upgrade.as_deref().or(finding.fixed_versions.first().map(|it| &**it));
+            return printable(&format!("fixed in {}", version.unwrap_or("a later version")));
+        }
+        Status::Affected => "no fix known",
+        Status::WillNotFix => "will not be fixed",
+        Status::FixDeferred => "fix deferred",
+        Status::UnderInvestigation => "under investigation",
+        Status::EndOfLife => "no fix: end of life",
+    };
+    said.to_owned()
+}
+
+/// `0.997 (percentile 99.9)`: the probability of exploitation within 30 days, and the share of
+/// all vulnerabilities that have a lower one.
+pub(super) fn epss(score: f64, percentile: f64) -> String {
+    format!("{score:.3} (percentile {:.1})", percentile * 100.0)
+}
+
+/// What a version was compared with: `3.6 is in the affected range `< 3.7``.
+pub(super) fn in_range(detail: &Match) -> String {
+    format!("{} is in the affected range `{}`", detail.version, detail.range)
+}
+
+/// How the name that was looked up belongs to the package.
+pub(super) fn name_of(detail: &Match) -> &'static str {
+    match detail.name_of {
+        NameOf::Package => "",
+        NameOf::Source => "source package ",
+        NameOf::Cpe => "by CPE name only: ",
+    }
+}
+
 /// What to do about it, in one sentence.
 pub(super) fn advice(finding: &Finding) -> String {
     let sentence = match (&finding.upgrade, finding.status) {
         (Some(upgrade), _) => format!("Upgrade {} to {upgrade}.", finding.package.name),
-        (None, Status::Affected) => "No version without it is known.".to_owned(),
+        (None, Status::Affected) => "No fix is known.".to_owned(),
         (None, Status::Fixed) => match finding.fixed_versions.is_empty() {
-            true => "A later version is without it.".to_owned(),
+            true => "Fixed in a later version.".to_owned(),
             false => format!("Fixed in {}.", finding.fixed_versions.join(", ")),
         },
         (None, Status::WillNotFix) => "Its maintainers will not fix it.".to_owned(),
-        (None, Status::FixDeferred) => "Its maintainers fix it later.".to_owned(),
-        (None, Status::UnderInvestigation) => "Its maintainers look into it.".to_owned(),
-        (None, Status::EndOfLife) => "The release gets no updates any more.".to_owned(),
+        (None, Status::FixDeferred) => "Its maintainers will fix it later.".to_owned(),
+        (None, Status::UnderInvestigation) => "Its maintainers are investigating it.".to_owned(),
+        (None, Status::EndOfLife) => "The release no longer gets updates.".to_owned(),
     };
     let guess = match finding.cpe_only {
-        true => {
-            " Only a CPE name says that it is affected: it may be about something else of that name."
-        }
+        true => " Matched by CPE name only: it may be about another product of that name.",
         false => "",
     };
     printable(&format!("{sentence}{guess}"))
@@ -60,14 +106,14 @@ pub(super) fn layer(layer: &LayerOf, evaluation: &Evaluation) -> String {
 
 /// A line of the image's history as its author wrote it: without the shell that builders put
 /// before it, and without the arguments of the build (`|2 A=b C=d /bin/sh -c …`).
-pub(super) fn made_by(line: &str) -> String {
+pub fn made_by(line: &str) -> String {
     const SHELL: &str = "/bin/sh -c ";
     let line = match line.trim().starts_with('|') {
         true => line.split_once(SHELL).map_or(line, |(_, command)| command),
         false => line.trim().strip_prefix(SHELL).unwrap_or(line),
     };
     let line = line.trim().strip_prefix("#(nop) ").unwrap_or(line);
-    printable(line.trim())
+    printable(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// At most so many characters; what is cut off is an ellipsis.
@@ -78,14 +124,22 @@ pub(super) fn shortened(text: &str, characters: usize) -> String {
     }
 }
 
-/// `fails: 3 vulnerabilities are high or worse`, without a full stop.
+/// The verdict in one word or two.
+pub(super) fn outcome(evaluation: &Evaluation) -> &'static str {
+    match evaluation.verdict.outcome {
+        Outcome::Pass => "PASS",
+        Outcome::Fail => "FAIL",
+        Outcome::NoGate if evaluation.database.is_none() => "NOT EVALUATED",
+        Outcome::NoGate => "NO GATE SET",
+        Outcome::NotJudged => "NOT EVALUATED",
+    }
+}
+
+/// `FAIL: 3 findings of severity high or worse`, without a full stop.
 pub(super) fn verdict(evaluation: &Evaluation) -> String {
-    let outcome = match evaluation.verdict.outcome {
-        Outcome::Pass => "passes the gate",
-        Outcome::Fail => "fails the gate",
-        Outcome::NoGate if evaluation.database.is_none() => "not judged: no vulnerability database",
-        Outcome::NoGate => "no gate was asked for",
-        Outcome::NotJudged => "could not be judged",
+    let outcome = match (evaluation.verdict.outcome, &evaluation.database) {
+        (Outcome::NoGate, None) => "NOT EVALUATED: no vulnerability database",
+        _ => outcome(evaluation),
     };
     let reasons = evaluation.verdict.reasons.iter();
     let reasons: Vec<_> = reasons.map(|reason| printable(&reason.message)).collect();
@@ -105,11 +159,70 @@ pub(super) fn severities(evaluation: &Evaluation) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// `12 vulnerabilities in 4 packages`.
+/// `14 findings (12 vulnerabilities, 4 packages)`.
 pub(super) fn extent(evaluation: &Evaluation) -> String {
     let counts = &evaluation.counts;
+    if counts.findings == 0 {
+        return "no findings".to_owned();
+    }
+    let findings = counted(counts.findings, "finding", "findings");
     let vulnerabilities = counted(counts.vulnerabilities, "vulnerability", "vulnerabilities");
-    format!("{vulnerabilities} in {}", counted(counts.packages, "package", "packages"))
+    let packages = counted(counts.packages, "package", "packages");
+    format!("{findings} ({vulnerabilities}, {packages})")
+}
+
+/// `2 fixable`, `1 known to be exploited` …: only those there are.
+pub(super) fn properties(evaluation: &Evaluation) -> Vec<String> {
+    let counts = &evaluation.counts;
+    let all = [
+        (counts.fixable, "fixable"),
+        (counts.kev, "known to be exploited"),
+        (counts.new.unwrap_or(0), "not in the baseline"),
+        (counts.not_shown, "hidden by filters"),
+    ];
+    let some = all.into_iter().filter(|(number, _)| *number > 0);
+    some.map(|(number, what)| format!("{number} {what}")).collect()
+}
+
+/// `data of 2026-01-01, 3 days old, 8 advisories`.
+pub(super) fn database(evaluation: &Evaluation) -> Option<String> {
+    let database = evaluation.database.as_ref()?;
+    let date = database.date.as_deref().unwrap_or("unknown date");
+    let age = match database.age_days {
+        Some(0) => ", of today".to_owned(),
+        Some(days) => format!(", {} old", counted(days as usize, "day", "days")),
+        None => String::new(),
+    };
+    Some(printable(&format!("data of {date}{age}, {} advisories", count(database.advisories))))
+}
+
+/// The distribution by its name, and how long it gets security updates.
+pub(super) fn distribution(evaluation: &Evaluation) -> Option<String> {
+    let found = evaluation.image.distribution.as_ref()?;
+    let name = found.name.clone().unwrap_or_else(|| format!("{} {}", found.id, found.version));
+    let end = match &found.end_of_life {
+        Some(day) if *day < evaluation.date => format!(", no security updates since {day}"),
+        Some(day) => format!(", security updates until {day}"),
+        None => String::new(),
+    };
+    Some(printable(&format!("{name}{end}")))
+}
+
+/// Why findings are suppressed, for a count of them.
+pub(super) fn suppressed(code: SuppressionCode) -> &'static str {
+    match code {
+        SuppressionCode::Ignored => "by an exception",
+        SuppressionCode::Vex => "by a VEX statement",
+        SuppressionCode::OwnedByOsPackage => {
+            "in files of OS packages, which are evaluated by their distribution's advisories"
+        }
+        SuppressionCode::Unimportant => "rated unimportant by the distribution",
+        SuppressionCode::NotSecurity => "bug fixes and enhancements",
+        SuppressionCode::NotAffected => "not affected, according to the distribution",
+        SuppressionCode::Informational => "notices, such as an unmaintained package",
+        SuppressionCode::OtherPlatform => "about another operating system",
+        SuppressionCode::CpeOnly => "matched by CPE name only",
+    }
 }
 
 /// The reference it is reported under, else what the user named.

@@ -32,12 +32,12 @@ fn the_table_names_package_vulnerability_fix_and_layer() {
     for (start, words) in blocks {
         holds(between(&table, start, "\n\n"), &words);
     }
-    holds(between(&table, "\n  expat ", "\n\n"), &["exploited", "EPSS 71 %"]);
-    // Which data, how old; what nobody judged; what was not held against it; the verdict.
+    holds(between(&table, "\n  expat ", "\n\n"), &["exploited", "EPSS 0.71"]);
+    // Which data, how old; what was not evaluated; what is suppressed; the verdict.
     let day = ["2025-11-21", "42 days old", "8 advisories"];
-    holds(between(&table, "  database", "\n  judged"), &day);
-    holds(between(&table, "\nNot judged", "\n\n"), &["golang", "2 packages"]);
-    holds(between(&table, "\nNot held against it", "\n\n"), &["1", "--show-suppressed"]);
+    holds(between(&table, "  database", "\n  evaluated"), &day);
+    holds(between(&table, "\nNot evaluated", "\n\n"), &["golang", "2 packages"]);
+    holds(between(&table, "\nSuppressed", "\n\n"), &["1", "--show-suppressed"]);
     holds(between(&table, "\nBy layer", "\n\n"), &["COPY . /app", "1 critical, 1 medium"]);
     holds(
         between(&table, "\nUpgrades that fix the most findings", "\n\n"),
@@ -69,7 +69,7 @@ fn suppressed_findings_are_listed_with_their_reasons() {
     let folder = tempfile::tempdir().unwrap();
     let document = document(folder.path());
     let table = printed(&["evaluate", "-q", text(&document), "--db", DEMO, "--show-suppressed"], 0);
-    let suppressed = between(&table, "\nNot held against it", "\nNot judged");
+    let suppressed = between(&table, "\nSuppressed", "\nNot evaluated");
     holds(suppressed, &["CVE-2099-10002", "libffi", "unimportant"]);
     let counted = printed(&["evaluate", "-q", text(&document), "--db", DEMO, "--unimportant"], 0);
     holds(between(&counted, "\n  libffi ", "\n\n"), &["negligible", "CVE-2099-10002", "layer 1"]);
@@ -92,7 +92,7 @@ fn an_explanation_says_what_was_compared_with_what() {
         "pkg:pypi/idna@3.6",
         "/usr/lib/python3/dist-packages/idna-3.6.dist-info/METADATA",
         "COPY . /app",
-        "3.6 lies in `< 3.7`",
+        "3.6 is in the affected range `< 3.7`",
         "pep440",
         "data is of 2025-11-21",
     ];
@@ -103,8 +103,7 @@ fn an_explanation_says_what_was_compared_with_what() {
 
     // By the source package, as Debian's advisories name it.
     let expat = explain(&["CVE-2099-10001", "expat", text(&document)]);
-    let words =
-        ["libexpat1", "`expat`, its source package", "Debian:12", "2.5.0-1+deb12u9", "dpkg"];
+    let words = ["libexpat1", "source package `expat`", "Debian:12", "2.5.0-1+deb12u9", "dpkg"];
     holds(&expat, &words);
     assert!(
         expat.split_whitespace().collect::<Vec<_>>().join(" ").contains("exploited"),
@@ -112,9 +111,9 @@ fn an_explanation_says_what_was_compared_with_what() {
     );
 
     let suppressed = explain(&["CVE-2099-10002", text(&document)]);
-    holds(&suppressed, &["not held", "unimportant", "every version"]);
+    holds(&suppressed, &["suppressed", "unimportant", "every version"]);
     let other = explain(&["CVE-2024-3651", "minimist", text(&document)]);
-    holds(&other, &["no such package was compared"]);
+    holds(&other, &["no such package that could be compared"]);
     let unknown = explain(&["CVE-2000-1", text(&document)]);
-    holds(&unknown, &["no advisory of that name", "nothing can be said"]);
+    holds(&unknown, &["no advisory with this name"]);
 }

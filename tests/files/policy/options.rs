@@ -51,9 +51,9 @@ fn inscan() -> Inscan {
 #[test]
 fn a_match_that_stops_is_exit_code_1_and_one_that_warns_is_not() {
     for (action, code, verdict) in [
-        ("STOP", 1, "policy: fail: 1 stop"),
-        ("WARN", 0, "policy: pass: 1 warn"),
-        ("GO", 0, "policy: pass"),
+        ("STOP", 1, ": FAIL (1 violation)"),
+        ("WARN", 0, ": PASS (1 warning)"),
+        ("GO", 0, ": PASS (no violations)"),
     ] {
         let Run { stdout, stderr, code: ended, .. } = run(&bundle(action), &[]);
         assert_eq!(ended, code, "{stderr}");
@@ -161,7 +161,7 @@ fn a_bundle_is_read_from_standard_input_and_document_and_bundle_are_not() {
     };
     let Run { code, stdout, .. } = piped(&document);
     assert_eq!(code, 1);
-    assert!(stdout.contains("policy: fail"), "{stdout}");
+    assert!(stdout.contains(": FAIL (1 violation)"), "{stdout}");
     let Run { code, stderr, .. } = piped(Path::new("-"));
     assert_eq!(code, 2);
     assert!(stderr.contains("cannot both be on standard input"), "{stderr}");

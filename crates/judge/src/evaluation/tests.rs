@@ -125,7 +125,7 @@ fn exceptions_that_expired_or_fit_nothing_are_told() {
         state(expired),
         Some((
             State::Expired,
-            "the exception `*` of `always` in the list `w` does not hold since 2026-02-01: what it fits counts again (1)"
+            "the exception `*` of `always` in the list `w` expired on 2026-02-01; matches that count again: 1"
                 .into()
         ))
     );

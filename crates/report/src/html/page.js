@@ -24,7 +24,6 @@
     return node;
   };
   const link = (url, text) => element("a", { href: url, rel: "noopener noreferrer", target: "_blank" }, text || url);
-  const percent = (part) => (part * 100).toFixed(part < 0.1 ? 1 : 0) + " %";
 
   const keys = {
     rank: (it) => it.rank,
@@ -74,8 +73,8 @@
     const all = findings.filter((it) => !it.suppressed).length;
     const number = Math.min(limit, matching.length);
     shown.textContent = matching.length === 0
-      ? "Nothing matches these filters; " + all + " findings in all."
-      : number + " of " + matching.length + " that match are shown; " + all + " findings in all.";
+      ? "No finding matches these filters; " + all + " in all."
+      : "Showing " + number + " of " + matching.length + " matching findings; " + all + " in all.";
     more.hidden = matching.length <= limit;
     more.textContent = "Show " + Math.min(matching.length - limit, PAGE * 5) + " more";
   };
@@ -89,7 +88,7 @@
     if (it.fails) tag("fails the gate");
     if (it.new) tag("new");
     if (it.suppressed) tag("suppressed");
-    const fix = it.upgrade || it.fixed.join(", ") || it.status.replaceAll("-", " ");
+    const fix = it.upgrade || it.fixed.join(", ") || it.fix;
     const line = element("tr", { class: it.suppressed ? "row suppressed" : "row" },
       element("td", { class: "number", "data-label": "Risk" }, String(it.rank)),
       element("td", {}, button, ...tags, element("span", { class: "summary" }, it.summary)),
@@ -97,7 +96,7 @@
       element("td", { "data-label": "Package" }, element("span", { class: "code" }, it.package), " " + it.version),
       element("td", { "data-label": "Fix" }, fix),
       element("td", { class: "number", "data-label": "Layer" }, it.layer === undefined ? "" : String(it.layer + 1)),
-      element("td", { class: "number", "data-label": "EPSS" }, it.epss === undefined ? "" : percent(it.epss)));
+      element("td", { class: "number", "data-label": "EPSS" }, it.epss === undefined ? "" : it.epss.toFixed(2)));
     button.addEventListener("click", () => {
       const open = button.getAttribute("aria-expanded") === "true";
       button.setAttribute("aria-expanded", String(!open));
@@ -117,10 +116,10 @@
     say("Suppressed", it.suppressed);
     say("Also known as", it.aliases.filter((alias) => alias !== it.id).join(", "));
     say("Rated by", [it.by, it.vector].filter(Boolean).join(" · "));
-    say("Status", it.status.replaceAll("-", " "));
+    say("Fix", it.fix);
     say("Fixed in", it.fixed.join(", "));
-    if (it.kev) say("Exploited", "in CISA's catalogue" + (it.kev.added ? " since " + it.kev.added : "") + (it.kev.due ? ", to be fixed by " + it.kev.due : "") + (it.kev.ransomware ? ", used by ransomware" : ""));
-    if (it.epss !== undefined) say("EPSS", percent(it.epss) + " within 30 days; higher than " + percent(it.percentile) + " of all");
+    if (it.kev) say("Exploited", "in CISA's catalogue" + (it.kev.added ? " since " + it.kev.added : "") + (it.kev.due ? ", due " + it.kev.due : "") + (it.kev.ransomware ? ", used by ransomware" : ""));
+    if (it.epss !== undefined) say("EPSS", it.epss_text);
     say("Found in", element("span", { class: "code" }, "/" + it.location));
     if (layer) say("Brought by", "layer " + (it.layer + 1) + (layer.base ? " (base image) " : " "), element("span", { class: "code" }, layer.created_by || layer.diff_id));
     say("Why", ...lines(it.matches));

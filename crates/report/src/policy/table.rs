@@ -38,8 +38,10 @@ pub(crate) fn table(evaluation: &Evaluation, more: More, page: &mut Page<'_>) {
     let hidden = evaluation.rows.iter().filter(|row| row.whitelisted.is_some()).count();
     if hidden > 0 && !more.excepted {
         page.line("");
-        let text =
-            format!("{}, `--show-suppressed` lists them", counted(hidden, "match", "matches"));
+        let text = format!(
+            "{}, use `--show-suppressed` to list them",
+            counted(hidden, "match", "matches")
+        );
         page.field("excepted", &text);
     }
     if !evaluation.lapses.is_empty() {
@@ -65,7 +67,7 @@ fn rule(rule: &Fired<'_>, more: More, page: &mut Page<'_>) {
     let most = if more.matches { rule.counting.len() } else { MAX_ROWS };
     rule.counting.iter().take(most).for_each(|row| found(&message(row), page));
     if let Some(rest @ 1..) = rule.counting.len().checked_sub(most) {
-        let text = format!("… and {rest} more: `--policy-all` lists them");
+        let text = format!("… and {rest} more: use `--policy-all` to list them");
         page.line(&format!("        {}", page.style.dim(&text)));
     }
     if more.excepted {
@@ -73,7 +75,9 @@ fn rule(rule: &Fired<'_>, more: More, page: &mut Page<'_>) {
         let told = |row: &&Row| format!("{}; {}", excepted(row), message(row));
         rule.excepted.iter().take(most).for_each(|row| found(&told(row), page));
         if let Some(rest @ 1..) = rule.excepted.len().checked_sub(most) {
-            page.line(&format!("        … and {rest} more excepted: `--policy-all` lists them"));
+            page.line(&format!(
+                "        … and {rest} more excepted: use `--policy-all` to list them"
+            ));
         }
     }
     let Some(told) = rule.told.filter(|_| !rule.counting.is_empty()) else { return };
@@ -137,7 +141,7 @@ Policy  bundle
         why: It matters.
         fix: Change it.
 
-  excepted        1 match, `--show-suppressed` lists them
+  excepted        1 match, use `--show-suppressed` to list them
 ";
         assert_eq!(shown_with(&evaluation, More::default()), expected);
         let whole = shown_with(&evaluation, More { matches: true, excepted: true });
@@ -155,7 +159,7 @@ Policy  bundle
         evaluation.rows = vec![row; 8];
         let short = shown_with(&evaluation, More::default());
         assert_eq!(short.matches("- root found").count(), 5, "{short}");
-        assert!(short.contains("… and 3 more: `--policy-all` lists them"), "{short}");
+        assert!(short.contains("… and 3 more: use `--policy-all` to list them"), "{short}");
         let long = shown_with(&evaluation, More { matches: true, excepted: false });
         assert_eq!(long.matches("- root found").count(), 8, "{long}");
     }
