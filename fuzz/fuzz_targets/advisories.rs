@@ -1,8 +1,8 @@
 //! Building a database of one file: JSON, CSV, gzip, a zip of any of them.
 #![no_main]
 
-use inscan::vulndb::Database;
-use inscan::vulndb::build::{Dates, Unwatched, build};
+use inscan_vulndb::Database;
+use inscan_vulndb::build::{Dates, Unwatched, build};
 use jiff::Timestamp;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,7 @@
 //! A file that is said to be a database, and every question that is asked of one.
 #![no_main]
 
-use inscan::vulndb::Database;
+use inscan_vulndb::Database;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let path = inscan_fuzz::scratch("database");

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = inscan::document::read(data);
+    let _ = inscan_document::read(data);
 });

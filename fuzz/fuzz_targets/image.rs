@@ -3,8 +3,8 @@
 
 use std::io::Cursor;
 
-use inscan::image::{Choice, Stream, read_stream};
-use inscan::layer::{self, Pass};
+use inscan_image::layer::{self, Pass};
+use inscan_image::source::{Choice, Stream, read_stream};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let analyzers = inscan_fuzz::analyzers();
@@ -15,6 +15,6 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         layer::read(&pass, Box::new(stored), Box::new(|_| {}))
     });
     if let Ok((image, layers)) = read {
-        inscan::analyze::analyze(&image, &layers, analyzers);
+        inscan_image::analyze::analyze(&image, &layers, analyzers);
     }
 });

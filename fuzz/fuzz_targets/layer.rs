@@ -1,8 +1,8 @@
 //! One layer, compressed or not, through all analyzers and into a flattened image.
 #![no_main]
 
-use inscan::flatten::flatten;
-use inscan::layer::{self, Pass};
+use inscan_image::flatten::flatten;
+use inscan_image::layer::{self, Pass};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let analyzers = inscan_fuzz::analyzers();

@@ -2,7 +2,7 @@
 //! consistent, and that reads back as it is written.
 #![no_main]
 
-use inscan::layer::cache::read_back;
+use inscan_image::layer::cache::read_back;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(written) = read_back(data, 40) {

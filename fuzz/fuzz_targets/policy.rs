@@ -1,9 +1,9 @@
 //! Reading a bundle of policies, in both ways, and holding it against a small image.
 #![no_main]
 
-use inscan::document;
-use inscan::policy::facts::Facts;
-use inscan::policy::{Bundle, Image, Mode, evaluate};
+use inscan_document as document;
+use inscan_judge::facts::Facts;
+use inscan_judge::{Bundle, Image, Mode, evaluate};
 
 /// Of the legacy engine's form: files, an account, a package, a Dockerfile.
 const DOCUMENT: &str = r#"{"document": [{"image": {"imageId": "1d", "imagedata": {

@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
-use inscan::evaluate::{Data, Options, evaluate};
-use inscan::output::Style;
-use inscan::output::report::{Format, Report, write};
-use inscan::vulndb::Database;
+use inscan_evaluate::{Data, Options, evaluate};
+use inscan_report::Style;
+use inscan_report::report::{Format, Report, write};
+use inscan_vulndb::Database;
 
 thread_local! {
     static DATABASE: Database = {
@@ -17,7 +16,7 @@ thread_local! {
 }
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Ok(section) = inscan::document::read(data) else { return };
+    let Ok(section) = inscan_document::read(data) else { return };
     DATABASE.with(|database| {
         let options = Options { lockfiles: true, keep_owned: true, ..Options::default() };
         let judged = evaluate(&section, Some(Data { database, source: "demo" }), &options, None);
@@ -32,10 +31,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             template: None,
             policy: None,
         };
-        for format in Format::value_variants() {
+        for format in Format::ALL {
             // These say what somebody's own files make of it.
-            if *format != Format::Template && !format.needs_policy() {
-                write(*format, &report, &mut Vec::new()).expect("memory takes it");
+            if format != Format::Template && !format.needs_policy() {
+                write(format, &report, &mut Vec::new()).expect("memory takes it");
             }
         }
     });

@@ -1,8 +1,8 @@
 //! Versions and ranges, of every ecosystem. First byte: which; the rest: three lines.
 #![no_main]
 
-use inscan::versions::range::{Syntax, satisfies};
-use inscan::versions::{Scheme, compare};
+use inscan_evaluate::versions::range::{Syntax, satisfies};
+use inscan_evaluate::versions::{Scheme, compare};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let [which, text @ ..] = data else { return };

@@ -1,7 +1,7 @@
 //! A VEX document of any form, and its statements about a package.
 #![no_main]
 
-use inscan::vex;
+use inscan_evaluate::vex;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(document) = vex::read("fuzz", data) else { return };
