@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use bstr::{BStr, BString, ByteSlice};
-use data_encoding::HEXLOWER;
+use inscan_facts::digest::hex;
 use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
@@ -240,7 +240,7 @@ fn sha1(content: &dyn Content) -> Result<String> {
             count => hasher.update(&buf[..count]),
         }
     }
-    Ok(HEXLOWER.encode(&hasher.finalize()))
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]

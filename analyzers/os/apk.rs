@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::{BStr, ByteSlice};
-use data_encoding::HEXLOWER;
+use inscan_facts::digest::hex;
 use serde_json::{Value, json};
 
 use crate::parse::allowance::Allowance;
@@ -207,7 +207,7 @@ fn checksum(value: &[u8]) -> Option<(&'static str, String)> {
         _ => return None,
     };
     let digest = BASE64_STANDARD.decode(encoded).ok().filter(|digest| digest.len() == length)?;
-    Some((algorithm, HEXLOWER.encode(&digest)))
+    Some((algorithm, hex(&digest)))
 }
 
 /// What the legacy document has of each package: the last record of a name.

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use inscan_facts::percent;
 use inscan_net::{HeaderValue, Http, Method, NetOptions, Secret, Url, basic};
 
 pub use check::{Check, Row, Verdict};
@@ -255,7 +256,8 @@ impl Backend {
         let base = self.base.as_str().trim_end_matches('/');
         let base = if base == SYSDIG_API { SYSDIG_UI } else { base };
         let secure = if on_premises { "/secure" } else { "" };
-        let tag = percent_encoded(full_tag);
+        // As the legacy scanner encodes names in the address of a page.
+        let tag = percent::encoded(full_tag, percent::UNRESERVED);
         Some(format!("{base}{secure}/#/scanning/scan-results/{tag}/{digest}/summaries"))
     }
 
@@ -308,18 +310,4 @@ fn base(kind: Kind, url: &str, net: &NetOptions) -> Result<Url, Error> {
     let path = path.to_owned();
     base.set_path(&path);
     Ok(base)
-}
-
-/// As the legacy scanner encodes names in the address of a page.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'~' | b'_' | b'-' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }

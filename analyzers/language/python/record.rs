@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use data_encoding::HEXLOWER;
+use inscan_facts::digest::hex;
 
 use crate::{PackageFile, path};
 
@@ -71,7 +71,7 @@ fn resolve(file: &[u8], base: &[u8]) -> Vec<u8> {
 fn hex_of_base64(text: &str) -> Option<String> {
     let alphabet = if text.contains(['+', '/']) { STANDARD_NO_PAD } else { URL_SAFE_NO_PAD };
     let digest = alphabet.decode(text.trim_end_matches('=')).ok()?;
-    (!digest.is_empty()).then(|| HEXLOWER.encode(&digest))
+    (!digest.is_empty()).then(|| hex(&digest))
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::SignedDuration;
+use jiff::civil::date;
+
 use crate::section::{Run, Timings};
 
 impl Run {
@@ -33,24 +36,9 @@ impl Run {
 /// Seconds since 1970 as `2026-11-23T18:19:02Z`. Years end with 9999.
 pub fn rfc3339(seconds: u64) -> String {
     const LAST: u64 = 253_402_300_799;
-    let seconds = seconds.min(LAST);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month, day of a count of days since 1970, in eras of 400 years that
-/// begin in March: leap days are then at the end of a year.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day_of_month)
+    // A civil date: jiff's timestamps end a day before this one does.
+    let seconds = SignedDuration::from_secs(seconds.min(LAST) as i64);
+    format!("{}Z", date(1970, 1, 1).at(0, 0, 0, 0).saturating_add(seconds))
 }
 
 #[cfg(test)]

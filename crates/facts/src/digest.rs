@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::HEXLOWER;
+
 /// A sha256 digest, written `sha256:<64 hex digits>`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
@@ -37,34 +39,14 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let error = || NotADigest(text.chars().take(100).collect());
         let digits = text.strip_prefix("sha256:").ok_or_else(error)?.as_bytes();
-        if digits.len() != 64 {
-            return Err(error());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte =
-                nibble(pair[0]).zip(nibble(pair[1])).map(|(h, l)| h << 4 | l).ok_or_else(error)?;
-        }
-        Ok(Digest(bytes))
+        let bytes = HEXLOWER.decode(digits).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Digest).ok_or_else(error)
     }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
-}
-
+/// In lower case, two digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)] as char);
-        text.push(DIGITS[usize::from(byte & 15)] as char);
-    }
-    text
+    HEXLOWER.encode(bytes)
 }
 
 /// Sha256, piece by piece.
@@ -143,7 +125,14 @@ mod tests {
     fn a_digest_reads_back_as_it_is_written() {
         let digest = Digest(std::array::from_fn(|i| i as u8 * 7));
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        for wrong in ["", "sha256:", "md5:00", &digest.to_string().to_uppercase(), &digest.hex()] {
+        for wrong in [
+            "",
+            "sha256:",
+            "sha256:00",
+            "md5:00",
+            &digest.to_string().to_uppercase(),
+            &digest.hex(),
+        ] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
     }

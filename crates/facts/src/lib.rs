@@ -10,6 +10,7 @@ pub mod format;
 pub mod json;
 pub mod package;
 pub mod path;
+pub mod percent;
 pub mod purl;
 pub mod secret;
 pub mod window;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
-pub use write::{encode, written};
+pub use write::written;
 
 /// The parts of a package URL, with their percent-encoding decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 mod explanation;
 
+use inscan_facts::digest::hex;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -332,7 +333,7 @@ fn unanswered(rule: &Rule, compiled: &Compiled, error: &TriggerError) -> Problem
 /// What the engine makes of a match that has no id of its own: whitelists name it.
 pub fn trigger_id(gate: &str, trigger: &str, message: &str) -> String {
     let sum = Md5::new().chain_update(gate).chain_update(trigger).chain_update(message).finalize();
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sum)
 }
 
 #[cfg(test)]

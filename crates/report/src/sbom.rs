@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use inscan_facts::package::Evidence;
-use inscan_facts::purl;
+use inscan_facts::percent::{PURL_PART, encoded};
 
 use super::wording;
 use inscan_document::Section;
@@ -20,7 +20,7 @@ pub(super) fn image_purl(image: &ImageInfo) -> Option<String> {
     let (repository, tag) = repository_and_tag(&image.reference);
     let name = repository.rsplit('/').next().filter(|name| !name.is_empty())?;
     let mut purl = "pkg:oci/".to_owned();
-    purl::encode(&name.to_lowercase(), &mut purl);
+    purl.push_str(&encoded(name.to_lowercase(), PURL_PART));
     let _ = write!(purl, "@{digest}");
     let qualifiers = [
         ("arch", image.architecture.as_deref()),
@@ -31,7 +31,7 @@ pub(super) fn image_purl(image: &ImageInfo) -> Option<String> {
     for (key, value) in qualifiers {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             let _ = write!(purl, "{separator}{key}=");
-            purl::encode(value, &mut purl);
+            purl.push_str(&encoded(value, PURL_PART));
             separator = '&';
         }
     }

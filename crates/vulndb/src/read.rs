@@ -3,11 +3,11 @@
 //! meanwhile. It may have been downloaded, and so is not trusted.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use inscan_facts::percent::{FILE_PATH, encoded};
 use jiff::Timestamp;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -464,17 +464,6 @@ fn check_tables(connection: &Connection, path: &Path) -> Result<()> {
 /// <https://sqlite.org/uri.html>: no locks are taken, no journal is looked for.
 fn immutable_uri(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
-    let mut uri = "file:".to_owned();
-    for &byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                uri.push(char::from(byte));
-            }
-            byte => {
-                let _ = write!(uri, "%{byte:02X}");
-            }
-        }
-    }
-    uri.push_str("?immutable=1");
-    uri
+    let path = encoded(path.as_os_str().as_bytes(), FILE_PATH);
+    format!("file:{path}?immutable=1")
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::package::{Distribution, Package};
+use crate::percent::{PURL_PART, encoded};
 
 /// The package's URL. The distribution gives OS packages their namespace.
 pub fn written(package: &Package, distribution: Option<&Distribution>) -> String {
@@ -12,19 +13,19 @@ pub fn written(package: &Package, distribution: Option<&Distribution>) -> String
     let mut url = format!("pkg:{kind}");
     for part in namespace.split('/').filter(|part| !part.is_empty()) {
         url.push('/');
-        encode(part, &mut url);
+        url.push_str(&encoded(part, PURL_PART));
     }
     url.push('/');
-    encode(&name, &mut url);
+    url.push_str(&encoded(&name, PURL_PART));
     if !package.version.is_empty() {
         url.push('@');
-        encode(&package.version, &mut url);
+        url.push_str(&encoded(&package.version, PURL_PART));
     }
     for (number, (name, value)) in qualifiers(&kind, package, distribution).iter().enumerate() {
         url.push(if number == 0 { '?' } else { '&' });
         url.push_str(name);
         url.push('=');
-        encode(value, &mut url);
+        url.push_str(&encoded(value, PURL_PART));
     }
     url
 }
@@ -103,18 +104,6 @@ fn upstream(package: &Package) -> Option<String> {
         None if source.name == package.name => None,
         None => Some(source.name.clone()),
         Some(version) => Some(format!("{}@{version}", source.name)),
-    }
-}
-
-/// Everything but letters, digits and `.-_~:` is percent-encoded.
-pub fn encode(text: &str, url: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
-                url.push(byte as char);
-            }
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
     }
 }
 
