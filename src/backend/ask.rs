@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::error::{self, server_message};
 use super::{Backend, Error, Reason};
 use inscan_net::{
-    self as net, Answer, Body, HeaderValue, Method, Outcome, Request, Retry, Url, header,
+    self as net, Answer, Body, HeaderValue, Listener, Method, Request, Retry, Url, header,
 };
 
 /// What an answer may have. The checks and vulnerabilities of large images have some MiB.
@@ -45,29 +45,16 @@ impl Backend {
         &self,
         ask: impl Fn(&Backend) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        for attempt in 1.. {
-            match ask(self) {
-                Err(error) if error.may_pass() && self.may_try_again(attempt) => {
-                    self.pause(attempt)
-                }
-                other => return other,
-            }
-        }
-        unreachable!("attempts are counted")
+        let outcome = |asked: &Result<T, Error>| asked.as_ref().err().map(Error::outcome);
+        self.retry().patiently(&self.place(), || ask(self), outcome).0
     }
 
-    /// Whether there is to be an attempt after this one.
-    pub(super) fn may_try_again(&self, attempt: u32) -> bool {
-        attempt < self.http.options().retry.attempts && self.left().is_some()
-    }
-
-    /// Waits before the next attempt, not beyond the limit.
-    pub(super) fn pause(&self, attempt: u32) {
-        let left = self.left().unwrap_or_default();
-        let retry = &self.http.options().retry;
-        let retry = Retry { longest_wait: retry.longest_wait.min(left), ..retry.clone() };
-        // Whatever it was may pass: that is decided.
-        retry.pause(attempt, Outcome::Failed(net::Cause::Cut));
+    /// Within the time that is left. Nobody is told of a wait: a submission tells its steps itself.
+    pub(super) fn retry(&self) -> Retry {
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = begun.checked_add(self.limits.total);
+        let listener = Listener::default();
+        Retry { deadline, listener, ..self.http.options().retry.clone() }
     }
 
     /// Of all the time there is.

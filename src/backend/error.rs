@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use inscan_net::Cause;
+use inscan_net::{Cause, Outcome};
 
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +52,21 @@ impl Error {
 
     /// Whether it may go well another time.
     pub(super) fn may_pass(&self) -> bool {
+        self.outcome().may_pass()
+    }
+
+    /// For deciding whether to ask again.
+    pub(super) fn outcome(&self) -> Outcome {
         match self.reason {
-            Reason::Net(cause) => inscan_net::Outcome::Failed(cause).may_pass(),
-            Reason::Answer(status) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-            // A page of a proxy on the way, as a rule.
-            Reason::Nonsense => true,
+            Reason::Net(cause) => Outcome::Failed(cause),
+            Reason::Answer(code) => Outcome::Status { code, retry_after: None },
+            // A page of a proxy on the way, as a rule: it may go well another time.
+            Reason::Nonsense => Outcome::Failed(Cause::Cut),
             Reason::Setup
             | Reason::Unauthorized
             | Reason::Elsewhere
             | Reason::TooLate
-            | Reason::NoVerdict => false,
+            | Reason::NoVerdict => Outcome::Failed(Cause::Other),
         }
     }
 }

@@ -81,11 +81,10 @@ impl Backend {
                 (url, is_sync) = (self.sysdig("import/images"), false);
                 continue;
             }
-            if !error.may_pass() || is_final(&error) || !self.may_try_again(attempt) {
-                return Err(error);
-            }
+            let wait = self.retry().next(attempt, error.outcome()).filter(|_| !is_final(&error));
+            let Some(wait) = wait else { return Err(error) };
             tell(&format!("{error}: trying again"));
-            self.pause(attempt);
+            std::thread::sleep(wait);
             // It may have arrived, and only the answer been lost.
             if let Ok(Some(_)) = self.check_once(&names.digest, &names.full_tag) {
                 return Ok((Imported::AlreadyThere, None));

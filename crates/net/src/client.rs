@@ -95,21 +95,12 @@ impl Http {
     /// Asks, and again where that may help. `request` makes the same request each time. The last
     /// answer is returned, whatever its status.
     pub fn send_patiently(&self, request: impl Fn() -> Request) -> Result<Answer, Error> {
-        let retry = &self.0.options.retry;
-        for attempt in 1.. {
-            let request = request();
-            let host = super::origin(request.url());
-            let sent = self.send(request);
-            let outcome = match &sent {
-                Ok(answer) if !answer.status().is_success() => answer.outcome(),
-                Ok(_) => return sent,
-                Err(error) => Outcome::Failed(error.cause),
-            };
-            if !retry.pause_for(&host, attempt, outcome) {
-                return sent;
-            }
-        }
-        unreachable!("attempts are counted")
+        let outcome = |sent: &Result<Answer, Error>| match sent {
+            Ok(answer) => (!answer.status().is_success()).then(|| answer.outcome()),
+            Err(error) => Some(Outcome::Failed(error.cause)),
+        };
+        let host = super::origin(request().url());
+        self.0.options.retry.patiently(&host, || self.send(request()), outcome).0
     }
 
     fn client(&self, identity: bool, url: &Url) -> Result<Client, Error> {

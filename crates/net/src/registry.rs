@@ -166,17 +166,9 @@ fn patiently<T>(
     session: &Session,
     attempt: impl Fn() -> Result<T, Failed>,
 ) -> Result<T, Failed> {
-    let mut attempts = 0;
-    loop {
-        let failed = match attempt() {
-            Ok(done) => return Ok(done),
-            Err(failed) => failed,
-        };
-        attempts += 1;
-        if !retry.pause_for(&session.place(), attempts, failed.outcome()) {
-            return Err(failed.after(attempts));
-        }
-    }
+    let outcome = |done: &Result<T, Failed>| done.as_ref().err().map(Failed::outcome);
+    let (done, attempts) = retry.patiently(&session.place(), attempt, outcome);
+    done.map_err(|failed| failed.after(attempts))
 }
 
 /// The manifest or index that a name leads to; its digest is verified.

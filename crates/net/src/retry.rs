@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Cause, HeaderMap};
 
@@ -16,6 +16,8 @@ pub struct Retry {
     pub first_wait: Duration,
     /// No wait is longer, whatever the server asks for in `Retry-After`.
     pub longest_wait: Duration,
+    /// No wait goes beyond it, and none is begun after it.
+    pub deadline: Option<Instant>,
     pub listener: Listener,
 }
 
@@ -50,6 +52,7 @@ impl Default for Retry {
             attempts: 5,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
+            deadline: None,
             listener: Listener::default(),
         }
     }
@@ -74,16 +77,18 @@ impl Retry {
         Some(spread.max(asked_for).min(self.longest_wait))
     }
 
-    /// Waits as [`Retry::wait`] says; `false`: asking again is of no use.
-    pub fn pause(&self, attempt: u32, outcome: Outcome) -> bool {
-        let Some(wait) = self.wait(attempt, outcome, chance()) else { return false };
-        std::thread::sleep(wait);
-        true
+    /// As [`Retry::wait`], by chance and within the deadline.
+    pub fn next(&self, attempt: u32, outcome: Outcome) -> Option<Duration> {
+        let wait = self.wait(attempt, outcome, chance())?;
+        let Some(deadline) = self.deadline else { return Some(wait) };
+        let left = deadline.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then(|| wait.min(left))
     }
 
-    /// The same, and the listener is told of `host` before.
+    /// Tells the listener of `host`, and waits as [`Retry::next`] says; `false`: asking
+    /// again is of no use.
     pub fn pause_for(&self, host: &str, attempt: u32, outcome: Outcome) -> bool {
-        let Some(wait) = self.wait(attempt, outcome, chance()) else { return false };
+        let Some(wait) = self.next(attempt, outcome) else { return false };
         if let Listener(Some(told)) = &self.listener {
             let (seconds, of) = (wait.as_secs_f64(), self.attempts);
             let next = attempt + 1;
@@ -91,6 +96,26 @@ impl Retry {
         }
         std::thread::sleep(wait);
         true
+    }
+
+    /// Does it, and again where that may help: the last result, and how many there were.
+    /// `outcome` is how an attempt ended that did not bring what was asked for; `None`: it
+    /// did, or another is of no use.
+    pub fn patiently<T>(
+        &self,
+        host: &str,
+        mut attempt: impl FnMut() -> T,
+        outcome: impl Fn(&T) -> Option<Outcome>,
+    ) -> (T, u32) {
+        let mut attempts = 0;
+        loop {
+            let result = attempt();
+            attempts += 1;
+            let may_help = |outcome| self.pause_for(host, attempts, outcome);
+            if !outcome(&result).is_some_and(may_help) {
+                return (result, attempts);
+            }
+        }
     }
 }
 
@@ -194,7 +219,8 @@ mod tests {
         let (said, heard) = std::sync::mpsc::channel();
         let listener = Listener::new(move |text| said.send(text.to_owned()).unwrap());
         let wait = Duration::from_millis(1);
-        let retry = Retry { attempts: 3, first_wait: wait, longest_wait: wait, listener };
+        let retry =
+            Retry { attempts: 3, first_wait: wait, longest_wait: wait, deadline: None, listener };
         let host = "registry.example/app";
         assert!(retry.pause_for(host, 1, status(503)));
         assert!(retry.pause_for(host, 2, Outcome::Failed(Cause::Stalled)));
@@ -207,6 +233,37 @@ mod tests {
             "registry.example/app sends nothing more: asked again in 0.0 s (3 of 3)",
         ];
         assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn what_may_help_is_done_again_until_it_works_or_the_attempts_are_over() {
+        let wait = Duration::from_millis(1);
+        let check = |codes: &[u16], expected: (u16, u32)| {
+            let retry =
+                Retry { attempts: 3, first_wait: wait, longest_wait: wait, ..Retry::default() };
+            let mut codes = codes.iter().copied();
+            let attempt = || codes.next().unwrap();
+            let outcome = |&code: &u16| (code != 200).then(|| status(code));
+            assert_eq!(retry.patiently("host", attempt, outcome), expected);
+        };
+        check(&[200], (200, 1));
+        check(&[503, 502, 200], (200, 3));
+        check(&[503, 503, 500], (500, 3));
+        check(&[503, 404], (404, 2));
+    }
+
+    #[test]
+    fn no_wait_goes_beyond_the_deadline() {
+        let now = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let until = |deadline| Retry {
+            first_wait: hour * 2,
+            longest_wait: hour * 2,
+            deadline: Some(deadline),
+            ..Retry::default()
+        };
+        assert!(until(now + hour / 2).next(1, status(503)).is_some_and(|wait| wait <= hour / 2));
+        assert_eq!(until(now).next(1, status(503)), None);
     }
 
     #[test]

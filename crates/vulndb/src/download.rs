@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use super::build::Watch;
 use super::place::beside;
-use inscan_net::{self as net, Answer, HeaderValue, Http, Method, Outcome, Request, Url, header};
+use inscan_net::{
+    self as net, Answer, HeaderValue, Http, Method, Outcome, Request, Retry, Url, header,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -54,24 +56,15 @@ pub(super) struct Download<'a> {
 impl Download<'_> {
     /// `known`: the version that is here already.
     pub(super) fn fetch(&self, known: Option<&str>) -> Result<Fetched, Error> {
-        for attempt in 1.. {
-            let failed = match self.attempt(known) {
-                Ok(fetched) => return Ok(fetched),
-                Err(failed) => failed,
-            };
-            let outcome = match &failed {
-                Error::Net(error) => Outcome::Failed(error.cause),
-                Error::Status { status, .. } => {
-                    Outcome::Status { code: *status, retry_after: None }
-                }
-                _ => return Err(failed),
-            };
-            let retry = &self.http.options().retry;
-            if self.is_over() || !retry.pause_for(&net::origin(self.url), attempt, outcome) {
-                return Err(failed);
+        let retry = Retry { deadline: self.deadline, ..self.http.options().retry.clone() };
+        let outcome = |fetched: &Result<Fetched, Error>| match fetched {
+            Err(Error::Net(error)) => Some(Outcome::Failed(error.cause)),
+            Err(Error::Status { status, .. }) => {
+                Some(Outcome::Status { code: *status, retry_after: None })
             }
-        }
-        unreachable!("attempts are counted")
+            _ => None,
+        };
+        retry.patiently(&net::origin(self.url), || self.attempt(known), outcome).0
     }
 
     fn is_over(&self) -> bool {
