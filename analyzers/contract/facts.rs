@@ -140,7 +140,7 @@ impl Facts {
         self.taken.0 = before.saturating_add(size_of_package(&package));
         if self.taken.0 > MAX_TAKEN {
             if before <= MAX_TAKEN {
-                let name = package.name.escape_debug();
+                let name = inscan_facts::error::shown(&package.name);
                 self.problem_at(
                     package.location,
                     format!("too many packages: `{name}` and all after it are skipped"),

@@ -100,7 +100,7 @@ fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Packa
         // Parts of a package may have any name: `name/part`.
         None if role == Role::Inner => return Ok(None),
         None => {
-            let name = name.escape_debug();
+            let name = inscan_facts::error::shown(name);
             return Err(Error::new(format!("not the name of a package: `{name}`")));
         }
     };

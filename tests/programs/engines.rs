@@ -257,7 +257,7 @@ fn what_an_engine_does_wrong_is_said_and_gives_no_document() {
         "broken",
         |_| fake::answer("500 Internal Server Error", br#"{"message":"disk on \u001b[31mfire"}"#),
         3,
-        &["status 500", "disk on \\u{1b}[31mfire"],
+        &["status 500", r"disk on \x1b[31mfire"],
     );
     check("garbage", |_| b"no http at all\n".to_vec(), 3, &["garbage"]);
     let host = fake::serve(directory.path(), "silent", |_| fake::SILENCE.to_vec());

@@ -1,27 +1,9 @@
 //! Paths and link targets as JSON text. They are bytes, and need not be UTF-8.
 
-use std::borrow::Cow;
-
 /// A path as text: itself where it is UTF-8, else with each byte that is not
 /// written `\xNN`. What is lost (a file could be *named* so) the caller keeps
 /// beside it, see [`exact`].
-pub fn shown(path: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(path) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(escaped(path)),
-    }
-}
-
-fn escaped(path: &[u8]) -> String {
-    let mut text = String::with_capacity(path.len() + 8);
-    for chunk in path.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
+pub use inscan_facts::escape::utf8 as shown;
 
 /// The bytes in hex, where the text alone would not be exact.
 pub fn exact(path: &[u8]) -> Option<String> {

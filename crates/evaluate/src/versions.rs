@@ -29,6 +29,8 @@ mod semver;
 
 use std::cmp::Ordering;
 
+use inscan_facts::escape;
+
 pub use ecosystem::{of_ecosystem, of_package};
 pub use order::sort_by;
 
@@ -187,8 +189,7 @@ fn by<'a, V>(
 /// In a message: no control characters, and not too much of it.
 fn shown(version: &str) -> String {
     const ENOUGH: usize = 80;
-    let start: String = version.chars().take(ENOUGH).flat_map(char::escape_debug).collect();
-    if version.chars().nth(ENOUGH).is_some() { start + "…" } else { start }
+    escape::cut(version, ENOUGH)
 }
 
 #[cfg(test)]
@@ -290,7 +291,7 @@ mod tests {
     fn an_error_shows_the_version_without_its_tricks() {
         let error = check(Scheme::Pep440, &format!("\u{1b}[2J{}", "9".repeat(99))).unwrap_err();
         let shown = error.to_string();
-        assert!(shown.starts_with("cannot compare pep440 version `\\u{1b}[2J999"), "{shown}");
+        assert!(shown.starts_with(r"cannot compare pep440 version `\x1b[2J999"), "{shown}");
         assert!(shown.contains("9…`: no numbers"), "{shown}");
     }
 

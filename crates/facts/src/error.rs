@@ -1,5 +1,7 @@
 //! Errors in the kinds a caller has to tell apart, and names made safe for their texts.
 
+use crate::escape;
+
 /// Who has to do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -72,23 +74,7 @@ pub fn broken(message: impl Into<String>) -> anyhow::Error {
 /// A name from an image or a command line, safe to show: no control characters, not endless.
 pub fn shown(name: impl AsRef<[u8]>) -> String {
     const LONGEST: usize = 200;
-    let text = String::from_utf8_lossy(name.as_ref());
-    let mut shown = String::new();
-    for (count, char) in text.chars().enumerate() {
-        if count == LONGEST {
-            shown.push('…');
-            break;
-        }
-        match char {
-            // Controls and what turns the direction of text around.
-            c if c.is_control() => shown.extend(c.escape_default()),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                shown.extend(char.escape_unicode());
-            }
-            c => shown.push(c),
-        }
-    }
-    shown
+    escape::cut(name, LONGEST)
 }
 
 #[cfg(test)]
@@ -106,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_are_shown_without_control_characters_and_cut() {
-        assert_eq!(shown("a\x1b[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(shown("a\x1b[31m\u{202e}b"), r"a\x1b[31m\u{202e}b");
         assert_eq!(shown("x".repeat(1000)).chars().count(), 201);
     }
 }

@@ -6,6 +6,7 @@
 pub mod content;
 pub mod digest;
 pub mod error;
+pub mod escape;
 pub mod format;
 pub mod json;
 pub mod package;

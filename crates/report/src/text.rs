@@ -1,57 +1,8 @@
 //! Text of an image on a terminal: nothing in it may steer the terminal, and
 //! it fits into the columns there are.
 
-use std::fmt::Write;
-
+pub use inscan_facts::escape::{lossless as shown, printable};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Bytes of an image as text: what is printable UTF-8 stays as it is, and
-/// everything else is escaped (`\n`, `\x1b`, `\u{202e}`), losslessly.
-pub fn shown(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            match char {
-                '\\' => text.push_str("\\\\"),
-                char => push_printable(char, &mut text),
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text
-}
-
-/// As [`shown`] for text that is ours in part (messages): backslashes stay single.
-pub fn printable(message: &str) -> String {
-    let mut text = String::with_capacity(message.len());
-    message.chars().for_each(|char| push_printable(char, &mut text));
-    text
-}
-
-fn push_printable(char: char, text: &mut String) {
-    match char {
-        '\n' => text.push_str("\\n"),
-        '\t' => text.push_str("\\t"),
-        '\r' => text.push_str("\\r"),
-        char if char.is_ascii_control() => {
-            let _ = write!(text, "\\x{:02x}", char as u32);
-        }
-        char if char.is_control() || is_invisible(char) => {
-            let _ = write!(text, "\\u{{{:x}}}", char as u32);
-        }
-        char => text.push(char),
-    }
-}
-
-/// Characters that change what their neighbours look like without being seen:
-/// directions, joiners, line separators, tags.
-fn is_invisible(char: char) -> bool {
-    matches!(char,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
 
 /// Columns it takes on a terminal.
 pub fn width(text: &str) -> usize {
@@ -111,15 +62,6 @@ pub fn counted(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_of_an_image_reaches_the_terminal_raw() {
-        assert_eq!(shown("plain/ünï/日本".as_bytes()), "plain/ünï/日本");
-        assert_eq!(shown(b"a\x1b[31mb\x07\x7f"), r"a\x1b[31mb\x07\x7f");
-        assert_eq!(shown(b"back\\slash\xff\xc3"), r"back\\slash\xff\xc3");
-        assert_eq!(shown("\u{202e}gpj.exe\u{9b}".as_bytes()), r"\u{202e}gpj.exe\u{9b}");
-        assert_eq!(printable("no `C:\\x`\n"), r"no `C:\x`\n");
-    }
 
     #[test]
     fn what_is_cut_ends_in_an_ellipsis_and_fits() {

@@ -1,4 +1,5 @@
-//! Texts as Python writes them: the engine's problems repeat parts of a bundle so.
+//! Texts as Python writes them (`repr`, which chooses its quotes): the engine's problems
+//! repeat parts of a bundle so.
 
 use super::tree::{Node, Tree};
 
