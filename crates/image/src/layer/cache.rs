@@ -202,17 +202,26 @@ impl Cache {
         head: &Head,
         content: impl Fn(&mut dyn io::Write) -> io::Result<()>,
     ) -> io::Result<()> {
+        // Other processes, which make room, may remove the directory while it is empty: between
+        // any two steps, and again. Each attempt is a whole one.
+        const ATTEMPTS: usize = 10;
         let place = self.directory.join(place::name(head));
         let put = || {
             place::make(&self.root, &self.directory)?;
             // One layer must not drive out all others.
             place::put(&place, self.limit / 4, |file| frame::write(file, head, &content))
         };
-        let written = match put() {
-            // Another process, which makes room, has just removed the directory while it was empty.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => put()?,
-            written => written?,
+        let was_removed = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
         };
+        let mut written = put();
+        for _ in 1..ATTEMPTS {
+            match &written {
+                Err(error) if was_removed(error) => written = put(),
+                _ => break,
+            }
+        }
+        let written = written?;
         self.written.fetch_add(written, Ordering::Relaxed);
         Ok(())
     }
