@@ -12,6 +12,7 @@ use super::osv;
 use super::severity::{self, Stated};
 use crate::versions::{self, Scheme};
 use inscan_document::section::PackageRow;
+use inscan_facts::package_type;
 use inscan_vulndb::{self as vulndb, Database};
 
 /// Of the advisories of one vulnerability that did not match; more add nothing.
@@ -77,7 +78,7 @@ impl<'a> Findings<'a> {
         let mut others: Vec<Stated<'_>> =
             known.others.iter().map(|advisory| Stated::by(advisory, None)).collect();
         others.extend(known.ratings.iter().map(|(cve, rating)| Stated::by_rating(cve, rating)));
-        let is_os = matches!(package.kind.as_str(), "apk" | "deb" | "rpm");
+        let is_os = package_type::has_release_advisories(&package.kind);
         let (fixed_versions, upgrade) = fixes(scheme, hits);
         let exempt = exempt(hits);
         let texts: Vec<&vulndb::Advisory> =

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use inscan_facts::package::Evidence;
+use inscan_facts::package_type;
 
 use super::cpe;
 use super::ecosystem::{self, Names, Release};
@@ -132,7 +133,7 @@ impl<'a> Place<'a> {
         }
         let look_ups = match package.kind.as_str() {
             "rpm" if package.name == "gpg-pubkey" => return Subject::NoPackage,
-            "apk" | "deb" | "rpm" => self.of_distribution(package),
+            kind if package_type::has_release_advisories(kind) => self.of_distribution(package),
             _ => self.of_language(package),
         };
         match look_ups.and_then(comparable(package)) {
@@ -308,7 +309,8 @@ fn comparable(
 /// As people and advisories call it: with npm's scope, Maven's group, composer's vendor.
 pub fn full_name(package: &PackageRow) -> String {
     match (package.namespace.as_deref().unwrap_or_default(), package.kind.as_str()) {
-        ("", _) | (_, "apk" | "deb" | "rpm") => package.name.clone(),
+        ("", _) => package.name.clone(),
+        (_, kind) if package_type::namespace_is_distribution(kind) => package.name.clone(),
         (group, "maven") => format!("{group}:{}", package.name),
         (group, _) if package.name.starts_with(&format!("{group}/")) => package.name.clone(),
         (group, _) => format!("{group}/{}", package.name),
@@ -379,7 +381,7 @@ mod tests {
     use inscan_document::section::{DistributionInfo, SourcePackage};
 
     fn package(kind: &str, name: &str, version: &str) -> PackageRow {
-        let os = matches!(kind, "deb" | "apk" | "rpm");
+        let os = package_type::is_system(kind);
         PackageRow {
             kind: kind.into(),
             name: name.into(),

@@ -10,6 +10,7 @@ pub mod escape;
 pub mod format;
 pub mod json;
 pub mod package;
+pub mod package_type;
 pub mod path;
 pub mod percent;
 pub mod purl;

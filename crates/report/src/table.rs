@@ -10,6 +10,7 @@ use super::report::Report;
 use super::text::{count, counted, cut, shown, width};
 use super::wording;
 use inscan_evaluate::{Evaluation, Finding, Outcome, Severity, Suppressed, UncoveredCode};
+use inscan_facts::package_type;
 
 /// Most upgrades that are named; `-o json` has all.
 const MAX_UPGRADES: usize = 5;
@@ -124,7 +125,7 @@ type Key<'a> = (&'a str, &'a str, &'a str, Option<usize>, &'a str);
 
 fn key(finding: &Finding) -> Key<'_> {
     let package = &finding.package;
-    let is_os = matches!(package.kind.as_str(), "apk" | "deb" | "rpm");
+    let is_os = package_type::is_system(&package.kind);
     let name = package.source.as_deref().unwrap_or(&package.name);
     let location = if is_os { "" } else { package.location.as_str() };
     let layer = finding.layer.as_ref().map(|layer| layer.index);

@@ -4,6 +4,7 @@
 
 use bstr::BString;
 use inscan_facts::package::{Evidence, Package, SourcePackage};
+use inscan_facts::package_type;
 use inscan_facts::purl::{self, Purl};
 use serde_json::Value;
 
@@ -152,7 +153,7 @@ fn described(mut purl: Purl, version: Option<String>) -> Package {
     // What the core states of every package.
     purl.qualifiers.remove("distro");
     // A distribution is the namespace of these, which the core fills in.
-    let is_of_distribution = matches!(purl.kind.as_str(), "apk" | "deb" | "rpm" | "alpm");
+    let is_of_distribution = package_type::namespace_is_distribution(&purl.kind);
     Package {
         kind: purl.kind.into(),
         name: purl.name,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::package::{Distribution, Package};
+use crate::package_type;
 use crate::percent::{PURL_PART, encoded};
 
 /// The package's URL. The distribution gives OS packages their namespace.
@@ -35,7 +36,7 @@ fn names(kind: &str, package: &Package, distribution: Option<&Distribution>) -> 
     let mut namespace = package.namespace.clone().unwrap_or_default();
     let mut name = package.name.clone();
     match kind {
-        "apk" | "deb" | "rpm" => {
+        kind if package_type::purl_states_distribution(kind) => {
             if namespace.is_empty() {
                 namespace = distribution.map_or_else(String::new, |found| found.id.clone());
             }
@@ -68,7 +69,7 @@ fn qualifiers(
     distribution: Option<&Distribution>,
 ) -> BTreeMap<String, String> {
     let mut qualifiers = package.qualifiers.clone();
-    if matches!(kind, "apk" | "deb" | "rpm") {
+    if package_type::purl_states_distribution(kind) {
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 qualifiers.entry(name.to_owned()).or_insert(value);

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use inscan_analyzers::{Evidence, Package, path, secrets};
+use inscan_facts::package_type;
 
 use super::{Analysis, FoundSecret};
 use crate::flatten::At;
@@ -112,9 +113,10 @@ impl Analysis<'_> {
 /// Kind, whole name and version. An SBOM gives OS packages the distribution as
 /// namespace, which their own databases leave to the core.
 fn identity(package: &Package) -> (String, String, String) {
-    let name = match (&*package.kind, &package.namespace) {
-        ("apk" | "deb" | "rpm" | "alpm", _) | (_, None) => package.name.clone(),
-        (_, Some(namespace)) => format!("{namespace}/{}", package.name),
+    let namespace = package.namespace.as_ref();
+    let name = match namespace.filter(|_| !package_type::namespace_is_distribution(&package.kind)) {
+        None => package.name.clone(),
+        Some(namespace) => format!("{namespace}/{}", package.name),
     };
     (package.kind.to_string(), name, package.version.clone())
 }

@@ -8,6 +8,7 @@ use super::Answer;
 use super::source::Source;
 use inscan_document::LEGACY_LANGUAGES as LANGUAGES;
 use inscan_document::section::PackageRow;
+use inscan_facts::package_type;
 
 /// A package, with its names and versions as the legacy engine has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +142,6 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// Of an SBOM.
 fn of_row(row: &PackageRow) -> Package {
-    let is_of_os = ["alpm", "apk", "deb", "opkg", "portage", "rpm"].contains(&&*row.kind);
     let (version, release) = match (&*row.kind, row.version.rsplit_once('-')) {
         ("apk" | "rpm", Some((version, release))) => (version, Some(release)),
         _ => (&*row.version, None),
@@ -158,6 +158,6 @@ fn of_row(row: &PackageRow) -> Package {
         version: version.to_owned(),
         release: release.map(str::to_owned),
         licence: row.licences.join(" "),
-        is_of_os,
+        is_of_os: package_type::is_system(&row.kind),
     }
 }
