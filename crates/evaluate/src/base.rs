@@ -7,33 +7,29 @@
 
 use super::evaluation::Base;
 use inscan_document::Section;
+use inscan_facts::history;
 
 /// Where the base image's name may be stated: <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.
 const NAME: &str = "org.opencontainers.image.base.name";
 
 pub(super) fn of(section: &Section) -> Option<Base> {
-    let history = &section.image.history;
-    let last_layer = history.iter().rposition(|line| line.layer.is_some())?;
-    let before = history.get(..last_layer)?;
+    let lines = &section.image.history;
+    let last_layer = lines.iter().rposition(|line| line.layer.is_some())?;
+    let before = lines.get(..last_layer)?;
     let end = before.iter().rposition(|line| line.layer.is_none() && starts(&line.created_by))?;
     let layers = before.get(..end)?.iter().filter_map(|line| line.layer).max()? + 1;
-    let line = history.get(end)?.created_by.trim();
+    let line = lines.get(end)?.created_by.trim();
     Some(Base {
         layers,
         name: section.image.config.labels.get(NAME).cloned(),
-        how: format!("guessed from `{}` in the middle of the history", instruction(line)),
+        how: format!("guessed from `{}` in the middle of the history", history::written(line)),
     })
 }
 
 /// Whether it says what a container starts with.
 fn starts(line: &str) -> bool {
-    let line = instruction(line);
+    let line = history::written(line);
     ["CMD ", "ENTRYPOINT "].iter().any(|word| line.starts_with(word))
-}
-
-/// Without what older builders put before it: `/bin/sh -c #(nop)  CMD ["bash"]`.
-fn instruction(line: &str) -> &str {
-    line.split_once("#(nop)").map_or(line, |(_, rest)| rest).trim()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod error;
 pub mod escape;
 pub mod format;
+pub mod history;
 pub mod json;
 pub mod package;
 pub mod package_type;

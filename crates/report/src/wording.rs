@@ -5,6 +5,7 @@ use super::text::{count, counted, printable};
 use inscan_evaluate::{
     Evaluation, Finding, LayerOf, Match, NameOf, Outcome, Severity, Status, SuppressionCode,
 };
+use inscan_facts::history;
 
 /// Headings.
 pub(super) const UPGRADES: &str = "Upgrades that fix the most findings";
@@ -104,16 +105,9 @@ pub(super) fn layer(layer: &LayerOf, evaluation: &Evaluation) -> String {
     format!("layer {}{of}{base}{made_by}", layer.index + 1)
 }
 
-/// A line of the image's history as its author wrote it: without the shell that builders put
-/// before it, and without the arguments of the build (`|2 A=b C=d /bin/sh -c …`).
+/// A line of the image's history as its author wrote it, on one line.
 pub fn made_by(line: &str) -> String {
-    const SHELL: &str = "/bin/sh -c ";
-    let line = match line.trim().starts_with('|') {
-        true => line.split_once(SHELL).map_or(line, |(_, command)| command),
-        false => line.trim().strip_prefix(SHELL).unwrap_or(line),
-    };
-    let line = line.trim().strip_prefix("#(nop) ").unwrap_or(line);
-    printable(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+    printable(&history::written(line).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// At most so many characters; what is cut off is an ellipsis.

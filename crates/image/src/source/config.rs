@@ -108,11 +108,23 @@ impl ImageConfig {
         Some(Platform::new(&os, &architecture, self.variant.as_deref().unwrap_or_default()))
     }
 
-    /// For each layer of `count`, its line in the history: lines and layers
+    /// For each line of the history, the layer of `count` that it made: lines and layers
     /// are in the same order, and a line without `empty_layer` made a layer.
+    pub fn layers_of_history(&self, count: usize) -> Vec<Option<usize>> {
+        let mut layers = 0..count;
+        let made = |line: &HistoryItem| if line.empty_layer { None } else { layers.next() };
+        self.history.iter().map(made).collect()
+    }
+
+    /// The other way round: for each layer of `count`, its line in the history.
     pub fn history_of_layers(&self, count: usize) -> Vec<Option<usize>> {
-        let mut lines = self.history.iter().enumerate().filter(|(_, line)| !line.empty_layer);
-        (0..count).map(|_| lines.next().map(|(number, _)| number)).collect()
+        let mut lines = vec![None; count];
+        for (line, layer) in self.layers_of_history(count).into_iter().enumerate() {
+            if let Some(of_layer) = layer.and_then(|layer| lines.get_mut(layer)) {
+                *of_layer = Some(line);
+            }
+        }
+        lines
     }
 }
 
@@ -283,6 +295,8 @@ mod tests {
         assert_eq!(config.container.exposed_ports, ["22/tcp", "80/tcp"]);
         assert_eq!(config.container.labels, BTreeMap::from([("a".into(), "b".into())]));
         assert_eq!(config.history_of_layers(2), [Some(1), None]);
+        assert_eq!(config.layers_of_history(2), [None, Some(0)]);
+        assert_eq!(config.layers_of_history(0), [None, None]);
         let expected = [
             "`architecture` is not a text",
             "`Env` is not a list of texts",

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use crate::analyze::Analysis;
 use crate::source::{HistoryItem, ImageConfig};
 use inscan_document::identity::Identity;
-
-/// What the legacy engine's parser took for an instruction that runs nothing.
-const NOP: &str = "/bin/sh -c #(nop) ";
+use inscan_facts::history;
 
 /// One line of the history beside the layer it made.
 pub(super) struct Step<'a> {
@@ -27,15 +25,16 @@ pub(super) fn steps<'a>(analysis: &Analysis<'_>, config: &'a ImageConfig) -> Vec
         comment: String::new(),
         empty_layer: false,
     };
-    let mut layers = blobs(analysis).into_iter();
+    let blobs = blobs(analysis);
     if config.history.is_empty() {
-        return layers.map(|layer| Step { item: UNTOLD, layer: Some(layer) }).collect();
+        return blobs.into_iter().map(|layer| Step { item: UNTOLD, layer: Some(layer) }).collect();
     }
-    let step = |item: &'a HistoryItem| Step {
+    let layers = config.layers_of_history(blobs.len());
+    let step = |(item, layer): (&'a HistoryItem, Option<usize>)| Step {
         item,
-        layer: if item.empty_layer { None } else { layers.next() },
+        layer: layer.and_then(|layer| blobs.get(layer).cloned()),
     };
-    config.history.iter().map(step).collect()
+    config.history.iter().zip(layers).map(step).collect()
 }
 
 /// Digest and size of each layer's blob, base first.
@@ -109,7 +108,7 @@ fn guessed(steps: &[Step<'_>]) -> String {
     let mut text = String::from("FROM scratch\n");
     for step in steps {
         let line = &step.item.created_by;
-        let written = match line.strip_prefix(NOP) {
+        let written = match history::legacy_instruction(line) {
             Some(instruction) => writeln!(text, "{}", instruction.trim_start_matches(' ')),
             None if line.is_empty() => Ok(()),
             None => writeln!(text, "RUN {line}"),
@@ -130,7 +129,7 @@ pub(super) fn dockerfile_to_layer_map(steps: &[Step<'_>]) -> String {
                 None => ("unknown", 0),
             };
             json!({
-                "dockerfile_line": line.strip_prefix(NOP).unwrap_or(line),
+                "dockerfile_line": history::legacy_instruction(line).unwrap_or(line),
                 "layer": layer,
                 "layer_sizebytes": size.to_string(),
             })
