@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use inscan_facts::secret::Severity;
-use serde_json::Value;
 
 use inscan_document::Identity;
+use inscan_document::config::ContainerConfig;
 use inscan_image::analyze::{Analysis, FoundSecret};
 use inscan_image::layer::EntryKind;
 use inscan_report::page::{Page, Style};
@@ -17,35 +17,35 @@ use inscan_report::wording;
 
 /// The whole summary.
 pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
-    let config = serde_json::from_slice(&analysis.image.config).unwrap_or(Value::Null);
     let mut page = Page::new(style);
-    what_it_is(analysis, identity, &config, &mut page);
-    how_it_runs(&config["config"], &mut page);
+    what_it_is(analysis, identity, &mut page);
+    how_it_runs(&analysis.config.container, &mut page);
     packages(analysis, &mut page);
     files(analysis, &mut page);
     secrets(analysis, &mut page);
     malware(analysis, &mut page);
-    layers(analysis, &config, &mut page);
+    layers(analysis, &mut page);
     problems(analysis, &mut page);
     page.text
 }
 
-fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, config: &Value, page: &mut Page<'_>) {
-    let image = analysis.image;
+fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, page: &mut Page<'_>) {
+    let (image, config) = (analysis.image, &analysis.config);
     page.line(&page.style.bold(&shown(identity.full_tag.as_bytes())));
     page.field("source", &shown(image.source.as_bytes()));
     page.field("digest", &shown(identity.image_digest.as_bytes()));
     page.field("image id", &shown(identity.image_id.as_bytes()));
-    let platform: Vec<String> = ["os", "architecture", "variant"]
-        .iter()
-        .filter_map(|part| config[*part].as_str().filter(|text| !text.is_empty()))
+    let platform: Vec<String> = [&config.os, &config.architecture, &config.variant]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
         .map(|part| shown(part.as_bytes()))
         .collect();
     if !platform.is_empty() {
         page.field("platform", &platform.join("/"));
     }
     page.field("distribution", &distribution(analysis));
-    if let Some(created) = config["created"].as_str() {
+    if let Some(created) = &config.created {
         page.field("created", &shown(created.as_bytes()));
     }
     let tar: u64 = analysis.layers.iter().map(|layer| layer.tar_size).sum();
@@ -65,52 +65,32 @@ fn distribution(analysis: &Analysis<'_>) -> String {
 }
 
 /// The configuration a container would start with.
-fn how_it_runs(config: &Value, page: &mut Page<'_>) {
+fn how_it_runs(config: &ContainerConfig, page: &mut Page<'_>) {
     page.heading("Configuration", "");
-    let user = config["user"].as_str().or_else(|| config["User"].as_str()).unwrap_or("");
-    let user = if user.is_empty() { "root (default)".to_owned() } else { shown(user.as_bytes()) };
+    let user = match config.user.as_str() {
+        "" => "root (default)".to_owned(),
+        user => shown(user.as_bytes()),
+    };
     page.field("user", &user);
-    for (label, key) in [("entrypoint", "Entrypoint"), ("command", "Cmd")] {
-        if let Some(words) = words(&config[key]) {
-            page.field(label, &words);
-        }
-    }
-    for (label, key) in [("ports", "ExposedPorts"), ("volumes", "Volumes")] {
-        if let Some(keys) = keys(&config[key]) {
-            page.field(label, &keys);
-        }
-    }
-    if let Some(test) = words(&config["Healthcheck"]["Test"]) {
-        page.field("healthcheck", &test);
-    }
+    let test = config.healthcheck.as_ref().map(|check| &*check.test).unwrap_or_default();
     // Names only: values are where people put passwords.
-    if let Value::Array(variables) = &config["Env"] {
-        let name = |variable: &Value| {
-            variable.as_str().map(|text| shown(text.split('=').next().unwrap_or("").as_bytes()))
-        };
-        let names: Vec<_> = variables.iter().filter_map(name).collect();
-        if !names.is_empty() {
-            page.field("environment", &names.join(" "));
+    let name = |variable: &String| variable.split('=').next().unwrap_or_default().to_owned();
+    let environment: Vec<String> = config.env.iter().map(name).collect();
+    let labels: Vec<String> = config.labels.keys().cloned().collect();
+    for (label, words) in [
+        ("entrypoint", &*config.entrypoint),
+        ("command", &*config.cmd),
+        ("ports", &*config.exposed_ports),
+        ("volumes", &*config.volumes),
+        ("healthcheck", test),
+        ("environment", &*environment),
+        ("labels", &*labels),
+    ] {
+        let words: Vec<_> = words.iter().map(|word| shown(word.as_bytes())).collect();
+        if !words.is_empty() {
+            page.field(label, &words.join(" "));
         }
     }
-    if let Some(keys) = keys(&config["Labels"]) {
-        page.field("labels", &keys);
-    }
-}
-
-fn words(value: &Value) -> Option<String> {
-    let words: Vec<_> = value
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_str)
-        .map(|word| shown(word.as_bytes()))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn keys(value: &Value) -> Option<String> {
-    let keys: Vec<_> = value.as_object()?.keys().map(|key| shown(key.as_bytes())).collect();
-    (!keys.is_empty()).then(|| keys.join(" "))
 }
 
 fn packages(analysis: &Analysis<'_>, page: &mut Page<'_>) {
@@ -228,11 +208,12 @@ fn malware(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     });
 }
 
-fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
+fn layers(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     page.heading("Layers", "");
     let header = format!("  {:>3}  {:>9}  {:>9}  {:>8}  made by", "#", "size", "stored", "entries");
     page.line(&page.style.dim(&header));
-    let history = history(config);
+    let config = &analysis.config;
+    let lines = config.history_of_layers(analysis.layers.len());
     for (number, layer) in analysis.layers.iter().enumerate() {
         let line = format!(
             "  {:>3}  {:>9}  {:>9}  {:>8}  ",
@@ -241,18 +222,11 @@ fn layers(analysis: &Analysis<'_>, config: &Value, page: &mut Page<'_>) {
             size(layer.blob_size),
             count(layer.entries.len() as u64)
         );
-        let made_by = history.get(number).map_or("", String::as_str);
+        let line_of = lines.get(number).copied().flatten().and_then(|at| config.history.get(at));
+        let made_by = line_of.map_or_else(String::new, |of| wording::made_by(&of.created_by));
         let room = page.style.columns.saturating_sub(width(&line));
-        page.line(&format!("{line}{}", cut(made_by, room)));
+        page.line(&format!("{line}{}", cut(&made_by, room)));
     }
-}
-
-/// The history line of each layer, without what shells put before it.
-fn history(config: &Value) -> Vec<String> {
-    let Some(history) = config["history"].as_array() else { return Vec::new() };
-    let is_layer = |item: &&Value| !item["empty_layer"].as_bool().unwrap_or(false);
-    let line = |item: &Value| wording::made_by(item["created_by"].as_str().unwrap_or(""));
-    history.iter().filter(is_layer).map(line).collect()
 }
 
 fn problems(analysis: &Analysis<'_>, page: &mut Page<'_>) {
@@ -295,7 +269,7 @@ mod tests {
     use inscan_image::analyze::{FoundPackage, FoundProblem, FoundSkip};
     use inscan_image::flatten::flatten;
     use inscan_image::layer::LayerScan;
-    use inscan_image::source::Image;
+    use inscan_image::source::{Image, ImageConfig};
 
     const CONFIG: &str = r#"{
         "os": "linux", "architecture": "arm64", "variant": "v8", "created": "2026-01-02T03:04:05Z",
@@ -319,6 +293,7 @@ mod tests {
         let layers = [LayerScan::default()];
         let mut analysis = Analysis {
             image: &image,
+            config: ImageConfig::read(&image.config),
             layers: &layers,
             fs: flatten(&layers),
             analyzers: &[],

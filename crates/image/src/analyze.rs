@@ -16,13 +16,15 @@ use rayon::prelude::*;
 use crate::flatten::{At, File, ImageFs, flatten_with};
 use crate::layer::{EntryKind, LayerScan};
 use crate::malware::Scanner;
-use crate::source::Image;
+use crate::source::{Image, ImageConfig};
 use crate::threads::Threads;
 use crate::timings::Times;
 
 /// All that is known about an image: what the document is written from.
 pub struct Analysis<'a> {
     pub image: &'a Image,
+    /// The image's configuration; what is wrong with it is in its `problems`.
+    pub config: ImageConfig,
     pub layers: &'a [LayerScan],
     pub fs: ImageFs<'a>,
     /// The analyzers that ran; facts of a layer name them by position.
@@ -126,6 +128,7 @@ pub fn analyze<'a>(
 
     let mut analysis = Analysis {
         image,
+        config: ImageConfig::read(&image.config),
         layers,
         fs,
         analyzers,

@@ -21,7 +21,6 @@ use inscan_document::{Identity, Run, Section};
 use serde::Serialize;
 
 use crate::analyze::Analysis;
-use crate::source::ImageConfig;
 use legacy::Legacy;
 use write_section::SectionOf;
 
@@ -43,11 +42,11 @@ pub fn write(
     to: impl Write,
 ) -> io::Result<()> {
     let begun = Instant::now();
-    let config = ImageConfig::read(&analysis.image.config);
+    let config = &analysis.config;
     let mut to = BufWriter::with_capacity(1 << 16, to);
     let document = Document {
-        document: Legacy { analysis, config: &config, identity },
-        inscan: SectionOf { analysis, config: &config, identity, run, begun, with_files: true },
+        document: Legacy { analysis, config, identity },
+        inscan: SectionOf { analysis, config, identity, run, begun },
     };
     serde_json::to_writer(&mut to, &document)?;
     to.write_all(b"\n")?;
@@ -56,11 +55,9 @@ pub fn write(
 
 /// What a reader of the document would have of our own part, but for the files that are no
 /// package: there may be millions of them, and they are not all held in memory.
-pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> io::Result<Section> {
-    let config = ImageConfig::read(&analysis.image.config);
-    let begun = Instant::now();
-    let section = SectionOf { analysis, config: &config, identity, run, begun, with_files: false };
-    Ok(serde_json::from_slice(&serde_json::to_vec(&section)?)?)
+pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> Section {
+    let config = &analysis.config;
+    SectionOf { analysis, config, identity, run, begun: Instant::now() }.without_other_files()
 }
 
 #[cfg(test)]

@@ -183,9 +183,9 @@ impl Scan {
     /// Our own part of the document, without the files that are no package.
     ///
     /// # Errors
-    /// Where a temporary file cannot be written.
+    /// None: it is made in memory.
     pub fn section(&self, run: &Run) -> io::Result<Section> {
-        document::section(self.analysis(), &self.identity, run)
+        Ok(document::section(self.analysis(), &self.identity, run))
     }
 
     /// The legacy part of the document, without its text.

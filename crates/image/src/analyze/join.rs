@@ -8,7 +8,6 @@ use inscan_facts::package_type;
 
 use super::{Analysis, FoundSecret};
 use crate::flatten::At;
-use crate::source::ImageConfig;
 
 impl Analysis<'_> {
     pub(super) fn join(&mut self) {
@@ -90,7 +89,7 @@ impl Analysis<'_> {
             |name| self.analyzers.iter().find(|one| one.name() == name && !one.wants().is_empty());
         let Some(analyzer) = searches("secrets").map(|analyzer| analyzer.name()) else { return };
         // What is wrong with a configuration is said where the document is written.
-        let config = ImageConfig::read(&self.image.config);
+        let config = &self.config;
         let mut put = |layer: Option<usize>, name: &str, text: &str| {
             for secret in secrets::find(name.as_bytes(), text.as_bytes()) {
                 let path = None;
@@ -101,11 +100,9 @@ impl Analysis<'_> {
         for (name, value) in &config.container.labels {
             put(None, "labels", &format!("{name}={value}"));
         }
-        let mut layer = 0;
-        for line in &config.history {
-            let of_line = (!line.empty_layer && layer < self.layers.len()).then_some(layer);
-            layer += usize::from(!line.empty_layer);
-            put(of_line, "history", &line.created_by);
+        let layers = config.layers_of_history(self.layers.len());
+        for (line, layer) in config.history.iter().zip(layers) {
+            put(layer, "history", &line.created_by);
         }
     }
 }

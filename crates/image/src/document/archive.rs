@@ -26,7 +26,6 @@ use serde::Serialize;
 
 use super::legacy::Legacy;
 use crate::analyze::Analysis;
-use crate::source::ImageConfig;
 use gathered::Gathered;
 use inscan_document::{Identity, Overrides};
 
@@ -82,9 +81,8 @@ pub fn write_analysis(
     options: &Options,
     to: &mut dyn Write,
 ) -> Result<(), Error> {
-    let config = ImageConfig::read(&analysis.image.config);
     let mut member = BufWriter::with_capacity(1 << 16, tempfile::tempfile()?);
-    let document = Legacy { analysis, config: &config, identity };
+    let document = Legacy { analysis, config: &analysis.config, identity };
     serde_json::to_writer(&mut member, &Analyzed { document })?;
     pack(written(member)?, Some(identity), options, to).map(drop)
 }

@@ -2,18 +2,25 @@
 
 use std::borrow::Cow;
 
-use inscan_analyzers::{Distribution, Evidence, Package, PackageFile};
+use inscan_analyzers::{Distribution, Evidence, Legacy, Package, PackageFile, Secret, Severity};
 use serde_json::{Value, json};
 
 use inscan_document::{Overrides, read};
 
 use super::*;
-use crate::analyze::{FoundPackage, analyze};
+use crate::analyze::{
+    FoundMalware, FoundPackage, FoundProblem, FoundSecret, FoundSkip, Malware, analyze,
+};
 use crate::layer::{Entry, EntryKind, LayerScan};
 use crate::source::Image;
 
 /// The document of two layers, with what `change` adds to the analysis.
 fn document(change: impl FnOnce(&mut Analysis<'_>)) -> String {
+    both(change).0
+}
+
+/// The document, and our own part of it as it is made without writing.
+fn both(change: impl FnOnce(&mut Analysis<'_>)) -> (String, Section) {
     let mut base = LayerScan::default();
     base.push(b"usr/bin", b"", Entry::of(EntryKind::Directory));
     base.push(b"bin", b"usr/bin", Entry::of(EntryKind::Symlink));
@@ -47,7 +54,70 @@ fn document(change: impl FnOnce(&mut Analysis<'_>)) -> String {
     let mut text = Vec::new();
     let identity = identity(&image, Overrides::default());
     write(&analysis, &identity, &Run::default(), &mut text).unwrap();
-    String::from_utf8(text).unwrap()
+    let section = section(&analysis, &identity, &Run::default());
+    (String::from_utf8(text).unwrap(), section)
+}
+
+#[test]
+fn our_part_is_the_same_whether_it_is_read_or_made() {
+    let changes: [fn(&mut Analysis<'_>); 3] = [|_| (), with_package, with_all];
+    for change in changes {
+        let (text, made) = both(change);
+        let mut read = read(text.as_bytes()).unwrap();
+        let locations: Vec<String> = made
+            .packages
+            .iter()
+            .filter(|row| matches!(row.evidence, Evidence::Archive | Evidence::Binary))
+            .map(|row| row.location.clone())
+            .collect();
+        read.files.retain(|file| locations.contains(&file.path));
+        assert_eq!(made, read);
+    }
+}
+
+/// Something in each of the lists.
+fn with_all(analysis: &mut Analysis<'_>) {
+    with_package(analysis);
+    let secret = Secret {
+        rule: "token".into(),
+        severity: Severity::High,
+        line: 1,
+        column: 2,
+        excerpt: "***".into(),
+    };
+    let path = Some(b"odd\xff".to_vec());
+    for (path, layer) in [(path, Some(1)), (None, None)] {
+        let secret = secret.clone();
+        analysis.secrets.push(FoundSecret {
+            analyzer: "test",
+            layer,
+            path,
+            visible: false,
+            secret,
+        });
+    }
+    let findings =
+        vec![FoundMalware { path: b"x".to_vec(), layer: 0, visible: true, signature: "S".into() }];
+    analysis.malware =
+        Some(Malware { version: "1".into(), daily: None, db_update_enabled: false, findings });
+    analysis.problems.push(FoundProblem {
+        analyzer: None,
+        layer: Some(0),
+        path: Some(b"a\xff".to_vec()),
+        message: "odd".into(),
+    });
+    analysis.skipped.push(FoundSkip {
+        analyzer: "test",
+        layer: 0,
+        path: b"b".to_vec(),
+        reason: "large".into(),
+    });
+    analysis.legacy.push(Cow::Owned(Legacy {
+        module: "retrieve_files".into(),
+        output: "file_content.all".into(),
+        key: "/etc/x".into(),
+        value: Value::from("eA==").into(),
+    }));
 }
 
 fn with_package(analysis: &mut Analysis<'_>) {

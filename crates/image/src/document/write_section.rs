@@ -30,8 +30,6 @@ pub(super) struct SectionOf<'a> {
     pub(super) run: &'a Run,
     /// When the document was begun.
     pub(super) begun: Instant,
-    /// Without, the list of files has only those that are a package.
-    pub(super) with_files: bool,
 }
 
 impl Serialize for SectionOf<'_> {
@@ -92,11 +90,47 @@ impl Owners {
     }
 }
 
+/// By evidence and not by type: whoever keeps a database of packages owns the files it names.
 fn is_os_package(found: &FoundPackage) -> bool {
     found.package.evidence == Evidence::InstalledDb
 }
 
 impl SectionOf<'_> {
+    /// All of it as one value, but for the files that are no package. What is written and
+    /// what is here are made by the same functions.
+    pub(super) fn without_other_files(&self) -> Section {
+        let owners = Owners::of(self.analysis);
+        let packages = self.analysis.packages.iter();
+        Section {
+            format: FORMAT.to_owned(),
+            tool: self.tool(),
+            image: self.image(),
+            layers: self.layers(),
+            distribution: self.distribution(),
+            packages: packages.map(|found| self.package(found, &owners)).collect(),
+            files: self.files_of_packages(&owners),
+            set_id_files: self.set_id_files(&owners),
+            secrets: self.secrets(),
+            malware: self.malware(),
+            searches: self.searches(),
+            retrieved_files: self.retrieved_files(),
+            problems: self.problems(),
+            skipped: self.skipped(),
+            run: self.run(),
+        }
+    }
+
+    fn files_of_packages(&self, owners: &Owners) -> Vec<FileRow> {
+        let are_packages = self.files_that_are_packages();
+        let mut rows = Vec::new();
+        self.analysis.fs.walk(|path, file| {
+            if are_packages.contains(path) {
+                rows.push(self.file(path, file, owners));
+            }
+        });
+        rows
+    }
+
     /// Archives and executables: their digests are the package's.
     fn files_that_are_packages(&self) -> HashSet<&[u8]> {
         let packages = self.analysis.packages.iter().map(|found| &**found.package);
@@ -139,15 +173,14 @@ impl SectionOf<'_> {
     }
 
     fn history(&self) -> Vec<HistoryRow> {
-        let lines = self.config.history_of_layers(self.analysis.layers.len());
-        let layer_of = |line: usize| lines.iter().position(|of_layer| *of_layer == Some(line));
-        let row = |(number, line): (usize, &HistoryItem)| HistoryRow {
+        let layers = self.config.layers_of_history(self.analysis.layers.len());
+        let row = |(line, layer): (&HistoryItem, Option<usize>)| HistoryRow {
             created: line.created.clone(),
             created_by: line.created_by.clone(),
             comment: line.comment.clone(),
-            layer: layer_of(number),
+            layer,
         };
-        self.config.history.iter().enumerate().map(row).collect()
+        self.config.history.iter().zip(layers).map(row).collect()
     }
 
     fn layers(&self) -> Vec<Layer> {
@@ -416,13 +449,10 @@ struct Files<'a> {
 impl Serialize for Files<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        let packages = (!self.of.with_files).then(|| self.of.files_that_are_packages());
-        let is_asked_for =
-            |path: &[u8]| packages.as_ref().is_none_or(|packages| packages.contains(path));
         rows::write(
             &self.of.analysis.threads,
             |visit| self.of.analysis.fs.walk(|path, file| visit("", path, file)),
-            |path, file| is_asked_for(path).then(|| self.of.file(path, *file, self.owners)),
+            |path, file| Some(self.of.file(path, *file, self.owners)),
             |_, row| list.serialize_element(row),
         )?;
         list.end()

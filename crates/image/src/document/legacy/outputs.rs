@@ -22,7 +22,7 @@ use inscan_facts::digest::hex;
 pub struct Outputs<'a> {
     analysis: &'a Analysis<'a>,
     identity: &'a Identity,
-    config: ImageConfig,
+    config: &'a ImageConfig,
     keys: OddKeys<'a>,
     stated: Stated<'a>,
 }
@@ -33,7 +33,7 @@ impl<'a> Outputs<'a> {
         Outputs {
             analysis,
             identity,
-            config: ImageConfig::read(&analysis.image.config),
+            config: &analysis.config,
             keys: OddKeys::of(&analysis.fs),
             stated: stated(analysis, &owned),
         }
