@@ -313,7 +313,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -439,7 +439,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -477,7 +477,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -619,7 +619,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -649,7 +649,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -687,7 +687,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -791,7 +791,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -829,7 +829,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -863,7 +863,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -893,7 +893,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -923,7 +923,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -973,7 +973,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1011,7 +1011,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1045,7 +1045,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1255,7 +1255,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1329,7 +1329,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1375,7 +1375,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1417,7 +1417,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1459,7 +1459,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1541,7 +1541,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1583,7 +1583,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1721,7 +1721,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1887,7 +1887,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2407,7 +2407,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2437,7 +2437,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2475,7 +2475,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2657,7 +2657,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2803,7 +2803,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2841,7 +2841,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2879,7 +2879,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2917,7 +2917,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -3003,7 +3003,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -3237,7 +3237,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -3411,7 +3411,7 @@ _inscan() {
                     return 0
                     ;;
                 --progress)
-                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -27,6 +27,7 @@ end
 complete -c inscan -n "__fish_inscan_needs_command" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_needs_command" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_needs_command" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -78,6 +79,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s o -l output -d
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -152,6 +154,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-id -d 'Ask
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -215,6 +218,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l retries -d 'H
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -277,6 +281,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l baseline -d 'F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -334,6 +339,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -s o -l output -d
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -391,6 +397,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -s o -l output -d 
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -414,6 +421,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -s h -l help -d 'P
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -425,6 +433,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s o -l output 
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -436,6 +445,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s h -l help -d
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -453,6 +463,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -466,6 +477,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -478,6 +490,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -493,6 +506,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -519,6 +533,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -543,6 +558,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -571,6 +587,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -589,6 +606,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -601,6 +619,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -615,6 +634,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -629,6 +649,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -642,6 +663,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -656,6 +678,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -668,6 +691,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -690,6 +714,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -709,6 +734,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -761,6 +787,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -794,6 +821,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -807,6 +835,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -819,6 +848,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -831,6 +861,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -849,6 +880,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -873,6 +905,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand pull" -l retries -d 'How o
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
@@ -893,6 +926,7 @@ feed\t'As `>= 1.0, < 1.2 || = 2.0`, in the order of the scheme'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
+json\t'A line of JSON for each event'
 none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''

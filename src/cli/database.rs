@@ -2,19 +2,19 @@
 //! a scan keeps it fresh without waiting long for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::db::progress::Progress;
 use super::db::{self, tell};
+use super::reading::Reporter;
 use super::{Failure, Result, Session, settings};
+use inscan_image::progress::{Event, Progress};
 use inscan_image::source::RegistryOptions;
 use inscan_net::{Listener, NetOptions};
-use inscan_vulndb::build::Watch;
 use inscan_vulndb::max_age::MaxAge;
 use inscan_vulndb::place::State;
 use inscan_vulndb::signature::Key;
@@ -168,13 +168,9 @@ impl Attempt {
     /// writes takes its place as a whole or not at all.
     fn within_its_deadline(mut self, session: &Session) -> Result<Outcome, Error> {
         let until = Instant::now() + self.deadline;
-        let watch = Arc::new(Until { over: AtomicBool::new(false), shown: Progress::new(session) });
-        let listening = Arc::downgrade(&watch);
-        self.net.retry.listener = Listener::new(move |text| {
-            if let Some(watch) = listening.upgrade() {
-                watch.note(text);
-            }
-        });
+        let watch = Arc::new(Until(Mutex::new(Some(session.reporter_of("")))));
+        let progress: Reporter = watch.clone();
+        self.net.retry.listener = Listener::of(&progress);
         let (ended, waits) = mpsc::channel();
         let watched = watch.clone();
         let begun = thread::Builder::new().name("update".into()).spawn(move || {
@@ -215,34 +211,23 @@ impl Attempt {
 }
 
 /// Shows how far it is, until nobody waits for it any more.
-struct Until {
-    over: AtomicBool,
-    shown: Progress,
-}
+struct Until(Mutex<Option<Reporter>>);
 
 impl Until {
-    fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
-        self.shown.clear();
+    fn shown(&self) -> MutexGuard<'_, Option<Reporter>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, text: &str) {
-        if !self.over.load(Ordering::Relaxed) {
-            self.shown.note(text);
-        }
+    /// Gives the terminal back.
+    fn end(&self) {
+        self.shown().take();
     }
 }
 
-impl Watch for Until {
-    fn begins(&self, step: &str, total: Option<u64>) {
-        if !self.over.load(Ordering::Relaxed) {
-            self.shown.begins(step, total);
-        }
-    }
-
-    fn advances(&self, by: u64) {
-        if !self.over.load(Ordering::Relaxed) {
-            self.shown.advances(by);
+impl Progress for Until {
+    fn tell(&self, event: Event<'_>) {
+        if let Some(shown) = &*self.shown() {
+            shown.tell(event);
         }
     }
 }

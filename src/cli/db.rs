@@ -4,7 +4,6 @@ mod build;
 mod diff;
 mod export;
 mod import;
-pub(super) mod progress;
 mod push;
 mod search;
 mod show;

@@ -112,6 +112,8 @@ enum ProgressStyle {
     Auto,
     /// Plain lines
     Plain,
+    /// A line of JSON for each event
+    Json,
     /// Nothing
     None,
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::network::NetArgs;
-use super::reading::{failed, listener};
+use super::reading::failed;
 use super::registry::RegistryArgs;
 use super::{Failure, Result, Session};
 use inscan_image::layout;
 use inscan_image::source::{self as image, OpenOptions, Opened, Platform, Reference};
+use inscan_net::Listener;
 use inscan_report::text;
 
 /// Keep an image as an OCI layout, for other tools and for later
@@ -80,9 +81,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let mut net = args.net.resolve()?;
     let registry = args.registry.resolve(stdin_is_taken)?;
     let progress = session.reporter();
-    net.retry.listener = listener(&progress);
+    net.retry.listener = Listener::of(&progress);
     let options = OpenOptions { platform: args.platform, net, registry, ..OpenOptions::default() };
-    let opened = image::open(&reference, &options, &|text| progress.note(text)).map_err(failed)?;
+    let opened = image::open(&reference, &options, &*progress).map_err(failed)?;
     let (image, blobs) = match opened {
         Opened::Image { image, blobs } if image.manifest.is_some() => (image, blobs),
         _ => {

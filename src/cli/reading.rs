@@ -23,7 +23,7 @@ use super::judging::Named;
 use super::network::NetArgs;
 use super::registry::RegistryArgs;
 use super::{ProgressStyle, Session, analyzer_config, settings};
-use crate::output::progress::{Bars, Lines};
+use crate::output::progress::{Bars, JsonLines, Lines};
 
 /// Which image, and how to look at it.
 #[derive(Debug, clap::Args)]
@@ -177,7 +177,7 @@ impl ImageArgs {
         let reference = Reference::parse(&self.image).map_err(failed)?;
         let stdin_is_taken = matches!(reference, Reference::Stdin { .. });
         let mut net = self.net.resolve()?;
-        net.retry.listener = listener(progress);
+        net.retry.listener = Listener::of(progress);
         if let Some(clamd) = self.clamd.as_ref().filter(|clamd| net.offline && !clamd.contains('/'))
         {
             let error =
@@ -266,25 +266,22 @@ pub(super) fn failed(error: anyhow::Error) -> Failure {
 }
 
 /// Who tells the user how far it is.
-pub(super) type Reporter = Arc<dyn Progress + Send + Sync>;
-
-/// What the network waits for is told by the reporter, as long as it is there.
-pub(super) fn listener(reporter: &Reporter) -> Listener {
-    let reporter = Arc::downgrade(reporter);
-    Listener::new(move |text| {
-        if let Some(reporter) = reporter.upgrade() {
-            reporter.note(text);
-        }
-    })
-}
+pub(super) type Reporter = Arc<dyn Progress>;
 
 impl Session {
+    /// For an image that is opened first.
     pub(super) fn reporter(&self) -> Reporter {
+        self.reporter_of("opening the image")
+    }
+
+    /// `doing` is said until there is more to say; nothing, where it is empty.
+    pub(super) fn reporter_of(&self, doing: &'static str) -> Reporter {
         match self.progress {
             _ if self.quiet => Arc::new(Silent),
             ProgressStyle::None => Arc::new(Silent),
-            ProgressStyle::Auto if Environment::get().has_terminal() => Arc::new(Bars::new()),
-            ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(Lines::new()),
+            ProgressStyle::Json => Arc::new(JsonLines::default()),
+            ProgressStyle::Auto if Environment::get().has_terminal() => Arc::new(Bars::new(doing)),
+            ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(Lines::new(doing)),
         }
     }
 }

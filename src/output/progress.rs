@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use inscan_image::interrupt;
-use inscan_image::progress::Progress;
+use inscan_image::progress::{Event, Progress};
 use inscan_report::text;
+use serde_json::{Value, json};
 
 /// CI systems end jobs that say nothing for long.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -42,13 +43,17 @@ const TOTAL: &str =
 const TOTAL_OF_ANY_SIZE: &str =
     "{spinner} {msg}: {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}";
 
+const STEP: &str = "{spinner} {msg:<20} {bar:30} {percent:>3} %, {elapsed}";
+const STEP_OF_ANY_SIZE: &str = "{spinner} {msg}, {elapsed}";
+
 impl Bars {
-    pub fn new() -> Self {
+    /// `doing` is shown until there is more to show.
+    pub fn new(doing: &'static str) -> Self {
         interrupt::terminal_in_use(true);
         let bars = MultiProgress::new();
         let total = bars.add(ProgressBar::new_spinner());
         total.set_style(style("{spinner} {msg}"));
-        total.set_message("opening the image");
+        total.set_message(doing);
         total.enable_steady_tick(Duration::from_millis(120));
         Bars { bars, total, layers: Mutex::default(), done: Mutex::default() }
     }
@@ -61,18 +66,34 @@ impl Bars {
     }
 }
 
-impl Default for Bars {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates are literals of this file")
 }
 
 impl Progress for Bars {
-    fn reading_begins(&self, layers: usize, bytes: Option<u64>) {
+    fn tell(&self, event: Event<'_>) {
+        match event {
+            Event::ReadingBegins { layers, bytes } => self.begin_reading(layers, bytes),
+            Event::LayerBegins { number, of, size } => self.begin_layer(number, of, size),
+            Event::LayerAdvances { number, bytes } => self.advance_layer(number, bytes),
+            Event::LayerEnds { number } => self.end_layer(number),
+            Event::LayerCached { size, .. } => self.take_cached(size),
+            Event::AnalysisBegins => {
+                self.total.set_style(style("{spinner} {msg}"));
+                self.total.set_message("analyzing");
+            }
+            Event::StepBegins { step, total } => self.begin_step(step, total),
+            Event::StepAdvances { by } => self.total.inc(by),
+            Event::Note(text) => {
+                // Progress that nobody can read is no reason to stop.
+                let _ = self.bars.println(format!("note: {}", text::printable(text)));
+            }
+        }
+    }
+}
+
+impl Bars {
+    fn begin_reading(&self, layers: usize, bytes: Option<u64>) {
         match bytes {
             Some(bytes) => {
                 self.total.set_style(style(TOTAL));
@@ -85,7 +106,7 @@ impl Progress for Bars {
         self.count(|done| *done = Done { of: layers, ..Done::default() });
     }
 
-    fn layer_begins(&self, number: usize, of: usize, size: Option<u64>) {
+    fn begin_layer(&self, number: usize, of: usize, size: Option<u64>) {
         let bar = match size {
             Some(size) => ProgressBar::new(size).with_style(style(LAYER)),
             None => ProgressBar::new_spinner().with_style(style(LAYER_OF_ANY_SIZE)),
@@ -96,7 +117,7 @@ impl Progress for Bars {
         guard(&self.layers).insert(number, bar);
     }
 
-    fn layer_advances(&self, number: usize, bytes: u64) {
+    fn advance_layer(&self, number: usize, bytes: u64) {
         if let Some(bar) = guard(&self.layers).get(&number) {
             bar.inc(bytes);
             if bar.length() == Some(bar.position()) {
@@ -106,28 +127,28 @@ impl Progress for Bars {
         self.total.inc(bytes);
     }
 
-    fn layer_ends(&self, number: usize) {
+    fn end_layer(&self, number: usize) {
         if let Some(bar) = guard(&self.layers).remove(&number) {
             bar.finish_and_clear();
         }
         self.count(|done| done.read += 1);
     }
 
-    fn layer_cached(&self, _number: usize, _of: usize, size: u64) {
+    fn take_cached(&self, size: u64) {
         // What is left to read gets less; what was read gets no more.
         let length = self.total.length();
         length.into_iter().for_each(|all| self.total.set_length(all.saturating_sub(size)));
         self.count(|done| done.cached += 1);
     }
 
-    fn analysis_begins(&self) {
-        self.total.set_style(style("{spinner} {msg}"));
-        self.total.set_message("analyzing");
-    }
-
-    fn note(&self, text: &str) {
-        // Progress that nobody can read is no reason to stop.
-        let _ = self.bars.println(format!("note: {}", text::printable(text)));
+    fn begin_step(&self, step: &str, total: Option<u64>) {
+        self.total.set_style(style(match total {
+            Some(_) => STEP,
+            None => STEP_OF_ANY_SIZE,
+        }));
+        self.total.reset();
+        self.total.set_length(total.unwrap_or(0));
+        self.total.set_message(step.to_owned());
     }
 }
 
@@ -165,12 +186,15 @@ pub struct Lines {
     heartbeat: Option<JoinHandle<()>>,
 }
 
+/// What is done while layers are read.
+const READING: &str = "reading";
+
 struct State {
     begun: Instant,
     spoken: Instant,
     /// When the last byte came.
     moved: Instant,
-    doing: &'static str,
+    doing: String,
     bytes: u64,
     /// All there is to read, where known.
     total: Option<u64>,
@@ -186,20 +210,23 @@ struct InFlight {
 }
 
 impl Lines {
-    pub fn new() -> Self {
+    /// `doing` is said at once, where it is anything.
+    pub fn new(doing: &'static str) -> Self {
         let now = Instant::now();
         let mut state = State {
             begun: now,
             spoken: now,
             moved: now,
-            doing: "opening the image",
+            doing: doing.to_owned(),
             bytes: 0,
             total: None,
             in_flight: BTreeMap::new(),
             done: Done::default(),
             over: false,
         };
-        state.say("opening the image");
+        if !doing.is_empty() {
+            state.say(doing);
+        }
         let state = Arc::new((Mutex::new(state), Condvar::new()));
         let shared = Arc::clone(&state);
         let heartbeat = thread::Builder::new()
@@ -211,12 +238,6 @@ impl Lines {
 
     fn state(&self) -> MutexGuard<'_, State> {
         guard(&self.state.0)
-    }
-}
-
-impl Default for Lines {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -246,7 +267,7 @@ impl State {
     }
 
     fn begin_reading(&mut self, layers: usize, bytes: Option<u64>) {
-        self.doing = "reading";
+        self.doing = READING.to_owned();
         self.total = bytes;
         self.done = Done { of: layers, ..Done::default() };
         let what = match layers {
@@ -257,11 +278,36 @@ impl State {
         self.say(&format!("reading {what}{size}"));
     }
 
+    fn advance(&mut self, number: usize, bytes: u64) {
+        self.bytes += bytes;
+        self.moved = Instant::now();
+        if let Some(layer) = self.in_flight.get_mut(&number) {
+            layer.read += bytes;
+        }
+    }
+
+    fn end_layer(&mut self, number: usize) {
+        self.done.read += 1;
+        let Some(layer) = self.in_flight.remove(&number) else { return };
+        let position = position(number, self.done.of);
+        let seconds = layer.begun.elapsed().as_secs_f64();
+        let line = format!("read layer {position} ({} in {seconds:.1} s)", text::size(layer.read));
+        self.say(&line);
+    }
+
+    fn begin_step(&mut self, step: &str, total: Option<u64>) {
+        (self.bytes, self.total) = (0, total);
+        self.doing = text::printable(step);
+        self.say(&text::printable(step));
+    }
+
     /// What it is at, how far it is, and whether anything moves.
     fn heartbeat(&self, now: Instant) -> String {
         let seconds = now.duration_since(self.begun).as_secs();
-        if self.doing != "reading" {
-            return format!("still {}, {seconds} s", self.doing);
+        if self.doing != READING {
+            let share = self.total.map(|total| self.bytes * 100 / total.max(1));
+            let share = share.map_or_else(String::new, |share| format!(", {share} %"));
+            return format!("still {}{share}, {seconds} s", self.doing);
         }
         let of = |size: Option<u64>| {
             size.map_or_else(String::new, |size| format!(" of {}", text::size(size)))
@@ -286,50 +332,27 @@ impl State {
 }
 
 impl Progress for Lines {
-    fn reading_begins(&self, layers: usize, bytes: Option<u64>) {
-        self.state().begin_reading(layers, bytes);
-    }
-
-    fn layer_begins(&self, number: usize, _of: usize, size: Option<u64>) {
-        let layer = InFlight { begun: Instant::now(), read: 0, size };
-        self.state().in_flight.insert(number, layer);
-    }
-
-    fn layer_advances(&self, number: usize, bytes: u64) {
+    fn tell(&self, event: Event<'_>) {
         let mut state = self.state();
-        state.bytes += bytes;
-        state.moved = Instant::now();
-        if let Some(layer) = state.in_flight.get_mut(&number) {
-            layer.read += bytes;
+        match event {
+            Event::ReadingBegins { layers, bytes } => state.begin_reading(layers, bytes),
+            Event::LayerBegins { number, size, .. } => {
+                let layer = InFlight { begun: Instant::now(), read: 0, size };
+                state.in_flight.insert(number, layer);
+            }
+            Event::LayerAdvances { number, bytes } => state.advance(number, bytes),
+            Event::LayerEnds { number } => state.end_layer(number),
+            Event::LayerCached { number, of, size } => {
+                state.done.cached += 1;
+                state.total = state.total.map(|total| total.saturating_sub(size));
+                let position = position(number, of);
+                state.say(&format!("layer {position} is in the cache ({})", text::size(size)));
+            }
+            Event::AnalysisBegins => state.begin_step("analyzing", None),
+            Event::StepBegins { step, total } => state.begin_step(step, total),
+            Event::StepAdvances { by } => state.bytes += by,
+            Event::Note(note) => state.say(&format!("note: {}", text::printable(note))),
         }
-    }
-
-    fn layer_ends(&self, number: usize) {
-        let mut state = self.state();
-        state.done.read += 1;
-        let Some(layer) = state.in_flight.remove(&number) else { return };
-        let position = position(number, state.done.of);
-        let seconds = layer.begun.elapsed().as_secs_f64();
-        let line = format!("read layer {position} ({} in {seconds:.1} s)", text::size(layer.read));
-        state.say(&line);
-    }
-
-    fn layer_cached(&self, number: usize, of: usize, size: u64) {
-        let mut state = self.state();
-        state.done.cached += 1;
-        state.total = state.total.map(|total| total.saturating_sub(size));
-        let line = format!("layer {} is in the cache ({})", position(number, of), text::size(size));
-        state.say(&line);
-    }
-
-    fn analysis_begins(&self) {
-        let mut state = self.state();
-        state.doing = "analyzing";
-        state.say("analyzing");
-    }
-
-    fn note(&self, text: &str) {
-        self.state().say(&format!("note: {}", text::printable(text)));
     }
 }
 
@@ -340,6 +363,64 @@ impl Drop for Lines {
         if let Some(heartbeat) = self.heartbeat.take() {
             let _ = heartbeat.join();
         }
+    }
+}
+
+/// Each event as a line of JSON on stderr, for programs. Of how far a layer or a step is, at most
+/// one a second.
+pub struct JsonLines {
+    advanced: Mutex<Instant>,
+}
+
+impl Default for JsonLines {
+    fn default() -> Self {
+        JsonLines { advanced: Mutex::new(Instant::now()) }
+    }
+}
+
+impl JsonLines {
+    fn is_too_soon(&self) -> bool {
+        let mut advanced = guard(&self.advanced);
+        let is_too_soon = advanced.elapsed() < Duration::from_secs(1);
+        if !is_too_soon {
+            *advanced = Instant::now();
+        }
+        is_too_soon
+    }
+}
+
+impl Progress for JsonLines {
+    fn tell(&self, event: Event<'_>) {
+        let is_advance = matches!(event, Event::LayerAdvances { .. } | Event::StepAdvances { .. });
+        if is_advance && self.is_too_soon() {
+            return;
+        }
+        // Progress that nobody can read is no reason to stop.
+        let _ = writeln!(io::stderr().lock(), "{}", json(event));
+    }
+}
+
+fn json(event: Event<'_>) -> Value {
+    match event {
+        Event::ReadingBegins { layers, bytes } => {
+            json!({"event": "reading-begins", "layers": layers, "bytes": bytes})
+        }
+        Event::LayerBegins { number, of, size } => {
+            json!({"event": "layer-begins", "layer": number, "of": of, "size": size})
+        }
+        Event::LayerAdvances { number, bytes } => {
+            json!({"event": "layer-advances", "layer": number, "bytes": bytes})
+        }
+        Event::LayerEnds { number } => json!({"event": "layer-ends", "layer": number}),
+        Event::LayerCached { number, of, size } => {
+            json!({"event": "layer-cached", "layer": number, "of": of, "size": size})
+        }
+        Event::AnalysisBegins => json!({"event": "analysis-begins"}),
+        Event::StepBegins { step, total } => {
+            json!({"event": "step-begins", "step": step, "total": total})
+        }
+        Event::StepAdvances { by } => json!({"event": "step-advances", "by": by}),
+        Event::Note(text) => json!({"event": "note", "text": text::printable(text)}),
     }
 }
 
@@ -354,7 +435,8 @@ mod tests {
 
     #[test]
     fn both_reporters_take_the_calls_of_several_threads() {
-        let reporters: [Box<dyn Progress>; 2] = [Box::new(Bars::new()), Box::new(Lines::new())];
+        let reporters: [Box<dyn Progress>; 2] =
+            [Box::new(Bars::new("opening the image")), Box::new(Lines::new("opening the image"))];
         for reporter in reporters {
             reporter.reading_begins(3, None);
             thread::scope(|scope| {
@@ -374,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_says_how_far_it_is_and_whether_anything_moves() {
-        let lines = Lines::new();
+        let lines = Lines::new("opening the image");
         let after = |seconds| {
             let state = lines.state();
             state.heartbeat(state.begun + Duration::from_secs(seconds))

@@ -69,7 +69,7 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     let analyzers = inscan_analyzers::all(&config);
     let pass = Pass::new(&analyzers, Vec::new());
     let reference = Reference::parse(&format!("oci-archive:{}", archive.display())).unwrap();
-    let opened = source::open(&reference, &OpenOptions::default(), &|_| ()).unwrap();
+    let opened = source::open(&reference, &OpenOptions::default(), &Silent).unwrap();
     let Opened::Image { mut image, blobs } = opened else { panic!("not an image") };
     let layers = layer::read_all(&image, &*blobs, &pass, 2, &Silent).unwrap();
     source::complete(&mut image, &layers).unwrap();

@@ -11,7 +11,8 @@ mod feeds;
 
 use super::*;
 use inscan_document::section::{DistributionInfo, HistoryRow, Layer, PackageRow, SourcePackage};
-use inscan_vulndb::build::{Dates, Unwatched, build};
+use inscan_facts::progress::Silent;
+use inscan_vulndb::build::{Dates, build};
 
 /// A database of these records; the folder has to live as long.
 fn database(records: &[Value]) -> (TempDir, VulnDb) {
@@ -26,7 +27,7 @@ fn database(records: &[Value]) -> (TempDir, VulnDb) {
     }
     let file = folder.path().join("vulnerabilities.db");
     let dates = Dates { now: Timestamp::from_second(1_795_000_000).unwrap(), built: None };
-    build(&[folder.path().to_owned()], &file, dates, &Unwatched).unwrap();
+    build(&[folder.path().to_owned()], &file, dates, &Silent).unwrap();
     let database = VulnDb::open(&file).unwrap();
     (folder, database)
 }

@@ -218,7 +218,7 @@ pub fn scan(request: &Request, progress: &dyn Progress) -> Result<Scan, ScanErro
 /// # Errors
 /// Where the image cannot be found, or what describes it cannot be read or verified.
 pub fn open(request: &Request, progress: &dyn Progress) -> Result<Opened, ScanError> {
-    Ok(source::open(&request.reference, &request.options, &|text| progress.note(text))?)
+    Ok(source::open(&request.reference, &request.options, progress)?)
 }
 
 /// What an opened image is called, as far as that is known before its layers are read.

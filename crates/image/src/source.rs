@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use inscan_tar::Packing;
 
+use crate::progress::Progress;
 use inscan_facts::digest::Digest;
 use inscan_net::NetOptions;
 
@@ -140,12 +141,12 @@ pub struct OpenOptions {
     pub containerd_namespace: Option<String>,
 }
 
-/// Opens an image and reads everything but its layers. `note` is told what the user should
+/// Opens an image and reads everything but its layers. `progress` is told what the user should
 /// know of where it was found.
 pub fn open(
     reference: &Reference,
     options: &OpenOptions,
-    note: &dyn Fn(&str),
+    progress: &dyn Progress,
 ) -> anyhow::Result<Opened> {
     let choice =
         |name: &Option<String>| Choice { name: name.clone(), platform: options.platform.clone() };
@@ -172,7 +173,9 @@ pub fn open(
             places::open_at(*place, name, options, &Environment::of_this_process())
                 .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
         }
-        Reference::Name(name) => places::open(name, options, &Environment::of_this_process(), note),
+        Reference::Name(name) => {
+            places::open(name, options, &Environment::of_this_process(), progress)
+        }
     }
 }
 

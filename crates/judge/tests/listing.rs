@@ -10,11 +10,12 @@ use std::path::Path;
 
 use inscan_document as document;
 use inscan_evaluate::{Data, Options};
+use inscan_facts::progress::Silent;
 use inscan_judge::vulnerable::{self, listing::Which};
 use inscan_test_support::in_project;
 use inscan_test_support::oracle::{bytes_or_gz, oracle};
 use inscan_vulndb::Database;
-use inscan_vulndb::build::{Dates, Unwatched, build};
+use inscan_vulndb::build::{Dates, build};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ fn the_list_equals_the_engines_but_for_what_is_listed() {
     let file = folder.path().join("feeds.db");
     let then: Timestamp = THEN.parse().unwrap();
     let dates = Dates { now: then, built: None };
-    build(&[oracle.join("feed")], &file, dates, &Unwatched).unwrap();
+    build(&[oracle.join("feed")], &file, dates, &Silent).unwrap();
     let database = Database::open(&file).unwrap();
     let mut found = BTreeSet::new();
     let samples = samples(&oracle);

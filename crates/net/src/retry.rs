@@ -3,8 +3,10 @@
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
+
+use inscan_facts::progress::Progress;
 
 use super::{Cause, HeaderMap};
 
@@ -21,15 +23,20 @@ pub struct Retry {
     pub listener: Listener,
 }
 
-/// Who is told what is waited for, in one line, from any thread. Without one it is silent.
+/// Who is told what is waited for, from any thread, as long as it is there. Without one it is
+/// silent.
 #[derive(Clone, Default)]
-pub struct Listener(Option<Arc<Told>>);
-
-type Told = dyn Fn(&str) + Send + Sync;
+pub struct Listener(Option<Weak<dyn Progress>>);
 
 impl Listener {
-    pub fn new(told: impl Fn(&str) + Send + Sync + 'static) -> Listener {
-        Listener(Some(Arc::new(told)))
+    pub fn of(progress: &Arc<dyn Progress>) -> Listener {
+        Listener(Some(Arc::downgrade(progress)))
+    }
+
+    fn note(&self, text: &str) {
+        if let Some(progress) = self.0.as_ref().and_then(Weak::upgrade) {
+            progress.note(text);
+        }
     }
 }
 
@@ -89,11 +96,9 @@ impl Retry {
     /// again is of no use.
     pub fn pause_for(&self, host: &str, attempt: u32, outcome: Outcome) -> bool {
         let Some(wait) = self.next(attempt, outcome) else { return false };
-        if let Listener(Some(told)) = &self.listener {
-            let (seconds, of) = (wait.as_secs_f64(), self.attempts);
-            let next = attempt + 1;
-            told(&format!("{host} {outcome}: asked again in {seconds:.1} s ({next} of {of})"));
-        }
+        let (seconds, of, next) = (wait.as_secs_f64(), self.attempts, attempt + 1);
+        self.listener
+            .note(&format!("{host} {outcome}: asked again in {seconds:.1} s ({next} of {of})"));
         std::thread::sleep(wait);
         true
     }
@@ -164,6 +169,10 @@ fn chance() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use inscan_facts::progress::Event;
+
     use super::*;
 
     #[track_caller]
@@ -216,8 +225,16 @@ mod tests {
 
     #[test]
     fn waits_are_told() {
-        let (said, heard) = std::sync::mpsc::channel();
-        let listener = Listener::new(move |text| said.send(text.to_owned()).unwrap());
+        struct Notes(Mutex<Vec<String>>);
+        impl Progress for Notes {
+            fn tell(&self, event: Event<'_>) {
+                let Event::Note(text) = event else { panic!("{event:?}") };
+                self.0.lock().unwrap().push(text.to_owned());
+            }
+        }
+        let notes = Arc::new(Notes(Mutex::default()));
+        let progress: Arc<dyn Progress> = notes.clone();
+        let listener = Listener::of(&progress);
         let wait = Duration::from_millis(1);
         let retry =
             Retry { attempts: 3, first_wait: wait, longest_wait: wait, deadline: None, listener };
@@ -226,13 +243,11 @@ mod tests {
         assert!(retry.pause_for(host, 2, Outcome::Failed(Cause::Stalled)));
         assert!(!retry.pause_for(host, 3, status(503)));
         assert!(!retry.pause_for(host, 1, status(404)));
-        drop(retry);
-        let heard: Vec<String> = heard.into_iter().collect();
         let expected = [
             "registry.example/app answers 503: asked again in 0.0 s (2 of 3)",
             "registry.example/app sends nothing more: asked again in 0.0 s (3 of 3)",
         ];
-        assert_eq!(heard, expected);
+        assert_eq!(*notes.0.lock().unwrap(), expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! together, and everything is written in a fixed order. The same inputs give
 //! the same bytes, in whatever order they are named.
 
+use inscan_facts::progress::Progress;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,18 +29,6 @@ pub enum Error {
     Unreadable(#[from] read::Error),
 }
 
-/// Told how far a build is.
-pub trait Watch: Sync {
-    /// A step begins; with how much there is to do in it, where known.
-    fn begins(&self, _step: &str, _total: Option<u64>) {}
-    fn advances(&self, _by: u64) {}
-}
-
-/// Says nothing.
-pub struct Unwatched;
-
-impl Watch for Unwatched {}
-
 /// What a build did.
 #[derive(Debug)]
 pub struct Report {
@@ -62,7 +51,7 @@ pub fn build(
     inputs: &[PathBuf],
     output: &Path,
     dates: Dates,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Report, Error> {
     build_after(None, inputs, output, dates, watch)
 }
@@ -73,14 +62,14 @@ pub fn build_after(
     inputs: &[PathBuf],
     output: &Path,
     dates: Dates,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Report, Error> {
     let mut gathered = Gathered::new(dates.now.as_second()).map_err(Error::Staging)?;
     for path in inputs {
         std::fs::metadata(path).map_err(|source| Error::Input { path: path.clone(), source })?;
     }
     let files = input::files(inputs, &mut gathered).map_err(Error::Staging)?;
-    watch.begins("reading", Some(input::total(&files)));
+    watch.step_begins("reading", Some(input::total(&files)));
     for file in &files {
         input::read(file, &mut gathered, watch).map_err(Error::Staging)?;
     }

@@ -7,8 +7,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::build::Watch;
 use super::place::beside;
+use inscan_facts::progress::Progress;
 use inscan_net::{
     self as net, Answer, HeaderValue, Http, Method, Outcome, Request, Retry, Url, header,
 };
@@ -50,7 +50,7 @@ pub(super) struct Download<'a> {
     pub to: &'a Path,
     pub most: u64,
     pub deadline: Option<Instant>,
-    pub watch: &'a dyn Watch,
+    pub watch: &'a dyn Progress,
 }
 
 impl Download<'_> {
@@ -153,8 +153,8 @@ impl Download<'_> {
         }
         let name =
             self.url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
-        self.watch.begins(&format!("fetching {name}"), rest.map(|rest| rest + begun));
-        self.watch.advances(begun);
+        self.watch.step_begins(&format!("fetching {name}"), rest.map(|rest| rest + begun));
+        self.watch.step_advances(begun);
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(self.to);
         let mut file: File = opened.map_err(|error| self.io(error))?;
         file.seek(SeekFrom::Start(begun)).map_err(|error| self.io(error))?;
@@ -172,7 +172,7 @@ impl Download<'_> {
                 return Err(Error::TooLarge(self.address()));
             }
             file.write_all(bytes).map_err(|error| self.io(error))?;
-            self.watch.advances(count as u64);
+            self.watch.step_advances(count as u64);
         }
         file.set_len(position).map_err(|error| self.io(error))?;
         Ok(())

@@ -5,11 +5,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use super::build::Watch;
 use super::download::{self, Download, Fetched};
 use super::place::{MAX_DATABASE, beside};
 use super::update::Error;
 use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::progress::Progress;
 use inscan_net::registry::artifact::{Artifact, ArtifactFile};
 use inscan_net::{self as net, Http, Url};
 
@@ -21,7 +21,7 @@ const MAX_ECOSYSTEMS: usize = 1000;
 pub(super) struct Fetch<'a> {
     pub http: &'a Http,
     pub deadline: Option<Instant>,
-    pub watch: &'a dyn Watch,
+    pub watch: &'a dyn Progress,
 }
 
 impl Fetch<'_> {
@@ -53,8 +53,8 @@ impl Fetch<'_> {
         let mut part = opened.map_err(failed)?;
         let (mut digest, begun) = hashed(&mut part).map_err(failed)?;
         let mut from = found.read(file, begun, MAX_DATABASE).map_err(Error::Registry)?;
-        self.watch.begins("fetching the database", Some(file.size));
-        self.watch.advances(begun);
+        self.watch.step_begins("fetching the database", Some(file.size));
+        self.watch.step_advances(begun);
         let mut buffer = vec![0; 256 << 10];
         loop {
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -64,7 +64,7 @@ impl Fetch<'_> {
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
             digest.update(bytes);
             part.write_all(bytes).map_err(failed)?;
-            self.watch.advances(count as u64);
+            self.watch.step_advances(count as u64);
         }
         let _ = fs::remove_file(&note);
         let found = digest.finish();

@@ -1,6 +1,7 @@
 //! Reading the inputs of a build. What a file is, its content says; its name
 //! does only where the content cannot.
 
+use inscan_facts::progress::Progress;
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,7 +15,6 @@ use inscan_zip::Zip;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::build::Watch;
 use super::gathered::{Gathered, Rank};
 use super::staging::{self, Packed};
 use super::{end_of_life, epss, feed, json, kev, osv, rating, secdb};
@@ -89,7 +89,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// Reads one file into what is gathered.
-pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Watch) -> io::Result<()> {
+pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Progress) -> io::Result<()> {
     let place = Place { input: shown(&input.path), stem: stem(&input.path), member: String::new() };
     let file = match File::open(&input.path) {
         Ok(file) => file,
@@ -116,7 +116,7 @@ pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Watch) ->
             Ok(())
         }
     }
-    .inspect(|()| watch.advances(input.size))
+    .inspect(|()| watch.step_advances(input.size))
 }
 
 /// Where something is: for messages, and for what only a name says.
@@ -184,7 +184,7 @@ fn read_zip(
     content: &Archive,
     place: &Place,
     gathered: &mut Gathered,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> io::Result<()> {
     let zip = match Zip::open(content) {
         Ok(zip) => zip,
@@ -235,10 +235,10 @@ fn read_zip(
         }
         let position = content.len * ((number + 1) * BATCH).min(members.len()) as u64
             / members.len().max(1) as u64;
-        watch.advances(position.saturating_sub(told));
+        watch.step_advances(position.saturating_sub(told));
         told = position;
     }
-    watch.advances(content.len.saturating_sub(told));
+    watch.step_advances(content.len.saturating_sub(told));
     Ok(())
 }
 

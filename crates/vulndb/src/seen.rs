@@ -107,8 +107,9 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::build::{Dates, Unwatched, build_after};
+    use super::super::build::{Dates, build_after};
     use super::*;
+    use inscan_facts::progress::Silent;
 
     fn record(id: &str, fixed: &[(&str, &str)]) -> Value {
         let fixed = fixed.iter().map(|(name, version)| json!({"Name": name, "Version": version}));
@@ -132,7 +133,7 @@ mod tests {
         fs::write(from.join("groups.json"), groups.to_string()).unwrap();
         let to = folder.join(format!("{day}.db"));
         let dates = Dates { now: "2026-12-01T00:00:00Z".parse().unwrap(), built: None };
-        build_after(before, &[from], &to, dates, &Unwatched).unwrap();
+        build_after(before, &[from], &to, dates, &Silent).unwrap();
         Database::open(&to).unwrap()
     }
 

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::advisory::{Event, Status};
-use super::build::{Dates, Report, Unwatched, build};
+use super::build::{Dates, Report, build};
 use super::{Database, Error};
+use inscan_facts::progress::Silent;
 
 const FIRST: &str = r#"{"id": "GHSA-aaaa", "aliases": ["CVE-2024-1"], "modified": "2024-05-01T00:00:00Z",
     "summary": "it is broken", "details": "in this way",
@@ -89,7 +90,7 @@ fn dates() -> Dates {
 }
 
 fn built(inputs: &[PathBuf], output: &Path) -> Report {
-    build(inputs, output, dates(), &Unwatched).unwrap()
+    build(inputs, output, dates(), &Silent).unwrap()
 }
 
 /// The database from files, and what the build says.
@@ -247,7 +248,7 @@ fn what_is_broken_or_hostile_is_said_and_the_rest_is_read() {
 fn nothing_is_made_of_nothing() {
     let inputs = folder(&[("a.txt", "x")]);
     let output = inputs.path().join("out.db");
-    let error = build(&[inputs.path().to_owned()], &output, dates(), &Unwatched).unwrap_err();
+    let error = build(&[inputs.path().to_owned()], &output, dates(), &Silent).unwrap_err();
     assert!(matches!(error, super::build::Error::Nothing));
     assert!(!output.exists());
     let names: Vec<_> = fs::read_dir(inputs.path()).unwrap().collect();

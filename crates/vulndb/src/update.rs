@@ -1,6 +1,7 @@
 //! Fetching a newer database, or what one is built of. Whoever reads the old one
 //! meanwhile goes on reading it.
 
+use inscan_facts::progress::Progress;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::build::{self, Dates, Watch};
+use super::build::{self, Dates};
 use super::download::{self, Fetched};
 use super::fetch::{Fetch, with_ending};
 use super::gathered::PassedOver;
@@ -97,7 +98,7 @@ pub enum Outcome {
 }
 
 impl Update<'_> {
-    pub fn run(&self, watch: &dyn Watch) -> Result<Outcome, Error> {
+    pub fn run(&self, watch: &dyn Progress) -> Result<Outcome, Error> {
         let sources: Vec<Source<'_>> =
             self.sources.iter().map(|source| self.source(source)).collect::<Result<_, _>>()?;
         place::folder_of(self.place)?;
@@ -225,7 +226,7 @@ impl Update<'_> {
         fetch: &Fetch<'_>,
         url: &Url,
         known: Option<&str>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<(Outcome, Option<String>), Error> {
         let part = beside(self.place, ".part");
         let version = match fetch.file(url, &part, known)? {
@@ -243,7 +244,7 @@ impl Update<'_> {
         fetch: &Fetch<'_>,
         url: &Url,
         part: &Path,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Vec<PassedOver>, Error> {
         fetch.check_digest(url, part)?;
         let signature = match self.key {
@@ -277,7 +278,7 @@ impl Update<'_> {
         fetch: &Fetch<'_>,
         sources: &[Url],
         is_here: bool,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Outcome, Error> {
         if self.key.is_some() {
             return Err(Error::NothingSigned);

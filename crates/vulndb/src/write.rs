@@ -1,5 +1,6 @@
 //! Writing what was gathered into the database file.
 
+use inscan_facts::progress::Progress;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 use rusqlite::{Connection, params};
 
 use super::advisory::Advisory;
-use super::build::{Dates, Error, Watch};
+use super::build::{Dates, Error};
 use super::compression::{Shrinker, trained};
 use super::digest;
 use super::family::Families;
@@ -37,7 +38,7 @@ pub(super) fn database(
     before: Option<&Database>,
     output: &Path,
     dates: Dates,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<u64, Error> {
     let failed = |source| Error::Output { path: output.to_owned(), source };
     let folder = match output.parent() {
@@ -59,7 +60,7 @@ pub(super) fn database(
     }
     fill(&transaction, gathered, before, dates, watch)?;
     transaction.commit()?;
-    watch.begins("writing the file", None);
+    watch.step_begins("writing the file", None);
     let packed = work.path().join("packed");
     connection.execute("VACUUM INTO ?1", [packed.to_string_lossy()])?;
     drop(connection);
@@ -75,7 +76,7 @@ fn fill(
     gathered: Gathered,
     before: Option<&Database>,
     dates: Dates,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<(), Error> {
     let Gathered { staging, kev, epss, ratings, end_of_life, listed, groups, sources, now, .. } =
         gathered;
@@ -173,14 +174,14 @@ fn fill_advisories(
     staged: &Staged,
     by_id: &[&[Place]],
     date: &mut dyn FnMut(&mut Advisory) -> read::Result<()>,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<(u64, Packages), Error> {
     let (heads, texts) = dictionaries(staged, by_id).map_err(Error::Staging)?;
     let mut insert = to.prepare("INSERT INTO dictionary VALUES (?1, ?2)")?;
     insert.execute(params![Dictionary::Head as i64, heads])?;
     insert.execute(params![Dictionary::Text as i64, texts])?;
 
-    watch.begins("writing advisories", Some(by_id.len() as u64));
+    watch.step_begins("writing advisories", Some(by_id.len() as u64));
     let mut insert = to.prepare("INSERT INTO advisory VALUES (?1, ?2, ?3)")?;
     let mut insert_text = to.prepare("INSERT INTO text VALUES (?1, ?2)")?;
     let mut packages = Packages::new().map_err(Error::Staging)?;
@@ -213,7 +214,7 @@ fn fill_advisories(
                 packages.add(number, changed, entry).map_err(Error::Staging)?;
             }
         }
-        watch.advances(batch.len() as u64);
+        watch.step_advances(batch.len() as u64);
     }
     let mut insert = to.prepare("INSERT INTO alias VALUES (?1, ?2)")?;
     for (id, family) in families.finish() {
@@ -292,7 +293,7 @@ fn fill_packages(
     packages: Packages,
     groups: std::collections::BTreeSet<String>,
     now: i64,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<(), Error> {
     let Packages { ecosystems, mut places, file, .. } = packages;
     let file = file.into_inner().map_err(|error| Error::Staging(error.into_error()))?;
@@ -327,7 +328,7 @@ fn fill_packages(
     let mut insert = to.prepare("INSERT INTO dictionary VALUES (?1, ?2)")?;
     insert.execute(params![Dictionary::Package as i64, dictionary])?;
 
-    watch.begins("writing packages", Some(by_package.len() as u64));
+    watch.step_begins("writing packages", Some(by_package.len() as u64));
     let mut insert = to.prepare("INSERT INTO package VALUES (?1, ?2, ?3)")?;
     for batch in by_package.chunks(BATCH) {
         let shrunk: io::Result<Vec<Vec<u8>>> = batch
@@ -346,7 +347,7 @@ fn fill_packages(
                 insert.execute(params![first.ecosystem, &*first.key, shrunk])?;
             }
         }
-        watch.advances(batch.len() as u64);
+        watch.step_advances(batch.len() as u64);
     }
 
     let mut insert = to.prepare("INSERT INTO ecosystem VALUES (?1, ?2, ?3, ?4, ?5)")?;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::progress::Progress;
 use super::tell::{self, Format};
 use crate::cli::environment::Environment;
 use crate::cli::{Failure, Result, Session};
@@ -52,10 +51,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    let progress = Progress::new(session);
+    let progress = session.reporter_of("");
     let dates = Dates { now: Timestamp::now(), built: Environment::get().source_date()? };
     let previous = args.previous.as_deref().map(super::opened).transpose()?;
-    let report = build_after(previous.as_ref(), &args.from, &args.to, dates, &progress);
+    let report = build_after(previous.as_ref(), &args.from, &args.to, dates, &*progress);
     let report = report.map_err(failed)?;
     drop(progress);
     tell::write(&args.report, |out| table(&report, out), || as_json(&report))?;

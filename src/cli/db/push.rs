@@ -1,11 +1,10 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::progress::Progress;
 use super::update::failed_at_registry;
 use crate::cli::network::NetArgs;
 use crate::cli::registry::RegistryArgs;
 use crate::cli::{Failure, Result, Session};
+use inscan_net::Listener;
 use inscan_net::registry::artifact::{self, NewFile};
 use inscan_vulndb::update::{ARTIFACT_TYPE, DATABASE_TYPE, SIGNATURE_TYPE};
 
@@ -52,8 +51,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         title: "vulnerabilities.db.sig",
     }));
     let (mut net, registry) = (args.net.resolve()?, args.registry.resolve(false)?);
-    let progress = Arc::new(Progress::new(session));
-    net.retry.listener = progress.listener();
+    let progress = session.reporter_of("");
+    net.retry.listener = Listener::of(&progress);
     let pushed = artifact::push(name, ARTIFACT_TYPE, &files, &net, &registry);
     drop(progress);
     let digest = pushed.map_err(failed_at_registry)?;

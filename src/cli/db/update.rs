@@ -1,15 +1,14 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::progress::Progress;
 use super::{DatabaseArg, key, opened, refused, tell};
 use crate::cli::network::NetArgs;
 use crate::cli::registry::RegistryArgs;
 use crate::cli::{Failure, Result, Session};
 use inscan_image::source::{self as image, Kind};
+use inscan_net::Listener;
 use inscan_report::text;
 use inscan_vulndb::place::State;
 use inscan_vulndb::update::{Error, Outcome, Update};
@@ -75,8 +74,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let key = args.verify_key.as_deref().map(key).transpose()?;
     let mut net = args.net.resolve()?;
     let registry = args.registry.resolve(false)?;
-    let progress = Arc::new(Progress::new(session));
-    net.retry.listener = progress.listener();
+    let progress = session.reporter_of("");
+    net.retry.listener = Listener::of(&progress);
     let update = Update {
         sources: &sources,
         place: &place,

@@ -200,7 +200,7 @@ fn read(name: &str, attempts: u32) -> anyhow::Result<String> {
     let analyzers = inscan_analyzers::all(&inscan_analyzers::Config::default());
     let pass = Pass::new(&analyzers, Vec::new());
     let reference = Reference::parse(name)?;
-    let Opened::Image { mut image, blobs } = source::open(&reference, &options(attempts), &|_| {})?
+    let Opened::Image { mut image, blobs } = source::open(&reference, &options(attempts), &Silent)?
     else {
         panic!("a registry has images with layers");
     };

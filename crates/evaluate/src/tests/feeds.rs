@@ -1,6 +1,7 @@
 //! Databases of the legacy engine's feeds.
 
 use super::*;
+use inscan_facts::progress::Silent;
 
 /// Pages of records, by the group they are of.
 fn judged(section: &Section, groups: &[(&str, Value)], options: &Options) -> Evaluation {
@@ -11,7 +12,7 @@ fn judged(section: &Section, groups: &[(&str, Value)], options: &Options) -> Eva
     }
     let file = folder.path().join("vulnerabilities.db");
     let dates = Dates { now: Timestamp::from_second(1_795_000_000).unwrap(), built: None };
-    build(&[folder.path().to_owned()], &file, dates, &Unwatched).unwrap();
+    build(&[folder.path().to_owned()], &file, dates, &Silent).unwrap();
     let database = VulnDb::open(&file).unwrap();
     let data = Data { database: &database, source: "test.db" };
     let evaluation = evaluate(section, Some(data), options, None).unwrap();

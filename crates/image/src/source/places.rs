@@ -7,6 +7,7 @@ use super::choice::Choice;
 use super::engine::{self, Engine};
 use super::environment::Environment;
 use super::{Kind, OpenOptions, Opened, containerd, containers_storage, kind_of, registry};
+use crate::progress::Progress;
 use inscan_facts::error::shown;
 
 /// Who may have an image by its name.
@@ -72,12 +73,12 @@ pub(super) fn open_at(
 }
 
 /// Opens an image at the first place that has it. A place that could not be asked may have
-/// had it, and another image of the name: `note` is told.
+/// had it, and another image of the name: `progress` is told.
 pub(super) fn open(
     name: &str,
     options: &OpenOptions,
     environment: &Environment,
-    note: &dyn Fn(&str),
+    progress: &dyn Progress,
 ) -> anyhow::Result<Opened> {
     let mut tries = Vec::new();
     for place in Place::ORDER {
@@ -94,7 +95,7 @@ pub(super) fn open(
                 for Try { place: other, reason, .. } in
                     tries.iter().filter(|it| it.kind != Kind::Absent)
                 {
-                    note(&format!(
+                    progress.note(&format!(
                         "`{}` is read from {}; {} could not be asked: {reason}",
                         shown(name),
                         place.name(),

@@ -157,8 +157,9 @@ mod tests {
     use crate::params::Params;
     use crate::spec::Gate;
     use inscan_document::Section;
+    use inscan_facts::progress::Silent;
     use inscan_vulndb::Database;
-    use inscan_vulndb::build::{Dates, Unwatched, build};
+    use inscan_vulndb::build::{Dates, build};
 
     /// What fires in an image of two npm packages and a gem, with a list of npm's packages or none.
     fn fired(
@@ -175,7 +176,7 @@ mod tests {
         fs::write(folder.path().join(name), page.to_string()).unwrap();
         let file = folder.path().join("database");
         let dates = Dates { now: "2026-11-22T00:00:00Z".parse().unwrap(), built: None };
-        build(&[folder.path().join("feed")], &file, dates, &Unwatched).unwrap();
+        build(&[folder.path().join("feed")], &file, dates, &Silent).unwrap();
         let database = Database::open(&file).unwrap();
 
         let image = with_outputs(&[

@@ -12,7 +12,7 @@ use super::*;
 use crate::layer::testing::{Directory, File as Regular, HardLink, Make, Symlink, tar};
 use crate::layer::{EntryKind, Pass, Skipped, read, read_all, read_passing};
 use crate::malware::Scanner;
-use crate::progress::{Progress, Silent};
+use crate::progress::{Event, Progress, Silent};
 use crate::source::{Blobs, Image};
 
 const SECRET: &[u8] = b"key = AKIAIOSFODNN7ABCDEFG\n";
@@ -443,8 +443,10 @@ impl Blobs for Counting<'_> {
 struct Cached(Mutex<Vec<usize>>);
 
 impl Progress for Cached {
-    fn layer_cached(&self, number: usize, _of: usize, _size: u64) {
-        self.0.lock().unwrap().push(number);
+    fn tell(&self, event: Event<'_>) {
+        if let Event::LayerCached { number, .. } = event {
+            self.0.lock().unwrap().push(number);
+        }
     }
 }
 
