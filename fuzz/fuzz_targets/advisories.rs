@@ -1,7 +1,7 @@
 //! Building a database of one file: JSON, CSV, gzip, a zip of any of them.
 #![no_main]
 
-use inscan_facts::progress::Silent;
+use inscan_image::progress::Silent;
 use inscan_vulndb::Database;
 use inscan_vulndb::build::{Dates, build};
 use jiff::Timestamp;
