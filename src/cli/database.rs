@@ -65,7 +65,9 @@ impl DataArgs {
         let Some(source) = &self.db_update else { return Ok(()) };
         let key = self.db_verify_key.as_deref().map(db::key).transpose()?;
         if source.ends_with('/') {
-            let error = anyhow::anyhow!("`{source}` is no ready database, and a scan builds none");
+            let error = anyhow::anyhow!(
+                "`{source}` is not a ready database, and a scan does not build one"
+            );
             return Err(Failure::usage(error)
                 .hint("`inscan db update` builds one of it; put that where scans can fetch it"));
         }
@@ -92,7 +94,7 @@ impl DataArgs {
             Ok(Outcome::Recent(_) | Outcome::Unchanged) => {}
             Ok(Outcome::Installed(_)) => {
                 let date = date_of(&place).unwrap_or_default();
-                session.say(&format!("there was a newer vulnerability database{date}: fetched"));
+                session.say(&format!("updated the vulnerability database{date}"));
             }
             // Who keeps it fresh is somebody else now.
             Err(Error::Busy(_)) if is_here => {}

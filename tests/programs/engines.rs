@@ -262,7 +262,7 @@ fn what_an_engine_does_wrong_is_said_and_gives_no_document() {
     check("garbage", |_| b"no http at all\n".to_vec(), 3, &["garbage"]);
     let host = fake::serve(directory.path(), "silent", |_| fake::SILENCE.to_vec());
     let patient = ["scan", "docker-daemon:fake:1", "--stall-timeout", "0.5"];
-    fails_with(&patient, &[("DOCKER_HOST", &host)], 3, &["silent", "no byte came for too long"]);
+    fails_with(&patient, &[("DOCKER_HOST", &host)], 3, &["silent", "no data for too long"]);
     check("odd-id", |path| inspected(path, "../x", Vec::new), 3, &["image id `sha256:../x`"]);
     check(
         "cut",

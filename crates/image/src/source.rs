@@ -194,7 +194,7 @@ fn source(transport: &str, path: &Path, choice: &Choice) -> String {
 fn open_directory(path: &Path) -> anyhow::Result<Opened> {
     if !path.is_dir() {
         return Err(usage(format!(
-            "`{}` is no directory; for an archive write docker-archive:FILE or oci-archive:FILE",
+            "`{}` is not a directory; for an archive write docker-archive:FILE or oci-archive:FILE",
             shown(path.as_os_str().as_encoded_bytes())
         )));
     }
@@ -223,7 +223,7 @@ fn open_path(path: &Path, choice: Choice) -> anyhow::Result<Opened> {
 
 fn open_layout(directory: &Path, choice: Choice) -> anyhow::Result<Opened> {
     if !directory.is_dir() {
-        return Err(usage("it is no directory; for a layout in a tar write oci-archive:FILE"));
+        return Err(usage("it is not a directory; for a layout in a tar write oci-archive:FILE"));
     }
     let source = source("oci", directory, &choice);
     let layout = LayoutDirectory(directory.to_owned());
@@ -261,7 +261,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
             return Err(usage(format!(
-                "it is compressed with {program}, which is not understood for archives; give it unpacked: {program} -dc FILE | inscan scan -"
+                "it is compressed with {program}, which is not supported for archives; decompress it: {program} -dc FILE | inscan scan -"
             )));
         }
     }
@@ -291,7 +291,7 @@ fn read_documents(
         None if documents.size("index.json")?.is_some() => Form::Oci,
         None => {
             return Err(usage(
-                "it holds no image: neither `manifest.json` (docker save) nor `index.json` (OCI layout) is in it; a root file system is read unpacked, as dir:PATH",
+                "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout); unpack a root file system, and give it as dir:PATH",
             ));
         }
     };

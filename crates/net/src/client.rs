@@ -201,7 +201,7 @@ fn redirect(response: &Response, url: &Url) -> Result<Option<Url>, Error> {
     }
     let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
     let next = location.to_str().ok().and_then(|location| url.join(location).ok());
-    let mut next = next.ok_or_else(|| Error::redirect(url, "to what is no address"))?;
+    let mut next = next.ok_or_else(|| Error::redirect(url, "to an invalid address"))?;
     match (url.scheme(), next.scheme()) {
         ("https", "https") | ("http", "http" | "https") => {}
         ("https", "http") => {
@@ -228,7 +228,7 @@ fn build(options: &NetOptions, socket: Option<&Path>, variant: Variant) -> Resul
             pem.extend(read_pem(&certificate.key)?);
             Some(Identity::from_pem(&pem).map_err(|_| {
                 setup(format!(
-                    "`{}` and `{}` are no certificate and private key in PEM",
+                    "`{}` and `{}` are not a certificate and private key in PEM",
                     certificate.certificate.display(),
                     certificate.key.display()
                 ))
@@ -301,7 +301,7 @@ fn authorities(options: &NetOptions) -> Result<Vec<Certificate>, Error> {
     for file in &options.ca_files {
         let found = Certificate::from_pem_bundle(&read_pem(file)?).unwrap_or_default();
         if found.is_empty() {
-            return Err(setup(format!("there is no certificate in PEM in `{}`", file.display())));
+            return Err(setup(format!("no PEM certificate in `{}`", file.display())));
         }
         authorities.extend(found);
     }

@@ -88,7 +88,7 @@ impl Error {
         Error::new(
             Cause::Offline,
             format!(
-                "`--offline` forbids the network, and {} would be asked; leave it out, or use what lies on this machine",
+                "`--offline` forbids the request to {}; leave the flag out, or use a local image or database",
                 origin(url)
             ),
         )
@@ -127,7 +127,7 @@ fn proxy_variable(url: &Url) -> Option<&'static str> {
 }
 
 /// The chain of causes, outermost first. The errors that `reqwest` wraps around others have
-/// the address in their text, with its query: those are passed over.
+/// the address in their text, with its query: those are skipped.
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
     let mut chain = Vec::new();
     let mut next = Some(error);
@@ -166,7 +166,7 @@ fn reason(error: &(dyn StdError + 'static)) -> (Cause, String, Option<&'static s
             Cause::Certificate,
             format!("its certificate is not trusted: {}", deepest()),
             Some(
-                "give the authority that signed it with `--cacert FILE`, or pass over the check with `--insecure-tls`",
+                "give the certificate authority with `--cacert FILE`, or skip the check with `--insecure-tls`",
             ),
         );
     }
@@ -175,7 +175,7 @@ fn reason(error: &(dyn StdError + 'static)) -> (Cause, String, Option<&'static s
             Cause::Certificate,
             format!("it refused the TLS connection: {}", deepest()),
             Some(
-                "does it ask for a client certificate? give one with `--client-cert` and `--client-key`",
+                "if it needs a client certificate, give one with `--client-cert` and `--client-key`",
             ),
         );
     }
@@ -183,32 +183,31 @@ fn reason(error: &(dyn StdError + 'static)) -> (Cause, String, Option<&'static s
         return (
             Cause::NotTls,
             "it does not speak TLS".to_owned(),
-            Some("is it plain http? then `--plain-http`"),
+            Some("if it is plain http, use `--plain-http`"),
         );
     }
     if has("tunnel") || has("proxy") {
-        return (Cause::Proxy, format!("the proxy did not let it through: {}", deepest()), None);
+        return (Cause::Proxy, format!("the proxy refused the request: {}", deepest()), None);
     }
     if outer.is_some_and(reqwest::Error::is_dns) {
         let passing = has("Temporary failure") || has("Try again");
         let cause = if passing { Cause::Unreachable } else { Cause::NoSuchHost };
-        return (cause, "there is no such host (DNS)".to_owned(), Some("is its name right?"));
+        return (cause, "host not found (DNS)".to_owned(), Some("check its name"));
     }
     if kind(io::ErrorKind::ConnectionRefused) {
         return (
             Cause::Refused,
             "connection refused".to_owned(),
-            Some("is anything listening there?"),
+            Some("check that a server is listening there"),
         );
     }
     if outer.is_some_and(|error| error.is_timeout()) || kind(io::ErrorKind::TimedOut) {
         if outer.is_some_and(|error| error.is_connect()) {
-            let todo =
-                Some("is there a firewall or a proxy between? `--connect-timeout` sets the limit");
-            return (Cause::Unreachable, "no connection came about in time".to_owned(), todo);
+            let todo = Some("check firewall and proxy; `--connect-timeout` sets the limit");
+            return (Cause::Unreachable, "the connection timed out".to_owned(), todo);
         }
         let todo = Some("`--stall-timeout` sets the limit");
-        return (Cause::Stalled, "no byte came for too long".to_owned(), todo);
+        return (Cause::Stalled, "no data for too long".to_owned(), todo);
     }
     if kind(io::ErrorKind::NotFound) || kind(io::ErrorKind::PermissionDenied) {
         return (Cause::Other, deepest(), None);
@@ -216,9 +215,9 @@ fn reason(error: &(dyn StdError + 'static)) -> (Cause, String, Option<&'static s
     if outer.is_some_and(|error| error.is_connect())
         && (kind(io::ErrorKind::HostUnreachable) || kind(io::ErrorKind::NetworkUnreachable))
     {
-        return (Cause::Unreachable, deepest(), Some("is this machine on the network?"));
+        return (Cause::Unreachable, deepest(), Some("check the network of this machine"));
     }
-    (Cause::Cut, format!("the connection broke: {}", deepest()), None)
+    (Cause::Cut, format!("the connection was closed early: {}", deepest()), None)
 }
 
 #[cfg(test)]
@@ -239,6 +238,9 @@ mod tests {
     fn offline_names_the_host_and_what_to_do() {
         let url = Url::parse("https://registry.example/v2/?token=secret").unwrap();
         let error = Error::offline(&url).to_string();
-        assert!(error.contains("https://registry.example would be asked; leave it out"), "{error}");
+        assert!(
+            error.contains("request to https://registry.example; leave the flag out"),
+            "{error}"
+        );
     }
 }

@@ -142,13 +142,13 @@ fn find(
 fn not_found(name: &Name, failures: Vec<Failed>) -> anyhow::Error {
     let message = match failures.as_slice() {
         [only] if only.is_not_found() => format!(
-            "there is no image `{name}`, or it is not shown to everybody: {only}; is its name right, and are you logged in?"
+            "image not found or access denied: `{name}`: {only}; check the name, and log in if it is private"
         ),
         [only] => only.to_string(),
         several => {
             let reasons: Vec<_> = several.iter().map(ToString::to_string).collect();
             format!(
-                "`{name}` could not be had from its registry or a mirror: {}",
+                "could not fetch `{name}` from its registry or a mirror: {}",
                 reasons.join("; ")
             )
         }
@@ -181,7 +181,7 @@ fn top_manifest(session: &Session, name: &Name) -> Result<Vec<u8>, Failed> {
     let bytes = answer.bytes(MAX_DOCUMENT_BYTES)?;
     if media_type.starts_with("text/html") {
         return Err(Failed::GivenUp(format!(
-            "`{}` answers with a page for people: it is no registry, or something stands before it (a proxy, a login page)",
+            "`{}` answers with a web page: it is not a registry, or a proxy or login page answers in its place",
             session.place()
         )));
     }
@@ -265,7 +265,7 @@ impl Registry {
                 ))),
             }
         };
-        let mut outcome = Err(Failed::GivenUp("there is no place to ask".to_owned()));
+        let mut outcome = Err(Failed::GivenUp("no registry left to ask".to_owned()));
         for session in self.sessions.iter().skip(self.first) {
             outcome = patiently(self.retry(), session, || get(session));
             if outcome.is_ok() {

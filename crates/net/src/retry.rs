@@ -98,7 +98,7 @@ impl Retry {
         let Some(wait) = self.next(attempt, outcome) else { return false };
         let (seconds, of, next) = (wait.as_secs_f64(), self.attempts, attempt + 1);
         self.listener
-            .note(&format!("{host} {outcome}: asked again in {seconds:.1} s ({next} of {of})"));
+            .note(&format!("{host} {outcome}, retrying in {seconds:.1} s ({next} of {of})"));
         std::thread::sleep(wait);
         true
     }
@@ -129,10 +129,10 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Outcome::Status { code, .. } => return write!(f, "answers {code}"),
-            Outcome::Failed(Cause::Refused) => "takes no connection",
+            Outcome::Failed(Cause::Refused) => "refuses connections",
             Outcome::Failed(Cause::Unreachable) => "cannot be reached",
-            Outcome::Failed(Cause::Stalled) => "sends nothing more",
-            Outcome::Failed(Cause::Cut) => "broke off",
+            Outcome::Failed(Cause::Stalled) => "stopped sending data",
+            Outcome::Failed(Cause::Cut) => "closed the connection early",
             Outcome::Failed(_) => "does not answer",
         })
     }
@@ -244,8 +244,8 @@ mod tests {
         assert!(!retry.pause_for(host, 3, status(503)));
         assert!(!retry.pause_for(host, 1, status(404)));
         let expected = [
-            "registry.example/app answers 503: asked again in 0.0 s (2 of 3)",
-            "registry.example/app sends nothing more: asked again in 0.0 s (3 of 3)",
+            "registry.example/app answers 503, retrying in 0.0 s (2 of 3)",
+            "registry.example/app stopped sending data, retrying in 0.0 s (3 of 3)",
         ];
         assert_eq!(*notes.0.lock().unwrap(), expected);
     }

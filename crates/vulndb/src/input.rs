@@ -219,7 +219,7 @@ fn read_zip(
                     if repaired {
                         gathered.pass_over(
                             &place.input,
-                            "bytes that are no UTF-8, replaced",
+                            "bytes that are not UTF-8, replaced",
                             &name,
                         );
                     }
@@ -279,7 +279,7 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
         return Ok(());
     }
     if repaired {
-        pass_over("bytes that are no UTF-8, replaced");
+        pass_over("bytes that are not UTF-8, replaced");
     }
     if text.trim_start().starts_with(['{', '[']) {
         return read_json(&text, place, gathered);

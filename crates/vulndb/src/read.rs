@@ -26,7 +26,7 @@ const MAX_ALIASES: usize = 1000;
 pub enum Error {
     #[error("could not read the database `{}`", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("`{}` is no vulnerability database of inscan", .0.display())]
+    #[error("`{}` is not a vulnerability database of inscan", .0.display())]
     Foreign(PathBuf),
     #[error(
         "the database `{}` has schema {found}, and this inscan reads schema {SCHEMA}: {}",
@@ -345,7 +345,7 @@ impl Database {
             values.get(key).ok_or_else(missing)
         };
         let number = |key: &str| {
-            let wrong = |_| Error::damaged(format!("`{key}` is no number in the table `about`"));
+            let wrong = |_| Error::damaged(format!("`{key}` is not a number in the table `about`"));
             value(key)?.parse::<i64>().map_err(wrong)
         };
         let sources: Vec<SourceFacts> = parsed(value("sources")?.as_bytes())?;

@@ -238,7 +238,7 @@ fn what_is_broken_or_hostile_is_said_and_the_rest_is_read() {
         "no-id.json: a record without an id",
         "null.json: not recognised",
         "other.db: a database: take `inscan db import` for one of inscan",
-        "text.json: bytes that are no UTF-8, replaced",
+        "text.json: bytes that are not UTF-8, replaced",
     ] {
         assert!(said.iter().any(|one| one == expected), "no `{expected}` in {said:#?}");
     }

@@ -30,7 +30,7 @@ pub const SIGNATURE_TYPE: &str = "application/vnd.inscan.database.signature.v1";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("`{0}` is no source: expected an https address or `oci://REGISTRY/REPOSITORY`")]
+    #[error("`{0}` is not a source: expected an https address or `oci://REGISTRY/REPOSITORY`")]
     Source(String),
     #[error("a database in a registry is the only source: `{0}` cannot be one of several")]
     Several(String),
@@ -38,7 +38,7 @@ pub enum Error {
     NoDatabase(String),
     #[error(transparent)]
     Registry(anyhow::Error),
-    #[error("`{0}` is plain http, which anybody between may change")]
+    #[error("`{0}` is plain http, which others on the network can change")]
     Plain(String),
     #[error("another update of `{}` is running", .0.display())]
     Busy(PathBuf),

@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let Some(name) = args.to.strip_prefix("oci://") else {
-        let error = anyhow::anyhow!("`{}` is no place in a registry", args.to);
+        let error = anyhow::anyhow!("`{}` is not a place in a registry", args.to);
         return Err(Failure::usage(error).hint("as in `oci://registry.example/repository:tag`"));
     };
     // What nobody could use is not pushed.

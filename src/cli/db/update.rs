@@ -66,7 +66,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let place = args.database.place()?;
     let sources = if args.sources.is_empty() { State::read(&place).sources } else { args.sources };
     if sources.is_empty() {
-        let error = anyhow::anyhow!("it is not known where to fetch the database from");
+        let error = anyhow::anyhow!("no database source configured");
         return Err(Failure::usage(error).hint(
             "name a source once: `inscan db update https://mirror.example/vulnerabilities.db`",
         ));
@@ -92,11 +92,11 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let passed_over = match outcome {
         Outcome::Recent(since) => {
             let ago = tell::age(since);
-            session.say(&format!("the source was asked {ago} ago; `--force` asks again"));
+            session.say(&format!("already checked {ago} ago; use `--force` to check again"));
             return Ok(());
         }
         Outcome::Unchanged => {
-            session.say("the newest database is here already");
+            session.say("the database is up to date");
             Vec::new()
         }
         Outcome::Installed(passed_over) => passed_over,

@@ -53,9 +53,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     super::opened(&place)?;
     place::verify(&place, key.as_ref(), signature.as_deref()).map_err(refused)?;
     session.say(&format!(
-        "`{}` is whole{}",
+        "{}: OK (checksum{} valid)",
         place.display(),
-        if key.is_some() { ", and its signature fits" } else { "" }
+        if key.is_some() { " and signature" } else { "" }
     ));
     Ok(())
 }

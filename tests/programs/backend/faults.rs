@@ -347,8 +347,8 @@ fn runs(thread: u64, oracle: &Path, elsewhere: u16, archive: &str, tally: &Tally
 /// What a clear reason says, each for a fault or for its having come too often.
 const REASONS: [&str; 15] = [
     "Unauthorized (401 Unauthorized)",
-    "the connection broke",
-    "no byte came for too long",
+    "the connection was closed early",
+    "no data for too long",
     "not now (429 Too Many Requests)",
     "not now (500 Internal Server Error)",
     "not now (503 Service Unavailable)",

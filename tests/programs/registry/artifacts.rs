@@ -42,7 +42,7 @@ fn what_is_no_image_is_called_by_its_name() {
             "",
         ),
         2,
-        "it is no container image, but a Helm chart",
+        "not a container image, but a Helm chart",
     );
     check(
         OCI,
@@ -60,7 +60,7 @@ fn what_is_no_image_is_called_by_its_name() {
         2,
         "Docker schema 1",
     );
-    check("text/html", json!("<html>"), 3, "a page for people: it is no registry");
+    check("text/html", json!("<html>"), 3, "a web page: it is not a registry");
     check(OCI, json!([1, 2]), 3, "it is no JSON object");
 }
 

@@ -59,7 +59,7 @@ fn a_password_comes_from_the_command_line_the_environment_and_files() {
     let mut command = analyze(&["--registry-user", "me"]);
     command.env("INSCAN_REGISTRY_PASSWORD", "wrong-secret");
     let wrong = refused(command, 3);
-    assert!(wrong.contains("refuses user `me` from the command line"), "{wrong}");
+    assert!(wrong.contains("authentication failed for user `me` from the command line"), "{wrong}");
     assert!(!wrong.contains("wrong-secret"), "{wrong}");
     assert!(refused(analyze(&["--registry-user", "me"]), 2).contains("has no password"));
 
@@ -119,7 +119,7 @@ fn helpers_are_asked_for_the_host_and_may_know_nothing() {
     let nothing = "echo 'credentials not found in native keychain'; exit 1";
     document(ask(&open, json!({"credsStore": "test"}), nothing));
     let refused_nobody = refused(ask(&closed, json!({"credsStore": "test"}), nothing), 3);
-    assert!(refused_nobody.contains("there are no credentials for"), "{refused_nobody}");
+    assert!(refused_nobody.contains("no credentials for"), "{refused_nobody}");
     // One that fails does not stand in the way of an image for everybody, and is named else.
     let fails = "echo 'the keychain is locked'; exit 1";
     document(ask(&open, json!({"credsStore": "test"}), fails));
@@ -230,7 +230,7 @@ fn a_token_is_got_with_a_password_and_with_an_identity_token() {
     let mut command = inscan(&["analyze", &image]);
     command.env("INSCAN_REGISTRY_TOKEN", "not-a-token");
     let error = refused(command, 3);
-    assert!(error.contains("refuses the token") && !error.contains("not-a-token"), "{error}");
+    assert!(error.contains("authentication failed for the token") && !error.contains("not-a-token"), "{error}");
 }
 
 #[test]

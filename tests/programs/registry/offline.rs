@@ -32,7 +32,7 @@ fn offline_opens_no_connection() {
     let Some((said, opened)) = alone(&["scan", "--offline", image]) else {
         return skipped("no network namespace may be made here (`unshare -n`)");
     };
-    assert!(said.contains("`--offline` forbids the network") && said.contains("code 2"), "{said}");
+    assert!(said.contains("`--offline` forbids the request") && said.contains("code 2"), "{said}");
     assert_eq!(opened, 0);
     // The counter counts: without the flag there are connections, and they fail otherwise.
     let (said, opened) = alone(&["scan", image]).unwrap();

@@ -76,7 +76,7 @@ fn an_image_is_found_by_digest_and_a_digest_is_held_against_what_comes() {
     assert!(by_digest.to_string().contains(&digest));
     let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     let error = refused(inscan(&["scan", &registry.at(&format!("demo@{other}"))]), 2);
-    assert!(error.contains("there is no image"), "{error}");
+    assert!(error.contains("image not found or access denied"), "{error}");
     let error = refused(inscan(&["scan", &registry.at("nothing:1")]), 2);
     assert!(error.contains("404 Not Found"), "{error}");
 }

@@ -94,7 +94,7 @@ fn a_certificate_of_an_own_authority_is_trusted_when_it_is_named() {
     document(inscan(&["analyze", &image, "--cacert", &registry.file("ca.pem")]));
     document(inscan(&["analyze", &image, "--insecure-tls"]));
     let error = refused(inscan(&["scan", &image, "--cacert", "/dev/null"]), 3);
-    assert!(error.contains("no certificate in PEM in `/dev/null`"), "{error}");
+    assert!(error.contains("no PEM certificate in `/dev/null`"), "{error}");
     // Plain http to a port that speaks TLS.
     let error = refused(inscan(&["scan", &image, "--plain-http"]), 3);
     assert!(error.contains("400 Bad Request"), "{error}");

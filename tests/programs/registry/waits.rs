@@ -8,7 +8,7 @@ fn a_registry_that_is_asked_again_is_named_and_so_is_why() {
     let busy = Server::of(|_| Response::new(503, &[("Retry-After", "1")], b""));
     let image = busy.at("app:1");
     let host = image.trim_start_matches("docker://").trim_end_matches(":1");
-    let note = format!("note: {host} answers 503: asked again in 1.0 s (2 of 2)");
+    let note = format!("note: {host} answers 503, retrying in 1.0 s (2 of 2)");
     let said = parts::refused(inscan(&["scan", &image]), 3);
     assert!(said.lines().any(|line| line == note), "no `{note}` in: {said}");
     let said = parts::refused(inscan(&["pull", &image, "-o", "oci:/nonexistent/x"]), 3);
@@ -19,7 +19,7 @@ fn a_registry_that_is_asked_again_is_named_and_so_is_why() {
 
     let address = format!("http://127.0.0.1:{}", busy.port);
     let database = format!("{address}/v.db");
-    let note = format!("note: {address} answers 503: asked again in");
+    let note = format!("note: {address} answers 503, retrying in");
     let folder = tempfile::tempdir().unwrap();
     let mut update = inscan(&["db", "update", &database]);
     update.env("XDG_DATA_HOME", folder.path());

@@ -325,7 +325,7 @@ fn feed_in_lanes<'s>(
                 if spool_error.is_none()
                     && let Err(error) = spool.push(part)
                 {
-                    *spool_error = Some(format!("could not be put aside for analysis: {error}"));
+                    *spool_error = Some(format!("cannot write a temporary file for analysis: {error} (TMPDIR sets the directory)"));
                 }
             });
         });

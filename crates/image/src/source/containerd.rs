@@ -150,7 +150,7 @@ fn entries(
 ) -> anyhow::Result<Vec<Entry>> {
     let Some(version) = database.bucket(top, b"v1")? else {
         return Err(broken(
-            "it is no database of containerd that is understood: there is no `v1` in it",
+            "it is not a database of containerd that is understood: there is no `v1` in it",
         ));
     };
     let mut namespaces = database.names(&version)?;

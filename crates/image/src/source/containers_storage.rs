@@ -196,12 +196,12 @@ impl Blobs for StoredLayers {
         let id = &found.id;
         if store.layer(id).join("composefs-data").exists() {
             return Err(usage(format!(
-                "the layer `{id}` is stored as composefs, which is not understood; save the image instead: podman save IMAGE | inscan scan -"
+                "the layer `{id}` is stored as composefs, which is not supported; save the image instead: podman save IMAGE | inscan scan -"
             )));
         }
         let kept = open_regular(&store.layers().join(format!("{id}.tar-split.gz")))?.ok_or_else(|| {
             broken(format!(
-                "there is no tar-split data of the layer `{id}`, so that its tar cannot be put together again; pull the image again"
+                "no tar-split data for the layer `{id}`, so its tar cannot be restored; pull the image again"
             ))
         })?;
         let files = store.files(id);

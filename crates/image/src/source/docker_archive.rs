@@ -88,7 +88,7 @@ fn images(documents: &dyn Documents) -> anyhow::Result<Vec<Saved>> {
                 "the archive was written by a Docker older than 1.10: it has no `manifest.json`; load it and save it again",
             ));
         }
-        return Err(usage("there is no `manifest.json` in it: it is no Docker archive"));
+        return Err(usage("it has no `manifest.json`: not a Docker archive"));
     };
     let saved: Vec<Saved> = documents::parse(&bytes, "`manifest.json`")?;
     if saved.is_empty() {

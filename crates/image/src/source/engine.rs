@@ -105,7 +105,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-:/@+".contains(c);
     let parts_fine = name.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if name.is_empty() || name.len() > 1024 || !name.chars().all(fine) || !parts_fine {
-        return Err(usage(format!("`{}` is no name or id of an image", shown(name))));
+        return Err(usage(format!("`{}` is not a name or id of an image", shown(name))));
     }
     Ok(())
 }

@@ -133,7 +133,7 @@ impl Manifest {
     /// The configuration's descriptor; an error that names what it is, where it is no image.
     pub(super) fn config(&self) -> anyhow::Result<&Descriptor> {
         let config = self.config.as_ref().ok_or_else(|| {
-            broken("the manifest names no configuration: it is no image manifest")
+            broken("the manifest names no configuration: it is not an image manifest")
         })?;
         let layers = self.layers.iter().flatten();
         let may_be_image = match config.media_type.as_str() {
@@ -154,7 +154,7 @@ impl Manifest {
         }
         let media_type =
             if self.artifact_type.is_empty() { &config.media_type } else { &self.artifact_type };
-        Err(usage(format!("it is no container image, but {}", artifact(media_type))))
+        Err(usage(format!("not a container image, but {}", artifact(media_type))))
     }
 
     pub(super) fn layers(&self) -> anyhow::Result<Vec<LayerRef>> {

@@ -68,9 +68,9 @@ impl Member {
 pub(super) fn unreadable(error: ReadError) -> anyhow::Error {
     match error {
         ReadError::Tar(error) if error.fault == Fault::Checksum => {
-            broken(format!("{error}: the archive is damaged, or no tar; make it again"))
+            broken(format!("{error}: not a tar archive, or a damaged one; create it again"))
         }
-        ReadError::Tar(error) => broken(format!("{error}; make the archive again")),
+        ReadError::Tar(error) => broken(format!("{error}; create the archive again")),
         ReadError::Io(error) => error.into(),
     }
 }

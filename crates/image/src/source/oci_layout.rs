@@ -44,7 +44,7 @@ pub(super) fn read(
 ) -> anyhow::Result<Image> {
     let index = documents
         .read("index.json")?
-        .ok_or_else(|| usage("there is no `index.json` in it: it is no OCI image layout"))?;
+        .ok_or_else(|| usage("it has no `index.json`: not an OCI image layout"))?;
     let index = Manifest::parse(&index, "index (`index.json`)")?;
     let mut walk = Walk { documents, indexes: 0, missing: None };
     let leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;

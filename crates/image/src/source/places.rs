@@ -96,7 +96,7 @@ pub(super) fn open(
                     tries.iter().filter(|it| it.kind != Kind::Absent)
                 {
                     progress.note(&format!(
-                        "`{}` is read from {}; {} could not be asked: {reason}",
+                        "`{}` is read from {}; could not ask {}: {reason}",
                         shown(name),
                         place.name(),
                         other.name()

@@ -81,7 +81,7 @@ impl Reference {
                     && rest.starts_with('/') =>
                 {
                     Err(usage(format!(
-                        "`{}:` is no transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH, docker-daemon:NAME, podman:NAME, containers-storage:NAME, containerd:NAME and docker://NAME",
+                        "`{}:` is not a transport; there are docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY, dir:PATH, docker-daemon:NAME, podman:NAME, containers-storage:NAME, containerd:NAME and docker://NAME",
                         shown(transport)
                     )))
                 }

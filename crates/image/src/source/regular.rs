@@ -24,7 +24,7 @@ pub(super) fn open_regular(path: &Path) -> anyhow::Result<Option<File>> {
     };
     if !file.metadata()?.is_file() {
         return Err(usage(format!(
-            "`{}` is no regular file; to read an image from a pipe, give `-` and the pipe as standard input",
+            "`{}` is not a regular file; to read an image from a pipe, give `-` and the pipe as standard input",
             name()
         )));
     }

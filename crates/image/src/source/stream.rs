@@ -100,7 +100,7 @@ impl Archive {
             let member = Member::of(entry);
             let passed = match member.kind {
                 MemberKind::File => self.pass(&member, &mut members, scan)?,
-                _ => Passed::Other { size: member.size, why: "is no file" },
+                _ => Passed::Other { size: member.size, why: "is not a file" },
             };
             self.add(member, passed)?;
         }
@@ -284,7 +284,7 @@ fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
             return Err(usage(format!(
-                "it is compressed with {program}, which is not understood for archives; give it unpacked: {program} -dc FILE | inscan scan -"
+                "it is compressed with {program}, which is not supported for archives; decompress it: {program} -dc FILE | inscan scan -"
             )));
         }
     }))

@@ -273,5 +273,5 @@ fn a_pipe_in_the_place_of_a_file_is_refused_and_nobody_waits() {
     .unwrap();
     let error = open_archive(&pipe, None, Choice::default()).err().unwrap();
     assert_eq!(kind_of(&error), Kind::Usage);
-    assert!(error.to_string().contains("is no regular file"), "{error}");
+    assert!(error.to_string().contains("is not a regular file"), "{error}");
 }

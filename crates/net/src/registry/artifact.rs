@@ -70,7 +70,7 @@ pub fn open(
     let (registry, manifest) = find(&name, net, options)?;
     let digest = digest_of(&manifest);
     let manifest: ArtifactManifest = serde_json::from_slice(&manifest)
-        .map_err(|error| broken(format!("the manifest of `{name}` is not understood: {error}")))?;
+        .map_err(|error| broken(format!("cannot read the manifest of `{name}`: {error}")))?;
     // Clients that do not know artifact types write it as the configuration's.
     let stated = manifest.artifact_type.or(manifest.config.map(|config| config.media_type));
     if stated.as_deref() != Some(artifact_type) {

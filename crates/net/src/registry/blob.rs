@@ -45,7 +45,7 @@ impl Registry {
             From::Url(url) => self.ask_foreign(url, headers),
             From::Session(position) => match self.sessions.get(*position) {
                 Some(session) => session.ask(&Method::GET, &format!("blobs/{digest}"), headers),
-                None => Err(Failed::GivenUp("there is no place to ask".to_owned())),
+                None => Err(Failed::GivenUp("no registry left to ask".to_owned())),
             },
         }
     }

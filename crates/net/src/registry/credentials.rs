@@ -119,7 +119,7 @@ fn read(file: &AuthFile) -> Result<Option<Config>, String> {
     Config::parse(&bytes).map(Some).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         format!(
-            "`{}`, line {line}, column {column}: it is no configuration of docker or podman",
+            "`{}`, line {line}, column {column}: it is not a configuration of docker or podman",
             path.display()
         )
     })
@@ -128,7 +128,7 @@ fn read(file: &AuthFile) -> Result<Option<Config>, String> {
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;

@@ -35,7 +35,7 @@ pub(super) fn get(
     patience: Duration,
 ) -> Result<Option<Credential>, String> {
     if !is_name(name) {
-        return Err(format!("`{}` is no name of a credential helper", shown(name)));
+        return Err(format!("`{}` is not a name of a credential helper", shown(name)));
     }
     let program = format!("docker-credential-{name}");
     let (succeeded, output) = run(&program, server, patience)?;

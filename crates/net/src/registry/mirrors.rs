@@ -115,7 +115,7 @@ impl Config {
         let VersionOne { insecure, block } = &added.registries;
         if !insecure.registries.is_empty() || !block.registries.is_empty() {
             return Err(usage(format!(
-                "`{place}` is of version 1, which is not understood: write `[[registry]]` with `location`, and `insecure` or `blocked`"
+                "`{place}` is of version 1, which is not supported: write `[[registry]]` with `location`, and `insecure` or `blocked`"
             )));
         }
         for mut registry in added.registry {

@@ -28,7 +28,7 @@ impl Name {
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         parse(text).map_err(|why| {
             usage(format!(
-                "`{}` is no name of an image: {why}; a name is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]",
+                "`{}` is not a name of an image: {why}; a name is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]",
                 shown(text)
             ))
         })
@@ -133,7 +133,7 @@ fn is_host(first: &str) -> bool {
 }
 
 fn check_host(host: &str) -> Result<(), String> {
-    let wrong = || format!("`{}` is no host", shown(host));
+    let wrong = || format!("`{}` is not a host", shown(host));
     let (address, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').ok_or_else(wrong)?;
@@ -156,7 +156,7 @@ fn check_host(host: &str) -> Result<(), String> {
     }
     match port {
         Some(port) if port.parse::<u16>().is_err() || port.starts_with('+') => {
-            Err(format!("`{}` is no port", shown(port)))
+            Err(format!("`{}` is not a port", shown(port)))
         }
         _ => Ok(()),
     }
@@ -170,7 +170,7 @@ fn check_repository(repository: &str) -> Result<(), String> {
     if repository.split('/').all(is_component) {
         return Ok(());
     }
-    Err(format!("`{}` is no repository", shown(repository)))
+    Err(format!("`{}` is not a repository", shown(repository)))
 }
 
 /// Letters and digits, with single separators between them: `.`, `_`, `__`, any number of `-`.
@@ -190,7 +190,7 @@ fn check_tag(tag: &str) -> Result<(), String> {
     let right = tag.bytes().next().is_some_and(word)
         && tag.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
         && tag.len() <= LONGEST_TAG;
-    if right { Ok(()) } else { Err(format!("`{}` is no tag", shown(tag))) }
+    if right { Ok(()) } else { Err(format!("`{}` is not a tag", shown(tag))) }
 }
 
 #[cfg(test)]
@@ -234,21 +234,21 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused_with_the_reason() {
-        refused("", "`library/` is no repository");
+        refused("", "`library/` is not a repository");
         refused("https://registry.example/app", "leave the scheme out");
         refused("me/App", "in lower case: `me/app`");
-        refused("app:", "`` is no tag");
-        refused("app:-x", "`-x` is no tag");
+        refused("app:", "`` is not a tag");
+        refused("app:-x", "`-x` is not a tag");
         refused("app@sha256:12", "64 lower-case hex digits");
         refused("app@sha512:12", "sha256");
-        refused("registry.example:port/app", "`port` is no port");
-        refused("registry.example:70000/app", "`70000` is no port");
-        refused("-x.example/app", "`-x.example` is no host");
-        refused("[::1/app", "is no host");
+        refused("registry.example:port/app", "`port` is not a port");
+        refused("registry.example:70000/app", "`70000` is not a port");
+        refused("-x.example/app", "`-x.example` is not a host");
+        refused("[::1/app", "is not a host");
         for repository in ["a//b", "a/", "a/.b", "a/b_", "a/b..c", "a/b___c", "a/b c", "a/../b"] {
-            refused(&format!("registry.example/{repository}"), "is no repository");
+            refused(&format!("registry.example/{repository}"), "is not a repository");
         }
         refused(&format!("registry.example/{}", "a".repeat(300)), "longer than 255");
-        refused(&format!("app:{}", "a".repeat(129)), "is no tag");
+        refused(&format!("app:{}", "a".repeat(129)), "is not a tag");
     }
 }

@@ -150,7 +150,7 @@ impl Session {
     fn address_over(&self, scheme: &str, path: &str) -> Result<Url, Failed> {
         let host = api_host(&self.endpoint.host);
         let text = format!("{scheme}://{host}/v2/{}/{path}", self.endpoint.repository);
-        Url::parse(&text).map_err(|_| Failed::Access(format!("`{}` is no host", shown(host))))
+        Url::parse(&text).map_err(|_| Failed::Access(format!("`{}` is not a host", shown(host))))
     }
 
     fn with_place(&self, failed: Failed) -> Failed {
@@ -285,10 +285,10 @@ impl Session {
                     Credential::Identity(_) => "the identity token".to_owned(),
                     Credential::Token(_) => "the token".to_owned(),
                 };
-                format!("`{place}` refuses {who} from {origin}: {why}")
+                format!("`{place}`: authentication failed for {who} from {origin}: {why}")
             }
             _ => format!(
-                "`{place}` does not let everybody in: {why}; there are no credentials for `{host}`: log in with `docker login {host}` or `podman login {host}`, or give `--registry-user` and `--registry-password-stdin`"
+                "`{place}`: authentication required: {why}; no credentials for `{host}`: log in with `docker login {host}` or `podman login {host}`, or give `--registry-user` and `--registry-password-stdin`"
             ),
         };
         if let Some(Ok(found)) = self.found.get() {

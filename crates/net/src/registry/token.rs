@@ -61,7 +61,7 @@ pub(super) fn fetch(
 fn checked(realm: &str, plain: bool) -> Result<Url, Failed> {
     let url = Url::parse(realm).ok().filter(|url| url.has_host());
     let Some(mut url) = url else {
-        let text = format!("it asks for a token from `{}`, which is no address", shown(realm));
+        let text = format!("it asks for a token from `{}`, which is not an address", shown(realm));
         return Err(Failed::Access(text));
     };
     let _ = url.set_username("");

@@ -106,7 +106,7 @@ fn file_flags() -> OFlags {
 
 fn regular(file: OwnedFd) -> io::Result<File> {
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
     }
     Ok(file.into())
 }

@@ -44,7 +44,7 @@ impl Driver {
             "overlay" | "overlay2" => Ok(Driver::Overlay),
             "vfs" => Ok(Driver::Vfs),
             _ => Err(usage(format!(
-                "the storage driver `{}` is not understood, only overlay and vfs; save the image instead: podman save IMAGE | inscan scan -",
+                "the storage driver `{}` is not supported, only overlay and vfs are; save the image instead: podman save IMAGE | inscan scan -",
                 shown(name)
             ))),
         }

@@ -82,13 +82,13 @@ impl Assembled {
             return Err(self.wrong(why));
         }
         let Ok(line) = serde_json::from_slice::<Line<'_>>(&self.line) else {
-            return Err(self.wrong("is not understood"));
+            return Err(self.wrong("is not supported"));
         };
         let base64 = base64::engine::general_purpose::STANDARD;
         self.current = match line.kind {
             SEGMENT => match base64.decode(line.payload.as_deref().unwrap_or_default()) {
                 Ok(bytes) => Current::Segment { bytes, at: 0 },
-                Err(_) => return Err(self.wrong("is not understood")),
+                Err(_) => return Err(self.wrong("is not supported")),
             },
             FILE => {
                 let name = match (&line.name_raw, &line.name) {

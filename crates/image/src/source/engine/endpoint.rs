@@ -120,7 +120,7 @@ impl Endpoint {
                 let rest = &host[scheme.len() + "://".len()..];
                 let scheme = if secure { "https" } else { "http" };
                 let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|_| {
-                    usage(format!("{named_by} is `{}`, which is no address", shown(host)))
+                    usage(format!("{named_by} is `{}`, which is not an address", shown(host)))
                 })?;
                 // An `Url` does not tell a default port that was written from none.
                 let authority = rest.split('/').next().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Endpoint {
             Err(_) => return Err(absent("there is no such socket")),
         };
         if !metadata.file_type().is_socket() {
-            return Err(usage("it is no socket"));
+            return Err(usage("it is not a socket"));
         }
         if rustix::fs::accessat(CWD, path, Access::WRITE_OK, rustix::fs::AtFlags::EACCESS).is_err()
         {
