@@ -1,5 +1,5 @@
 //! Reads a document back: our own part, or what the legacy part tells where
-//! another scanner wrote it. Unknown fields are passed over; a form that is too
+//! another scanner wrote it. Unknown fields are skipped; a form that is too
 //! new is an error.
 
 use std::collections::BTreeMap;

@@ -87,11 +87,11 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// `true` or `false`, in any case.
     Boolean,
-    /// Digits; blanks around them are passed over.
+    /// Digits; blanks around them are ignored.
     Integer,
     /// A number with or without a fraction.
     Float,
-    /// Texts between commas; blanks around them are passed over.
+    /// Texts between commas; blanks around them are ignored.
     List,
     /// Numbers between commas.
     Numbers,

@@ -1,4 +1,4 @@
-//! The walk over something that is read, or passed over.
+//! The walk over something that is read, or skipped.
 
 use std::io::{self, Read};
 

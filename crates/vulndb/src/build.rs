@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::facts::{About, Coverage};
-use super::gathered::{Gathered, PassedOver};
+use super::gathered::{Gathered, Skipped};
 use super::read::{self, Database};
 use super::{input, write};
 
@@ -34,7 +34,7 @@ pub enum Error {
 pub struct Report {
     pub about: About,
     pub coverages: Vec<Coverage>,
-    pub passed_over: Vec<PassedOver>,
+    pub skipped: Vec<Skipped>,
     /// Of the file, in bytes.
     pub size: u64,
 }
@@ -76,8 +76,8 @@ pub fn build_after(
     if gathered.sources.is_empty() && gathered.groups.is_empty() {
         return Err(Error::Nothing);
     }
-    let passed_over = std::mem::take(&mut gathered.passed_over).into_values().collect();
+    let skipped = std::mem::take(&mut gathered.skipped).into_values().collect();
     let size = write::database(gathered, before, output, dates, watch)?;
     let database = Database::open(output)?;
-    Ok(Report { about: database.about()?, coverages: database.coverages()?, passed_over, size })
+    Ok(Report { about: database.about()?, coverages: database.coverages()?, skipped, size })
 }

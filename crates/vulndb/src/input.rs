@@ -59,27 +59,27 @@ pub(super) fn total(inputs: &[Input]) -> u64 {
 fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>, gathered: &mut Gathered) {
     let entries = match fs::read_dir(folder) {
         Ok(_) if depth > MAX_DEPTH => {
-            return gathered.pass_over(&shown(folder), "folders lie too deep in each other", "");
+            return gathered.skip(&shown(folder), "folders lie too deep in each other", "");
         }
         Ok(entries) => entries,
-        Err(error) => return gathered.pass_over(&shown(folder), &error.to_string(), ""),
+        Err(error) => return gathered.skip(&shown(folder), &error.to_string(), ""),
     };
     for entry in entries {
         let path = match entry {
             Ok(entry) => entry.path(),
             Err(error) => {
-                gathered.pass_over(&shown(folder), &error.to_string(), "");
+                gathered.skip(&shown(folder), &error.to_string(), "");
                 continue;
             }
         };
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() && path.is_symlink() => {
-                gathered.pass_over(&shown(&path), "a link to a folder", "");
+                gathered.skip(&shown(&path), "a link to a folder", "");
             }
             Ok(metadata) if metadata.is_dir() => walk(&path, depth + 1, found, gathered),
             Ok(metadata) if metadata.is_file() => found.push(Input { path, size: metadata.len() }),
-            Ok(_) => gathered.pass_over(&shown(&path), "no regular file", ""),
-            Err(error) => gathered.pass_over(&shown(&path), &error.to_string(), ""),
+            Ok(_) => gathered.skip(&shown(&path), "no regular file", ""),
+            Err(error) => gathered.skip(&shown(&path), &error.to_string(), ""),
         }
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Progress)
     let file = match File::open(&input.path) {
         Ok(file) => file,
         Err(error) => {
-            gathered.pass_over(&place.input, &error.to_string(), "");
+            gathered.skip(&place.input, &error.to_string(), "");
             return Ok(());
         }
     };
@@ -112,7 +112,7 @@ pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Progress)
     match text {
         Ok(bytes) => read_bytes(&bytes, &place, gathered),
         Err(error) => {
-            gathered.pass_over(&place.input, &error.to_string(), "");
+            gathered.skip(&place.input, &error.to_string(), "");
             Ok(())
         }
     }
@@ -189,7 +189,7 @@ fn read_zip(
     let zip = match Zip::open(content) {
         Ok(zip) => zip,
         Err(error) => {
-            gathered.pass_over(&place.input, &error.to_string(), "");
+            gathered.skip(&place.input, &error.to_string(), "");
             return Ok(());
         }
     };
@@ -206,7 +206,7 @@ fn read_zip(
             if inflated > most {
                 let reason =
                     format!("the rest of an archive that becomes {MAX_RATIO} times its size");
-                gathered.pass_over(&place.input, &reason, &member.name.to_string());
+                gathered.skip(&place.input, &reason, &member.name.to_string());
                 return Ok(());
             }
             bytes.push(read);
@@ -217,15 +217,11 @@ fn read_zip(
             match done {
                 Member::Record { source, newest, packed, repaired } => {
                     if repaired {
-                        gathered.pass_over(
-                            &place.input,
-                            "bytes that are not UTF-8, replaced",
-                            &name,
-                        );
+                        gathered.skip(&place.input, "bytes that are not UTF-8, replaced", &name);
                     }
                     gathered.advisory(&source, newest, packed)?;
                 }
-                Member::Wrong(reason) => gathered.pass_over(&place.input, &reason, &name),
+                Member::Wrong(reason) => gathered.skip(&place.input, &reason, &name),
                 Member::Other(bytes) => {
                     let stem = stem(Path::new(&name));
                     let place = Place { input: place.input.clone(), stem, member: name };
@@ -264,22 +260,22 @@ fn member(bytes: Result<Vec<u8>, String>) -> Member {
 
 /// Any file that is no archive: JSON, lines of JSON, or a table.
 fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Result<()> {
-    let mut pass_over = |reason: &str| gathered.pass_over(&place.input, reason, &place.member);
+    let mut skip = |reason: &str| gathered.skip(&place.input, reason, &place.member);
     if bytes.starts_with(b"SQLite format 3\0") {
-        pass_over("a database: take `inscan db import` for one of inscan");
+        skip("a database: take `inscan db import` for one of inscan");
         return Ok(());
     }
     if is_zip(bytes) || Packing::of(bytes) == Packing::Gzip {
-        pass_over("an archive within an archive");
+        skip("an archive within an archive");
         return Ok(());
     }
     let (text, repaired) = json::text(bytes);
     if repaired && bytes.contains(&0) {
-        pass_over("not recognised");
+        skip("not recognised");
         return Ok(());
     }
     if repaired {
-        pass_over("bytes that are not UTF-8, replaced");
+        skip("bytes that are not UTF-8, replaced");
     }
     if text.trim_start().starts_with(['{', '[']) {
         return read_json(&text, place, gathered);
@@ -290,11 +286,7 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
         gathered.count("epss", scores.scores.len() as u64, scores.date);
         if let Some((line, count)) = scores.wrong {
             for _ in 0..count {
-                gathered.pass_over(
-                    &place.input,
-                    "lines that are no score",
-                    &format!("line {line}"),
-                );
+                gathered.skip(&place.input, "lines that are no score", &format!("line {line}"));
             }
         }
     } else if end_of_life::is_distro_info(&text) {
@@ -302,7 +294,7 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
         gathered.count("distro-info", entries.len() as u64, None);
         entries.into_iter().for_each(|entry| gathered.end_of_life(Rank::DistroInfo, entry));
     } else {
-        pass_over("not recognised");
+        skip("not recognised");
     }
     Ok(())
 }
@@ -313,7 +305,7 @@ fn read_json(text: &str, place: &Place, gathered: &mut Gathered) -> io::Result<(
     let first = match first {
         Ok(first) => first,
         Err(error) => {
-            gathered.pass_over(&place.input, "broken JSON", &format!("{}: {error}", place.member));
+            gathered.skip(&place.input, "broken JSON", &format!("{}: {error}", place.member));
             return Ok(());
         }
     };
@@ -330,7 +322,7 @@ fn read_json(text: &str, place: &Place, gathered: &mut Gathered) -> io::Result<(
         let place = Place { input: place.input.clone(), stem: place.stem.clone(), member };
         match serde_json::from_str::<Value>(line) {
             Ok(value) => read_value(&value, &place, gathered)?,
-            Err(_) => gathered.pass_over(&place.input, "broken JSON", &place.member),
+            Err(_) => gathered.skip(&place.input, "broken JSON", &place.member),
         }
     }
     Ok(())
@@ -341,14 +333,14 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
         match osv::advisory(value) {
             Ok(advisory) => gathered.whole(&advisory)?,
             Err(reason) => {
-                gathered.pass_over(&place.input, &format!("a record {reason}"), &place.member);
+                gathered.skip(&place.input, &format!("a record {reason}"), &place.member);
             }
         }
     } else if rating::is_rating(value) {
         if rating::rating(value).is_some_and(|(cve, rating)| gathered.rating(&cve, rating)) {
             gathered.count("cve-severity", 1, None);
         } else {
-            gathered.pass_over(&place.input, "a severity of no CVE", &place.member);
+            gathered.skip(&place.input, "a severity of no CVE", &place.member);
         }
     } else if secdb::is_secdb(value) {
         let advisories = secdb::advisories(value);
@@ -369,7 +361,7 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
         }
     } else if feed::is_mapping_list(value) {
         let reason = "distribution mappings: inscan has a table of its own";
-        gathered.pass_over(&place.input, reason, &place.member);
+        gathered.skip(&place.input, reason, &place.member);
     } else if end_of_life::is_products(value) {
         let entries = end_of_life::entries(value, &place.stem);
         gathered.count("endoflife.date", entries.len() as u64, None);
@@ -380,7 +372,7 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
             read_value(value, place, gathered)?;
         }
     } else {
-        gathered.pass_over(&place.input, "not recognised", &place.member);
+        gathered.skip(&place.input, "not recognised", &place.member);
     }
     Ok(())
 }
@@ -400,7 +392,7 @@ fn read_page(page: &Value, place: &Place, gathered: &mut Gathered) -> io::Result
                 gathered.groups.insert(group);
                 gathered.listed(&place.stem, name, &entry);
             }
-            None => gathered.pass_over(&place.input, "records of an unknown kind", &place.member),
+            None => gathered.skip(&place.input, "records of an unknown kind", &place.member),
         }
     }
     Ok(())

@@ -40,5 +40,5 @@ pub use advisory::{
 };
 pub use changes::{Change, Changes};
 pub use facts::{About, Coverage, EndOfLife, Epss, Freshness, Kev, Rating, SourceFacts};
-pub use gathered::PassedOver;
+pub use gathered::Skipped;
 pub use read::{Database, Error, Result};

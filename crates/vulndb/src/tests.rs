@@ -158,8 +158,8 @@ fn what_was_read_is_found_again() {
     let about = database.about().unwrap();
     assert_eq!(about.built, "2024-06-02T00:00:00Z".parse().unwrap());
     assert_eq!(about.age(dates().now).as_secs() / 86400, 213);
-    assert_eq!(report.passed_over.len(), 1);
-    assert!(report.passed_over[0].input.ends_with("README"), "{:?}", report.passed_over);
+    assert_eq!(report.skipped.len(), 1);
+    assert!(report.skipped[0].input.ends_with("README"), "{:?}", report.skipped);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn what_is_broken_or_hostile_is_said_and_the_rest_is_read() {
     assert_eq!(database.about().unwrap().advisories, 2);
     assert_eq!(database.advisories_for("Go", "x").unwrap()[0].summary, "\u{fffd}");
     let said: Vec<String> = report
-        .passed_over
+        .skipped
         .iter()
         .map(|one| format!("{}: {}", one.input.rsplit('/').next().unwrap(), one.reason))
         .collect();

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::build::{self, Dates};
 use super::download::{self, Fetched};
 use super::fetch::{Fetch, with_ending};
-use super::gathered::PassedOver;
+use super::gathered::Skipped;
 use super::place::{self, DAY, State, beside};
 use super::read::Database;
 use super::signature::Key;
@@ -93,8 +93,8 @@ pub enum Outcome {
     Recent(Duration),
     /// The newest is here already.
     Unchanged,
-    /// A new one is here. What was passed over is of one that was built here.
-    Installed(Vec<PassedOver>),
+    /// A new one is here. What was skipped is of one that was built here.
+    Installed(Vec<Skipped>),
 }
 
 impl Update<'_> {
@@ -257,7 +257,7 @@ impl Update<'_> {
             }
             let dates = Dates { now: self.now, built: None };
             let report = build::build(&[part.to_owned()], self.place, dates, watch)?;
-            return Ok(report.passed_over);
+            return Ok(report.skipped);
         }
         self.take_in(part, signature.as_deref())?;
         Ok(Vec::new())
@@ -286,7 +286,7 @@ impl Update<'_> {
         let folder = beside(self.place, ".inputs");
         let failed = |source| Error::Io { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
-        let mut passed_over = Vec::new();
+        let mut skipped = Vec::new();
         let mut files: Vec<(Url, PathBuf)> = Vec::new();
         for source in sources {
             // The name of the file is our own: what an address holds is nobody's path.
@@ -335,7 +335,7 @@ impl Update<'_> {
                     is_new = true;
                 }
                 Err(error) if error.is_missing() => {
-                    passed_over.push(PassedOver {
+                    skipped.push(Skipped {
                         input: format!("{}{}", net::origin(&url), url.path()),
                         reason: "is not there".to_owned(),
                         count: 1,
@@ -352,8 +352,8 @@ impl Update<'_> {
         }
         let dates = Dates { now: self.now, built: None };
         let report = build::build(&inputs, self.place, dates, watch)?;
-        passed_over.extend(report.passed_over);
-        Ok(Outcome::Installed(passed_over))
+        skipped.extend(report.skipped);
+        Ok(Outcome::Installed(skipped))
     }
 }
 

@@ -16,7 +16,7 @@ use inscan_vulndb::build::{Dates, Error, Report, build_after};
 /// What a file is, its content says: records in OSV's form (one a file, or in the
 /// archives of the public bucket), Alpine's security database, CISA's catalog of known
 /// exploited vulnerabilities, EPSS scores, endoflife.date, Debian's distro-info, and pages of
-/// an Anchore feed service. Files may be compressed with gzip. What is passed over is said.
+/// an Anchore feed service. Files may be compressed with gzip. Skipped files are reported.
 ///
 /// The same files make the same bytes. The database's date is that of the newest change
 /// in them, or SOURCE_DATE_EPOCH.
@@ -58,13 +58,13 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let report = report.map_err(failed)?;
     drop(progress);
     tell::write(&args.report, |out| table(&report, out), || as_json(&report))?;
-    for passed_over in &report.passed_over {
-        let example = match passed_over.example.as_str() {
+    for skipped in &report.skipped {
+        let example = match skipped.example.as_str() {
             "" => String::new(),
             example => format!(", as `{example}`"),
         };
-        let count = text::counted(passed_over.count as usize, "time", "times");
-        session.warn(&format!("{}: {} ({count}{example})", passed_over.input, passed_over.reason));
+        let count = text::counted(skipped.count as usize, "time", "times");
+        session.warn(&format!("{}: {} ({count}{example})", skipped.input, skipped.reason));
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ fn as_json(report: &Report) -> Value {
     let mut value = tell::about_json(&report.about, &report.coverages);
     if let Some(object) = value.as_object_mut() {
         object.insert("size".into(), json!(report.size));
-        object.insert("passed_over".into(), json!(report.passed_over));
+        object.insert("passed_over".into(), json!(report.skipped));
     }
     value
 }

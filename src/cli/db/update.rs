@@ -89,7 +89,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     };
     let outcome = update.run(&*progress).map_err(failed)?;
     drop(progress);
-    let passed_over = match outcome {
+    let skipped = match outcome {
         Outcome::Recent(since) => {
             let ago = tell::age(since);
             session.say(&format!("already checked {ago} ago; use `--force` to check again"));
@@ -99,10 +99,10 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             session.say("the database is up to date");
             Vec::new()
         }
-        Outcome::Installed(passed_over) => passed_over,
+        Outcome::Installed(skipped) => skipped,
     };
-    for passed_over in passed_over {
-        session.warn(&format!("{}: {}", passed_over.input, passed_over.reason));
+    for one in skipped {
+        session.warn(&format!("{}: {}", one.input, one.reason));
     }
     let about = opened(&place)?.about().map_err(super::unreadable)?;
     let advisories = text::count(about.advisories);

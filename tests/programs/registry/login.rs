@@ -230,7 +230,10 @@ fn a_token_is_got_with_a_password_and_with_an_identity_token() {
     let mut command = inscan(&["analyze", &image]);
     command.env("INSCAN_REGISTRY_TOKEN", "not-a-token");
     let error = refused(command, 3);
-    assert!(error.contains("authentication failed for the token") && !error.contains("not-a-token"), "{error}");
+    assert!(
+        error.contains("authentication failed for the token") && !error.contains("not-a-token"),
+        "{error}"
+    );
 }
 
 #[test]

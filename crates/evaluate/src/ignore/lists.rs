@@ -9,7 +9,7 @@
 //!
 //! A `trigger_id` is the vulnerability's name and the package's, with `+` between;
 //! `*` stands for any text. `expiration_date` is in seconds since 1970, `expires_on`
-//! a date: from then on it no longer holds. What is not enabled is passed over.
+//! a date: from then on it no longer holds. What is not enabled is skipped.
 
 use jiff::Timestamp;
 use jiff::civil::Date;

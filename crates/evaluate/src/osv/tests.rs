@@ -123,7 +123,7 @@ fn listed_versions_hold_beside_the_ranges() {
 }
 
 #[test]
-fn git_ranges_are_passed_over() {
+fn git_ranges_are_skipped() {
     let git = Range { kind: RangeKind::Git, events: vec![introduced("0"), fixed("abcdef")] };
     let mut affected = entry([introduced("0"), fixed("2.0")]);
     affected.ranges.insert(0, git.clone());

@@ -42,7 +42,7 @@ pub struct LayerScan {
     /// Signatures that the malware scanner found, by entry. Not of the layer's bytes alone:
     /// the scanner's database is in it.
     pub malware: BTreeMap<u32, String>,
-    /// What was passed over, and why, by entry.
+    /// What was skipped, and why, by entry.
     pub skipped: Vec<Skipped>,
     /// What is wrong with the layer as a whole.
     pub problems: Vec<String>,

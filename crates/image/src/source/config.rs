@@ -3,7 +3,7 @@
 //! Docker's additions. Go writes `null` for what is empty; here that is empty too.
 //!
 //! Builders take liberties with it: a field of another type than expected is
-//! passed over and named in [`ImageConfig::problems`], and the rest is read. Only what says
+//! skipped and named in [`ImageConfig::problems`], and the rest is read. Only what says
 //! which layers the image has must be right.
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ pub struct Rule {
     /// None for a rule that does nothing: its gate is retired, or the rule is wrong.
     pub compiled: Option<Compiled>,
     pub faults: Vec<Fault>,
-    /// Why it matters, for people. Only ours have it, as also the next: others pass over it.
+    /// Why it matters, for people. Only ours have it, as also the next: other engines ignore it.
     pub why: Option<String>,
     /// How what it finds is fixed.
     pub remedy: Option<String>,

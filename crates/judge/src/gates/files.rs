@@ -87,7 +87,7 @@ pub(super) static GATE: Gate = Gate {
                     "skip_missing",
                     Kind::Boolean,
                     "false",
-                    "Whether a file that is not there is passed over",
+                    "Whether a file that is not there is skipped",
                 )
                 .or("true"),
             ],

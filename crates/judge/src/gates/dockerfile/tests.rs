@@ -26,7 +26,7 @@ fn instruction(params: &[(&str, &str)], image: &Value) -> Vec<String> {
 }
 
 #[test]
-fn lines_are_joined_and_comments_passed_over() {
+fn lines_are_joined_and_comments_skipped() {
     let image = ImageFacts {
         dockerfile: DOCKERFILE.to_owned(),
         dockerfile_mode: DockerfileMode::Actual,
@@ -84,7 +84,7 @@ fn checks_hold_for_lines_of_the_instruction() {
 }
 
 #[test]
-fn a_guessed_dockerfile_is_passed_over_where_the_actual_one_is_asked_for() {
+fn a_guessed_dockerfile_is_skipped_where_the_actual_one_is_asked_for() {
     let exists = [("instruction", "RUN"), ("check", "exists")];
     let only = [exists[0], exists[1], ("actual_dockerfile_only", "TRUE")];
     for (mode, all, actual, not_provided) in
