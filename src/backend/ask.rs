@@ -14,9 +14,9 @@ use inscan_net::{
 };
 
 /// What an answer may have. The checks and vulnerabilities of large images have some MiB.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// What is read of an answer that says no.
-const MOST_ERROR_BYTES: u64 = 64 << 10;
+const MAX_ERROR_BYTES: u64 = 64 << 10;
 
 impl Backend {
     pub(super) fn request(&self, method: Method, url: &Url, json: Option<&str>) -> Request {
@@ -92,10 +92,10 @@ impl Backend {
         }
         let status = answer.status();
         if status.is_success() {
-            return self.body(answer, what, until, MOST_BYTES);
+            return self.body(answer, what, until, MAX_BYTES);
         }
         // What it says helps, and is not needed.
-        let body = self.body(answer, what, until, MOST_ERROR_BYTES).unwrap_or_default();
+        let body = self.body(answer, what, until, MAX_ERROR_BYTES).unwrap_or_default();
         let said = server_message(&body);
         let code = status.as_u16();
         let status = match status.canonical_reason() {

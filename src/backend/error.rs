@@ -77,7 +77,7 @@ pub(super) fn is_engines(body: &[u8], code: u16) -> bool {
 }
 
 /// More of a message is not shown.
-const MOST_CHARACTERS: usize = 1000;
+const MAX_CHARACTERS: usize = 1000;
 
 /// What an answer says is wrong: Sysdig's list of errors, or the message of Anchore's engine, of
 /// its framework, or of whoever stands before it. `None` where it says nothing, or shows a page.
@@ -93,7 +93,7 @@ pub(super) fn server_message(body: &[u8]) -> Option<String> {
             text.to_owned()
         }
     };
-    let mut shown: String = text.trim().chars().take(MOST_CHARACTERS).collect();
+    let mut shown: String = text.trim().chars().take(MAX_CHARACTERS).collect();
     if shown.len() < text.trim().len() {
         shown.push('…');
     }
@@ -150,6 +150,6 @@ mod tests {
             assert_eq!(server_message(body.as_bytes()).as_deref(), expected, "{body}");
         }
         let long = server_message("x".repeat(5000).as_bytes()).unwrap();
-        assert_eq!(long.chars().count(), MOST_CHARACTERS + 1);
+        assert_eq!(long.chars().count(), MAX_CHARACTERS + 1);
     }
 }

@@ -6,7 +6,7 @@ use super::{Backend, Check, Error, Reason};
 
 /// So many looks that fail one after the other: it is no passing trouble. With the usual waits
 /// that is five minutes.
-const MOST_FAILURES: u32 = 30;
+const MAX_FAILURES: u32 = 30;
 
 /// How a look at the image ended that was not the last.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl Backend {
                 Err(error) if error.may_pass() => {
                     tell(Waiting::Failed(&error));
                     failures += 1;
-                    if failures == MOST_FAILURES {
+                    if failures == MAX_FAILURES {
                         return Err(error);
                     }
                     last = Some(error);

@@ -147,7 +147,7 @@ impl BackendArgs {
 }
 
 /// Longer is no token.
-const MOST_TOKEN_BYTES: u64 = 64 << 10;
+const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
 fn token_in(file: &Path, stdin_is_taken: bool) -> Result<Secret> {
     let from_stdin = file == Path::new("-");
@@ -157,9 +157,9 @@ fn token_in(file: &Path, stdin_is_taken: bool) -> Result<Secret> {
     }
     let mut text = String::new();
     let read = match from_stdin {
-        true => io::stdin().take(MOST_TOKEN_BYTES).read_to_string(&mut text),
+        true => io::stdin().take(MAX_TOKEN_BYTES).read_to_string(&mut text),
         false => {
-            File::open(file).and_then(|file| file.take(MOST_TOKEN_BYTES).read_to_string(&mut text))
+            File::open(file).and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
         }
     };
     read.map_err(|error| {

@@ -105,11 +105,11 @@ impl RegistryArgs {
 }
 
 /// Longer is no password.
-const MOST_PASSWORD_BYTES: u64 = 64 << 10;
+const MAX_PASSWORD_BYTES: u64 = 64 << 10;
 
 fn password_from_stdin() -> Result<Secret> {
     let mut text = String::new();
-    io::stdin().take(MOST_PASSWORD_BYTES).read_to_string(&mut text).map_err(|error| {
+    io::stdin().take(MAX_PASSWORD_BYTES).read_to_string(&mut text).map_err(|error| {
         Failure::usage(anyhow::anyhow!("could not read the password from standard input: {error}"))
     })?;
     let password = text.trim_end_matches(['\r', '\n']);

@@ -125,7 +125,7 @@ impl Scheme {
 }
 
 /// Longer ones are refused: of a million published versions none comes near.
-const LONGEST: usize = 1024;
+const MAX_LENGTH: usize = 1024;
 
 /// The first version that its ecosystem cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -180,7 +180,7 @@ fn by<'a, V>(
     order: fn(&V, &V) -> Ordering,
 ) -> Result<Ordering, Unreadable> {
     let read = |version: &'a str| {
-        let known = if version.len() > LONGEST { Err("it is too long") } else { read(version) };
+        let known = if version.len() > MAX_LENGTH { Err("it is too long") } else { read(version) };
         known.map_err(|reason| Unreadable { scheme, version: version.to_owned(), reason })
     };
     Ok(order(&read(a)?, &read(b)?))
@@ -300,13 +300,13 @@ mod tests {
         let signs =
             ["", "0", "9", ".", "-", "+", "~", "^", "_", ":", "!", "a", "rc", "-r", "é", "\0"];
         let long = [
-            "1.".repeat(LONGEST / 2),
-            "-".repeat(LONGEST),
-            "1-".repeat(LONGEST / 2),
-            "9".repeat(LONGEST),
-            "1a".repeat(LONGEST / 2),
-            "é".repeat(LONGEST / 2),
-            "1".repeat(LONGEST + 1),
+            "1.".repeat(MAX_LENGTH / 2),
+            "-".repeat(MAX_LENGTH),
+            "1-".repeat(MAX_LENGTH / 2),
+            "9".repeat(MAX_LENGTH),
+            "1a".repeat(MAX_LENGTH / 2),
+            "é".repeat(MAX_LENGTH / 2),
+            "1".repeat(MAX_LENGTH + 1),
         ];
         let mut all: Vec<String> = long.into();
         for a in signs {
@@ -329,6 +329,6 @@ mod tests {
                 }
             }
         }
-        assert!(check(Scheme::Rpm, &"1".repeat(LONGEST + 1)).is_err());
+        assert!(check(Scheme::Rpm, &"1".repeat(MAX_LENGTH + 1)).is_err());
     }
 }

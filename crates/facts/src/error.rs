@@ -73,8 +73,8 @@ pub fn broken(message: impl Into<String>) -> anyhow::Error {
 
 /// A name from an image or a command line, safe to show: no control characters, not endless.
 pub fn shown(name: impl AsRef<[u8]>) -> String {
-    const LONGEST: usize = 200;
-    escape::cut(name, LONGEST)
+    const MAX_LENGTH: usize = 200;
+    escape::cut(name, MAX_LENGTH)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use inscan_facts::digest::{Digest, Sha256};
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// A layout has few images; its index is small.
-const MOST_INDEX_BYTES: u64 = 64 << 20;
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 const PIECE: usize = 256 << 10;
 
 /// What was done.
@@ -275,7 +275,7 @@ fn read_index(path: &Path) -> Result<Value> {
         }
     };
     let mut bytes = Vec::new();
-    file.take(MOST_INDEX_BYTES)
+    file.take(MAX_INDEX_BYTES)
         .read_to_end(&mut bytes)
         .with_context(|| format!("could not read `{}`", path.display()))?;
     serde_json::from_slice(&bytes)

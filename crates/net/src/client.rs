@@ -12,9 +12,9 @@ use reqwest::{Certificate, Identity, Method, StatusCode, Url};
 use super::{Cause, Error, NetOptions, Outcome, retry_after};
 
 /// As browsers do; storage of registries needs one or two.
-const MOST_REDIRECTS: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 /// A file of certificates that is larger is none.
-const MOST_PEM_BYTES: u64 = 16 << 20;
+const MAX_PEM_BYTES: u64 = 16 << 20;
 
 /// Asks servers, or one Unix socket. Cheap to clone; connections are kept and used again.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl Http {
             return Err(Error::offline(request.url()));
         }
         let first = request.url().clone();
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let url = request.url().clone();
             let again = request.try_clone();
             let client = self.client(same_origin(&first, &url), &url)?;
@@ -89,7 +89,7 @@ impl Http {
             }
             *request.url_mut() = next;
         }
-        Err(Error::redirect(&first, &format!("more than {MOST_REDIRECTS} times")))
+        Err(Error::redirect(&first, &format!("more than {MAX_REDIRECTS} times")))
     }
 
     /// Asks, and again where that may help. `request` makes the same request each time. The last
@@ -311,7 +311,7 @@ fn authorities(options: &NetOptions) -> Result<Vec<Certificate>, Error> {
 fn read_pem(path: &Path) -> Result<Vec<u8>, Error> {
     let read = || {
         let mut bytes = Vec::new();
-        fs::File::open(path)?.take(MOST_PEM_BYTES).read_to_end(&mut bytes).map(|_| bytes)
+        fs::File::open(path)?.take(MAX_PEM_BYTES).read_to_end(&mut bytes).map(|_| bytes)
     };
     read().map_err(|error| setup(format!("could not read `{}`: {error}", path.display())))
 }

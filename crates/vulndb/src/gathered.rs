@@ -13,7 +13,7 @@ use super::facts::{EndOfLife, Kev, Rating, SourceFacts};
 use super::schema::cve_number;
 use super::staging::{self, Packed, Staging};
 
-/// Reasons for which something was passed over are kept with one example; this many of them.
+/// Reasons for which something was skipped are kept with one example; this many of them.
 const MAX_REASONS: usize = 10_000;
 
 pub(super) struct Gathered {
@@ -27,7 +27,7 @@ pub(super) struct Gathered {
     /// Groups of a feed that exist, with records or without.
     pub groups: BTreeSet<String>,
     pub sources: BTreeMap<String, SourceFacts>,
-    pub passed_over: BTreeMap<(String, String), PassedOver>,
+    pub skipped: BTreeMap<(String, String), Skipped>,
     /// The last second that is believed as a date of change: none lies in the future.
     pub now: i64,
 }
@@ -41,7 +41,7 @@ pub(super) enum Rank {
 
 /// Something of an input that is not in the database, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct PassedOver {
+pub struct Skipped {
     /// The file.
     pub input: String,
     pub reason: String,
@@ -61,23 +61,23 @@ impl Gathered {
             listed: BTreeMap::new(),
             groups: BTreeSet::new(),
             sources: BTreeMap::new(),
-            passed_over: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             now,
         })
     }
 
-    pub(super) fn pass_over(&mut self, input: &str, reason: &str, example: &str) {
+    pub(super) fn skip(&mut self, input: &str, reason: &str, example: &str) {
         let key = (input.to_owned(), reason.to_owned());
-        if self.passed_over.len() >= MAX_REASONS && !self.passed_over.contains_key(&key) {
+        if self.skipped.len() >= MAX_REASONS && !self.skipped.contains_key(&key) {
             return;
         }
-        let made = || PassedOver {
+        let made = || Skipped {
             input: input.to_owned(),
             reason: reason.to_owned(),
             count: 0,
             example: example.to_owned(),
         };
-        self.passed_over.entry(key).or_insert_with(made).count += 1;
+        self.skipped.entry(key).or_insert_with(made).count += 1;
     }
 
     pub(super) fn advisory(

@@ -34,12 +34,12 @@ pub struct UnreadableRange {
 }
 
 /// As for versions; ranges list many.
-const LONGEST: usize = 16 * 1024;
+const MAX_LENGTH: usize = 16 * 1024;
 
 pub fn satisfies(syntax: Syntax, version: &str, range: &str) -> Result<bool, UnreadableRange> {
-    let found = if range.len() > LONGEST {
+    let found = if range.len() > MAX_LENGTH {
         Err("it is too long")
-    } else if version.len() > super::LONGEST {
+    } else if version.len() > super::MAX_LENGTH {
         Ok(false)
     } else {
         match syntax {
@@ -119,10 +119,12 @@ mod tests {
                     }
                 }
             }
-            for long in [">".repeat(LONGEST), "1 ".repeat(LONGEST / 2), "||".repeat(LONGEST / 2)] {
+            for long in
+                [">".repeat(MAX_LENGTH), "1 ".repeat(MAX_LENGTH / 2), "||".repeat(MAX_LENGTH / 2)]
+            {
                 let _ = satisfies(syntax, "1.2.3", &long);
             }
-            assert!(satisfies(syntax, "1.2.3", &"1".repeat(LONGEST + 1)).is_err());
+            assert!(satisfies(syntax, "1.2.3", &"1".repeat(MAX_LENGTH + 1)).is_err());
         }
     }
 

@@ -42,7 +42,7 @@ pub use room::{Cleaned, Status, clean, status};
 const FORM: &str = "1";
 const SOURCES: &str = env!("INSCAN_LAYER_SOURCES");
 /// Kept content of one layer: one with more is read each time.
-const MOST_KEPT: u64 = 256 << 20;
+const MAX_KEPT: u64 = 256 << 20;
 
 /// Where one run keeps layers, and finds them.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ impl Cache {
     /// Keeps a scan whose digests were verified. The text is for the user: why it could not be.
     pub(super) fn keep(&self, scan: &LayerScan) -> Option<String> {
         let kept: u64 = scan.kept.values().map(|kept| kept.len() as u64).sum();
-        if scan.is_by_chance || kept > MOST_KEPT || self.is_broken.load(Ordering::Relaxed) {
+        if scan.is_by_chance || kept > MAX_KEPT || self.is_broken.load(Ordering::Relaxed) {
             return None;
         }
         let error = self.write(scan).err()?;

@@ -9,13 +9,13 @@ use std::os::unix::fs::FileExt;
 use anyhow::Context;
 use inscan_tar::{Archive, Fragment, Packing, Piece, Pieces, Source};
 
-use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
+use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::members::{LIMITS, Member, MemberKind, cleaned, named_twice, unreadable};
 use super::{Blobs, LayerRef};
 use inscan_facts::error::{broken, shown};
 
 /// As the Linux kernel counts.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Most stored fragments of all sparse members.
 const MAX_FRAGMENTS: usize = 1 << 20;
@@ -128,7 +128,7 @@ pub(super) fn resolve<'a, T>(
     lookup: impl Fn(&[u8]) -> Option<(&'a MemberKind, T)>,
 ) -> Option<T> {
     let mut name = cleaned(b"", name.as_bytes())?;
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         match lookup(&name)? {
             (MemberKind::File, found) => return Some(found),
             (MemberKind::Link(target), _) => name = target.clone()?,
@@ -141,7 +141,7 @@ pub(super) fn resolve<'a, T>(
 impl Documents for ArchiveIndex {
     fn read(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let Some(member) = self.find(name) else { return Ok(None) };
-        if member.size > MOST_DOCUMENT_BYTES {
+        if member.size > MAX_DOCUMENT_BYTES {
             return Err(too_large(name, member.size));
         }
         let mut bytes = Vec::new();

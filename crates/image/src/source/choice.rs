@@ -118,7 +118,7 @@ fn familiar(name: &str) -> String {
     }
 }
 
-const MOST_LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 fn listed(candidates: &[Candidate]) -> String {
     let label = |(index, candidate): (usize, &Candidate)| match candidate.names.first() {
@@ -140,8 +140,8 @@ fn platforms(candidates: &[Candidate]) -> String {
 
 fn list(mut labels: Vec<String>) -> String {
     labels.dedup();
-    let more = labels.len().saturating_sub(MOST_LISTED);
-    labels.truncate(MOST_LISTED);
+    let more = labels.len().saturating_sub(MAX_LISTED);
+    labels.truncate(MAX_LISTED);
     match (labels.is_empty(), more) {
         (true, _) => "none".to_owned(),
         (false, 0) => labels.join(", "),

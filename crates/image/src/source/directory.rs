@@ -24,9 +24,9 @@ use inscan_facts::digest::Digest;
 use inscan_facts::error::shown;
 
 /// Each level of the walk holds a directory open; most systems allow 1024 open files.
-const DEEPEST: usize = 400;
+const MAX_DEPTH: usize = 400;
 /// `security.capability` has at most 24 bytes; anything longer is no capability.
-const MOST_CAPABILITY_BYTES: usize = 256;
+const MAX_CAPABILITY_BYTES: usize = 256;
 /// Neither follows a link nor waits for a pipe.
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -60,7 +60,7 @@ pub struct WalkProblem {
 }
 
 /// Walks a tree: a directory before what is in it, names in byte order. Sockets
-/// are passed over, since no image can hold one. Other file systems mounted in
+/// are skipped, since no image can hold one. Other file systems mounted in
 /// the tree are problems: `/proc` is no part of an image.
 pub fn walk(
     root: &Path,
@@ -297,10 +297,12 @@ impl Walk<'_> {
             self.problem(path, "another file system is mounted here, which was not read; to scan it, give it as `dir:`");
             return None;
         }
-        if depth >= DEEPEST {
+        if depth >= MAX_DEPTH {
             self.problem(
                 path,
-                format!("directories are nested deeper than {DEEPEST}; what is in it was not read"),
+                format!(
+                    "directories are nested deeper than {MAX_DEPTH}; what is in it was not read"
+                ),
             );
             return None;
         }
@@ -378,7 +380,7 @@ fn kind(stat: &Stat) -> Option<EntryKind> {
 
 #[cfg(target_os = "linux")]
 fn capability(file: &File) -> io::Result<Option<Vec<u8>>> {
-    let mut value = vec![0; MOST_CAPABILITY_BYTES];
+    let mut value = vec![0; MAX_CAPABILITY_BYTES];
     match fs::fgetxattr(file, "security.capability", &mut value[..]) {
         Ok(length) => {
             value.truncate(length);
@@ -502,10 +504,10 @@ mod tests {
     #[test]
     fn directories_nested_without_end_are_a_problem() {
         let root = tempfile::tempdir().unwrap();
-        let deep = root.path().join(vec!["d"; DEEPEST + 5].join("/"));
+        let deep = root.path().join(vec!["d"; MAX_DEPTH + 5].join("/"));
         std::fs::create_dir_all(deep).unwrap();
         let (lines, problems) = listed(root.path());
-        assert_eq!(lines.len(), DEEPEST);
+        assert_eq!(lines.len(), MAX_DEPTH);
         assert!(problems[0].message.contains("deeper than 400"), "{problems:?}");
     }
 

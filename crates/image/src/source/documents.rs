@@ -11,7 +11,7 @@ use inscan_facts::digest::{Digest, Sha256};
 use inscan_facts::error::{broken, shown};
 
 /// The largest manifest that registries take is 4 MiB; configurations are smaller.
-pub(super) const MOST_DOCUMENT_BYTES: u64 = 8 << 20;
+pub(super) const MAX_DOCUMENT_BYTES: u64 = 8 << 20;
 
 /// The files of a layout or an archive, by name: `index.json`, `blobs/sha256/…`, `0a1b…/layer.tar`.
 pub(super) trait Documents {
@@ -33,7 +33,7 @@ pub(super) trait Documents {
 
 pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
     broken(format!(
-        "`{}` has {size} bytes; at most {MOST_DOCUMENT_BYTES} of a manifest or configuration are read",
+        "`{}` has {size} bytes; at most {MAX_DOCUMENT_BYTES} of a manifest or configuration are read",
         shown(name)
     ))
 }

@@ -8,7 +8,7 @@ use inscan_facts::error::{absent, shown, usage};
 const LATEST: &str = "latest";
 /// Fewer digits of an id would as well be a name.
 const SHORTEST_ID: usize = 3;
-const MOST_LISTED: usize = 8;
+const MAX_LISTED: usize = 8;
 
 /// A stored image.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,7 @@ fn label(image: &Known) -> String {
 }
 
 fn listed(names: &[String]) -> String {
-    let more = names.len().saturating_sub(MOST_LISTED);
+    let more = names.len().saturating_sub(MAX_LISTED);
     let first = &names[..names.len() - more];
     match more {
         0 => first.join(", "),

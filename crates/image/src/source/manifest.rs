@@ -15,7 +15,7 @@ use inscan_facts::error::{broken, shown, usage};
 use inscan_facts::json::or_empty;
 
 /// Container engines stop at 127 (overlay file systems) to some hundred.
-const MOST_LAYERS: usize = 1000;
+const MAX_LAYERS: usize = 1000;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -212,9 +212,9 @@ pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Res
             diff_ids.len()
         )));
     }
-    if layers.len() > MOST_LAYERS {
+    if layers.len() > MAX_LAYERS {
         return Err(broken(format!(
-            "the image has {} layers; at most {MOST_LAYERS} are read",
+            "the image has {} layers; at most {MAX_LAYERS} are read",
             layers.len()
         )));
     }

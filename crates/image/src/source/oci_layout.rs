@@ -13,7 +13,7 @@ use inscan_tar::Packing;
 
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
-use super::documents::{self, Documents, MOST_DOCUMENT_BYTES, blob_name, too_large};
+use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, too_large};
 use super::manifest::{Descriptor, Manifest, pair, place};
 use super::platform::Platform;
 use super::regular::open_regular;
@@ -24,8 +24,8 @@ use inscan_facts::error::{broken, shown, usage};
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index of indexes is already rare.
-const DEEPEST_INDEX: usize = 5;
-const MOST_INDEXES: usize = 500;
+const MAX_INDEX_DEPTH: usize = 5;
+const MAX_INDEXES: usize = 500;
 
 /// True where there is an index that names at least one manifest.
 /// (Some programs write an empty one beside a `manifest.json`.)
@@ -154,7 +154,7 @@ impl Walk<'_> {
             self.missing = Some((descriptor.clone(), descriptor.platform()));
             return Ok(());
         };
-        if size > MOST_DOCUMENT_BYTES {
+        if size > MAX_DOCUMENT_BYTES {
             return Err(too_large(&blob_name(&digest), size));
         }
         if self.is_known_image(descriptor) {
@@ -169,8 +169,8 @@ impl Walk<'_> {
         }
         self.indexes += 1;
         if !above.insert(descriptor.digest.clone())
-            || above.len() > DEEPEST_INDEX
-            || self.indexes > MOST_INDEXES
+            || above.len() > MAX_INDEX_DEPTH
+            || self.indexes > MAX_INDEXES
         {
             return Err(broken(format!(
                 "the index {digest} contains itself, or too many other indexes"
@@ -313,8 +313,8 @@ impl Documents for LayoutDirectory {
     fn read(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let Some(file) = self.open(name)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        file.take(MOST_DOCUMENT_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MOST_DOCUMENT_BYTES {
+        file.take(MAX_DOCUMENT_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
             return Err(too_large(name, bytes.len() as u64));
         }
         Ok(Some(bytes))

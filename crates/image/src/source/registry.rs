@@ -12,7 +12,7 @@ use inscan_net::registry::{self, Failed, Found, Registry, RegistryOptions};
 use inscan_net::{NetOptions, Url};
 use serde_json::json;
 
-use super::documents::{self, Documents, MOST_DOCUMENT_BYTES, blob_name, digest_of, too_large};
+use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, digest_of, too_large};
 use super::manifest::{Descriptor, Manifest};
 use super::{Blobs, Choice, Image, LayerRef, oci_layout};
 
@@ -144,7 +144,7 @@ impl Documents for RegistryImage {
             return Ok(Some(bytes.clone()));
         }
         let Some(described) = self.known().blobs.get(name).cloned() else { return Ok(None) };
-        if let Some(size) = described.size.filter(|&size| size > MOST_DOCUMENT_BYTES) {
+        if let Some(size) = described.size.filter(|&size| size > MAX_DOCUMENT_BYTES) {
             return Err(too_large(name, size));
         }
         let Some(digest) = documents::digest_in(name) else { return Ok(None) };

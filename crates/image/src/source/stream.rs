@@ -11,7 +11,7 @@ use inscan_tar::{self as tar, Packing};
 
 use super::archive_index::resolve;
 use super::docker_archive::complete;
-use super::documents::{Documents, MOST_DOCUMENT_BYTES, too_large};
+use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::manifest::place;
 use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
 use super::{Image, Stream, read_documents};
@@ -19,9 +19,9 @@ use crate::layer::{self, LayerScan};
 use inscan_facts::error::{broken, shown, usage};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
-const MOST_KEPT_BYTES: u64 = 64 << 20;
+const MAX_KEPT_BYTES: u64 = 64 << 20;
 /// What may follow the archive's end without being read: more than any padding.
-const MOST_TRAILING_BYTES: u64 = 64 << 20;
+const MAX_TRAILING_BYTES: u64 = 64 << 20;
 const START: usize = 512;
 
 /// Scans one layer: given the member's name and its bytes, as stored.
@@ -106,7 +106,7 @@ impl Archive {
         }
         // Whoever writes into the pipe is to come to an end; and a decompressor checks its sum there.
         let trailing =
-            io::copy(&mut members.into_source().take(MOST_TRAILING_BYTES), &mut io::sink());
+            io::copy(&mut members.into_source().take(MAX_TRAILING_BYTES), &mut io::sink());
         trailing.context("could not read to the end of the archive")?;
         Ok(())
     }
@@ -152,13 +152,13 @@ impl Archive {
                 why: "is neither a tar nor compressed with gzip or zstd",
             });
         }
-        if size > MOST_DOCUMENT_BYTES {
+        if size > MAX_DOCUMENT_BYTES {
             return Ok(Passed::Other { size, why: "is too large for a document" });
         }
-        if self.kept_bytes + size > MOST_KEPT_BYTES {
+        if self.kept_bytes + size > MAX_KEPT_BYTES {
             return Err(broken(format!(
                 "the archive has more than {} MiB of small files before its manifest; unpack it and give the directory, or save the image alone",
-                MOST_KEPT_BYTES >> 20
+                MAX_KEPT_BYTES >> 20
             )));
         }
         self.kept_bytes += size;
@@ -217,7 +217,7 @@ impl Documents for Archive {
         match self.find(name) {
             None => Ok(None),
             Some(Passed::Small(bytes)) => Ok(Some(bytes.clone())),
-            Some(Passed::Other { size, .. }) if *size > MOST_DOCUMENT_BYTES => {
+            Some(Passed::Other { size, .. }) if *size > MAX_DOCUMENT_BYTES => {
                 Err(too_large(name, *size))
             }
             Some(_) => Err(broken(format!("`{}` is no JSON document", shown(name)))),

@@ -22,7 +22,7 @@ const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// What an artifact has in the place of an image's configuration.
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY: &[u8] = b"{}";
-const MOST_FILES: usize = 100;
+const MAX_FILES: usize = 100;
 
 /// An artifact whose manifest is known and verified.
 pub struct Artifact {
@@ -78,7 +78,7 @@ pub fn open(
         return Err(usage(format!("`{name}` is `{found}`, and expected is `{artifact_type}`")));
     }
     let mut files = Vec::new();
-    for layer in manifest.layers.into_iter().take(MOST_FILES) {
+    for layer in manifest.layers.into_iter().take(MAX_FILES) {
         let digest = layer.digest.parse().map_err(|error| broken(format!("`{name}`: {error}")))?;
         files.push(ArtifactFile { media_type: layer.media_type, digest, size: layer.size });
     }

@@ -21,7 +21,7 @@ use inscan_facts::json::or_empty;
 
 /// As `docker login` names Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -131,7 +131,7 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -8,7 +8,7 @@ use crate::{self as net, Answer, Cause, Outcome, StatusCode, retry_after};
 use inscan_facts::error::{Kind, coded, shown};
 
 /// A registry's own words, and no more.
-const MOST_ERROR_BYTES: u64 = 64 << 10;
+const MAX_ERROR_BYTES: u64 = 64 << 10;
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failed {
@@ -107,7 +107,7 @@ impl Failed {
 
 /// `404 Not Found: manifest unknown (MANIFEST_UNKNOWN)`
 pub(super) fn described(status: StatusCode, answer: Answer) -> String {
-    let said = answer.bytes(MOST_ERROR_BYTES).unwrap_or_default();
+    let said = answer.bytes(MAX_ERROR_BYTES).unwrap_or_default();
     let said = serde_json::from_slice::<Body>(&said).unwrap_or_default().errors.into_iter().next();
     match said {
         Some(Said { code, message }) if !message.is_empty() => {

@@ -15,7 +15,7 @@ use crate::Secret;
 use inscan_facts::error::shown;
 
 /// More is no password.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 /// What a helper puts in the place of a user whose password is an identity token.
 const TOKEN_USER: &str = "<token>";
 
@@ -86,7 +86,7 @@ fn run(program: &str, server: &str, patience: Duration) -> Result<(bool, Vec<u8>
     thread::spawn(move || {
         let mut output = Vec::new();
         if let Some(stdout) = stdout {
-            let _ = stdout.take(MOST_BYTES).read_to_end(&mut output);
+            let _ = stdout.take(MAX_BYTES).read_to_end(&mut output);
         }
         let _ = sender.send(output);
     });

@@ -10,8 +10,8 @@ use inscan_facts::error::{shown, usage};
 pub(super) const DOCKER_HUB: &str = "docker.io";
 /// Docker Hub's name is not where its API is.
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
-const LONGEST_NAME: usize = 255;
-const LONGEST_TAG: usize = 128;
+const MAX_NAME_LENGTH: usize = 255;
+const MAX_TAG_LENGTH: usize = 128;
 
 /// A full name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +119,8 @@ pub(super) fn completed(host: &str, repository: &str) -> Result<(String, String)
         repository.to_owned()
     };
     check_repository(&repository)?;
-    if host.len() + repository.len() + 1 > LONGEST_NAME {
-        return Err(format!("it is longer than {LONGEST_NAME} characters"));
+    if host.len() + repository.len() + 1 > MAX_NAME_LENGTH {
+        return Err(format!("it is longer than {MAX_NAME_LENGTH} characters"));
     }
     Ok((host, repository))
 }
@@ -189,7 +189,7 @@ fn check_tag(tag: &str) -> Result<(), String> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let right = tag.bytes().next().is_some_and(word)
         && tag.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
-        && tag.len() <= LONGEST_TAG;
+        && tag.len() <= MAX_TAG_LENGTH;
     if right { Ok(()) } else { Err(format!("`{}` is not a tag", shown(tag))) }
 }
 

@@ -46,7 +46,7 @@ struct Login {
 
 /// A token that is refused is renewed; a new one that is refused as well ends it. Once more,
 /// because another thread's may have run out meanwhile.
-const MOST_RENEWALS: usize = 2;
+const MAX_RENEWALS: usize = 2;
 
 impl Session {
     pub(super) fn new(endpoint: Endpoint, http: &Http, options: &RegistryOptions) -> Self {
@@ -98,7 +98,7 @@ impl Session {
                 // The storage behind a redirect has its own reasons: it never saw our credentials.
                 return Err(self.with_place(Failed::of(answer)));
             }
-            if status == 401 && renewals < MOST_RENEWALS {
+            if status == 401 && renewals < MAX_RENEWALS {
                 renewals += 1;
                 self.renew(login.generation, answer.headers())?;
                 continue;

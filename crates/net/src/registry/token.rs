@@ -10,7 +10,7 @@ use crate::{Body, HeaderValue, Http, Method, Request, Secret, Url, basic, header
 use inscan_facts::error::shown;
 
 /// Tokens of some clouds have several kilobytes.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Who asks for a token, and for what.
 pub(super) struct Wanted<'a> {
@@ -47,7 +47,7 @@ pub(super) fn fetch(
             code => Failed::Status { code, retry_after: None, text },
         });
     }
-    let bytes = answer.bytes(MOST_BYTES)?;
+    let bytes = answer.bytes(MAX_BYTES)?;
     // serde's own words might show a piece of the token.
     let answered: Option<Answered> = serde_json::from_slice(&bytes).ok();
     let token = answered.and_then(|answered| answered.token.or(answered.access_token));

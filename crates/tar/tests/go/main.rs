@@ -18,7 +18,7 @@ use inscan_test_support::need_programs;
 use random::Random;
 
 /// As in the lister: most bytes of one entry's content that are read.
-const MOST: u64 = 4 << 20;
+const MAX_COUNT: u64 = 4 << 20;
 
 /// What a reader made of an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,7 +199,7 @@ fn by_reader(bytes: &[u8]) -> Listing {
                 Ok(count) => hash.update(&buffer[..count]),
                 Err(_) => break Some(End::Error("tar-cut-content".to_owned())),
             }
-            if hash.size >= MOST {
+            if hash.size >= MAX_COUNT {
                 break Some(End::Big);
             }
         };
@@ -224,7 +224,7 @@ fn by_walk(bytes: &[u8], random: &mut Random) -> Listing {
         let last = known == bytes.len();
         if let Some(piece) = walk.piece() {
             let length = match piece {
-                Piece::Hole(length) => length.min(MOST),
+                Piece::Hole(length) => length.min(MAX_COUNT),
                 Piece::Stored(length) => length.min((known - at) as u64),
             };
             match piece {
@@ -237,7 +237,7 @@ fn by_walk(bytes: &[u8], random: &mut Random) -> Listing {
                 }
                 Piece::Hole(_) => hash.zeros(length),
             }
-            if hash.size >= MOST {
+            if hash.size >= MAX_COUNT {
                 break End::Big;
             }
             walk.advance(length);

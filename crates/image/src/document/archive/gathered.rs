@@ -23,7 +23,7 @@ pub(super) const PACKAGES: [(&str, &str); 7] = [
 ];
 
 /// Larger values than these are of no image.
-const MOST_MALWARE: usize = 10_000;
+const MAX_MALWARE: usize = 10_000;
 
 pub(super) struct Gathered {
     pub(super) packages: [Rows; PACKAGES.len()],
@@ -175,8 +175,8 @@ impl Gathered {
             Wanted::Malware => {
                 let found = serde_json::from_str(&value).map_err(|error| not_json(key, &error))?;
                 self.malware.push(found);
-                return match self.malware.len() > MOST_MALWARE {
-                    true => Err(format!("more than {MOST_MALWARE} malware scanners")),
+                return match self.malware.len() > MAX_MALWARE {
+                    true => Err(format!("more than {MAX_MALWARE} malware scanners")),
                     false => Ok(()),
                 };
             }

@@ -12,10 +12,10 @@ use inscan_document::Section;
 use inscan_document::identity::Identity;
 
 /// Five times the document of the largest image seen.
-const MOST_ANALYSIS: u64 = 1 << 30;
-const MOST_MANIFEST: u64 = 16 << 20;
+const MAX_ANALYSIS: u64 = 1 << 30;
+const MAX_MANIFEST: u64 = 16 << 20;
 /// Of everything, as it is unpacked.
-const MOST_BYTES: u64 = 16 << 30;
+const MAX_BYTES: u64 = 16 << 30;
 
 /// What an archive has.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub fn is_archive(start: &[u8]) -> bool {
 pub fn read(archive: impl Read) -> Result<Archive, Error> {
     let mut document = None;
     let identity = walk(archive, &mut |content, size| {
-        document = Some(whole("analysis", content, size, MOST_ANALYSIS)?);
+        document = Some(whole("analysis", content, size, MAX_ANALYSIS)?);
         Ok(())
     })?;
     let document = document.ok_or_else(|| missing("analysis"))?;
@@ -109,7 +109,7 @@ type Visit<'a> = &'a mut dyn FnMut(&mut dyn Read, u64) -> Result<(), Error>;
 
 fn walk(archive: impl Read, analysis: Visit<'_>) -> Result<Identity, Error> {
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, archive));
-    let mut unpacked = unpacked.take(MOST_BYTES);
+    let mut unpacked = unpacked.take(MAX_BYTES);
     let mut manifest = None;
     let mut seen = Vec::new();
     let read = tar::each_member(&mut unpacked, |name, size, content| {
@@ -120,14 +120,14 @@ fn walk(archive: impl Read, analysis: Visit<'_>) -> Result<Identity, Error> {
         match name {
             "analysis" => analysis(content, size),
             "archive_manifest" => {
-                manifest = Some(whole(name, content, size, MOST_MANIFEST)?);
+                manifest = Some(whole(name, content, size, MAX_MANIFEST)?);
                 Ok(())
             }
             _ => Ok(()),
         }
     });
     if unpacked.limit() == 0 {
-        return Err(Error::content(format!("it has more than {MOST_BYTES} bytes unpacked")));
+        return Err(Error::content(format!("it has more than {MAX_BYTES} bytes unpacked")));
     }
     read?;
     // To the end of the compressed data, whose checksum is there.

@@ -7,7 +7,7 @@ use inscan_tar::{BLOCK, Kind, Limits, ReadError, Stream};
 use super::Error;
 
 /// What eleven octal digits can say.
-const MOST_SIZE: u64 = 1 << 33;
+const MAX_SIZE: u64 = 1 << 33;
 /// Exports of an engine have one for each policy evaluation.
 const LIMITS: Limits = Limits { entries: 10_000, name: 4096, ..Limits::GO };
 
@@ -19,7 +19,7 @@ pub(super) fn write_member(
     content: &mut dyn Read,
     to: &mut dyn Write,
 ) -> Result<(), Error> {
-    if size >= MOST_SIZE {
+    if size >= MAX_SIZE {
         return Err(Error::content(format!("`{name}` is too large for an archive: {size} bytes")));
     }
     let mut header = [0; BLOCK];

@@ -8,7 +8,7 @@ use crate::layer::Compression;
 use crate::layer::scan::LayerScan;
 use inscan_facts::digest::Digest;
 
-const LONGEST_REMARK: usize = 4096;
+const MAX_REMARK_LENGTH: usize = 4096;
 const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Zstd];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Blob {
         let diff_id = Digest(array(from)?);
         let remark = match count(from, 1)? {
             0 => None,
-            _ => Some(text(from, LONGEST_REMARK)?),
+            _ => Some(text(from, MAX_REMARK_LENGTH)?),
         };
         match from.fill_buf()? {
             [] => Ok(Blob { size, compression, diff_id, remark }),

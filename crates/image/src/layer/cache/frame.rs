@@ -8,9 +8,9 @@ use super::coding::{array, corrupt};
 use inscan_facts::digest::{Digest, Sha256};
 
 /// Longer is nothing we wrote.
-const LONGEST_FILE: u64 = 1 << 30;
+const MAX_FILE_LENGTH: u64 = 1 << 30;
 /// The content of one file, unpacked.
-const LONGEST_CONTENT: u64 = 2 << 30;
+const MAX_CONTENT_LENGTH: u64 = 2 << 30;
 const BUFFER: usize = 64 << 10;
 const LEVEL: i32 = 3;
 /// Memory for what was before, as a power of 2: several layers are written at once.
@@ -56,7 +56,7 @@ pub(super) fn write<W: Write>(
     to.write_all(&head.bytes())?;
     let mut encoder = zstd::Encoder::new(to, LEVEL)?;
     encoder.window_log(WINDOW)?;
-    let limited = Limited { inner: encoder, left: LONGEST_CONTENT };
+    let limited = Limited { inner: encoder, left: MAX_CONTENT_LENGTH };
     let mut buffered = BufWriter::with_capacity(BUFFER, limited);
     content(&mut buffered)?;
     let limited = buffered.into_inner().map_err(|error| error.into_error())?;
@@ -73,7 +73,7 @@ pub(super) fn read<T>(
     content: impl FnOnce(&mut dyn BufRead) -> io::Result<T>,
 ) -> io::Result<T> {
     let len = file.metadata()?.len();
-    let before_digest = len.checked_sub(32).filter(|_| len <= LONGEST_FILE);
+    let before_digest = len.checked_sub(32).filter(|_| len <= MAX_FILE_LENGTH);
     let before_digest = before_digest.ok_or_else(|| corrupt("its length is impossible"))?;
     let hashing = Hashing { inner: file.take(before_digest), sha256: Sha256::new() };
     let mut stored = BufReader::with_capacity(BUFFER, hashing);
@@ -82,7 +82,7 @@ pub(super) fn read<T>(
     }
     let mut decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
     decoder.window_log_max(WINDOW)?;
-    let mut buffered = BufReader::with_capacity(BUFFER, decoder.take(LONGEST_CONTENT));
+    let mut buffered = BufReader::with_capacity(BUFFER, decoder.take(MAX_CONTENT_LENGTH));
     let made = content(&mut buffered)?;
     let mut stored = buffered.into_inner().into_inner().finish();
     if !stored.fill_buf()?.is_empty() {

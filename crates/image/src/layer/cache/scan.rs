@@ -16,7 +16,7 @@ use crate::layer::scan::{Entry, EntryKind, LayerScan, MAX_ENTRIES, NONE, Skipped
 use inscan_facts::digest::FileDigests;
 
 /// Facts of one file, kept content, one message: more of any is not cached.
-pub(super) const LONGEST: usize = 256 << 20;
+pub(super) const MAX_LENGTH: usize = 256 << 20;
 const KINDS: [EntryKind; 7] = [
     EntryKind::File,
     EntryKind::HardLink,
@@ -116,7 +116,7 @@ pub(super) fn read(
     scan.entries = list(from, entries, |from| entry(from, &mut files, &mut names))?;
     scan.names = exactly(from, names as usize)?;
     scan.digests = list(from, files as usize, digests)?;
-    scan.capabilities = by_entry(from, entries, |from| bytes(from, LONGEST))?;
+    scan.capabilities = by_entry(from, entries, |from| bytes(from, MAX_LENGTH))?;
     let analyzer = |from: &mut _| match number::<u16>(from)? {
         analyzer if usize::from(analyzer) < analyzers => Ok(analyzer),
         _ => Err(corrupt("there is no such analyzer")),
@@ -132,11 +132,12 @@ pub(super) fn read(
     let skipped = count(from, entries.saturating_mul(analyzers))?;
     scan.skipped = list(from, skipped, |from| {
         let (entry, analyzer) = (entry_number(from, entries)?, analyzer(from)?);
-        Ok(Skipped { entry, analyzer, reason: text(from, LONGEST)? })
+        Ok(Skipped { entry, analyzer, reason: text(from, MAX_LENGTH)? })
     })?;
     let problems = count(from, usize::MAX)?;
-    scan.problems = list(from, problems, |from| text(from, LONGEST))?;
-    scan.kept = by_entry(from, entries, |from| Ok(Arc::new(keeper.keep(&bytes(from, LONGEST)?)?)))?;
+    scan.problems = list(from, problems, |from| text(from, MAX_LENGTH))?;
+    scan.kept =
+        by_entry(from, entries, |from| Ok(Arc::new(keeper.keep(&bytes(from, MAX_LENGTH)?)?)))?;
     match from.fill_buf()? {
         [] => Ok(scan),
         _ => Err(corrupt("there is more than there should be")),
@@ -169,7 +170,7 @@ fn digests(from: &mut impl BufRead) -> io::Result<FileDigests> {
 }
 
 fn facts(from: &mut impl BufRead) -> io::Result<Facts> {
-    let bytes = bytes(from, LONGEST)?;
+    let bytes = bytes(from, MAX_LENGTH)?;
     match postcard::take_from_bytes(&bytes) {
         Ok((facts, [])) => Ok(facts),
         _ => Err(corrupt("facts cannot be read")),

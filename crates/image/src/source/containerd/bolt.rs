@@ -22,12 +22,12 @@ const BUCKET: u32 = 0x01;
 const PAGE_HEADER: usize = 16;
 const ELEMENT: usize = 16;
 /// A page that continues over others, as for a large value.
-const MOST_PAGE_BYTES: u64 = 16 << 20;
+const MAX_PAGE_BYTES: u64 = 16 << 20;
 /// Of pages that branch: each halves at least what is below it.
-const DEEPEST: usize = 32;
+const MAX_DEPTH: usize = 32;
 /// Elements of a bucket that are listed.
-const MOST_LISTED: usize = 100_000;
-const MOST_ATTEMPTS: usize = 20;
+const MAX_LISTED: usize = 100_000;
+const MAX_ATTEMPTS: usize = 20;
 
 pub(super) struct Database {
     file: File,
@@ -61,7 +61,7 @@ impl Database {
         &self,
         read: impl Fn(&Self, &Bucket) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        for _ in 0..MOST_ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let before = self.meta()?;
             let outcome = read(self, &Bucket::Root(before.root));
             // With the same transaction, nothing of what was read can have been written over.
@@ -91,13 +91,13 @@ impl Database {
         while let Some((page, depth)) = left.pop() {
             for at in 0..page.count() {
                 let element = page.element(at)?;
-                if names.len() + left.len() >= MOST_LISTED {
+                if names.len() + left.len() >= MAX_LISTED {
                     return Err(broken("the database has too many names to list"));
                 }
                 match page.is_leaf() {
                     true if element.flags & BUCKET != 0 => names.push(element.key.to_vec()),
                     true => {}
-                    false if depth == DEEPEST => return Err(damaged("its trees are too deep")),
+                    false if depth == MAX_DEPTH => return Err(damaged("its trees are too deep")),
                     false => left.push((self.page(element.child)?, depth + 1)),
                 }
             }
@@ -108,7 +108,7 @@ impl Database {
 
     fn get(&self, within: &Bucket, key: &[u8]) -> anyhow::Result<Option<(u32, Vec<u8>)>> {
         let mut page = self.root_page(within)?;
-        for _ in 0..=DEEPEST {
+        for _ in 0..=MAX_DEPTH {
             if page.is_leaf() {
                 for at in 0..page.count() {
                     let element = page.element(at)?;
@@ -148,7 +148,7 @@ impl Database {
             return Page::new(first);
         }
         let length = more.saturating_add(1).saturating_mul(self.page_size);
-        if length > MOST_PAGE_BYTES {
+        if length > MAX_PAGE_BYTES {
             return Err(damaged("a page is too large"));
         }
         Page::new(self.bytes(offset, length)?)

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use inscan_facts::path;
 
 /// As the Linux kernel counts.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 pub(super) struct Beneath {
     root: OwnedFd,
@@ -69,7 +69,7 @@ impl Beneath {
                 Err(error @ (Errno::LOOP | Errno::NOTDIR | Errno::MLINK)) => {
                     let target = readlinkat(directory, &*part, Vec::new()).map_err(|_| error)?;
                     links += 1;
-                    if links > MOST_LINKS {
+                    if links > MAX_LINKS {
                         return Err(Errno::LOOP.into());
                     }
                     if target.as_bytes().starts_with(b"/") {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::stores::{Store, no_permission};
-use crate::source::documents::{MOST_DOCUMENT_BYTES, too_large};
+use crate::source::documents::{MAX_DOCUMENT_BYTES, too_large};
 use crate::source::known_names::Known;
 use crate::source::regular::open_regular;
 use inscan_facts::digest::Digest;
@@ -19,7 +19,7 @@ use inscan_facts::error::{broken, shown};
 use inscan_facts::json::or_empty;
 
 /// Some hundred bytes for each of many thousand layers.
-const MOST_RECORD_BYTES: u64 = 128 << 20;
+const MAX_RECORD_BYTES: u64 = 128 << 20;
 
 /// One image of `images.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -105,10 +105,9 @@ pub(super) fn big_data(
     image: &ImageRecord,
     key: &str,
 ) -> anyhow::Result<Option<Vec<u8>>> {
-    let bytes =
-        read(&store.images().join(&image.id).join(file_name(key)), MOST_DOCUMENT_BYTES + 1)?;
+    let bytes = read(&store.images().join(&image.id).join(file_name(key)), MAX_DOCUMENT_BYTES + 1)?;
     match bytes {
-        Some(bytes) if bytes.len() as u64 > MOST_DOCUMENT_BYTES => {
+        Some(bytes) if bytes.len() as u64 > MAX_DOCUMENT_BYTES => {
             Err(too_large(key, bytes.len() as u64))
         }
         other => Ok(other),
@@ -135,9 +134,9 @@ fn check_id(id: &str) -> anyhow::Result<()> {
 
 fn records<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let name = || shown(path.as_os_str().as_encoded_bytes());
-    let Some(bytes) = read(path, MOST_RECORD_BYTES + 1)? else { return Ok(Vec::new()) };
-    if bytes.len() as u64 > MOST_RECORD_BYTES {
-        return Err(broken(format!("`{}` has more than {MOST_RECORD_BYTES} bytes", name())));
+    let Some(bytes) = read(path, MAX_RECORD_BYTES + 1)? else { return Ok(Vec::new()) };
+    if bytes.len() as u64 > MAX_RECORD_BYTES {
+        return Err(broken(format!("`{}` has more than {MAX_RECORD_BYTES} bytes", name())));
     }
     serde_json::from_slice(&bytes).map_err(|error| {
         broken(format!("could not understand `{}`: {}", name(), shown(error.to_string())))

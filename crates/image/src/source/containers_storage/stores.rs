@@ -13,7 +13,7 @@ use crate::source::environment::Environment;
 use crate::source::regular::open_regular;
 use inscan_facts::error::{absent, broken, shown, usage};
 
-const MOST_SETTINGS_BYTES: u64 = 1 << 20;
+const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 
 /// How layers lie in a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,7 +286,7 @@ fn expanded(text: &str, environment: &Environment) -> String {
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
     let Some(file) = open_regular(path)? else { return Ok(None) };
     let mut text = String::new();
-    file.take(MOST_SETTINGS_BYTES).read_to_string(&mut text).with_context(|| {
+    file.take(MAX_SETTINGS_BYTES).read_to_string(&mut text).with_context(|| {
         format!("could not read `{}`", shown(path.as_os_str().as_encoded_bytes()))
     })?;
     Ok(Some(text))

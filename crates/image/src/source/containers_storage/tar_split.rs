@@ -16,7 +16,7 @@ use super::beneath::Beneath;
 use inscan_facts::error::shown;
 
 /// Padding is written in pieces of 1 MiB; headers with long records are shorter.
-const LONGEST_LINE: u64 = 8 << 20;
+const MAX_LINE_LENGTH: u64 = 8 << 20;
 
 const FILE: u8 = 1;
 const SEGMENT: u8 = 2;
@@ -72,13 +72,13 @@ impl Assembled {
     /// Goes to what the next line says; false at the end.
     fn advance(&mut self) -> io::Result<bool> {
         self.line.clear();
-        let read = (&mut self.lines).take(LONGEST_LINE).read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.lines).take(MAX_LINE_LENGTH).read_until(b'\n', &mut self.line)?;
         if read == 0 {
             return Ok(false);
         }
         self.number += 1;
         if self.line.last() != Some(&b'\n') {
-            let why = if read as u64 == LONGEST_LINE { "is too long" } else { "is cut off" };
+            let why = if read as u64 == MAX_LINE_LENGTH { "is too long" } else { "is cut off" };
             return Err(self.wrong(why));
         }
         let Ok(line) = serde_json::from_slice::<Line<'_>>(&self.line) else {

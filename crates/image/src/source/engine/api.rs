@@ -19,7 +19,7 @@ use inscan_facts::json::or_empty;
 use inscan_net::{Answer, Cause, Http, Method, NetOptions, Request, Url, header};
 
 /// The largest answer but for archives; a few KiB are usual.
-const MOST_ANSWER_BYTES: u64 = 8 << 20;
+const MAX_ANSWER_BYTES: u64 = 8 << 20;
 /// podman writes the whole archive into a file of its own before the first byte comes.
 const ARCHIVE_STALL: Duration = Duration::from_secs(15 * 60);
 const PODMAN_VERSION: header::HeaderName = header::HeaderName::from_static("libpod-api-version");
@@ -107,7 +107,7 @@ impl Api {
     pub(super) fn inspect(&self, name: &str) -> anyhow::Result<Inspected> {
         let answer = get(&self.short, &self.base, &format!("images/{name}/json"), &self.place)?;
         let answer = successful(answer, name)?;
-        let bytes = answer.bytes(MOST_ANSWER_BYTES)?;
+        let bytes = answer.bytes(MAX_ANSWER_BYTES)?;
         let answer: InspectAnswer = documents::parse_object(&bytes, "the engine's answer")?;
         // Docker writes `sha256:`, podman does not.
         let id = answer.id.strip_prefix("sha256:").unwrap_or(&answer.id);
@@ -160,7 +160,7 @@ fn successful(answer: Answer, name: &str) -> anyhow::Result<Answer> {
     }
     let mut text = Vec::new();
     // What cannot be read of an error is not there to be told.
-    let _ = answer.take(MOST_ANSWER_BYTES).read_to_end(&mut text);
+    let _ = answer.take(MAX_ANSWER_BYTES).read_to_end(&mut text);
     let message = serde_json::from_slice::<Problem>(&text).unwrap_or_default().message;
     match (status.as_u16(), message.is_empty()) {
         (404, false) if !message.contains("page not found") => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use inscan_facts::error::shown;
 
 /// As much of the end is kept as a message may be long.
-const LONGEST_MESSAGE: usize = 4 << 10;
+const MAX_MESSAGE_LENGTH: usize = 4 << 10;
 
 pub(super) struct Body<R> {
     answer: R,
@@ -24,9 +24,9 @@ impl<R: Read> Body<R> {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let end = &bytes[bytes.len().saturating_sub(LONGEST_MESSAGE)..];
+        let end = &bytes[bytes.len().saturating_sub(MAX_MESSAGE_LENGTH)..];
         self.tail.extend_from_slice(end);
-        let too_many = self.tail.len().saturating_sub(LONGEST_MESSAGE);
+        let too_many = self.tail.len().saturating_sub(MAX_MESSAGE_LENGTH);
         self.tail.drain(..too_many);
     }
 

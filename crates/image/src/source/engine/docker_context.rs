@@ -16,7 +16,7 @@ use inscan_facts::digest::Sha256;
 use inscan_facts::error::{shown, usage};
 use inscan_facts::json::or_empty;
 
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -85,7 +85,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     let name = || shown(path.as_os_str().as_encoded_bytes());
     let Some(file) = open_regular(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES)
+    file.take(MAX_BYTES)
         .read_to_end(&mut bytes)
         .with_context(|| format!("could not read `{}`", name()))?;
     documents::parse_object(&bytes, format_args!("`{}`", name())).map(Some)
