@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::error::{self, server_message};
 use super::{Backend, Error, Reason};
 use inscan_net::{
-    self as net, Answer, Body, HeaderValue, Listener, Method, Request, Retry, Url, header,
+    self as net, Body, HeaderValue, Listener, Method, Request, Response, Retry, Url, header,
 };
 
 /// What an answer may have. The checks and vulnerabilities of large images have some MiB.
@@ -81,21 +81,21 @@ impl Backend {
         let stall = self.http.options().stall_timeout;
         // For the request up to the head of its answer, and then for each read.
         *request.timeout_mut() = Some(if is_upload { time } else { time.min(stall) });
-        let answer = self.http.send(request).map_err(|error| self.unanswered(&error, what))?;
-        if answer.is_from_elsewhere() {
-            let to = net::origin(answer.url());
+        let response = self.http.send(request).map_err(|error| self.unanswered(&error, what))?;
+        if response.is_from_elsewhere() {
+            let to = net::origin(response.url());
             let message = format!(
                 "{}: asked for {what}, it leads to {to}, which is not followed: no token goes there, and no verdict is taken from there; is that the address to give?",
                 self.place()
             );
             return Err(Error::new(Reason::Elsewhere, message));
         }
-        let status = answer.status();
+        let status = response.status();
         if status.is_success() {
-            return self.body(answer, what, until, MAX_BYTES);
+            return self.body(response, what, until, MAX_BYTES);
         }
         // What it says helps, and is not needed.
-        let body = self.body(answer, what, until, MAX_ERROR_BYTES).unwrap_or_default();
+        let body = self.body(response, what, until, MAX_ERROR_BYTES).unwrap_or_default();
         let said = server_message(&body);
         let code = status.as_u16();
         let status = match status.canonical_reason() {
@@ -108,7 +108,7 @@ impl Backend {
         };
         let reason = match code {
             401 | 403 => Reason::Unauthorized,
-            code => Reason::Answer(code),
+            code => Reason::Status(code),
         };
         let mut error = self.told(reason, what, &message);
         error.is_engines = error::is_engines(&body, code);
@@ -118,7 +118,7 @@ impl Backend {
     /// Not more than so many bytes, and not for longer.
     fn body(
         &self,
-        mut answer: Answer,
+        mut response: Response,
         what: &str,
         until: Instant,
         most: u64,
@@ -126,7 +126,7 @@ impl Backend {
         let mut bytes = Vec::new();
         let mut buffer = [0; 16 << 10];
         loop {
-            let count = answer.read(&mut buffer).map_err(|error| {
+            let count = response.read(&mut buffer).map_err(|error| {
                 match error.get_ref().and_then(|inner| inner.downcast_ref::<net::Error>()) {
                     Some(error) => self.unanswered(error, what),
                     None => self.told(Reason::Net(net::Cause::Other), what, &error.to_string()),

@@ -41,7 +41,7 @@ impl Backend {
         url.query_pairs_mut().append_pair("tag", full_tag).append_pair("detail", "true");
         let what = "the evaluation of the image";
         let bytes = match self.answer(self.request(Method::GET, &url, None), what) {
-            Err(error) if error.reason == Reason::Answer(404) => return Ok(None),
+            Err(error) if error.reason == Reason::Status(404) => return Ok(None),
             other => other?,
         };
         let raw: Value = serde_json::from_slice(&bytes)

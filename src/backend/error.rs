@@ -14,7 +14,7 @@ pub enum Reason {
     /// 401 or 403: it does not know us, or not any more.
     Unauthorized,
     /// An answer with this status, which says no.
-    Answer(u16),
+    Status(u16),
     /// An answer that is not what was asked for.
     Nonsense,
     /// An answer from another host than was asked.
@@ -59,7 +59,7 @@ impl Error {
     pub(super) fn outcome(&self) -> Outcome {
         match self.reason {
             Reason::Net(cause) => Outcome::Failed(cause),
-            Reason::Answer(code) => Outcome::Status { code, retry_after: None },
+            Reason::Status(code) => Outcome::Status { code, retry_after: None },
             // A page of a proxy on the way, as a rule: it may go well another time.
             Reason::Nonsense => Outcome::Failed(Cause::Cut),
             Reason::Setup

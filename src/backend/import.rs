@@ -76,7 +76,7 @@ impl Backend {
                 return Ok((Imported::AlreadyThere, earlier));
             }
             let has_async = self.kind == Kind::Sysdig && is_sync;
-            if error.reason == Reason::Answer(404) && has_async {
+            if error.reason == Reason::Status(404) && has_async {
                 tell("calling the asynchronous import");
                 (url, is_sync) = (self.sysdig("import/images"), false);
                 continue;
@@ -127,7 +127,7 @@ impl Backend {
 
 /// The engine's words for an image that it has.
 fn is_conflict(error: &Error) -> bool {
-    matches!(error.reason, Reason::Answer(409 | 500))
+    matches!(error.reason, Reason::Status(409 | 500))
         && error.to_string().to_ascii_lowercase().contains("already exists")
 }
 
@@ -141,7 +141,7 @@ fn is_final(error: &Error) -> bool {
     ];
     let text = error.to_string();
     let says_so = || WORDS.iter().any(|words| text.contains(words));
-    error.reason == Reason::Answer(500) && (error.is_engines || says_so())
+    error.reason == Reason::Status(500) && (error.is_engines || says_so())
 }
 
 /// Reads a file that others may be reading too.

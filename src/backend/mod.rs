@@ -170,7 +170,7 @@ impl Backend {
         match self.kind {
             Kind::Anchore => self.json(&self.anchore("account"), what),
             Kind::Sysdig => match self.json(&self.sysdig("account"), what) {
-                Err(error) if error.reason == Reason::Answer(404) => {
+                Err(error) if error.reason == Reason::Status(404) => {
                     self.json(&self.anchore("account"), what)
                 }
                 other => other,
@@ -195,7 +195,7 @@ impl Backend {
         };
         match self.patiently(put) {
             Ok(_) => Ok(true),
-            Err(error) if error.reason == Reason::Answer(404) => Ok(false),
+            Err(error) if error.reason == Reason::Status(404) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -234,7 +234,7 @@ impl Backend {
         let bytes = self
             .patiently(|backend| backend.answer(backend.request(Method::DELETE, &url, None), what));
         let bytes = match bytes {
-            Err(error) if error.reason == Reason::Answer(404) => return Ok(Deleted::NotFound),
+            Err(error) if error.reason == Reason::Status(404) => return Ok(Deleted::NotFound),
             other => other?,
         };
         let status: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -242,7 +242,7 @@ impl Backend {
             Some("not_found") => Ok(Deleted::NotFound),
             Some("delete_failed") => {
                 let why = error::server_message(&bytes);
-                Err(self.told(Reason::Answer(200), what, &why.unwrap_or_default()))
+                Err(self.told(Reason::Status(200), what, &why.unwrap_or_default()))
             }
             _ => Ok(Deleted::Deleting),
         }

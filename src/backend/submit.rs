@@ -59,7 +59,7 @@ impl Backend {
         for _ in 0..self.limits.tries {
             let what = "the removal";
             match self.answer(self.request(Method::GET, &url, None), what) {
-                Err(error) if error.reason == Reason::Answer(404) => return Ok(()),
+                Err(error) if error.reason == Reason::Status(404) => return Ok(()),
                 Err(error) if !error.may_pass() => return Err(error),
                 Ok(_) | Err(_) => {}
             }

@@ -189,7 +189,7 @@ pub(super) fn failed(error: backend::Error) -> Failure {
         Reason::Unauthorized => {
             "is the token right, still valid, and of this backend? INSCAN_TOKEN has it, or `--token-file`"
         }
-        Reason::Answer(404) => {
+        Reason::Status(404) => {
             "is the address right? an Anchore engine is asked with `--backend anchore`"
         }
         Reason::TooLate => {

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::blocking::{Client, Request, Response};
+use reqwest::blocking::{self, Client, Request};
 use reqwest::header::{self, AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
 
@@ -65,7 +65,7 @@ impl Http {
 
     /// Asks once. Redirects are followed, without credentials where they lead to another host;
     /// any other status is an answer.
-    pub fn send(&self, mut request: Request) -> Result<Answer, Error> {
+    pub fn send(&self, mut request: Request) -> Result<Response, Error> {
         if self.0.options.offline && self.0.socket.is_none() {
             return Err(Error::offline(request.url()));
         }
@@ -77,7 +77,7 @@ impl Http {
             let response = client.execute(request).map_err(|error| Error::of(&error, &url))?;
             let Some(next) = redirect(&response, &url)? else {
                 let elsewhere = !same_origin(&first, &url);
-                return Ok(Answer { response, url, elsewhere });
+                return Ok(Response { response, url, elsewhere });
             };
             let may_follow =
                 again.filter(|again| matches!(*again.method(), Method::GET | Method::HEAD));
@@ -94,8 +94,8 @@ impl Http {
 
     /// Asks, and again where that may help. `request` makes the same request each time. The last
     /// answer is returned, whatever its status.
-    pub fn send_patiently(&self, request: impl Fn() -> Request) -> Result<Answer, Error> {
-        let outcome = |sent: &Result<Answer, Error>| match sent {
+    pub fn send_patiently(&self, request: impl Fn() -> Request) -> Result<Response, Error> {
+        let outcome = |sent: &Result<Response, Error>| match sent {
             Ok(answer) => (!answer.status().is_success()).then(|| answer.outcome()),
             Err(error) => Some(Outcome::Failed(error.cause)),
         };
@@ -119,13 +119,13 @@ impl Http {
 }
 
 /// A status, headers, and a body to be read.
-pub struct Answer {
-    response: Response,
+pub struct Response {
+    response: blocking::Response,
     url: Url,
     elsewhere: bool,
 }
 
-impl Answer {
+impl Response {
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
@@ -172,7 +172,7 @@ impl Answer {
     }
 }
 
-impl Read for Answer {
+impl Read for Response {
     /// Its errors have an [`Error`] in them.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.response.read(buffer).map_err(|error| io::Error::other(Error::of(&error, &self.url)))
@@ -195,7 +195,7 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 /// Where an answer leads to, if it leads elsewhere.
-fn redirect(response: &Response, url: &Url) -> Result<Option<Url>, Error> {
+fn redirect(response: &blocking::Response, url: &Url) -> Result<Option<Url>, Error> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }

@@ -14,7 +14,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answer, Http, is_loopback};
+pub use client::{Http, Response, is_loopback};
 pub use error::{Cause, Error, origin};
 pub use options::{ClientCertificate, NetOptions};
 pub use retry::{Listener, Outcome, Retry, retry_after};

@@ -25,7 +25,7 @@ use inscan_facts::digest::{Digest, Sha256};
 use inscan_facts::error::{Kind, coded};
 
 use crate::{
-    Answer, HeaderMap, HeaderValue, Http, Method, NetOptions, Request, Retry, Url, header,
+    HeaderMap, HeaderValue, Http, Method, NetOptions, Request, Response, Retry, Url, header,
 };
 
 pub use blob::BlobReader;
@@ -173,12 +173,12 @@ fn patiently<T>(
 
 /// The manifest or index that a name leads to; its digest is verified.
 fn top_manifest(session: &Session, name: &Name) -> Result<Vec<u8>, Failed> {
-    let answer =
+    let response =
         session.ask(&Method::GET, &format!("manifests/{}", name.wanted()), &accepting())?;
-    let said = answer.headers().get(DIGEST_HEADER).and_then(|value| value.to_str().ok());
+    let said = response.headers().get(DIGEST_HEADER).and_then(|value| value.to_str().ok());
     let said = said.map(str::to_owned);
-    let media_type = answer.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-    let bytes = answer.bytes(MAX_DOCUMENT_BYTES)?;
+    let media_type = response.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
+    let bytes = response.bytes(MAX_DOCUMENT_BYTES)?;
     if media_type.starts_with("text/html") {
         return Err(Failed::GivenUp(format!(
             "`{}` answers with a web page: it is not a registry, or a proxy or login page answers in its place",
@@ -254,8 +254,8 @@ impl Registry {
         let kind = if is_manifest { "manifests" } else { "blobs" };
         let headers = if is_manifest { accepting() } else { HeaderMap::new() };
         let get = |session: &Session| {
-            let answer = session.ask(&Method::GET, &format!("{kind}/{digest}"), &headers)?;
-            let bytes = answer.bytes(MAX_DOCUMENT_BYTES)?;
+            let response = session.ask(&Method::GET, &format!("{kind}/{digest}"), &headers)?;
+            let bytes = response.bytes(MAX_DOCUMENT_BYTES)?;
             // It is verified again where it is used; here, because another attempt may bring it.
             match digest_of(&bytes) {
                 found if found == *digest => Ok(bytes),
@@ -297,11 +297,11 @@ impl Registry {
     }
 
     /// A foreign layer's address, asked as it is: without credentials.
-    fn ask_foreign(&self, url: &Url, headers: &HeaderMap) -> Result<Answer, Failed> {
+    fn ask_foreign(&self, url: &Url, headers: &HeaderMap) -> Result<Response, Failed> {
         let mut request = Request::new(Method::GET, url.clone());
         *request.headers_mut() = headers.clone();
-        let answer = self.http.send(request)?;
-        if answer.status().is_success() { Ok(answer) } else { Err(Failed::of(answer)) }
+        let response = self.http.send(request)?;
+        if response.status().is_success() { Ok(response) } else { Err(Failed::of(response)) }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::place::beside;
 use inscan_facts::progress::Progress;
 use inscan_net::{
-    self as net, Answer, HeaderValue, Http, Method, Outcome, Request, Retry, Url, header,
+    self as net, HeaderValue, Http, Method, Outcome, Request, Response, Retry, Url, header,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -90,11 +90,11 @@ impl Download<'_> {
                 if is_tag(known) { header::IF_NONE_MATCH } else { header::IF_MODIFIED_SINCE };
             headers.insert(name, value);
         }
-        let answer = self.http.send(request)?;
-        let status = answer.status().as_u16();
+        let response = self.http.send(request)?;
+        let status = response.status().as_u16();
         match (status, &begun) {
             (304, None) => return Ok(Fetched::Unchanged),
-            (206, Some((length, _))) => self.check_piece(&answer, *length)?,
+            (206, Some((length, _))) => self.check_piece(&response, *length)?,
             (200, _) => begun = None,
             // What is here is longer than what there is now: from the beginning.
             (416, Some(_)) => {
@@ -103,7 +103,7 @@ impl Download<'_> {
             }
             _ => return Err(Error::Status { address: self.address(), status }),
         }
-        let version = version(&answer);
+        let version = version(&response);
         if begun.is_none() {
             self.forget();
             // A weak tag says that it means the same, and not that the bytes are.
@@ -111,7 +111,7 @@ impl Download<'_> {
                 fs::write(self.note(), version).map_err(|error| self.io(error))?;
             }
         }
-        self.receive(answer, begun.map_or(0, |(length, _)| length))?;
+        self.receive(response, begun.map_or(0, |(length, _)| length))?;
         let _ = fs::remove_file(self.note());
         Ok(Fetched::New { version })
     }
@@ -133,8 +133,8 @@ impl Download<'_> {
         let _ = fs::remove_file(self.note());
     }
 
-    fn check_piece(&self, answer: &Answer, length: u64) -> Result<(), Error> {
-        let range = answer.header(header::CONTENT_RANGE).and_then(|range| {
+    fn check_piece(&self, response: &Response, length: u64) -> Result<(), Error> {
+        let range = response.header(header::CONTENT_RANGE).and_then(|range| {
             let start = range.strip_prefix("bytes ")?.split_once('-')?.0;
             start.trim().parse::<u64>().ok()
         });
@@ -145,9 +145,9 @@ impl Download<'_> {
         Err(Error::WrongPiece(self.address()))
     }
 
-    fn receive(&self, mut answer: Answer, begun: u64) -> Result<(), Error> {
+    fn receive(&self, mut response: Response, begun: u64) -> Result<(), Error> {
         let rest: Option<u64> =
-            answer.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+            response.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         if rest.is_some_and(|rest| begun.saturating_add(rest) > self.most) {
             return Err(Error::TooLarge(self.address()));
         }
@@ -164,7 +164,7 @@ impl Download<'_> {
             if self.is_over() {
                 return Err(Error::Deadline);
             }
-            let count = answer.read(&mut buffer).map_err(|error| self.broken(error))?;
+            let count = response.read(&mut buffer).map_err(|error| self.broken(error))?;
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
             position += count as u64;
             if position > self.most {
@@ -200,7 +200,7 @@ fn is_tag(version: &str) -> bool {
 }
 
 /// The entity tag, or else the date of the last change.
-fn version(answer: &Answer) -> Option<String> {
-    let tag = answer.header(header::ETAG).filter(|tag| is_tag(tag));
-    tag.or_else(|| answer.header(header::LAST_MODIFIED)).map(str::to_owned)
+fn version(response: &Response) -> Option<String> {
+    let tag = response.header(header::ETAG).filter(|tag| is_tag(tag));
+    tag.or_else(|| response.header(header::LAST_MODIFIED)).map(str::to_owned)
 }

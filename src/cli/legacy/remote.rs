@@ -137,7 +137,7 @@ impl Remote {
     pub(super) fn vulnerabilities(&self, identity: &Identity) -> Result<Option<Value>, String> {
         match self.backend.vulnerabilities(&identity.image_digest) {
             Ok(vulnerabilities) => Ok(Some(vulnerabilities)),
-            Err(error) if error.reason == Reason::Answer(404) => Ok(None),
+            Err(error) if error.reason == Reason::Status(404) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use super::Registry;
 use super::failure::Failed;
-use crate::{self as net, Answer, HeaderMap, HeaderValue, Method, Retry, header};
+use crate::{self as net, HeaderMap, HeaderValue, Method, Response, Retry, header};
 use inscan_facts::digest::Digest;
 
 /// After so much progress a connection may break again as often as at the beginning.
@@ -21,7 +21,7 @@ pub struct BlobReader<'a> {
     /// As the manifest says: not one byte more is read.
     size: u64,
     read: u64,
-    body: Option<Answer>,
+    body: Option<Response>,
     failures: u32,
     since_failure: u64,
 }
@@ -40,7 +40,7 @@ impl Registry {
         from: &From,
         digest: &Digest,
         headers: &HeaderMap,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Response, Failed> {
         match from {
             From::Url(url) => self.ask_foreign(url, headers),
             From::Session(position) => match self.sessions.get(*position) {
@@ -111,31 +111,31 @@ impl<'a> BlobReader<'a> {
     }
 
     /// Asks for what has not been read yet.
-    fn connect(&self) -> Result<Answer, Failed> {
+    fn connect(&self) -> Result<Response, Failed> {
         let mut headers = HeaderMap::new();
         if self.read > 0 {
             let range = HeaderValue::from_str(&format!("bytes={}-", self.read));
             headers.extend(range.ok().map(|range| (header::RANGE, range)));
         }
-        let mut answer = self.registry.ask_for_blob(&self.from, &self.digest, &headers)?;
+        let mut response = self.registry.ask_for_blob(&self.from, &self.digest, &headers)?;
         let wrong = |what: String| Failed::Wrong(format!("blob {}: {what}", self.digest));
-        if let Some(encoding) = answer.header(header::CONTENT_ENCODING)
+        if let Some(encoding) = response.header(header::CONTENT_ENCODING)
             && !encoding.eq_ignore_ascii_case("identity")
         {
             return Err(wrong("it comes in another encoding than it was asked for in".to_owned()));
         }
-        if answer.status() == 206 {
-            let range = answer.header(header::CONTENT_RANGE).and_then(range);
+        if response.status() == 206 {
+            let range = response.header(header::CONTENT_RANGE).and_then(range);
             return match range {
                 Some((start, total))
                     if start == self.read && total.is_none_or(|t| t == self.size) =>
                 {
-                    Ok(answer)
+                    Ok(response)
                 }
                 _ => Err(wrong("another piece of it came than was asked for".to_owned())),
             };
         }
-        let length = answer.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        let length = response.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
         if let Some(length) = length.filter(|&length: &u64| length != self.size) {
             return Err(wrong(format!(
                 "the server has {length} bytes, the manifest says {}",
@@ -143,12 +143,12 @@ impl<'a> BlobReader<'a> {
             )));
         }
         // The server does not do ranges: what was read comes again.
-        let again = io::copy(&mut answer.by_ref().take(self.read), &mut io::sink());
+        let again = io::copy(&mut response.by_ref().take(self.read), &mut io::sink());
         let again = again.map_err(|error| failed_reading(&error))?;
         if again < self.read {
             return Err(self.short());
         }
-        Ok(answer)
+        Ok(response)
     }
 
     fn short(&self) -> Failed {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{self as net, Answer, Cause, Outcome, StatusCode, retry_after};
+use crate::{self as net, Cause, Outcome, Response, StatusCode, retry_after};
 use inscan_facts::error::{Kind, coded, shown};
 
 /// A registry's own words, and no more.
@@ -45,9 +45,9 @@ struct Said {
 
 impl Failed {
     /// Of an answer without success.
-    pub(super) fn of(answer: Answer) -> Self {
-        let (status, after) = (answer.status(), retry_after(answer.headers()));
-        let text = described(status, answer);
+    pub(super) fn of(response: Response) -> Self {
+        let (status, after) = (response.status(), retry_after(response.headers()));
+        let text = described(status, response);
         Failed::Status { code: status.as_u16(), retry_after: after, text }
     }
 
@@ -106,8 +106,8 @@ impl Failed {
 }
 
 /// `404 Not Found: manifest unknown (MANIFEST_UNKNOWN)`
-pub(super) fn described(status: StatusCode, answer: Answer) -> String {
-    let said = answer.bytes(MAX_ERROR_BYTES).unwrap_or_default();
+pub(super) fn described(status: StatusCode, response: Response) -> String {
+    let said = response.bytes(MAX_ERROR_BYTES).unwrap_or_default();
     let said = serde_json::from_slice::<Body>(&said).unwrap_or_default().errors.into_iter().next();
     match said {
         Some(Said { code, message }) if !message.is_empty() => {

@@ -12,7 +12,7 @@ use super::mirrors::Endpoint;
 use super::name::api_host;
 use super::token::{self, Wanted};
 use crate::{
-    Answer, Body, Cause, HeaderMap, HeaderValue, Http, Method, Request, Url, basic, header,
+    Body, Cause, HeaderMap, HeaderValue, Http, Method, Request, Response, Url, basic, header,
     is_loopback,
 };
 use inscan_facts::error::shown;
@@ -85,25 +85,25 @@ impl Session {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Response, Failed> {
         let mut renewals = 0;
         loop {
             let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let answer = self.send(method, path, headers, login.authorization.as_ref())?;
-            let status = answer.status();
+            let response = self.send(method, path, headers, login.authorization.as_ref())?;
+            let status = response.status();
             if status.is_success() {
-                return Ok(answer);
+                return Ok(response);
             }
-            if answer.is_from_elsewhere() || !matches!(status.as_u16(), 401 | 403) {
+            if response.is_from_elsewhere() || !matches!(status.as_u16(), 401 | 403) {
                 // The storage behind a redirect has its own reasons: it never saw our credentials.
-                return Err(self.with_place(Failed::of(answer)));
+                return Err(self.with_place(Failed::of(response)));
             }
             if status == 401 && renewals < MAX_RENEWALS {
                 renewals += 1;
-                self.renew(login.generation, answer.headers())?;
+                self.renew(login.generation, response.headers())?;
                 continue;
             }
-            let mut why = described(status, answer);
+            let mut why = described(status, response);
             if login.authorization.is_some_and(|shown| shown.as_bytes().starts_with(b"Bearer")) {
                 why += ", to a token that it asked for";
             }
@@ -119,7 +119,7 @@ impl Session {
         url: Url,
         media_type: &'static str,
         body: Body,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Response, Failed> {
         // Storage elsewhere has its own ways to know who may write, in the address.
         let is_own = self.address("").is_ok_and(|own| own.origin() == url.origin());
         let mut request = Request::new(method.clone(), url);
@@ -129,12 +129,12 @@ impl Session {
             request.headers_mut().insert(header::AUTHORIZATION, authorization);
         }
         *request.body_mut() = Some(body);
-        let answer = self.http.send(request)?;
-        let status = answer.status();
+        let response = self.http.send(request)?;
+        let status = response.status();
         match status.as_u16() {
-            200..=299 => Ok(answer),
-            401 | 403 => Err(Failed::Access(self.refused(&described(status, answer)))),
-            _ => Err(self.with_place(Failed::of(answer))),
+            200..=299 => Ok(response),
+            401 | 403 => Err(Failed::Access(self.refused(&described(status, response)))),
+            _ => Err(self.with_place(Failed::of(response))),
         }
     }
 
@@ -173,7 +173,7 @@ impl Session {
         path: &str,
         headers: &HeaderMap,
         authorization: Option<&HeaderValue>,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Response, Failed> {
         let scheme = *self.scheme.lock().unwrap_or_else(PoisonError::into_inner);
         let once = |scheme: &str| {
             let url = self.address_over(scheme, path)?;
@@ -189,14 +189,14 @@ impl Session {
             Scheme::Https => once("https"),
             Scheme::Http => once("http"),
             Scheme::Either => match once("https") {
-                Ok(answer) => {
+                Ok(response) => {
                     settle(Scheme::Https);
-                    Ok(answer)
+                    Ok(response)
                 }
                 Err(Failed::Net(error)) if may_be_plain(error.cause) => {
-                    let answer = once("http")?;
+                    let response = once("http")?;
                     settle(Scheme::Http);
-                    Ok(answer)
+                    Ok(response)
                 }
                 Err(failed) => Err(failed),
             },

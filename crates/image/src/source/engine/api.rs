@@ -16,7 +16,7 @@ use crate::source::documents;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{absent, broken, shown, usage};
 use inscan_facts::json::or_empty;
-use inscan_net::{Answer, Cause, Http, Method, NetOptions, Request, Url, header};
+use inscan_net::{Cause, Http, Method, NetOptions, Request, Response, Url, header};
 
 /// The largest answer but for archives; a few KiB are usual.
 const MAX_ANSWER_BYTES: u64 = 8 << 20;
@@ -88,8 +88,8 @@ impl Api {
         let (long, _) = endpoint.http(&patient)?;
         let place = endpoint.place();
         if engine == Engine::Podman {
-            let answer = get(&short, &base, "_ping", &place)?;
-            let version = answer.headers().get(PODMAN_VERSION).and_then(|it| it.to_str().ok());
+            let response = get(&short, &base, "_ping", &place)?;
+            let version = response.headers().get(PODMAN_VERSION).and_then(|it| it.to_str().ok());
             let is_version = |text: &&str| {
                 text.len() < 32
                     && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-+".contains(c))
@@ -105,9 +105,9 @@ impl Api {
     }
 
     pub(super) fn inspect(&self, name: &str) -> anyhow::Result<Inspected> {
-        let answer = get(&self.short, &self.base, &format!("images/{name}/json"), &self.place)?;
-        let answer = successful(answer, name)?;
-        let bytes = answer.bytes(MAX_ANSWER_BYTES)?;
+        let response = get(&self.short, &self.base, &format!("images/{name}/json"), &self.place)?;
+        let response = successful(response, name)?;
+        let bytes = response.bytes(MAX_ANSWER_BYTES)?;
         let answer: InspectAnswer = documents::parse_object(&bytes, "the engine's answer")?;
         // Docker writes `sha256:`, podman does not.
         let id = answer.id.strip_prefix("sha256:").unwrap_or(&answer.id);
@@ -131,7 +131,7 @@ impl Api {
     }
 
     /// The archive of an image, by its id: what a name leads to may change meanwhile.
-    pub(super) fn export(&self, id: &str) -> anyhow::Result<Body<Answer>> {
+    pub(super) fn export(&self, id: &str) -> anyhow::Result<Body<Response>> {
         let path = match self.engine {
             Engine::Docker => format!("images/get?names={id}"),
             Engine::Podman => {
@@ -139,12 +139,12 @@ impl Api {
                 format!("images/{id}/get?format=docker-archive")
             }
         };
-        let answer = get(&self.long, &self.base, &path, &self.place)?;
-        Ok(Body::new(successful(answer, id)?, self.place.clone()))
+        let response = get(&self.long, &self.base, &path, &self.place)?;
+        Ok(Body::new(successful(response, id)?, self.place.clone()))
     }
 }
 
-fn get(http: &Http, base: &Url, path: &str, place: &str) -> anyhow::Result<Answer> {
+fn get(http: &Http, base: &Url, path: &str, place: &str) -> anyhow::Result<Response> {
     let url = base.join(path)?;
     http.send(Request::new(Method::GET, url)).map_err(|error| match error.cause {
         Cause::Refused => broken(format!("connection refused: nothing listens at {place}")),
@@ -153,14 +153,14 @@ fn get(http: &Http, base: &Url, path: &str, place: &str) -> anyhow::Result<Answe
 }
 
 /// The answer, or why there is none.
-fn successful(answer: Answer, name: &str) -> anyhow::Result<Answer> {
-    let status = answer.status();
+fn successful(response: Response, name: &str) -> anyhow::Result<Response> {
+    let status = response.status();
     if status.is_success() {
-        return Ok(answer);
+        return Ok(response);
     }
     let mut text = Vec::new();
     // What cannot be read of an error is not there to be told.
-    let _ = answer.take(MAX_ANSWER_BYTES).read_to_end(&mut text);
+    let _ = response.take(MAX_ANSWER_BYTES).read_to_end(&mut text);
     let message = serde_json::from_slice::<Problem>(&text).unwrap_or_default().message;
     match (status.as_u16(), message.is_empty()) {
         (404, false) if !message.contains("page not found") => {
