@@ -52,7 +52,7 @@ pub fn read_all(
     });
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(cache) = pass.usable_cache() {
-        cache.make_room();
+        cache.evict();
     }
     // Where several layers failed, the lowest is named, whichever failed first.
     let mut scans = Vec::with_capacity(outcomes.len());

@@ -227,7 +227,7 @@ impl Cache {
     }
 
     /// Makes room if this run took some: what was not used for the longest time goes.
-    pub fn make_room(&self) {
+    pub fn evict(&self) {
         if self.written.swap(0, Ordering::Relaxed) > 0 {
             room::make(&self.root, self.limit);
         }

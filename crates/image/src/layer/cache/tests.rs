@@ -346,12 +346,12 @@ fn what_was_not_used_for_the_longest_time_makes_room() {
         cache.keep(scan);
         set_age(&run, scan, 10 - number as u64);
     }
-    cache.make_room();
+    cache.evict();
     assert!(scans[..4].iter().all(|scan| run.cache().directory.join(scan.diff_id.hex()).exists()));
     // The oldest is used, and so is the youngest.
     assert!(find(&cache, &layer_of(&scans[0])).is_some());
     scans[4..].iter().for_each(|scan| assert_eq!(cache.keep(scan), None));
-    cache.make_room();
+    cache.evict();
     let left = scans.iter().map(|scan| find(&cache, &layer_of(scan)).is_some());
     assert_eq!(left.collect::<Vec<_>>(), [true, false, false, true, true, true]);
     let size = status(run.directory.path()).unwrap().size;
@@ -414,7 +414,7 @@ fn many_at_once_find_the_right_layers_while_others_make_room() {
                     }
                     match turn % 5 {
                         4 => drop(clean(run.directory.path(), None).unwrap()),
-                        _ => cache.make_room(),
+                        _ => cache.evict(),
                     }
                 }
             });
