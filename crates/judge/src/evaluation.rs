@@ -14,7 +14,7 @@ use super::bundle::{
 use super::facts::Facts;
 use super::mapping::Image;
 use super::spec::{Match, TriggerError};
-use super::whitelist::{Exceptions, Lapse};
+use super::whitelist::{Exceptions, StaleException};
 
 pub use explanation::{Answer, Asked, Explanation, Listed, Tried, explain};
 
@@ -37,7 +37,7 @@ pub struct Evaluation {
     /// What is wrong with the policies; all but the last kind stop.
     pub faults: Vec<Fault>,
     /// Exceptions that should be looked at again.
-    pub lapses: Vec<Lapse>,
+    pub stale_exceptions: Vec<StaleException>,
     /// The rules of the bundle that chose, as they were given.
     pub mapping: Option<Value>,
     pub whitelisted_image: Option<Value>,
@@ -199,7 +199,7 @@ pub fn evaluate(
         final_action,
         reason,
         faults: chosen.faults.into_iter().cloned().collect(),
-        lapses: exceptions.lapses(),
+        stale_exceptions: exceptions.stale_exceptions(),
         mapping: chosen.mapping.map(|mapping| mapping.document.clone()),
         whitelisted_image,
         blacklisted_image,

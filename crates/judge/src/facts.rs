@@ -20,7 +20,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::spec::TriggerError;
-use crate::vulnerable::Vulnerable;
+use crate::vulnerable::VulnerabilityList;
 use inscan_document::{self as document, LegacyPart, Section};
 use inscan_vulndb::Database;
 
@@ -55,7 +55,7 @@ pub struct Facts<'a> {
     contents: Part<content::Contents>,
     accounts: Part<Vec<Account>>,
     malware: Part<Vec<MalwareScan>>,
-    vulnerabilities: Option<Arc<Vulnerable>>,
+    vulnerabilities: Option<Arc<VulnerabilityList>>,
 }
 
 /// A part that is made when it is asked for.
@@ -89,7 +89,7 @@ impl<'a> Facts<'a> {
     }
 
     /// With what is known to be vulnerable in the image.
-    pub fn with_vulnerabilities(mut self, vulnerable: Arc<Vulnerable>) -> Self {
+    pub fn with_vulnerabilities(mut self, vulnerable: Arc<VulnerabilityList>) -> Self {
         self.vulnerabilities = Some(vulnerable);
         self
     }
@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
     }
 
     /// None where there is no database.
-    pub fn vulnerabilities(&self) -> Option<&Vulnerable> {
+    pub fn vulnerabilities(&self) -> Option<&VulnerabilityList> {
         self.vulnerabilities.as_deref()
     }
 

@@ -10,7 +10,7 @@ use inscan_facts::error::{Coded, Kind};
 use jiff::Timestamp;
 
 use crate::facts::Facts;
-use crate::vulnerable::{self, Vulnerable};
+use crate::vulnerable::{self, VulnerabilityList};
 use crate::{Action, Bundle, Image, Problem, Reason};
 
 /// A bundle of policies that was read, and how it is asked.
@@ -49,7 +49,7 @@ pub struct Judgement {
     /// Where a bundle was given.
     pub policy: Option<crate::Evaluation>,
     /// Where a rule asks for it or the options do, and there is a database.
-    pub vulnerable: Option<Arc<Vulnerable>>,
+    pub vulnerable: Option<Arc<VulnerabilityList>>,
     /// What should be known beside the verdict, a line each.
     pub warnings: Vec<String>,
 }
@@ -137,7 +137,7 @@ fn vulnerable(
     asked: Option<&PolicyRequest<'_>>,
     options: &JudgeOptions,
     evaluation: &Evaluation,
-) -> Result<Option<Arc<Vulnerable>>, JudgeError> {
+) -> Result<Option<Arc<VulnerabilityList>>, JudgeError> {
     let is_asked_for =
         options.list_vulnerable || asked.is_some_and(|asked| asked.policies.ask("vulnerabilities"));
     let (Some(data), true) = (data, is_asked_for) else { return Ok(None) };
@@ -199,7 +199,11 @@ impl<'a> PolicyRequest<'a> {
         Ok(self.with(Some(data), list))
     }
 
-    fn with(mut self, data: Option<Data<'a>>, list: Option<Arc<Vulnerable>>) -> PolicyRequest<'a> {
+    fn with(
+        mut self,
+        data: Option<Data<'a>>,
+        list: Option<Arc<VulnerabilityList>>,
+    ) -> PolicyRequest<'a> {
         if let Some(data) = data {
             self.facts = self.facts.with_database(data.database);
         }
@@ -212,7 +216,7 @@ impl<'a> PolicyRequest<'a> {
     fn judged(
         self,
         data: Option<Data<'a>>,
-        list: Option<Arc<Vulnerable>>,
+        list: Option<Arc<VulnerabilityList>>,
         warnings: &mut Vec<String>,
     ) -> Result<crate::Evaluation, JudgeError> {
         let PolicyRequest { policies, facts, image } = self.with(data, list);
@@ -230,8 +234,10 @@ impl<'a> PolicyRequest<'a> {
                  (`inscan policy explain` tells why not)"
             ));
         }
-        let lapses = evaluation.lapses.iter();
-        warnings.extend(lapses.map(|lapse| format!("bundle `{source}`: {}", lapse.message())));
+        let stale_exceptions = evaluation.stale_exceptions.iter();
+        warnings.extend(
+            stale_exceptions.map(|stale| format!("bundle `{source}`: {}", stale.message())),
+        );
         Ok(evaluation)
     }
 }

@@ -30,7 +30,7 @@ use inscan_vulndb::{self as vulndb, Advisory, Database, Freshness, Status};
 
 /// What is vulnerable in one image, and what that is known from.
 #[derive(Clone, Debug)]
-pub struct Vulnerable {
+pub struct VulnerabilityList {
     /// Those of the operating system first.
     pub items: Vec<Item>,
     /// `debian:10`, as the image says it.
@@ -87,7 +87,7 @@ pub fn judge(
     data: Data<'_>,
     options: &Options,
     when: Timestamp,
-) -> vulndb::Result<Vulnerable> {
+) -> vulndb::Result<VulnerabilityList> {
     let options = Options { severity: Severity::Unknown, only_fixable: false, ..options.clone() };
     let evaluation = evaluate::evaluate(section, Some(data), &options, None)?;
     of(section, &evaluation, data.database, when)
@@ -99,7 +99,7 @@ pub fn of(
     evaluation: &Evaluation,
     database: &Database,
     when: Timestamp,
-) -> vulndb::Result<Vulnerable> {
+) -> vulndb::Result<VulnerabilityList> {
     let held = evaluation.findings.iter().map(|finding| (finding, None));
     let excused = evaluation.suppressed.iter().filter_map(|one| {
         let by_somebody = matches!(one.by.code, SuppressionCode::Ignored | SuppressionCode::Vex);
@@ -124,7 +124,7 @@ pub fn of(
         }
     }
     let (distribution, list) = distribution(section, evaluation);
-    Ok(Vulnerable {
+    Ok(VulnerabilityList {
         items: items.into_values().collect(),
         distribution,
         freshness: match list {

@@ -76,15 +76,15 @@ impl<'a> Exceptions<'a> {
     }
 
     /// Exceptions that fit something and hold no longer, and those that fit nothing.
-    pub(super) fn lapses(&self) -> Vec<Lapse> {
-        let lapse = |entry: &Entry<'_>| {
+    pub(super) fn stale_exceptions(&self) -> Vec<StaleException> {
+        let stale = |entry: &Entry<'_>| {
             let expired = has_expired(entry.item, self.now);
             let state = match (entry.item.enabled, expired, entry.fits) {
                 (true, true, fits) if fits > 0 => State::Expired,
                 (true, false, 0) => State::Unused,
                 _ => return None,
             };
-            Some(Lapse {
+            Some(StaleException {
                 state,
                 whitelist_id: entry.whitelist.id.clone(),
                 item_id: entry.item.id.clone(),
@@ -95,7 +95,7 @@ impl<'a> Exceptions<'a> {
                 fits: entry.fits,
             })
         };
-        self.entries.iter().filter_map(lapse).collect()
+        self.entries.iter().filter_map(stale).collect()
     }
 }
 
@@ -105,7 +105,7 @@ fn has_expired(item: &Item, now: Timestamp) -> bool {
 
 /// An exception that should be looked at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lapse {
+pub struct StaleException {
     pub state: State,
     pub whitelist_id: String,
     pub item_id: Option<String>,
@@ -125,10 +125,10 @@ pub enum State {
     Unused,
 }
 
-impl Lapse {
+impl StaleException {
     /// One sentence.
     pub fn message(&self) -> String {
-        let Lapse { whitelist_id, gate, trigger_id, fits, .. } = self;
+        let StaleException { whitelist_id, gate, trigger_id, fits, .. } = self;
         let what = format!("the exception `{trigger_id}` of `{gate}` in the list `{whitelist_id}`");
         match (self.state, self.expired) {
             (State::Expired, Some(expired)) => {

@@ -8,7 +8,7 @@ use super::json::text;
 use super::page::{Page, wrapped};
 use super::text::{counted, shown};
 use inscan_judge::bundle::{Action, Bundle, Rule};
-use inscan_judge::whitelist::{Lapse, State};
+use inscan_judge::whitelist::{StaleException, State};
 use inscan_judge::{
     Answer, Asked, Evaluation, Explanation, Image, Listed, Problem, Reason, Row, Tried, Whitelisted,
 };
@@ -183,11 +183,11 @@ fn indented(text: &str, columns: usize, page: &mut Page<'_>) {
 }
 
 fn result(evaluation: &Evaluation, page: &mut Page<'_>) {
-    if !evaluation.lapses.is_empty() {
+    if !evaluation.stale_exceptions.is_empty() {
         page.heading("Stale exceptions", "");
     }
-    for lapse in &evaluation.lapses {
-        page.hanging(&shown(lapse.message().as_bytes()));
+    for stale in &evaluation.stale_exceptions {
+        page.hanging(&shown(stale.message().as_bytes()));
     }
     page.heading("Result", "");
     for policy in &evaluation.policies {
@@ -226,7 +226,7 @@ pub fn json(explained: &Explained<'_>) -> String {
             "final_action": evaluation.final_action.shown(),
             "reason": evaluation.reason.shown(),
             "policy_action": evaluation.policy_action.shown(),
-            "exceptions": evaluation.lapses.iter().map(json_lapse).collect::<Vec<_>>(),
+            "exceptions": evaluation.stale_exceptions.iter().map(json_stale_exception).collect::<Vec<_>>(),
         }),
         Err(problems) => json!({"problems": told(problems)}),
     };
@@ -300,13 +300,13 @@ fn json_row(row: &Row) -> Value {
     })
 }
 
-fn json_lapse(lapse: &Lapse) -> Value {
+fn json_stale_exception(stale: &StaleException) -> Value {
     json!({
-        "state": match lapse.state { State::Expired => "expired", State::Unused => "unused" },
-        "whitelist": lapse.whitelist_id,
-        "gate": lapse.gate,
-        "trigger_id": lapse.trigger_id,
-        "notes": lapse.notes,
+        "state": match stale.state { State::Expired => "expired", State::Unused => "unused" },
+        "whitelist": stale.whitelist_id,
+        "gate": stale.gate,
+        "trigger_id": stale.trigger_id,
+        "notes": stale.notes,
     })
 }
 

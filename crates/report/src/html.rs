@@ -120,8 +120,8 @@ fn of_policy(policy: &policy::Evaluation) -> Value {
     });
     let excepted = policy.rows.iter().filter(|row| row.whitelisted.is_some()).count();
     let problems = policy.faults.iter().flat_map(|fault| &fault.problems);
-    let lapses = policy.lapses.iter().map(|lapse| printable(&lapse.message()));
-    let remarks = problems.map(|problem| printable(&problem.to_string())).chain(lapses);
+    let stale_exceptions = policy.stale_exceptions.iter().map(|stale| printable(&stale.message()));
+    let remarks = problems.map(|problem| printable(&problem.to_string())).chain(stale_exceptions);
     json!({
         "name": printable(policy.bundle_name.as_deref().unwrap_or(&policy.bundle_id)),
         "verdict": policies::verdict(policy),

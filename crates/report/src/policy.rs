@@ -24,19 +24,19 @@ pub(super) fn json(evaluation: &Evaluation) -> Value {
         let messages: Vec<_> = fault.problems.iter().map(ToString::to_string).collect();
         json!({"type": fault.kind.name(), "stops": fault.kind.stops(), "messages": messages})
     });
-    let exceptions = evaluation.lapses.iter().map(|lapse| {
-        let state = match lapse.state {
+    let exceptions = evaluation.stale_exceptions.iter().map(|stale| {
+        let state = match stale.state {
             State::Expired => "expired",
             State::Unused => "unused",
         };
         without_nulls(json!({
             "state": state,
-            "whitelist": lapse.whitelist_id,
-            "id": lapse.item_id,
-            "gate": lapse.gate,
-            "trigger_id": lapse.trigger_id,
-            "expired": lapse.expired.map(|time| time.to_string()),
-            "notes": lapse.notes,
+            "whitelist": stale.whitelist_id,
+            "id": stale.item_id,
+            "gate": stale.gate,
+            "trigger_id": stale.trigger_id,
+            "expired": stale.expired.map(|time| time.to_string()),
+            "notes": stale.notes,
         }))
     });
     without_nulls(json!({

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use inscan_document::Run;
 use inscan_image::Scan;
-use inscan_judge::vulnerable::Vulnerable;
+use inscan_judge::vulnerable::VulnerabilityList;
 use inscan_judge::vulnerable::listing::Which;
 use inscan_judge::{Bundle, JudgeError, Mode, Policies, Problem};
 use inscan_report::anchore;
@@ -56,7 +56,7 @@ impl Here {
             return Err(Stopped("Cannot judge the image: no policy was asked".to_owned()));
         };
         let digest = &scan.identity().image_digest;
-        let listing = |it: &Vulnerable| it.listing(Which::All, digest, true);
+        let listing = |it: &VulnerabilityList| it.listing(Which::All, digest, true);
         Ok(Answer {
             report: anchore::response(&evaluation),
             vulnerabilities: judgement.vulnerable.as_deref().map(listing),

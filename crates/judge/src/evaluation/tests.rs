@@ -117,8 +117,8 @@ fn an_exception_holds_for_its_gate_and_ids_until_it_expires() {
 #[test]
 fn exceptions_that_expired_or_fit_nothing_are_told() {
     let state = |item: Value| {
-        let lapses = judge(&excepted(item), NOW).lapses;
-        lapses.first().map(|lapse| (lapse.state, lapse.message()))
+        let stale_exceptions = judge(&excepted(item), NOW).stale_exceptions;
+        stale_exceptions.first().map(|stale| (stale.state, stale.message()))
     };
     let expired = json!({"gate": "always", "trigger_id": "*", "expires_on": "2026-01-31"});
     assert_eq!(

@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::params::Params;
 use crate::spec::{Excused, Gate, Kind, Match, Param, Trigger, TriggerError};
 use crate::vulnerable::listing::Which;
-use crate::vulnerable::{Item, Scores, Vulnerable};
+use crate::vulnerable::{Item, Scores, VulnerabilityList};
 use inscan_evaluate::Severity;
 use inscan_vulndb::Freshness;
 
@@ -141,7 +141,7 @@ static PACKAGE: &[Param] = &[
 /// The three scores: what follows `cvss_v3_` in the parameters' names.
 const SCORES: [&str; 3] = ["base_score", "exploitability_score", "impact_score"];
 
-fn known<'a>(facts: &'a Facts<'_>) -> Result<&'a Vulnerable, TriggerError> {
+fn known<'a>(facts: &'a Facts<'_>) -> Result<&'a VulnerabilityList, TriggerError> {
     facts.vulnerabilities().ok_or_else(|| {
         TriggerError::NotAnswerable(
             "there is no vulnerability database: `--db FILE` names one, \
@@ -376,12 +376,12 @@ mod tests {
         }
     }
 
-    fn vulnerable(items: Vec<Item>, freshness: Freshness) -> Vulnerable {
+    fn vulnerable(items: Vec<Item>, freshness: Freshness) -> VulnerabilityList {
         let distribution = "alpine:3.7".to_owned();
-        Vulnerable { items, distribution, freshness, when: day("2026-11-22") }
+        VulnerabilityList { items, distribution, freshness, when: day("2026-11-22") }
     }
 
-    fn fired(trigger: &str, given: &[(&str, &str)], vulnerable: &Vulnerable) -> Vec<Match> {
+    fn fired(trigger: &str, given: &[(&str, &str)], vulnerable: &VulnerabilityList) -> Vec<Match> {
         let trigger = GATE.triggers.iter().find(|one| one.name == trigger).unwrap();
         let given: Vec<_> =
             given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Item, Scores, Vulnerable};
+use super::{Item, Scores, VulnerabilityList};
 use inscan_evaluate::Severity;
 
 /// Which packages are asked for.
@@ -34,7 +34,7 @@ impl Which {
     }
 }
 
-impl Vulnerable {
+impl VulnerabilityList {
     /// The answer of the engine; with `vendor_only`, without what vendors will not fix.
     pub fn listing(&self, which: Which, image_digest: &str, vendor_only: bool) -> Value {
         let asked = |item: &&Item| which.holds(item) && !(vendor_only && item.refused);

@@ -44,11 +44,11 @@ pub(crate) fn table(evaluation: &Evaluation, more: More, page: &mut Page<'_>) {
         );
         page.field("excepted", &text);
     }
-    if !evaluation.lapses.is_empty() {
+    if !evaluation.stale_exceptions.is_empty() {
         page.line("");
     }
-    for lapse in &evaluation.lapses {
-        page.hanging(&shown(lapse.message().as_bytes()));
+    for stale in &evaluation.stale_exceptions {
+        page.hanging(&shown(stale.message().as_bytes()));
     }
 }
 
