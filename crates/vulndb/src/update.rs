@@ -245,7 +245,7 @@ impl Update<'_> {
         url: &Url,
         part: &Path,
         watch: &dyn Progress,
-    ) -> Result<Vec<PassedOver>, Error> {
+    ) -> Result<Vec<Skipped>, Error> {
         fetch.check_digest(url, part)?;
         let signature = match self.key {
             Some(_) => fetch.small(&with_ending(url, ".sig"), MAX_SIGNATURE)?,
