@@ -287,28 +287,7 @@ impl Update<'_> {
         let failed = |source| Error::Io { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         let mut skipped = Vec::new();
-        let mut files: Vec<(Url, PathBuf)> = Vec::new();
-        for source in sources {
-            // The name of the file is our own: what an address holds is nobody's path.
-            let own =
-                folder.join(Sha256::of(source.as_str().as_bytes()).hex().get(..16).unwrap_or("0"));
-            if source.path().ends_with('/') {
-                for ecosystem in fetch.ecosystems(source)? {
-                    let mut url = source.clone();
-                    if let Ok(mut parts) = url.path_segments_mut() {
-                        parts.pop_if_empty().push(&ecosystem).push("all.zip");
-                    }
-                    files.push((url, own.join(&ecosystem).join("all.zip")));
-                }
-            } else {
-                let name = source.path().rsplit('/').next().unwrap_or_default();
-                let name: String = name
-                    .chars()
-                    .filter(|char| char.is_ascii_alphanumeric() || "-_.:".contains(*char))
-                    .collect();
-                files.push((source.clone(), own.join(format!("x-{name}"))));
-            }
-        }
+        let files = input_files(fetch, sources, &folder)?;
         let notes = folder.join("versions.json");
         let mut versions: BTreeMap<String, String> = fs::read(&notes)
             .ok()
@@ -355,6 +334,36 @@ impl Update<'_> {
         skipped.extend(report.skipped);
         Ok(Outcome::Installed(skipped))
     }
+}
+
+/// Which files a database is built of, and where each is kept: an ecosystem's archive for each
+/// that a folder of OSV's layout lists, or the file itself.
+fn input_files(
+    fetch: &Fetch<'_>,
+    sources: &[Url],
+    folder: &Path,
+) -> Result<Vec<(Url, PathBuf)>, Error> {
+    let mut files = Vec::new();
+    for source in sources {
+        // The name of the file is our own: what an address holds is nobody's path.
+        let own =
+            folder.join(Sha256::of(source.as_str().as_bytes()).hex().get(..16).unwrap_or("0"));
+        if source.path().ends_with('/') {
+            for ecosystem in fetch.ecosystems(source)? {
+                let mut url = source.clone();
+                if let Ok(mut parts) = url.path_segments_mut() {
+                    parts.pop_if_empty().push(&ecosystem).push("all.zip");
+                }
+                files.push((url, own.join(&ecosystem).join("all.zip")));
+            }
+        } else {
+            let name = source.path().rsplit('/').next().unwrap_or_default();
+            let is_plain = |char: &char| char.is_ascii_alphanumeric() || "-_.:".contains(*char);
+            let name: String = name.chars().filter(is_plain).collect();
+            files.push((source.clone(), own.join(format!("x-{name}"))));
+        }
+    }
+    Ok(files)
 }
 
 enum Source<'a> {

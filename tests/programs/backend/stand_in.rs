@@ -235,6 +235,7 @@ impl StandIn {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one case after another")]
     fn import(&self, api: Api, request: &Request) -> Response {
         let archive = match form_file(request) {
             Ok(archive) => archive,

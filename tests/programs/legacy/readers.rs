@@ -90,6 +90,7 @@ pub(super) struct Jenkins {
     pub(super) security: Value,
 }
 
+#[expect(clippy::too_many_lines, reason = "one case after another")]
 pub(super) fn jenkins(stdout: &str) -> Result<Jenkins, String> {
     // What `set -x` writes.
     let lines: Vec<&str> = stdout.lines().filter(|line| !line.starts_with("+ ")).collect();
