@@ -164,7 +164,8 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = Url::parse(&format!("http://{closed}/v2/?token=secret")).unwrap();
     let error = fails(&Http::new(&options()), &refused);
-    let expected = format!("http://{closed}/v2/: connection refused; is anything listening there?");
+    let expected =
+        format!("http://{closed}/v2/: connection refused; check that a server is listening there");
     assert_eq!((error.cause, error.to_string()), (Cause::Refused, expected));
 
     let (plain, _) = server(vec!["HTTP/1.1 400 Bad\r\n\r\n".to_owned()]);
@@ -185,8 +186,8 @@ fn files_of_certificates_are_read_before_anything_is_asked() {
     let missing = NetOptions { ca_files: vec!["/no/ca.pem".into()], ..options() };
     assert!(error(missing).contains("could not read `/no/ca.pem`"));
     let empty = NetOptions { ca_files: vec!["/dev/null".into()], ..options() };
-    assert!(error(empty).contains("no certificate in PEM in `/dev/null`"));
+    assert!(error(empty).contains("no PEM certificate in `/dev/null`"));
     let nothing = ClientCertificate { certificate: "/dev/null".into(), key: "/dev/null".into() };
     let identity = NetOptions { client_certificate: Some(nothing), ..options() };
-    assert!(error(identity).contains("no certificate and private key in PEM"));
+    assert!(error(identity).contains("not a certificate and private key in PEM"));
 }

@@ -116,7 +116,7 @@ mod tests {
     fn a_helper_is_named_by_its_name_and_nothing_else() {
         for wrong in ["", "../x", "a/b", "x y", "x;y", "$x", "ä"] {
             let error = get(wrong, "registry.example", Duration::ZERO).unwrap_err();
-            assert!(error.contains("no name of a credential helper"), "{error}");
+            assert!(error.contains("not a name of a credential helper"), "{error}");
         }
         let error = get("is-not-installed", "registry.example", Duration::ZERO).unwrap_err();
         assert!(error.contains("could not run `docker-credential-is-not-installed`"), "{error}");
