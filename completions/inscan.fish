@@ -38,18 +38,18 @@ complete -c inscan -n "__fish_inscan_needs_command" -s q -l quiet -d 'Say nothin
 complete -c inscan -n "__fish_inscan_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_needs_command" -s V -l version -d 'Print version'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "upload" -d 'Have a backend judge an image: Sysdig\'s, or an Anchore engine'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "scan" -d 'Scan an image: show its content, its vulnerabilities and the verdict'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "evaluate" -d 'Evaluate an analysis document: show vulnerable packages and the verdict'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "explain" -d 'Explain why a vulnerability does or does not affect an image'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "archive" -d 'Write the analysis archive for a later upload to a backend'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "upload" -d 'Get the verdict of a backend for an image: Sysdig\'s, or an Anchore engine'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "legacy" -d 'Stand in for the legacy inline scanner: its command line, its output, its exit codes'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "policy" -d 'See what policies there are, and write your own'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "cache" -d 'Show or empty the layer cache'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch and inspect the vulnerability database'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "policy" -d 'List, show, check and write bundles of policies'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -59,7 +59,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -73,7 +73,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cacert -d 'Tru
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l config -d 'Read settings from this file' -r -F
@@ -86,15 +86,15 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -104,7 +104,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-digest -d '
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -118,7 +118,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cacert -d 'Trust 
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated [default: summary, and table where there is a database]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l template -d 'The template that `-o template` fills in, in the language of Jinja (docs/reports.md)' -r -F
@@ -127,15 +127,15 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-max-age -d 'Th
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do about what cannot be judged: no data, an unknown version, a release that ended' -r -f -a "warn\t'It is said, and no more'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
-ignore\t'It is in the report, and nothing on stderr'"
+ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l vex -d 'VEX documents: suppress findings marked not_affected or fixed; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l baseline -d 'Fail only on findings not in this earlier document of the image' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l backend -d 'Whose API the backend has' -r -f -a "sysdig\t'Sysdig\'s: a token'
 anchore\t'Anchore\'s engine: a user and a password'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l url -d 'Where it is, as https://HOST; also from SDC_URL, or ANCHORE_CLI_URL for an engine' -r
@@ -161,30 +161,30 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hide-unfixed -d 'Leave out what no version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l keep-owned -d 'Judge language packages also where an OS package brought them'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l lockfiles -d 'Judge also what lock files and manifests in the image would install'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hide-unfixed -d 'Hide findings without a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l show-suppressed -d 'Also list suppressed findings, each with its reason'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l keep-owned -d 'Also evaluate language packages that an OS package installed'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l lockfiles -d 'Also evaluate packages found only in lock files and manifests'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l unimportant -d 'Count what Debian calls unimportant'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cpe -d 'Do not count what NVD\'s records say by a CPE name alone, without knowing the vendor'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l upload -d 'Have a backend judge the image too: it passes only if the backend says so'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cpe -d 'Do not count findings that are matched by CPE name only'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l informational -d 'Count notices that are not vulnerabilities, such as unmaintained packages'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l only-fixed -d 'Fail only on vulnerabilities with a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-kev -d 'Fail on vulnerabilities that are known to be exploited (CISA KEV)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l upload -d 'Also get the verdict of a backend: the image passes only if the backend passes it'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-premises -d 'The result\'s address has `/secure` in it, as on premises'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l remove-failed -d 'Remove the image from the backend if it fails'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l replace -d 'Remove the image from the backend first, and send it anew'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l replace -d 'Remove the image from the backend first, and send it again'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-strict -d 'Refuse a bundle with any error, even in parts that this image does not use'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l policy-all -d 'List every match of every rule in the table, not only the first few'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -194,15 +194,15 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-max-age -d
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do about what cannot be judged: no data, an unknown version, a release that ended' -r -f -a "warn\t'It is said, and no more'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
-ignore\t'It is in the report, and nothing on stderr'"
+ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l vex -d 'VEX documents: suppress findings marked not_affected or fixed; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l baseline -d 'Fail only on findings not in this earlier document of the image' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy -d 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l tag -d 'The full name by which policies know the image [default: what the document says]' -r
@@ -213,7 +213,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l cacert -d 'Tr
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -225,20 +225,20 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l hide-unfixed -d 'Leave out what no version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l keep-owned -d 'Judge language packages also where an OS package brought them'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l lockfiles -d 'Judge also what lock files and manifests in the image would install'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l hide-unfixed -d 'Hide findings without a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l show-suppressed -d 'Also list suppressed findings, each with its reason'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l keep-owned -d 'Also evaluate language packages that an OS package installed'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l lockfiles -d 'Also evaluate packages found only in lock files and manifests'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l unimportant -d 'Count what Debian calls unimportant'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l no-cpe -d 'Do not count what NVD\'s records say by a CPE name alone, without knowing the vendor'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l no-cpe -d 'Do not count findings that are matched by CPE name only'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l informational -d 'Count notices that are not vulnerabilities, such as unmaintained packages'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l only-fixed -d 'Fail only on vulnerabilities with a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-kev -d 'Fail on vulnerabilities that are known to be exploited (CISA KEV)'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-strict -d 'Refuse a bundle with any error, even in parts that this image does not use'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l policy-all -d 'List every match of every rule in the table, not only the first few'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -248,7 +248,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -262,22 +262,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l cacert -d 'Tru
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-max-age -d 'The oldest data to judge with: an age as 5d, 36h or 2w, and what then, as 5d:warn or 5d:fail' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do about what cannot be judged: no data, an unknown version, a release that ended' -r -f -a "warn\t'It is said, and no more'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
-ignore\t'It is in the report, and nothing on stderr'"
+ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l vex -d 'VEX documents: suppress findings marked not_affected or fixed; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l baseline -d 'Fail only on findings not in this earlier document of the image' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -288,24 +288,24 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hide-unfixed -d 'Leave out what no version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l keep-owned -d 'Judge language packages also where an OS package brought them'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l lockfiles -d 'Judge also what lock files and manifests in the image would install'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hide-unfixed -d 'Hide findings without a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l show-suppressed -d 'Also list suppressed findings, each with its reason'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l keep-owned -d 'Also evaluate language packages that an OS package installed'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l lockfiles -d 'Also evaluate packages found only in lock files and manifests'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l unimportant -d 'Count what Debian calls unimportant'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l no-cpe -d 'Do not count what NVD\'s records say by a CPE name alone, without knowing the vendor'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l no-cpe -d 'Do not count findings that are matched by CPE name only'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l informational -d 'Count notices that are not vulnerabilities, such as unmaintained packages'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l only-fixed -d 'Fail only on vulnerabilities with a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-kev -d 'Fail on vulnerabilities that are known to be exploited (CISA KEV)'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -315,7 +315,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -329,7 +329,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cacert -d 'Tru
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l annotation -d 'Something the backend is to keep with the image; may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l account -d 'The account that the image will be of [default: the backend\'s answer, else admin]' -r
@@ -346,15 +346,15 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -364,7 +364,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-digest -d
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -378,7 +378,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cacert -d 'Trus
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l backend -d 'Whose API the backend has' -r -f -a "sysdig\t'Sysdig\'s: a token'
 anchore\t'Anchore\'s engine: a user and a password'"
@@ -404,18 +404,18 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l on-premises -d 'The result\'s address has `/secure` in it, as on premises'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l remove-failed -d 'Remove the image from the backend if it fails'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l replace -d 'Remove the image from the backend first, and send it anew'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l replace -d 'Remove the image from the backend first, and send it again'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l config -d 'Read settings from this file' -r -F
@@ -454,9 +454,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "status" -d 'Show its directory, its size, and how much this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "clean" -d 'Remove all entries, or those that were not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "path" -d 'Print its directory'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l cache-size -d 'The limit to show it beside' -r
@@ -499,9 +499,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_sub
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
-complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show its directory, its size, and how much this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove all entries, or those that were not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print its directory'
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -517,14 +517,14 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "build" -d 'Build a database from files of many sources'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "update" -d 'Fetch a newer database, or what one is built of'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "status" -d 'Say what is in the database, and how old it is'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "import" -d 'Put a database file to where scans look for it'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "push" -d 'Push a database to a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "status" -d 'Show the content and age of the database'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "export" -d 'Copy the database to a file, for another machine'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "import" -d 'Copy a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "verify" -d 'Verify a database: its checksum, structure and signature'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "show" -d 'Show everything about a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "search" -d 'List the advisories that name a package'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "diff" -d 'Show what is new or gone in a newer database'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l from -d 'A file or folder to read; may be repeated' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s o -l to -d 'Where to write the database' -r -F
@@ -553,7 +553,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -565,12 +565,12 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l force -d 'Ask also where that was done within a day'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l force -d 'Check the source even if that was done within a day'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l signature -d 'The file with its signature' -r -F
@@ -582,7 +582,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -595,10 +595,10 @@ never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
@@ -702,14 +702,14 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "build" -d 'Build a database from files of many sources'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "update" -d 'Fetch a newer database, or what one is built of'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what is in the database, and how old it is'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "import" -d 'Put a database file to where scans look for it'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "push" -d 'Push a database to a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the content and age of the database'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "export" -d 'Copy the database to a file, for another machine'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "import" -d 'Copy a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verify a database: its checksum, structure and signature'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything about a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "search" -d 'List the advisories that name a package'
-complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Say what a newer database has that an older one has not'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what is new or gone in a newer database'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -723,12 +723,12 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_see
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "list" -d 'List the bundles that are built in'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "check" -d 'Check a bundle, and list all errors in it'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "explain" -d 'Explain the result of a bundle for an image, rule by rule'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "init" -d 'Write a template for your own bundle, with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "list" -d 'List the built-in bundles'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "show" -d 'Show a built-in bundle: its rules, the reason for each, and how to fix what they find'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can use'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s o -l output -d 'What to write beside the messages, and where to; may be repeated' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
@@ -741,7 +741,7 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Let pass what is wrong with parts that may not be used: it is told as a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Report errors in parts that may not be used as warnings only'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
@@ -751,7 +751,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l digests -d 'More digests of every file, beside md5, sha1 and sha256' -r -f -a "sha384\t''
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l threads -d 'How many threads to work with [default: one per core]' -r
@@ -765,7 +765,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy -d 'Judge also by this bundle of policies: a built-in name, a file of JSON or YAML, or `-`' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-id -d 'Ask this policy of the bundle, instead of those that its mappings choose' -r
@@ -775,15 +775,15 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report this severity and worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity and worse' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do about what cannot be judged: no data, an unknown version, a release that ended' -r -f -a "warn\t'It is said, and no more'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
-ignore\t'It is in the report, and nothing on stderr'"
+ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l vex -d 'VEX documents: what they settle is not held against the image; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l baseline -d 'Fail only on what this earlier document of the image has not' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l vex -d 'VEX documents: suppress findings marked not_affected or fixed; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l baseline -d 'Fail only on findings not in this earlier document of the image' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -794,27 +794,27 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hints -d 'Believe the packages that the image itself lists in /anchore_hints.json'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l malware -d 'Have every file looked at by a running clamd (ClamAV)'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l timings -d 'Show on stderr where the time went: by layer, by analyzer, by step'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cache -d 'Read every layer, also those that an earlier run has read, and keep none'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-strict -d 'Take no bundle with a fault anywhere, also where this image does not need that part'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-all -d 'List every match of every rule in the table, and not only the first few of each'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l all -d 'Tell every match, however many a rule has'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hide-unfixed -d 'Leave out what no version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l show-suppressed -d 'List also what matches and is not held against the image, each with its reason'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l keep-owned -d 'Judge language packages also where an OS package brought them'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l lockfiles -d 'Judge also what lock files and manifests in the image would install'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-strict -d 'Refuse a bundle with any error, even in parts that this image does not use'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policy-all -d 'List every match of every rule in the table, not only the first few'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l all -d 'List every match of every rule'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hide-unfixed -d 'Hide findings without a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l show-suppressed -d 'Also list suppressed findings, each with its reason'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l keep-owned -d 'Also evaluate language packages that an OS package installed'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l lockfiles -d 'Also evaluate packages found only in lock files and manifests'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l unimportant -d 'Count what Debian calls unimportant'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cpe -d 'Do not count what NVD\'s records say by a CPE name alone, without knowing the vendor'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l informational -d 'Count remarks that are no vulnerability: packages that nobody maintains'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l only-fixed -d 'Let only vulnerabilities fail that some version mends'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on-kev -d 'Fail on what CISA knows to be exploited'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cpe -d 'Do not count findings that are matched by CPE name only'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l informational -d 'Count notices that are not vulnerabilities, such as unmaintained packages'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l only-fixed -d 'Fail only on vulnerabilities with a fix'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on-kev -d 'Fail on vulnerabilities that are known to be exploited (CISA KEV)'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l from -d 'Begin with this bundle, by a name that `inscan policy list` shows' -r
@@ -828,7 +828,7 @@ always\t''
 never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l force -d 'Write over a file that is there'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l force -d 'Overwrite an existing file'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'What to write, and where to (standard output unless a file is named); may be repeated' -r
@@ -870,12 +870,12 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the bundles that are built in'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a bundle, and list all errors in it'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain the result of a bundle for an image, rule by rule'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write a template for your own bundle, with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the built-in bundles'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a built-in bundle: its rules, the reason for each, and how to fix what they find'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can use'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -900,7 +900,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand pull" -l cacert -d 'Trust 
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l stall-timeout -d 'Give a connection up when no byte comes for so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l stall-timeout -d 'Abort after this many seconds without data' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
@@ -913,10 +913,10 @@ never\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l allow-foreign-layers -d 'Fetch layers from the addresses in the manifest, where the registry does not have them'
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l offline -d 'Use no network: whatever would need it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d 'Do not verify the certificates of servers: anybody between may read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: anybody between may read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l allow-foreign-layers -d 'Fetch layers that the registry lacks from the addresses in the manifest'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l ranges -d 'Behind the tab stands a range in this language; print true, false or ERR' -r -f -a "npm\t'As `^1.2.3 || 2.x`'
@@ -936,36 +936,36 @@ json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "scan" -d 'Analyze an image, show what is in it, and judge it'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "evaluate" -d 'Judge an analysis document: which packages are vulnerable, and does it pass'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "explain" -d 'Tell why a vulnerability is held against an image, or is not'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive that a backend takes, for a later upload'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "upload" -d 'Have a backend judge an image: Sysdig\'s, or an Anchore engine'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "scan" -d 'Scan an image: show its content, its vulnerabilities and the verdict'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "evaluate" -d 'Evaluate an analysis document: show vulnerable packages and the verdict'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "explain" -d 'Explain why a vulnerability does or does not affect an image'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive for a later upload to a backend'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "upload" -d 'Get the verdict of a backend for an image: Sysdig\'s, or an Anchore engine'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "legacy" -d 'Stand in for the legacy inline scanner: its command line, its output, its exit codes'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "cache" -d 'Show or empty the cache of layers that were read before'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "db" -d 'Build, fetch and look into the vulnerability database'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "policy" -d 'See what policies there are, and write your own'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "cache" -d 'Show or empty the layer cache'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "db" -d 'Build, fetch and inspect the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "policy" -d 'List, show, check and write bundles of policies'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "pull" -d 'Keep an image as an OCI layout, for other tools and for later'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show where it is, how much is in it, and how much of it this version can use'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove everything in it, or what was not used lately'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print the directory it is in'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show its directory, its size, and how much this version can use'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove all entries, or those that were not used lately'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print its directory'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "build" -d 'Build a database from files of many sources'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "update" -d 'Fetch a newer database, or what one is built of'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "push" -d 'Put a database into a registry, for `inscan db update oci://…`'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "status" -d 'Say what is in the database, and how old it is'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "export" -d 'Copy the database to a file, to be carried elsewhere'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "import" -d 'Put a database file to where scans look for it'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "verify" -d 'Read all of a database: that it is whole, unchanged and signed'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything that is known of a vulnerability'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "push" -d 'Push a database to a registry, for `inscan db update oci://…`'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "status" -d 'Show the content and age of the database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "export" -d 'Copy the database to a file, for another machine'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "import" -d 'Copy a database file to where scans look for it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "verify" -d 'Verify a database: its checksum, structure and signature'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "show" -d 'Show everything about a vulnerability'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "search" -d 'List the advisories that name a package'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Say what a newer database has that an older one has not'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a bundle, and tell all that is wrong with it'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "explain" -d 'Tell rule by rule what a bundle says of an image, and why'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "init" -d 'Begin a bundle of your own: a file with comments that say what to change'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "list" -d 'List the bundles that are built in'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a bundle that is built in: its rules, why each is there, how what it finds is mended'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can be made of'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "diff" -d 'Show what is new or gone in a newer database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Check a bundle, and list all errors in it'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "explain" -d 'Explain the result of a bundle for an image, rule by rule'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "init" -d 'Write a template for your own bundle, with comments that say what to change'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "list" -d 'List the built-in bundles'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a built-in bundle: its rules, the reason for each, and how to fix what they find'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can use'

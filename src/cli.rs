@@ -217,10 +217,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Stri
             let passed_over = settings.restrict();
             if !passed_over.is_empty() {
                 warnings.push(format!(
-                    "{} was found here and named by nobody, and so does not decide on `{}`; \
-                     `--config {}` has all of it hold",
-                    in_file(),
+                    "ignoring `{}` in {}: without `--config {}` it may only tighten a scan",
                     passed_over.join("`, `"),
+                    file.path.display(),
                     file.path.display()
                 ));
             }

@@ -13,7 +13,7 @@ use crate::output::{Destination, Output};
 use inscan_facts::digest::Digest;
 use inscan_image::document::archive::{self, Options};
 
-/// Write the analysis archive that a backend takes, for a later upload
+/// Write the analysis archive for a later upload to a backend
 ///
 /// It is what `inscan upload` sends, and can be sent from another machine. It holds what the
 /// image has in it, not the image. IMAGE may also be the analysis document of an image in a file.

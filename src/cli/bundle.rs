@@ -31,11 +31,11 @@ pub(super) struct PolicyArgs {
     #[arg(long, value_name = "ID", requires = "policy")]
     policy_id: Option<String>,
 
-    /// Take no bundle with a fault anywhere, also where this image does not need that part
+    /// Refuse a bundle with any error, even in parts that this image does not use
     #[arg(long, value_parser = BoolishValueParser::new(), requires = "policy")]
     policy_strict: bool,
 
-    /// List every match of every rule in the table, and not only the first few of each
+    /// List every match of every rule in the table, not only the first few
     #[arg(long, value_parser = BoolishValueParser::new(), requires = "policy")]
     policy_all: bool,
 }

@@ -19,7 +19,7 @@ const DAY: u64 = 24 * 60 * 60;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Layer cache")]
 pub(super) struct CacheArgs {
-    /// Read every layer, also those that an earlier run has read, and keep none
+    /// Read every layer again, and store nothing in the layer cache
     #[arg(long, value_parser = BoolishValueParser::new())]
     no_cache: bool,
 
@@ -38,7 +38,7 @@ struct Place {
     cache_dir: Option<PathBuf>,
 }
 
-/// Show or empty the cache of layers that were read before
+/// Show or empty the layer cache
 ///
 /// A layer is read once: the next image that has it finds what was learned of it,
 /// and downloads it no more. `docs/cache.md` says what is kept, and when it is believed.
@@ -61,7 +61,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show where it is, how much is in it, and how much of it this version can use
+    /// Show its directory, its size, and how much this version can use
     Status {
         #[command(flatten)]
         place: Place,
@@ -69,7 +69,7 @@ enum Command {
         #[arg(long, value_name = "SIZE", default_value = DEFAULT_SIZE, value_parser = size)]
         cache_size: u64,
     },
-    /// Remove everything in it, or what was not used lately
+    /// Remove all entries, or those that were not used lately
     Clean {
         #[command(flatten)]
         place: Place,
@@ -77,7 +77,7 @@ enum Command {
         #[arg(long, value_name = "DAYS")]
         older_than: Option<u32>,
     },
-    /// Print the directory it is in
+    /// Print its directory
     Path {
         #[command(flatten)]
         place: Place,

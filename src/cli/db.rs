@@ -20,7 +20,7 @@ use super::{Failure, Result, Session, settings};
 use inscan_vulndb::signature::Key;
 use inscan_vulndb::{self as vulndb, Database, place};
 
-/// Build, fetch and look into the vulnerability database
+/// Build, fetch and inspect the vulnerability database
 ///
 /// The database is one file, and every report says how old its data is. Nothing
 /// else is ever needed: build or fetch it here, carry it, and scan without a network.

@@ -13,25 +13,25 @@ use inscan_facts::digest::Digest;
 use inscan_report::Style;
 use inscan_report::report::{self, Report};
 
-/// Judge an analysis document: which packages are vulnerable, and does it pass
+/// Evaluate an analysis document: show vulnerable packages and the verdict
 ///
-/// The same document, database and day give the same answer as `inscan scan IMAGE`, without
-/// the image. Documents of the legacy engine are judged as well, the analysis archives that are
-/// sent to backends, and SBOMs in JSON: CycloneDX, SPDX, Syft's own.
+/// The same document, database and day give the same result as `inscan scan IMAGE`, without
+/// the image. It also reads documents of the legacy engine, analysis archives, and SBOMs in
+/// JSON: CycloneDX, SPDX, Syft's own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  What an image is vulnerable to, from the document that `inscan analyze` wrote:
+  The vulnerabilities of an image, from the document that `inscan analyze` wrote:
       inscan evaluate image.json
-  Fail on what is high or worse and can be mended, with exceptions that were agreed on:
+  Fail on high severity or worse with a fix, except for agreed exceptions:
       inscan evaluate image.json --fail-on high --only-fixed --ignore exceptions.yaml
-  Fail only on what is new since the last release; the evaluation to a file:
+  Fail only on findings that are new since the last release; write the evaluation to a file:
       inscan evaluate image.json --baseline v1.json --fail-on medium -o table -o json=result.json
-  With what the vendor states of its image:
+  With the VEX statements of the vendor:
       inscan evaluate image.json --vex vendor.openvex.json
   The packages of an SBOM that Syft or Trivy wrote:
       inscan evaluate sbom.cdx.json
-  By a bundle of policies, as an Anchore Engine would judge the image:
+  With a bundle of policies, as Anchore Engine would evaluate it:
       inscan evaluate image.json --policy bundle.json --tag registry.example/team/app:1.0
       inscan evaluate image.json --policy bundle.json -o anchore
   From another program:

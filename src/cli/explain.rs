@@ -8,27 +8,27 @@ use crate::output::file::Sink;
 use inscan_document::{Run, Section};
 use inscan_report::{Style, explain};
 
-/// Tell why a vulnerability is held against an image, or is not
+/// Explain why a vulnerability does or does not affect an image
 ///
-/// Which file and layer the package is from, which name and version were looked up and compared
-/// with which range of which advisory, what mends it; and for what is not affected or not
-/// reported, why. Any of the vulnerability's names will do.
+/// Shows the package's file and layer, the name and version that were looked up, the affected
+/// range of each advisory, and the fix; or why the package is not affected or not reported. Any
+/// name of the vulnerability works.
 #[derive(Debug, clap::Args)]
 #[command(allow_missing_positional = true)]
 #[command(after_help = "\
 Examples:
-  Why an image is affected:
+  Why is an image affected:
       inscan explain CVE-2021-33203 image.tar
-  Whether one of its packages is, from its document:
+  Is one of its packages affected, from its document:
       inscan explain GHSA-68w8-qjq3-2gfm django image.json
-  With the exceptions that hold for it:
+  With its exceptions:
       inscan explain CVE-2024-3094 liblzma5 image.json --ignore exceptions.yaml")]
 pub(super) struct Args {
     /// A name of the vulnerability or of an advisory
     #[arg(value_name = "ID")]
     id: String,
 
-    /// Tell of this package alone: its name, its source package's, or its package URL
+    /// Show only this package: its name, its source package's, or its package URL
     #[arg(value_name = "PACKAGE")]
     package: Option<String>,
 

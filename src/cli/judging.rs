@@ -40,27 +40,27 @@ pub(super) struct JudgeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What is reported")]
 struct ScopeArgs {
-    /// Report this severity and worse: unknown, negligible, low, medium, high, critical
+    /// Report findings of this severity or worse: unknown, negligible, low, medium, high, critical
     ///
     /// What fails the gate is always reported.
     #[arg(long, value_name = "SEVERITY", default_value = "unknown")]
     severity: Severity,
 
-    /// Leave out what no version mends
+    /// Hide findings without a fix
     ///
     /// What fails the gate is always reported.
     #[arg(long, value_parser = BoolishValueParser::new())]
     hide_unfixed: bool,
 
-    /// List also what matches and is not held against the image, each with its reason
+    /// Also list suppressed findings, each with its reason
     #[arg(long, value_parser = BoolishValueParser::new())]
     show_suppressed: bool,
 
-    /// Judge language packages also where an OS package brought them
+    /// Also evaluate language packages that an OS package installed
     #[arg(long, value_parser = BoolishValueParser::new())]
     keep_owned: bool,
 
-    /// Judge also what lock files and manifests in the image would install
+    /// Also evaluate packages found only in lock files and manifests
     #[arg(long, value_parser = BoolishValueParser::new())]
     lockfiles: bool,
 
@@ -68,13 +68,13 @@ struct ScopeArgs {
     #[arg(long, value_parser = BoolishValueParser::new())]
     unimportant: bool,
 
-    /// Do not count what NVD's records say by a CPE name alone, without knowing the vendor
+    /// Do not count findings that are matched by CPE name only
     ///
-    /// Only databases made of the legacy engine's feeds have them. Such findings are marked.
+    /// Such names are guesses. Only databases made of the legacy engine's feeds have them.
     #[arg(long, value_parser = BoolishValueParser::new())]
     no_cpe: bool,
 
-    /// Count remarks that are no vulnerability: packages that nobody maintains
+    /// Count notices that are not vulnerabilities, such as unmaintained packages
     #[arg(long, value_parser = BoolishValueParser::new())]
     informational: bool,
 }
@@ -82,52 +82,52 @@ struct ScopeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Gate: what fails (exit code 1)")]
 struct GateArgs {
-    /// Fail on vulnerabilities of this severity and worse
+    /// Fail on vulnerabilities of this severity or worse
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
 
-    /// Let only vulnerabilities fail that some version mends
+    /// Fail only on vulnerabilities with a fix
     #[arg(long, value_parser = BoolishValueParser::new())]
     only_fixed: bool,
 
-    /// Fail on what CISA knows to be exploited
+    /// Fail on vulnerabilities that are known to be exploited (CISA KEV)
     #[arg(long, value_parser = BoolishValueParser::new())]
     fail_on_kev: bool,
 
-    /// Fail on what is more likely to be exploited within 30 days, by EPSS: 0 to 1
+    /// Fail above this probability of exploitation within 30 days (EPSS): 0 to 1
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     epss_above: Option<f64>,
 
-    /// What to do about what cannot be judged: no data, an unknown version, a release that ended
+    /// What to do if something cannot be evaluated: no data, an unknown version, an ended release
     #[arg(long, value_name = "WHAT", default_value = "warn")]
     on_uncovered: WhenUncovered,
 
     /// Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated
     ///
     /// A plain list of ids is read as well, and so are lists of Sysdig's vulnerability exceptions and
-    /// whitelists of policies: they hold for the gate and for policies. Exceptions that expired or
+    /// whitelists of policies: they apply to the gate and to policies. Exceptions that expired or
     /// match nothing are reported.
     #[arg(long, value_name = "FILE")]
     ignore: Vec<PathBuf>,
 
-    /// VEX documents: what they settle is not held against the image; may be repeated
+    /// VEX documents: suppress findings marked not_affected or fixed; may be repeated
     ///
     /// OpenVEX, CSAF or CycloneDX, in JSON.
     #[arg(long, value_name = "FILE")]
     vex: Vec<PathBuf>,
 
-    /// Fail only on what this earlier document of the image has not
+    /// Fail only on findings not in this earlier document of the image
     #[arg(long, value_name = "DOCUMENT")]
     baseline: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum WhenUncovered {
-    /// It is said, and no more
+    /// Print a warning
     Warn,
     /// The image fails
     Fail,
-    /// It is in the report, and nothing on stderr
+    /// Only show it in the report
     Ignore,
 }
 

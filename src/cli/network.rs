@@ -11,7 +11,7 @@ use inscan_net::{ClientCertificate, NetOptions, Retry};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(super) struct NetArgs {
-    /// Use no network: whatever would need it is an error
+    /// Do not use the network; whatever needs it is an error
     #[arg(long, value_parser = BoolishValueParser::new())]
     offline: bool,
 
@@ -27,11 +27,11 @@ pub(super) struct NetArgs {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     client_key: Option<PathBuf>,
 
-    /// Do not verify the certificates of servers: anybody between may read and change what is sent
+    /// Do not verify certificates of servers: others on the network can read and change what is sent
     #[arg(long, value_parser = BoolishValueParser::new())]
     insecure_tls: bool,
 
-    /// Use plain http instead of https: anybody between may read and change what is sent
+    /// Use plain http instead of https: others on the network can read and change what is sent
     ///
     /// Registries on this machine (localhost, 127.0.0.1) are asked over plain http without it,
     /// where they do not speak https.
@@ -42,7 +42,7 @@ pub(super) struct NetArgs {
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     connect_timeout: Duration,
 
-    /// Give a connection up when no byte comes for so many seconds
+    /// Abort after this many seconds without data
     ///
     /// There is no limit on the whole: large and slow is no fault.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]

@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use super::{Result, Session};
 
-/// See what policies there are, and write your own
+/// List, show, check and write bundles of policies
 ///
 /// A bundle of policies says what an image must be like: each rule asks one question (a trigger
 /// of a gate), and says whether the image fails by it (STOP) or only whoever runs it is told

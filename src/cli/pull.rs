@@ -12,7 +12,7 @@ use inscan_image::source::{self as image, OpenOptions, Opened, Platform, Referen
 use inscan_net::Listener;
 use inscan_report::text;
 
-/// Keep an image as an OCI layout, for other tools and for later
+/// Copy an image to an OCI layout, for other tools or for later
 ///
 /// Every blob is verified before it has its name in the layout; those that are there already
 /// are not fetched again.

@@ -75,21 +75,21 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "FILE")]
     analyzer_config: Option<PathBuf>,
 
-    /// Believe the packages that the image itself lists in /anchore_hints.json
+    /// Trust the package list in the image (/anchore_hints.json)
     ///
     /// Whoever made the image may claim anything there. The legacy engine's
     /// variable ANCHORE_HINTS_ENABLED=true says the same.
     #[arg(long, value_parser = BoolishValueParser::new())]
     hints: bool,
 
-    /// More digests of every file, beside md5, sha1 and sha256
+    /// More digests of every file, in addition to md5, sha1 and sha256
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = more_digests())]
     digests: Vec<MoreDigests>,
 
-    /// Have every file looked at by a running clamd (ClamAV)
+    /// Scan every file with a running clamd (ClamAV)
     ///
     /// As `malware.clamav.enabled` in the analyzer configuration does. clamd's own limits hold:
-    /// with `AlertExceedsMax yes` in its configuration it says what it passes over.
+    /// with `AlertExceedsMax yes` in its configuration it reports the files that it skips.
     #[arg(long, value_parser = BoolishValueParser::new())]
     malware: bool,
 
@@ -101,7 +101,7 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// Show on stderr where the time went: by layer, by analyzer, by step
+    /// Show on stderr how long each layer, analyzer and step took
     ///
     /// The same is in the document, in its `run` block.
     #[arg(long, value_parser = BoolishValueParser::new())]

@@ -35,7 +35,7 @@ pub(super) struct RegistryArgs {
     #[command(flatten)]
     files: RegistryFiles,
 
-    /// Fetch layers from the addresses in the manifest, where the registry does not have them
+    /// Fetch layers that the registry lacks from the addresses in the manifest
     #[arg(long, value_parser = BoolishValueParser::new())]
     allow_foreign_layers: bool,
 }

@@ -21,26 +21,26 @@ use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::output::file::Sink;
 use crate::output::{Destination, Output, ReportFormat, summary, timings};
 
-/// Analyze an image, show what is in it, and judge it
+/// Scan an image: show its content, its vulnerabilities and the verdict
 ///
-/// With a vulnerability database it says which packages are vulnerable, since which layer, and
-/// what mends it; and with a gate, as `--fail-on high`, whether the image passes.
+/// With a vulnerability database it shows which packages are vulnerable, which layer brought
+/// them and which version fixes them. With a gate, such as `--fail-on high`, it ends with a verdict.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   An archive that `docker save` wrote:
       inscan scan image.tar
-  Let a build fail on what is severe and can be mended:
+  Fail a build on severe vulnerabilities that have a fix:
       inscan scan image.tar --fail-on high --only-fixed
   One of several images in an OCI layout, for a machine with an ARM processor:
       inscan scan oci:build/layout:app-1.0 --platform linux/arm64
   An image on standard input, with the analysis document beside the summary:
       docker save app:1.0 | inscan scan - -o summary -o document=app.json
-  By a bundle of policies, with the result that an Anchore Engine would give:
+  With a bundle of policies, and the result in the form of Anchore Engine:
       inscan scan image.tar --policy bundle.json -o summary -o anchore=result.json
   A root file system, the findings as JSON:
       inscan scan dir:/mnt/rootfs -o json
-  Let a build pass only if a backend says so:
+  Pass only if a backend passes the image too:
       inscan scan image.tar --upload --url https://secure.example --tag registry.example/app:1.0")]
 pub(super) struct Args {
     #[command(flatten)]

@@ -76,7 +76,6 @@ pub(super) fn files(named: Option<PathBuf>) -> Vec<SettingsFile> {
 const HARMLESS: &[(&str, Option<&str>)] = &[
     ("color", None),
     ("progress", None),
-    ("threads", None),
     ("timings", None),
     ("digests", None),
     ("malware", Some("true")),

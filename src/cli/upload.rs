@@ -21,7 +21,7 @@ use inscan_image::document::archive;
 use inscan_net::NetOptions;
 use inscan_report::Style;
 
-/// Have a backend judge an image: Sysdig's, or an Anchore engine
+/// Get the verdict of a backend for an image: Sysdig's, or an Anchore engine
 ///
 /// What the image has in it is analyzed here and sent as an archive; the image itself is not.
 /// An image that the backend knows is not sent again. The exit code is the backend's verdict:
@@ -69,7 +69,7 @@ struct AfterArgs {
     #[arg(long, value_parser = BoolishValueParser::new())]
     remove_failed: bool,
 
-    /// Remove the image from the backend first, and send it anew
+    /// Remove the image from the backend first, and send it again
     #[arg(long, value_parser = BoolishValueParser::new())]
     replace: bool,
 }
@@ -104,7 +104,7 @@ impl Outcome {
 /// The same beside a scan.
 #[derive(Debug, clap::Args)]
 pub(super) struct RemoteArgs {
-    /// Have a backend judge the image too: it passes only if the backend says so
+    /// Also get the verdict of a backend: the image passes only if the backend passes it
     ///
     /// What the image has in it is sent as an archive, as `inscan upload` does. Without a
     /// verdict of the backend the exit code is 3.

@@ -175,7 +175,7 @@ fn the_actions_scripts_fetch_scan_and_report() {
         serde_json::from_slice(&fs::read(job.path("inscan.sarif")).unwrap()).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     assert!(!sarif["runs"][0]["results"].as_array().unwrap().is_empty());
-    assert!(fs::read_to_string(job.path("summary")).unwrap().contains("fail"));
+    assert!(fs::read_to_string(job.path("summary")).unwrap().contains("FAIL"));
 }
 
 #[test]

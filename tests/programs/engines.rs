@@ -317,7 +317,7 @@ fn places_that_cannot_be_reached_say_why() {
     fails_with(&scan, &host("tcp://127.0.0.1:9"), 3, &["connection refused"]);
     let offline = ["scan", "--offline", "docker-daemon:app:1"];
     fails_with(&offline, &host("tcp://engine.example:2375"), 3, &["--offline"]);
-    fails(&["scan", "podman:app?x=y"], 2, &["`app?x=y`", "no name"]);
+    fails(&["scan", "podman:app?x=y"], 2, &["`app?x=y`", "not a name"]);
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("left.sock");
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());

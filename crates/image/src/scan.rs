@@ -60,6 +60,9 @@ pub struct CacheRequest {
     pub limit: u64,
 }
 
+/// Threads wait for bytes as well: a few more than cores may help, many more only cost memory.
+const THREADS_A_CORE: usize = 4;
+
 impl Request {
     /// Of an image by its name alone.
     pub fn new(reference: Reference) -> Self {
@@ -75,9 +78,10 @@ impl Request {
         }
     }
 
+    /// Whatever is asked for, no more than the machine can use: more would only wait for it.
     fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().ok();
-        self.threads.or_else(cores).map_or(1, NonZeroUsize::get)
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.threads.map_or(cores, NonZeroUsize::get).min(THREADS_A_CORE * cores.max(2))
     }
 
     fn clamav(&self) -> Option<&ClamAv> {

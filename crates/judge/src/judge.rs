@@ -57,7 +57,9 @@ pub struct Judgement {
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
-    #[error("a gate was asked for, and there is no vulnerability database to judge with")]
+    #[error(
+        "there is no vulnerability database to evaluate with, and the gate or a policy needs one"
+    )]
     NoDatabase,
     #[error("the bundle `{source_name}` cannot be used")]
     Bundle { source_name: String, problems: Vec<Problem> },
@@ -90,7 +92,7 @@ impl Coded for JudgeError {
 
     fn hint(&self) -> Option<String> {
         matches!(self, JudgeError::NoDatabase)
-            .then(|| "`inscan db --help` tells how to get one; `--db FILE` names it".to_owned())
+            .then(|| "see `inscan db --help` for how to get one, or use `--db FILE`".to_owned())
     }
 }
 
@@ -154,8 +156,7 @@ fn of_evaluation(evaluation: &Evaluation, has_data: bool, options: &Options) -> 
     let mut warnings = Vec::new();
     if !has_data {
         warnings.push(
-            "there is no vulnerability database: nothing is said of vulnerabilities \
-             (`inscan db --help` tells how to get one)"
+            "no vulnerability database: packages are not evaluated (see `inscan db --help`)"
                 .to_owned(),
         );
     } else if options.gate.on_uncovered != OnUncovered::Ignore {
@@ -263,9 +264,9 @@ fn objection(evaluation: &crate::Evaluation) -> Option<String> {
     let stops = evaluation.count(Action::Stop);
     let faults = evaluation.faults.iter().filter(|fault| fault.kind.stops()).count();
     Some(match evaluation.reason {
-        Reason::Blacklisted => "the bundle lists the image as one that fails".to_owned(),
-        _ if faults > 0 => format!("the policies have {faults} faults"),
-        _ if stops == 1 => "the policies stop it by 1 match".to_owned(),
-        _ => format!("the policies stop it by {stops} matches"),
+        Reason::Blacklisted => "the bundle blacklists this image".to_owned(),
+        _ if faults > 0 => format!("errors in the policies: {faults}"),
+        _ if stops == 1 => "1 policy violation".to_owned(),
+        _ => format!("{stops} policy violations"),
     })
 }

@@ -10,7 +10,7 @@ use crate::output::Output;
 use inscan_report::text;
 use inscan_vulndb::{Change, Changes};
 
-/// Say what a newer database has that an older one has not
+/// Show what is new or gone in a newer database
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

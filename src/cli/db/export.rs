@@ -4,7 +4,7 @@ use super::{DatabaseArg, refused};
 use crate::cli::{Failure, Result, Session};
 use inscan_vulndb::place;
 
-/// Copy the database to a file, to be carried elsewhere
+/// Copy the database to a file, for another machine
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -5,7 +5,7 @@ use super::{DatabaseArg, refused};
 use crate::cli::{Failure, Result, Session};
 use inscan_vulndb::place;
 
-/// Put a database file to where scans look for it
+/// Copy a database file to where scans look for it
 ///
 /// It is verified first; scans that run go on with the one that was there.
 #[derive(Debug, clap::Args)]

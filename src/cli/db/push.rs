@@ -8,7 +8,7 @@ use inscan_net::Listener;
 use inscan_net::registry::artifact::{self, NewFile};
 use inscan_vulndb::update::{ARTIFACT_TYPE, DATABASE_TYPE, SIGNATURE_TYPE};
 
-/// Put a database into a registry, for `inscan db update oci://…`
+/// Push a database to a registry, for `inscan db update oci://…`
 ///
 /// As an artifact with a media type of its own; with its signature, where one is named.
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,7 @@ use crate::output::Output;
 use inscan_report::text;
 use inscan_vulndb::{Advisory, Affected, Database, Epss, Event, Kev, Rating};
 
-/// Show everything that is known of a vulnerability
+/// Show everything about a vulnerability
 ///
 /// Under any of its names; what others say of the same is shown too.
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,7 @@ use crate::output::Output;
 use inscan_report::text;
 use inscan_vulndb::{About, Coverage};
 
-/// Say what is in the database, and how old it is
+/// Show the content and age of the database
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

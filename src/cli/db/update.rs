@@ -47,7 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     verify_key: Option<PathBuf>,
 
-    /// Ask also where that was done within a day
+    /// Check the source even if that was done within a day
     #[arg(long, value_parser = clap::builder::BoolishValueParser::new())]
     force: bool,
 

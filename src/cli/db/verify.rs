@@ -6,7 +6,7 @@ use crate::cli::{Failure, Result, Session};
 use inscan_vulndb::place;
 use inscan_vulndb::signature::Key;
 
-/// Read all of a database: that it is whole, unchanged and signed
+/// Verify a database: its checksum, structure and signature
 ///
 /// With `--verify-key`, its signature is verified too: the file FILE.sig beside it, or the one
 /// that `--signature` names.

@@ -12,7 +12,7 @@ use crate::output::Output;
 use inscan_judge::bundle::Item;
 use inscan_judge::{Bundle, Mode, Problem};
 
-/// Read a bundle, and tell all that is wrong with it
+/// Check a bundle, and list all errors in it
 ///
 /// Each problem is told with its place, by name and by line, and with what to write instead.
 /// Everything has to be right, also what no image uses yet. Exit code 2 if anything is not.
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     bundle: PathBuf,
 
-    /// Let pass what is wrong with parts that may not be used: it is told as a warning
+    /// Report errors in parts that may not be used as warnings only
     #[arg(long, value_parser = BoolishValueParser::new())]
     tolerant: bool,
 

@@ -12,7 +12,7 @@ use crate::cli::scan::of_scan;
 use crate::cli::{Failure, Result, Session, broken_output, open_outputs, source};
 use crate::output::Output;
 
-/// Tell rule by rule what a bundle says of an image, and why
+/// Explain the result of a bundle for an image, rule by rule
 ///
 /// Which mapping was chosen and why the others were not; what each rule found, which exception
 /// covers it, or why it has no answer; the trigger ids that exceptions name. The image may be an
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[command(flatten)]
     policy: PolicyArgs,
 
-    /// Tell every match, however many a rule has
+    /// List every match of every rule
     #[arg(long, value_parser = BoolishValueParser::new())]
     all: bool,
 

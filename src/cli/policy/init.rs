@@ -10,7 +10,7 @@ use crate::output::Destination;
 use crate::output::file::Sink;
 use inscan_judge::builtin;
 
-/// Begin a bundle of your own: a file with comments that say what to change
+/// Write a template for your own bundle, with comments that say what to change
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
 
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long, value_parser = BoolishValueParser::new())]
     force: bool,
 }

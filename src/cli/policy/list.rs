@@ -7,7 +7,7 @@ use crate::cli::{Result, broken_output, open_outputs};
 use crate::output::Output;
 use inscan_judge::builtin::{self, Builtin};
 
-/// List the bundles that are built in
+/// List the built-in bundles
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -5,7 +5,7 @@ use crate::output::Output;
 use inscan_judge::builtin;
 use inscan_report::{Style, bundle};
 
-/// Show a bundle that is built in: its rules, why each is there, how what it finds is mended
+/// Show a built-in bundle: its rules, the reason for each, and how to fix what they find
 ///
 /// Written to a file it is a beginning for one of your own.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use inscan_judge::gates::gates as all_gates;
 use inscan_report::Style;
 use inscan_report::gates::{self, Shown};
 
-/// Show every gate, trigger and parameter that rules can be made of
+/// Show every gate, trigger and parameter that rules can use
 ///
 /// What is asked for with `like` and the like are regular expressions in Python's dialect.
 /// The same as a page: docs/policy-gates.md.

@@ -59,7 +59,7 @@ fn a_match_that_stops_is_exit_code_1_and_one_that_warns_is_not() {
         assert_eq!(ended, code, "{stderr}");
         assert!(stdout.contains(verdict), "{stdout}");
         assert!(stdout.contains("- Unconditional trigger match"), "{stdout}");
-        assert_eq!(stderr.contains("the image fails: the policies stop it by 1 match"), code == 1);
+        assert_eq!(stderr.contains("the image fails: 1 policy violation"), code == 1);
     }
 }
 
@@ -175,7 +175,7 @@ fn questions_about_vulnerabilities_without_a_database_are_exit_code_3() {
     asks["policies"][0]["rules"] = json!([rule, rule]);
     let Run { code, stderr, .. } = run(&asks, &[]);
     assert_eq!(code, 3, "{stderr}");
-    let said = stderr.matches("there is no vulnerability database to judge with").count();
+    let said = stderr.matches("no vulnerability database to evaluate with").count();
     assert_eq!(said, 1, "{stderr}");
     assert!(!stderr.contains("cannot be used"), "{stderr}");
     // Where the image is judged by another policy, nobody asks.

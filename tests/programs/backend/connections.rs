@@ -130,5 +130,5 @@ fn a_certificate_is_verified_unless_told_otherwise() {
     let other = folder.path().join("other.pem");
     fs::write(&other, "none").unwrap();
     let said = stderr(&ends(with(&["--cacert", other.to_str().unwrap()]), 2));
-    assert!(said.contains("no certificate"), "{said}");
+    assert!(said.contains("no PEM certificate"), "{said}");
 }

@@ -102,7 +102,7 @@ fn a_database_goes_through_a_real_registry() {
     let data = folder.path();
     let name = format!("oci://{}/security/database:latest", registry.address);
     ends(&["db", "update", &name], data, 2, &["security/database"]);
-    ends(&["db", "push", ADVISORIES, &name], data, 3, &["no vulnerability database"]);
+    ends(&["db", "push", ADVISORIES, &name], data, 3, &["is not a vulnerability database"]);
     ends(&["db", "push", DEMO, "registry.example/x"], data, 2, &["oci://"]);
 
     // Unsigned at first, and then again with its signature: the file itself is there already.
@@ -110,7 +110,7 @@ fn a_database_goes_through_a_real_registry() {
     succeeds(&["db", "update", &name], data);
     let place = data.join("inscan/vulnerabilities.db");
     assert_eq!(fs::read(&place).unwrap(), fs::read(DEMO).unwrap());
-    ends(&["db", "update", "--force"], data, 0, &["here already"]);
+    ends(&["db", "update", "--force"], data, 0, &["up to date"]);
 
     openssl(&["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "key.pem"], data);
     openssl(&["pkey", "-in", "key.pem", "-pubout", "-out", "key.pub.pem"], data);

@@ -54,7 +54,12 @@ fn a_scan_asks_once_a_day_and_judges_with_what_it_fetched() {
     scan(&[&gated[..], &["--offline"]].concat(), data, 3, &["no vulnerability database"]);
     assert_eq!(server.asked(), []);
 
-    scan(&gated, data, 1, &["data of 2025-11-21", "fetched", "the image fails"]);
+    scan(
+        &gated,
+        data,
+        1,
+        &["data of 2025-11-21", "updated the vulnerability database", "the image fails"],
+    );
     assert!(is_installed(data, &content));
     assert_eq!(server.asked()[0].0, "/v.db");
 
@@ -68,7 +73,7 @@ fn a_scan_asks_once_a_day_and_judges_with_what_it_fetched() {
     assert!(is_installed(data, &content));
 
     age(data, 1);
-    scan(&gated, data, 1, &["fetched"]);
+    scan(&gated, data, 1, &["updated the vulnerability database"]);
     assert!(is_installed(data, &newer));
     server.asked();
 
@@ -154,8 +159,8 @@ fn a_source_that_is_none_is_a_wrong_parameter() {
     let data = folder.path();
     for (source, word) in [
         ("http://mirror.example/v.db", "plain http"),
-        ("vulnerabilities.db", "no source"),
-        ("https://mirror.example/osv/", "a scan builds none"),
+        ("vulnerabilities.db", "is not a source"),
+        ("https://mirror.example/osv/", "a scan does not build one"),
     ] {
         scan(&["--db-update", source], data, 2, &[word]);
     }
@@ -197,6 +202,6 @@ fn a_database_that_is_named_and_not_there_is_said_to_be_so() {
         &["--db", text(&missing), "--db-update", &server.url("/v.db")],
         folder.path(),
         0,
-        &["fetched"],
+        &["updated the vulnerability database"],
     );
 }

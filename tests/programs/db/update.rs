@@ -27,7 +27,7 @@ fn a_ready_database_is_fetched_once_and_taken_up_where_it_broke_off() {
     // Within a day nothing is asked; with `--force` only whether it is newer.
     ends(&["db", "update"], data, 0, &["--force"]);
     assert_eq!(server.asked(), []);
-    ends(&["db", "update", "--force"], data, 0, &["here already"]);
+    ends(&["db", "update", "--force"], data, 0, &["up to date"]);
     assert_eq!(server.asked(), [("/v.db".to_owned(), None, 304)]);
 
     // What broke off in one run is taken up in the next, unless it is another file by then.
@@ -102,8 +102,8 @@ fn what_is_no_database_or_may_not_be_asked_is_said() {
     ends(&["db", "update", &server.url("/v.db"), "--offline"], data, 3, &["--offline"]);
     assert_eq!(server.asked(), []);
     ends(&["db", "update", "http://mirror.example/v.db"], data, 2, &["plain http"]);
-    ends(&["db", "update", "ftp://mirror.example/v.db"], data, 2, &["no source"]);
-    ends(&["db", "update", "vulnerabilities.db"], data, 2, &["no source"]);
+    ends(&["db", "update", "ftp://mirror.example/v.db"], data, 2, &["is not a source"]);
+    ends(&["db", "update", "vulnerabilities.db"], data, 2, &["is not a source"]);
 }
 
 /// A mirror of the bucket with two ecosystems, from the demonstration's advisories.
@@ -147,7 +147,7 @@ fn a_mirror_of_the_bucket_is_fetched_and_then_only_what_changed() {
         "{paths:?}"
     );
 
-    ends(&["db", "update", "--force"], data, 0, &["here already"]);
+    ends(&["db", "update", "--force"], data, 0, &["up to date"]);
     assert!(server.asked().iter().all(|(path, _, status)| *status == 304
         || path.ends_with(".txt")
         || path.contains("Gone")));

@@ -126,7 +126,7 @@ fn helpers_are_asked_for_the_host_and_may_know_nothing() {
     let error = refused(ask(&closed, json!({"credsStore": "test"}), fails), 3);
     assert!(error.contains("`docker-credential-test`: the keychain is locked"), "{error}");
     let error = refused(ask(&closed, json!({"credsStore": "../test"}), fails), 3);
-    assert!(error.contains("no name of a credential helper"), "{error}");
+    assert!(error.contains("not a name of a credential helper"), "{error}");
 }
 
 /// A registry that believes tokens signed with a key, which a server of ours signs for `me` and
