@@ -123,7 +123,7 @@ fn a_page_of_5000_findings_is_bounded_and_opens() {
     }
     eprintln!("opened and drawn in {taken:?}, with the start of the browser");
     assert_eq!(dom.matches("<tr class=\"row\">").count(), 100);
-    for seen in ["Showing 100 of 5000 matching findings; 5000 findings in all.", "Show 500 more"] {
+    for seen in ["Showing 100 of 5000 matching findings; 5000 in all.", "Show 500 more"] {
         assert!(dom.contains(seen), "no `{seen}` in the page as it is shown");
     }
     // What an advisory says is text.
