@@ -212,7 +212,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Stri
     let mut warnings = Vec::new();
     for file in settings::files(settings::named_file(&matches)) {
         let in_file = || format!("settings file `{}`", file.path.display());
-        let mut settings = Settings::read(&file.path)?;
+        let mut settings = Settings::read(&file)?;
         if file.found_here {
             let passed_over = settings.restrict();
             if !passed_over.is_empty() {

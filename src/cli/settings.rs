@@ -100,9 +100,18 @@ fn is_harmless(key: &str, value: &Value) -> bool {
 }
 
 impl Settings {
-    pub(super) fn read(path: &Path) -> Result<Settings> {
+    pub(super) fn read(file: &SettingsFile) -> Result<Settings> {
+        let path = &file.path;
+        if file.found_here && path.is_symlink() {
+            let error = anyhow::anyhow!("`{}` is a symbolic link", path.display());
+            return Err(Failure::usage(error).hint(
+                "a settings file in the working directory is a file of its own; \
+                 `--config FILE` reads any other",
+            ));
+        }
         let text = text(path, "settings file")?;
         Settings::parse(&text).map_err(|error| {
+            let error = if file.found_here { without_text(&error) } else { error };
             Failure::usage(error.context(format!("settings file `{}`", path.display())))
                 .hint("its keys are the long names of the flags, as in `platform: linux/arm64`")
         })
@@ -185,6 +194,16 @@ impl Settings {
 
     fn section_has(&self, command: &str, key: &str) -> bool {
         self.values.get(command).is_some_and(|section| section.get(key).is_some())
+    }
+}
+
+/// Where the error is, and nothing of the text: the file may be somebody else's, and whoever reads
+/// the log as well.
+fn without_text(error: &anyhow::Error) -> anyhow::Error {
+    let location = error.downcast_ref::<serde_saphyr::Error>().and_then(|error| error.location());
+    match location {
+        Some(at) => anyhow::anyhow!("not valid at line {}, column {}", at.line(), at.column()),
+        None => anyhow::anyhow!("not valid"),
     }
 }
 

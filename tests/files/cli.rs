@@ -323,3 +323,23 @@ fn an_analysis_archive_is_explained_like_its_document() {
         assert_eq!(stdout(&of_archive), stdout(&of_document));
     }
 }
+
+#[test]
+fn of_a_checkouts_settings_no_text_is_shown_and_no_link_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = file(&folder, "netrc", b"machine x: login: y password SECRET0123\n");
+    let linked = folder.path().join("linked");
+    let plain = folder.path().join("plain");
+    for directory in [&linked, &plain] {
+        fs::create_dir(directory).unwrap();
+    }
+    std::os::unix::fs::symlink(&secret, linked.join(".inscan.yaml")).unwrap();
+    fs::copy(&secret, plain.join(".inscan.yaml")).unwrap();
+    for (directory, word) in [(&linked, "symbolic link"), (&plain, "line 1")] {
+        let mut inscan = inscan(&["scan", DEMO]);
+        let output = inscan.current_dir(directory).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(word), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("SECRET0123"), "{}", stderr(&output));
+    }
+}

@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// At most [`MAX_LISTED`] lines, and how many there are beside them.
+    /// At most twenty lines, and how many there are beside them.
     pub fn list<T>(&mut self, items: &[T], mut line: impl FnMut(&mut Self, &T)) {
         items.iter().take(MAX_LISTED).for_each(|item| line(self, item));
         if items.len() > MAX_LISTED {
