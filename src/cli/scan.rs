@@ -101,15 +101,14 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let clock = Clock::start();
     let (net, registry) = args.image.network()?;
     args.judge.bring_up_to_date(&net, &registry, session)?;
-    let stdin_is_taken = args.image.place() == "-";
-    if stdin_is_taken && args.policy.reads_stdin() {
-        let error = anyhow::anyhow!("image and bundle cannot both be on standard input");
-        return Err(Failure::usage(error).hint("write one of them to a file"));
-    }
+    let stdin_is_taken = stdin_is_taken(&args)?;
     let with_timings = args.image.timings();
-    let every_match = args.policy.every_match();
-    let template = args.template.resolve(reports(&args.output))?;
     let judging = args.judge.resolve()?;
+    let detail = Detail {
+        template: args.template.resolve(reports(&args.output))?,
+        show_suppressed: judging.show_suppressed,
+        every_match: args.policy.every_match(),
+    };
     let policies = args.policy.resolve(reports(&args.output), session)?;
     let outputs = open_outputs(&args.output)?;
     let remote = args.remote.resolve(&net, stdin_is_taken, session)?;
@@ -120,17 +119,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let section = scan.section(&run).map_err(Failure::broken)?;
     let request = policies.as_ref().map(|policies| of_scan(policies, &scan));
     let judgement = judging.judge(&section, request, session)?;
-    let template = template.as_ref();
-    let show_suppressed = judging.show_suppressed;
-    let shown = Shown {
-        scan: &scan,
-        section: &section,
-        judgement: &judgement,
-        run: &run,
-        template,
-        show_suppressed,
-        every_match,
-    };
+    let shown = Shown { scan: &scan, section: &section, judgement: &judgement, run, detail };
     let is_usual = outputs.is_empty();
     match is_usual {
         true => shown.usual(judging.has_database() || policies.is_some(), session)?,
@@ -143,6 +132,16 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         remote.conclude(scan.analysis(), scan.identity(), is_usual, session)?;
     }
     concluded(&judgement)
+}
+
+/// Whether the image is read from standard input, which nothing else can be then.
+fn stdin_is_taken(args: &Args) -> Result<bool> {
+    let is_taken = args.image.place() == "-";
+    if is_taken && args.policy.reads_stdin() {
+        let error = anyhow::anyhow!("image and bundle cannot both be on standard input");
+        return Err(Failure::usage(error).hint("write one of them to a file"));
+    }
+    Ok(is_taken)
 }
 
 /// The reports among the formats: some need more than others.
@@ -172,9 +171,16 @@ struct Shown<'a> {
     scan: &'a Scan,
     section: &'a Section,
     judgement: &'a Judgement,
-    run: &'a Run,
-    template: Option<&'a Template>,
+    run: Run,
+    detail: Detail,
+}
+
+/// What reports tell beside the verdict.
+struct Detail {
+    /// What `-o template` fills in.
+    template: Option<Template>,
     show_suppressed: bool,
+    /// Of each rule of the policies.
     every_match: bool,
 }
 
@@ -204,16 +210,16 @@ impl Shown<'_> {
 
     fn write(&self, format: Format, style: &Style, out: &mut dyn Write) -> io::Result<()> {
         match format {
-            Format::Image(format) => write_image(format, self.scan, self.run, style, out),
+            Format::Image(format) => write_image(format, self.scan, &self.run, style, out),
             Format::Report(format) => {
                 let report = Report {
                     evaluation: &self.judgement.evaluation,
                     policy: self.judgement.policy.as_ref(),
                     section: self.section,
                     style,
-                    show_suppressed: self.show_suppressed,
-                    every_match: self.every_match,
-                    template: self.template,
+                    show_suppressed: self.detail.show_suppressed,
+                    every_match: self.detail.every_match,
+                    template: self.detail.template.as_ref(),
                 };
                 report::write(format, &report, out)
             }
