@@ -76,6 +76,13 @@ impl Default for Secrets {
     }
 }
 
+impl Config {
+    /// What is said of ClamAV, where anything is.
+    pub fn clamav(&self) -> Option<&ClamAv> {
+        self.malware.as_ref()?.clamav.as_ref()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use super::judging::{Document, JudgeArgs, Judging};
 use super::reading::{ImageArgs, scanned};
-use super::{Failure, Result, Session, broken_output, source};
+use super::{Result, Session, broken_output, source};
 use crate::output::Destination;
 use crate::output::file::Sink;
 use inscan_document::{Run, Section};
@@ -46,7 +46,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let package = args.package.as_deref();
     let section = match source::document(args.image.place()) {
         Some(path) => Document::read(&path)?.section,
-        None => scanned(args.image, session)?.section(&Run::default()).map_err(Failure::broken)?,
+        None => scanned(args.image, session)?.section(&Run::default()),
     };
     tell(&args.id, package, &section, &judging, session)
 }

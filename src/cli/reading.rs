@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use inscan_analyzers::Config;
-use inscan_analyzers::config::ClamAv;
 use inscan_document::{Identity, Overrides};
 use inscan_facts::digest::{Digest, MoreDigests};
 use inscan_image::progress::{Progress, Silent};
@@ -187,7 +186,7 @@ impl ImageArgs {
             );
         }
         let registry = self.registry.resolve(stdin_is_taken)?;
-        let malware = self.malware || clamav(&config).is_some_and(|clamav| clamav.enabled);
+        let malware = self.malware || config.clamav().is_some_and(|clamav| clamav.enabled);
         Ok(Request {
             options: OpenOptions {
                 platform: self.platform,
@@ -217,10 +216,6 @@ impl ImageArgs {
         config.hints = self.hints || Environment::get().legacy_hints();
         Ok(config)
     }
-}
-
-fn clamav(config: &Config) -> Option<&ClamAv> {
-    config.malware.as_ref()?.clamav.as_ref()
 }
 
 fn dockerfile(path: PathBuf) -> Result<String> {

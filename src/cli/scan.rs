@@ -116,7 +116,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let scan = scanned(args.image, session)?;
     let begun = Instant::now();
     let run = clock.run(&scan)?;
-    let section = scan.section(&run).map_err(Failure::broken)?;
+    let section = scan.section(&run);
     let request = policies.as_ref().map(|policies| of_scan(policies, &scan));
     let judgement = judging.judge(&section, request, session)?;
     let shown = Shown { scan: &scan, section: &section, judgement: &judgement, run, detail };

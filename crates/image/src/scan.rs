@@ -8,7 +8,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use inscan_analyzers::config::ClamAv;
 use inscan_analyzers::{Analyzer, Config};
 use inscan_document::{Identity, LegacyPart, Overrides, Run, Section};
 use inscan_facts::digest::MoreDigests;
@@ -82,10 +81,6 @@ impl Request {
     fn threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.threads.map_or(cores, NonZeroUsize::get).min(THREADS_A_CORE * cores.max(2))
-    }
-
-    fn clamav(&self) -> Option<&ClamAv> {
-        self.config.malware.as_ref()?.clamav.as_ref()
     }
 }
 
@@ -185,11 +180,8 @@ impl Scan {
     }
 
     /// Our own part of the document, without the files that are no package.
-    ///
-    /// # Errors
-    /// None: it is made in memory.
-    pub fn section(&self, run: &Run) -> io::Result<Section> {
-        Ok(document::section(self.analysis(), &self.identity, run))
+    pub fn section(&self, run: &Run) -> Section {
+        document::section(self.analysis(), &self.identity, run)
     }
 
     /// The legacy part of the document, without its text.
@@ -255,7 +247,7 @@ pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Resul
         analysis.threads = threads.clone();
         analysis.times.take_reading(&clocks, reading);
         if let Some(scanner) = &malware {
-            let update = request.clamav().and_then(|clamav| clamav.db_update_enabled);
+            let update = request.config.clamav().and_then(|clamav| clamav.db_update_enabled);
             analysis.take_malware(scanner, update.unwrap_or(true));
         }
         analysis

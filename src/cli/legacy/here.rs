@@ -45,9 +45,7 @@ impl Here {
         let name = bundle.name.as_deref().unwrap_or(&bundle.id);
         log.say(&format!("Judging analysis result here, by the policy bundle `{name}`"));
         // Nothing of the run is in what is judged.
-        let section = scan
-            .section(&Run::default())
-            .map_err(|error| Stopped(format!("Cannot judge the image: {error}")))?;
+        let section = scan.section(&Run::default());
         let judgement = self
             .judging
             .judgement(&section, Some(of_scan(&self.policies, scan)))
