@@ -135,24 +135,7 @@ fn with_tokens() -> (Running, Server) {
     let keys = tempfile::tempdir().unwrap();
     let path = |name: &str| keys.path().join(name).to_string_lossy().into_owned();
     let (key, certificate) = (path("key.pem"), path("certificate.pem"));
-    run(
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=issuer",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ],
-    );
+    parts::self_signed("/CN=issuer", &key, &certificate);
     let der = run("openssl", &["x509", "-in", &certificate, "-outform", "DER"]);
     let bundle = fs::read(&certificate).unwrap();
     let server = Server::of(move |request| token(request, &key, &der, keys.path()));

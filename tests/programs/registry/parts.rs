@@ -15,6 +15,13 @@ pub(super) fn command(program: &str) -> Command {
     Command::new(find(program).unwrap_or_else(|| program.into()))
 }
 
+/// Makes a key, and a certificate of it that is signed by itself and holds for two days.
+pub(super) fn self_signed(subject: &str, key: &str, certificate: &str) {
+    let of = ["-subj", subject, "-keyout", key, "-out", certificate];
+    let kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+    run("openssl", &[&kind[..], &of].concat());
+}
+
 /// Runs it to its end, which has to be a good one.
 pub(super) fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     let output = command(program).args(arguments).output().unwrap();

@@ -11,24 +11,7 @@ use super::parts::{self, document, have, inscan, refused, run};
 fn certificates(directory: &Path) {
     let path = |name: &str| directory.join(name).to_string_lossy().into_owned();
     let (ca, ca_key) = (path("ca.pem"), path("ca.key"));
-    run(
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=test authority",
-            "-keyout",
-            &ca_key,
-            "-out",
-            &ca,
-        ],
-    );
+    parts::self_signed("/CN=test authority", &ca_key, &ca);
     for (name, usage) in [("server", "serverAuth"), ("client", "clientAuth")] {
         let (key, request, certificate, extensions) = (
             path(&format!("{name}.key")),
