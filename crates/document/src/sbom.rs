@@ -80,6 +80,8 @@ fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
         location: shown(&package.location).into_owned(),
         location_bytes: exact(&package.location),
         attributes: package.attributes.clone(),
+        identity: package.identity.clone(),
+        role: package.role,
         ..PackageRow::default()
     }
 }

@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use inscan_facts::package::Evidence;
+use inscan_facts::package::{Evidence, Identity, Role};
 use inscan_facts::secret::Severity;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::config::ContainerConfig;
 
@@ -174,6 +174,17 @@ pub struct PackageRow {
     pub files: usize,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
+    /// Which of name, namespace, source and version are not stated: `{"namespace": {"derived":
+    /// "file-name"}, "version": "unknown"}`.
+    #[serde(default, skip_serializing_if = "Identity::is_stated", serialize_with = "doubts")]
+    pub identity: Identity,
+    /// Absent: an ordinary package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+fn doubts<S: Serializer>(identity: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(identity.doubts())
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,4 +406,28 @@ pub struct AnalyzerTimings {
     pub files_us: u64,
     /// With the image as a whole.
     pub image_us: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use inscan_facts::package::Certainty;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_has_only_what_is_in_doubt_and_is_read_back_as_it_was() {
+        let ordinary = serde_json::to_value(PackageRow::default()).unwrap();
+        assert_eq!((ordinary.get("identity"), ordinary.get("role")), (None, None));
+        let identity = Identity {
+            namespace: Certainty::derived("file-name"),
+            version: Certainty::Unknown,
+            ..Identity::default()
+        };
+        let row = PackageRow { identity, role: Some(Role::EditorExtension), ..Default::default() };
+        let json = serde_json::to_value(&row).unwrap();
+        let doubts = json!({"namespace": {"derived": "file-name"}, "version": "unknown"});
+        assert_eq!((&json["identity"], &json["role"]), (&doubts, &json!("editor-extension")));
+        assert_eq!(serde_json::from_value::<PackageRow>(json).unwrap(), row);
+    }
 }

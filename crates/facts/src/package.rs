@@ -61,6 +61,77 @@ pub struct Package {
     pub qualifiers: BTreeMap<String, String>,
     /// What else it states, by name: `homepage`, `modularity-label`, `sha1`, `main-class` …
     pub attributes: BTreeMap<String, String>,
+    /// How far name, namespace, source and version can be believed.
+    pub identity: Identity,
+    /// `None` for an ordinary package, which its registry knows.
+    pub role: Option<Role>,
+}
+
+/// How far the parts of a package's identity can be believed. What nothing is said of is stated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    pub name: Certainty,
+    pub namespace: Certainty,
+    pub source: Certainty,
+    pub version: Certainty,
+}
+
+/// Where a part of a package's identity comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// A file or a record of the package says so, or says that there is none.
+    #[default]
+    Stated,
+    /// Concluded from something else, by the rule of this name: `file-name`,
+    /// `manifest-symbolic-name`, `package-names-inside`, `ldflags` …
+    Derived(Cow<'static, str>),
+    /// Not known; what stands in its place is empty or only a placeholder.
+    Unknown,
+}
+
+/// What a package is, where it is not simply one that its ecosystem's registry has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The image's own application, or a member of its workspace.
+    Application,
+    /// From a directory or a file, not from a registry.
+    Local,
+    /// An example or a test fixture inside another package.
+    Fixture,
+    /// A reference that only compilers use: no file of it is there.
+    Reference,
+    /// An extension of an editor.
+    EditorExtension,
+    /// Needed to develop or to build, not to run.
+    Development,
+}
+
+impl Identity {
+    /// Whether there is nothing to doubt.
+    pub fn is_stated(&self) -> bool {
+        self.doubts().next().is_none()
+    }
+
+    /// The parts that are not stated, by their names.
+    pub fn doubts(&self) -> impl Iterator<Item = (&'static str, &Certainty)> {
+        [
+            ("name", &self.name),
+            ("namespace", &self.namespace),
+            ("source", &self.source),
+            ("version", &self.version),
+        ]
+        .into_iter()
+        .filter(|(_, certainty)| **certainty != Certainty::Stated)
+    }
+}
+
+impl Certainty {
+    pub const fn derived(rule: &'static str) -> Self {
+        Certainty::Derived(Cow::Borrowed(rule))
+    }
 }
 
 /// The source package that a package was built from.
@@ -112,4 +183,20 @@ pub struct PackageFile {
     pub size: Option<u64>,
     /// Whether the manager marks it as configuration, which users may change.
     pub conffile: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_stated_is_in_doubt() {
+        let mut identity = Identity::default();
+        assert!(identity.is_stated());
+        identity.version = Certainty::Unknown;
+        identity.namespace = Certainty::derived("file-name");
+        let doubts: Vec<_> = identity.doubts().collect();
+        let derived = Certainty::Derived("file-name".into());
+        assert_eq!(doubts, [("namespace", &derived), ("version", &Certainty::Unknown)]);
+    }
 }

@@ -376,6 +376,8 @@ impl SectionOf<'_> {
             owned_by,
             files: package.files.len(),
             attributes: package.attributes.clone(),
+            identity: package.identity.clone(),
+            role: package.role,
         }
     }
 
