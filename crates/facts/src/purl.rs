@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
+use crate::package_type;
+
 pub use write::written;
 
 /// The parts of a package URL, with their percent-encoding decoded.
@@ -22,6 +24,38 @@ pub struct Purl {
     pub version: Option<String>,
     /// Keys are in lower case, no value is empty.
     pub qualifiers: BTreeMap<String, String>,
+}
+
+impl Purl {
+    /// Whether the namespaces of two package URLs of one type name the same. `pkg:rpm/rhel/…`
+    /// is what inscan wrote once, and others still write, for `pkg:rpm/redhat/…`.
+    pub fn has_namespace_of(&self, other: &Purl) -> bool {
+        let of = |purl: &Purl| {
+            let namespace = purl.namespace.as_deref().unwrap_or_default();
+            package_type::namespace(&purl.kind, namespace).to_lowercase()
+        };
+        of(self) == of(other)
+            // Arch's packages had no namespace.
+            || self.kind == "alpm" && (self.namespace.is_none() || other.namespace.is_none())
+    }
+}
+
+/// How inscan once wrote the URL of a package of a distribution, where that was otherwise:
+/// `pkg:rpm/rhel/…`, `pkg:alpm/pacman@6.0.1-1`.
+pub fn former(url: &str) -> Option<String> {
+    let purl = parse(url)?;
+    let namespace = purl.namespace.as_deref()?;
+    let start = format!("pkg:{}/{namespace}/", purl.kind);
+    let rest = url.strip_prefix(&start)?;
+    match purl.kind.as_str() {
+        "alpm" => Some(format!("pkg:alpm/{}", rest.split('?').next().unwrap_or_default())),
+        "rpm" => {
+            let (id, _version) = purl.qualifiers.get("distro")?.rsplit_once('-')?;
+            let renamed = id != namespace && package_type::namespace("rpm", id) == namespace;
+            renamed.then(|| format!("pkg:rpm/{id}/{rest}"))
+        }
+        _ => None,
+    }
 }
 
 /// Reads a package URL; the subpath is dropped. `None` if the text is not a package URL.
@@ -96,6 +130,42 @@ mod tests {
         let qualifiers = parse("pkg:rpm/a@1?Arch=i386&distro=fedora-25&x&y=").unwrap().qualifiers;
         let qualifiers: Vec<_> = qualifiers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(qualifiers, [("arch", "i386"), ("distro", "fedora-25")]);
+    }
+
+    #[test]
+    fn a_former_namespace_names_the_same() {
+        for (one, other, expected) in [
+            ("pkg:rpm/rhel/a", "pkg:rpm/redhat/a", true),
+            ("pkg:rpm/opensuse-leap/a", "pkg:rpm/opensuse/a", true),
+            ("pkg:rpm/sles/a", "pkg:rpm/SUSE/a", true),
+            ("pkg:alpm/a", "pkg:alpm/arch/a", true),
+            ("pkg:rpm/fedora/a", "pkg:rpm/redhat/a", false),
+            ("pkg:rpm/a", "pkg:rpm/redhat/a", false),
+            ("pkg:npm/rhel/a", "pkg:npm/redhat/a", false),
+        ] {
+            let (one, other) = (parse(one).unwrap(), parse(other).unwrap());
+            assert_eq!(one.has_namespace_of(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.has_namespace_of(&one), expected, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn knows_how_it_was_written_before() {
+        for (url, expected) in [
+            (
+                "pkg:rpm/redhat/a@1?arch=x&distro=rhel-9.4",
+                "pkg:rpm/rhel/a@1?arch=x&distro=rhel-9.4",
+            ),
+            (
+                "pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.6",
+                "pkg:rpm/opensuse-leap/a@1?distro=opensuse-leap-15.6",
+            ),
+            ("pkg:alpm/arch/pacman@6.0.1-1?arch=x86_64&distro=arch", "pkg:alpm/pacman@6.0.1-1"),
+            ("pkg:rpm/fedora/a@1?distro=fedora-40", ""),
+            ("pkg:npm/a@1", ""),
+        ] {
+            assert_eq!(former(url).unwrap_or_default(), expected, "{url}");
+        }
     }
 
     #[test]

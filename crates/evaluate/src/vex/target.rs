@@ -47,10 +47,9 @@ fn fits(named: &Purl, found: &str) -> bool {
         "pypi" => python(&named.name) == python(&found.name),
         _ => named.name.eq_ignore_ascii_case(&found.name),
     };
-    let namespace = |purl: &Purl| purl.namespace.clone().unwrap_or_default().to_lowercase();
     named.kind == found.kind
         && same_name
-        && namespace(named) == namespace(&found)
+        && named.has_namespace_of(&found)
         && named.version.as_ref().is_none_or(|version| found.version.as_ref() == Some(version))
         && named.qualifiers.iter().all(|(key, value)| found.qualifiers.get(key) == Some(value))
 }

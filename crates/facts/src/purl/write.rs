@@ -40,7 +40,7 @@ fn names(kind: &str, package: &Package, distribution: Option<&Distribution>) -> 
             if namespace.is_empty() {
                 namespace = distribution.map_or_else(String::new, |found| found.id.clone());
             }
-            namespace.make_ascii_lowercase();
+            namespace = package_type::namespace(kind, &namespace).to_ascii_lowercase();
             if kind != "rpm" {
                 name.make_ascii_lowercase();
             }
@@ -169,5 +169,27 @@ mod tests {
             written(&package, Some(&debian)),
             "pkg:rpm/debian/Lib@2-1?arch=amd64&distro=debian-12&epoch=1&upstream=glibc"
         );
+    }
+
+    #[test]
+    fn the_namespace_of_a_distribution_is_its_vendor() {
+        let url = |kind: &'static str, id: &str, version: &str| {
+            let package = Package {
+                kind: kind.into(),
+                name: "a".into(),
+                version: "1-1".into(),
+                ..Package::default()
+            };
+            let (id, version) = (id.to_owned(), version.to_owned());
+            let distribution = Distribution { id, version, ..Distribution::default() };
+            written(&package, Some(&distribution).filter(|found| !found.id.is_empty()))
+        };
+        assert_eq!(url("rpm", "rhel", "9.4"), "pkg:rpm/redhat/a@1-1?distro=rhel-9.4");
+        let leap = "pkg:rpm/opensuse/a@1-1?distro=opensuse-leap-15.6";
+        assert_eq!(url("rpm", "opensuse-leap", "15.6"), leap);
+        assert_eq!(url("rpm", "sles", "15.5"), "pkg:rpm/suse/a@1-1?distro=sles-15.5");
+        assert_eq!(url("alpm", "arch", ""), "pkg:alpm/arch/a@1-1?distro=arch");
+        assert_eq!(url("alpm", "", ""), "pkg:alpm/arch/a@1-1");
+        assert_eq!(url("opkg", "openwrt", "23.05"), "pkg:opkg/openwrt/a@1-1?distro=openwrt-23.05");
     }
 }
