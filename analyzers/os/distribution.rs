@@ -86,7 +86,7 @@ impl Analyzer for Distribution {
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
         let found = find(image, out);
-        legacy(found.as_ref(), out);
+        legacy(image, found.as_ref(), out);
         if let Some(found) = found {
             out.push(Fact::Distribution(found));
         }
@@ -153,11 +153,14 @@ pub(crate) fn flavor_of(image: &dyn Files) -> Flavor {
     found.map_or(Flavor::Unknown, |found| flavor(&found.id, &found.like))
 }
 
-fn legacy(found: Option<&Found>, out: &mut Facts) {
+fn legacy(image: &dyn Files, found: Option<&Found>, out: &mut Facts) {
     let unknown = Found { id: "Unknown".to_owned(), ..Found::default() };
     let Found { id, version, like, .. } = found.unwrap_or(&unknown);
     let is_busybox = flavor(id, like) == Flavor::Busybox;
+    // The legacy engine has one word for all that Debian has not released.
+    let unreleased = id == "debian" && version.is_empty() && says_sid(image);
     let version = match version.as_str() {
+        "" if unreleased => "unstable".to_owned(),
         "" => "0".to_owned(),
         // The legacy engine keeps the `v` that the banner has before the number.
         number if id == "busybox" => format!("v{number}"),
@@ -205,8 +208,14 @@ fn os_release(image: &dyn Files, out: &mut Facts) -> Option<Found> {
         }
         found.location = location;
         if found.id == "debian" && found.version.is_empty() {
-            let version = first(image, out, ["etc/debian_version".to_owned()]);
-            found.version = version.map(|(_, text)| debian_version(&text)).unwrap_or_default();
+            let stated = first(image, out, [DEBIAN_VERSION.to_owned()]);
+            let text = stated.map(|(_, text)| text).unwrap_or_default();
+            found.version = debian_version(&text);
+            // What is not released yet has a name only: `Debian GNU/Linux forky/sid`.
+            let stated = [text.to_str_lossy().as_ref(), found.name.as_deref().unwrap_or_default()]
+                .iter()
+                .find_map(|text| before_sid(text));
+            found.codename = found.codename.or(stated);
         }
         return Some(found);
     }
@@ -249,14 +258,29 @@ fn unquote(value: &str) -> String {
     plain
 }
 
-/// `10.4` is 10; `bookworm/sid` is what has no number yet.
+const DEBIAN_VERSION: &str = "etc/debian_version";
+
+/// `10.4` is 10; empty for what has no number yet, `bookworm/sid`.
 fn debian_version(text: &[u8]) -> String {
     let text = text.to_str_lossy();
-    let text = text.trim();
-    if text.contains("sid") {
-        return "unstable".to_owned();
-    }
-    number(text.split('.').next().unwrap_or_default()).to_owned()
+    number(text.trim().split('.').next().unwrap_or_default()).to_owned()
+}
+
+/// The release that is being made: `bookworm` of `bookworm/sid`. Testing and unstable both
+/// state it; unstable alone, in hand-made images, is `sid`.
+fn before_sid(text: &str) -> Option<String> {
+    let words = text.split_whitespace();
+    let mut names = words.filter_map(|word| match word.split_once('/') {
+        Some((name, "sid")) if !name.is_empty() => Some(name),
+        None if word == "sid" => Some(word),
+        _ => None,
+    });
+    names.next().map(str::to_owned)
+}
+
+fn says_sid(image: &dyn Files) -> bool {
+    let text = first(image, &mut Facts::default(), [DEBIAN_VERSION.to_owned()]);
+    text.is_some_and(|(_, text)| text.contains_str("sid"))
 }
 
 fn system_cpe(image: &dyn Files, out: &mut Facts) -> Option<Found> {
@@ -321,11 +345,12 @@ fn bare_version(image: &dyn Files, out: &mut Facts) -> Option<Found> {
     ];
     files.into_iter().find_map(|(id, path)| {
         let (location, text) = first(image, out, [path.to_owned()])?;
-        let version = match id {
-            "debian" => debian_version(&text),
-            _ => text.to_str_lossy().split_whitespace().next().unwrap_or_default().to_owned(),
+        let text = text.to_str_lossy();
+        let (version, codename) = match id {
+            "debian" => (debian_version(text.as_bytes()), before_sid(&text)),
+            _ => (text.split_whitespace().next().unwrap_or_default().to_owned(), None),
         };
-        Some(Found { id: id.to_owned(), version, location, ..Found::default() })
+        Some(Found { id: id.to_owned(), version, codename, location, ..Found::default() })
     })
 }
 
@@ -424,6 +449,24 @@ mod tests {
         }
         check(&[("etc/os-release", "ID=debian")], ["debian", "0", "debian"]);
         check(&[("etc/debian_version", "6.0.10\n")], ["debian", "6", "debian"]);
+    }
+
+    #[test]
+    fn debian_that_is_not_released_has_its_name_and_no_number() {
+        let named = "ID=debian\nVERSION_CODENAME=forky";
+        let pretty = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux forky/sid\"";
+        let both = |release, version| vec![("etc/os-release", release), (DEBIAN_VERSION, version)];
+        for (files, codename) in [
+            (both(named, "forky/sid\n"), "forky"),
+            (both("ID=debian", "forky/sid\n"), "forky"),
+            (both(pretty, ""), "forky"),
+            (both("ID=debian", "sid\n"), "sid"),
+            (vec![(DEBIAN_VERSION, "forky/sid\n")], "forky"),
+        ] {
+            let found = run(Image::new(files.clone())).0.unwrap();
+            let stated = (found.version.as_str(), found.codename.as_deref());
+            assert_eq!(stated, ("", Some(codename)), "{files:?}");
+        }
     }
 
     #[test]

@@ -77,7 +77,8 @@ const DISTRIBUTIONS: &[Row] = &[
         Names::Source,
         &[],
     ),
-    // CentOS rebuilds Red Hat's packages under the same versions, and has no advisories of its own.
+    // CentOS Linux rebuilds Red Hat's packages under the same versions, and has no advisories of
+    // its own. CentOS Stream does not: `is_centos_stream`.
     ("centos", "Red Hat", Style::RedHat, "rhel", Names::BinaryThenSource, &["CentOS", "Red Hat"]),
     ("chainguard", "Chainguard", Style::Rolling, "chainguard", Names::Both, &[]),
     ("cleanstart", "CleanStart", Style::Rolling, "", Names::Both, &[]),
@@ -156,23 +157,42 @@ const DEBIAN_CODENAMES: &[(&str, &str)] = &[
     ("bookworm", "12"),
     ("trixie", "13"),
     ("forky", "14"),
+    ("duke", "15"),
 ];
+
+/// CentOS Stream runs ahead of Red Hat Enterprise Linux with builds of its own, of which no
+/// advisory speaks. It has CentOS' id; the last release of CentOS Linux was 8.
+pub(super) fn is_centos_stream(distribution: &DistributionInfo) -> bool {
+    let name = distribution.name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let major = distribution.version.split('.').next().unwrap_or_default();
+    let after_linux = major.parse::<u32>().is_ok_and(|major| major > 8);
+    distribution.id.eq_ignore_ascii_case("centos") && (name.contains("stream") || after_linux)
+}
 
 /// `None`: in no list of advisories we know.
 pub(super) fn release(distribution: &DistributionInfo) -> Option<Release> {
+    if is_centos_stream(distribution) {
+        return None;
+    }
     let id = distribution.id.as_str();
     let (_, family, style, feed, names, vendors) =
         DISTRIBUTIONS.iter().find(|row| row.0.eq_ignore_ascii_case(id))?;
-    let version = match (*family, distribution.version.as_str()) {
-        ("Debian", "") => {
-            let codename = distribution.codename.as_deref().unwrap_or_default();
-            DEBIAN_CODENAMES.iter().find(|(name, _)| *name == codename)?.1
+    let is_unreleased = *family == "Debian" && distribution.version.is_empty();
+    let version = match (is_unreleased, distribution.codename.as_deref()) {
+        (true, None) => return None,
+        (true, Some(codename)) => {
+            let known = DEBIAN_CODENAMES.iter().find(|(name, _)| *name == codename);
+            known.map_or("", |(_, number)| number)
         }
-        (_, version) => version,
+        (false, _) => &distribution.version,
     };
+    let mut feeds = feeds(feed, version);
+    if is_unreleased {
+        feeds = vec!["debian:unstable".to_owned()];
+    }
     Some(Release {
         ecosystems: ecosystems(family, *style, version, distribution),
-        feeds: feeds(feed, version),
+        feeds,
         names: *names,
         vendors,
     })
@@ -322,10 +342,32 @@ mod tests {
         let mut distribution = DistributionInfo { id: "debian".into(), ..Default::default() };
         distribution.codename = Some("trixie".into());
         assert_eq!(release(&distribution).unwrap().ecosystems, ["Debian:13"]);
+        distribution.codename = Some("sid".into());
+        let sid = release(&distribution).unwrap();
+        assert_eq!((sid.ecosystems, sid.feeds), (vec![], vec!["debian:unstable".to_owned()]));
         distribution.id = "openEuler".into();
         distribution.version = "22.03".into();
         distribution.name = Some("openEuler 22.03 (LTS-SP3)".into());
         assert_eq!(release(&distribution).unwrap().ecosystems, ["openEuler:22.03-LTS-SP3"]);
+    }
+
+    #[test]
+    fn centos_stream_is_not_judged_as_what_it_runs_ahead_of() {
+        for (version, name, expected) in [
+            ("8", "CentOS Linux 8", true),
+            ("7", "CentOS Linux 7 (Core)", true),
+            ("8", "CentOS Stream 8", false),
+            ("9", "CentOS Stream 9", false),
+            ("10", "", false),
+        ] {
+            let distribution = DistributionInfo {
+                id: "centos".into(),
+                version: version.into(),
+                name: Some(name.into()),
+                ..Default::default()
+            };
+            assert_eq!(release(&distribution).is_some(), expected, "{version} {name}");
+        }
     }
 
     #[test]

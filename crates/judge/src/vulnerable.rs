@@ -327,7 +327,7 @@ fn path(row: &PackageRow) -> String {
 fn distribution<'a>(section: &Section, evaluation: &'a Evaluation) -> (String, Option<&'a str>) {
     let Some(found) = &section.distribution else { return ("Unknown:0".to_owned(), None) };
     let version = match (found.version.as_str(), found.codename.as_deref()) {
-        ("", Some("sid")) => "unstable",
+        ("", Some(_)) if found.id == "debian" => "unstable",
         ("", _) => "0",
         (version, _) => version,
     };
