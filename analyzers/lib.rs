@@ -38,6 +38,7 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         // In the order of their names: one line for each analyzer.
         Box::new(os::apk::Apk),
         Box::new(content::binary_classifier::BinaryClassifier::new()),
+        Box::new(os::bottlerocket::Bottlerocket),
         Box::new(language::conda::Conda),
         Box::new(content::search::LineSearch::new(content::search::Section::Content, config)),
         Box::new(language::dart::Dart),

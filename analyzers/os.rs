@@ -1,7 +1,9 @@
 //! What the operating system says of itself: its distribution, and the packages
 //! that package managers of systems installed. One file (and folder) an analyzer.
 
+mod add_on;
 pub(crate) mod apk;
+pub(crate) mod bottlerocket;
 pub mod distribution;
 pub(crate) mod dpkg;
 pub(crate) mod flatpak;

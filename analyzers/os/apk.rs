@@ -5,15 +5,17 @@
 //! `R:` names a file in it; `M:`, `a:` and `Z:` describe what stands above them.
 //! <https://wiki.alpinelinux.org/wiki/Apk_spec#Installed_Database_V2>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::{BStr, ByteSlice};
 use inscan_facts::digest::hex;
 use serde_json::{Value, json};
 
+use crate::os::add_on;
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
+use crate::parse::url::without_credentials;
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
     path,
@@ -21,17 +23,25 @@ use crate::{
 
 pub(crate) struct Apk;
 
+/// What is asked for: one `NAME[@TAG][OPERATOR VERSION]` a line.
+const WORLD: &str = "etc/apk/world";
+/// `[@TAG ]ADDRESS`, one a line.
+const REPOSITORIES: [&str; 2] = ["etc/apk/repositories", "etc/apk/repositories.d"];
+const MAX_SETTINGS: u64 = 1 << 20;
 const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 /// About 100 bytes a file: a million files.
 const MAX_DATABASE: u64 = 128 << 20;
 
+/// The attribute with the tagged repository that a package is taken from.
+const REPOSITORY: &str = "repository";
 /// Fields that are copied to attributes.
-const ATTRIBUTES: [(u8, &str); 5] = [
+const ATTRIBUTES: [(u8, &str); 6] = [
     (b'C', "checksum"),
     (b'T', "description"),
     (b'U', "homepage"),
     (b'c', "commit"),
     (b'p', "provides"),
+    (b's', REPOSITORY),
 ];
 
 impl Analyzer for Apk {
@@ -44,8 +54,13 @@ impl Analyzer for Apk {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let want = |path: &&str| Want::keep(Pattern::path(path), MAX_DATABASE);
-        DATABASES.iter().map(want).collect()
+        let mut wants: Vec<Want> =
+            DATABASES.iter().map(|path| Want::keep(Pattern::path(path), MAX_DATABASE)).collect();
+        for path in [WORLD, REPOSITORIES[0]] {
+            wants.push(Want::keep(Pattern::path(path), MAX_SETTINGS));
+        }
+        wants.push(Want::keep(Pattern::under(REPOSITORIES[1], ".list"), MAX_SETTINGS));
+        wants
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
@@ -63,6 +78,11 @@ impl Analyzer for Apk {
             }
             seen.push(at);
         }
+        let pinned = Pinned::read(image, out);
+        for package in &mut found {
+            pinned.mark(package);
+            add_on::mark(package);
+        }
         legacy(&found, out);
         found.into_iter().for_each(|package| out.package(package));
         Ok(())
@@ -70,6 +90,60 @@ impl Analyzer for Apk {
 
     fn is_database(&self) -> bool {
         true
+    }
+}
+
+/// Packages that are taken from a repository with a tag, and the addresses of these.
+/// <https://wiki.alpinelinux.org/wiki/Repositories#Using_testing_repository>
+#[derive(Default)]
+struct Pinned {
+    tags: HashMap<String, String>,
+    addresses: HashMap<String, String>,
+}
+
+impl Pinned {
+    fn read(image: &dyn Files, out: &mut Facts) -> Self {
+        let mut text = |path: &[u8]| match image.read(path) {
+            Ok(text) => text.unwrap_or_default().to_str_lossy().into_owned(),
+            Err(error) => {
+                out.problem_at(path, error);
+                String::new()
+            }
+        };
+        let world = text(WORLD.as_bytes());
+        let tags = world.split_whitespace().filter_map(|word| {
+            let (name, rest) = word.split_once('@')?;
+            let end = rest.find(['<', '>', '=', '~']).unwrap_or(rest.len());
+            // The version may come before the tag as well.
+            let name = name.split(['<', '>', '=', '~']).next().unwrap_or_default();
+            Some((name.to_owned(), rest[..end].to_owned()))
+        });
+        let tags = tags.collect();
+        let lists = image.wanted().into_iter().map(|file| file.path);
+        let lists = lists.filter(|path| path.starts_with_str(REPOSITORIES[0]));
+        let mut addresses = HashMap::new();
+        for list in lists {
+            for line in text(&list).lines() {
+                if let Some((tag, address)) = line
+                    .trim()
+                    .strip_prefix('@')
+                    .and_then(|line| line.split_once(char::is_whitespace))
+                {
+                    addresses.insert(tag.to_owned(), without_credentials(address.trim()));
+                }
+            }
+        }
+        Pinned { tags, addresses }
+    }
+
+    /// States the repository, `@local /srv/packages`; newer databases have the tag themselves.
+    fn mark(&self, package: &mut Package) {
+        let stated = package.attributes.remove(REPOSITORY);
+        let tag = stated.as_deref().map(|tag| tag.trim_start_matches('@'));
+        let Some(tag) = tag.or(self.tags.get(&package.name).map(String::as_str)) else { return };
+        let address = self.addresses.get(tag).map_or("", String::as_str);
+        let repository = format!("@{tag} {address}").trim_end().to_owned();
+        package.attributes.insert(REPOSITORY.to_owned(), repository);
     }
 }
 
@@ -330,6 +404,38 @@ mod tests {
         assert!(text < 20 * database.len() && package.files.len() > 10, "{text}");
         let message = &facts.problems[0].message;
         assert!(message.starts_with("too many files or too long paths: 98"), "{message}");
+    }
+
+    #[test]
+    fn a_package_of_a_tagged_repository_says_which() {
+        let database = "P:nginx\nV:1-r0\n\nP:zlib\nV:1-r0\n\nP:curl\nV:1-r0\n\nP:jq\nV:1-r0\ns:edge\n\n\
+                        P:lost\nV:1-r0\n";
+        let repositories = "https://cdn.example/alpine/v3.16/main\n@local /srv/packages\n\
+                            @edge https://me:secret@cdn.example/alpine/edge/main\n";
+        let facts = Image::new([
+            (DATABASES[0], database),
+            (WORLD, "nginx@local>1 zlib\ncurl=1-r0@edge\nlost@gone\n"),
+            (REPOSITORIES[0], repositories),
+        ])
+        .run(&Apk);
+        let found: Vec<_> = facts
+            .packages()
+            .map(|it| (it.name.as_str(), it.attributes.get(REPOSITORY).map(String::as_str)))
+            .collect();
+        let edge = found[3].1;
+        assert!(edge.is_some_and(|edge| !edge.contains("secret")), "{edge:?}");
+        assert!(
+            edge.is_some_and(|edge| edge.ends_with("cdn.example/alpine/edge/main")),
+            "{edge:?}"
+        );
+        let expected = [
+            ("nginx", Some("@local /srv/packages")),
+            ("zlib", None),
+            ("curl", edge),
+            ("jq", edge),
+            ("lost", Some("@gone")),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

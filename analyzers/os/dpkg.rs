@@ -12,11 +12,12 @@ mod chisel;
 mod copyright;
 mod files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 use serde_json::json;
 
+use crate::os::add_on;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
 use crate::{
@@ -107,6 +108,7 @@ impl Analyzer for Dpkg {
                 Err(error) => out.problem_at(manifest, error),
             }
         }
+        not_recorded(image, &found, out);
         add_files(image, &mut found, out);
         let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
         for (package, stated) in found.iter_mut().zip(&stated) {
@@ -119,6 +121,28 @@ impl Analyzer for Dpkg {
 
     fn is_database(&self) -> bool {
         true
+    }
+}
+
+/// dpkg has a list of files for each package it has a record of, removed ones too as long as
+/// configuration is left. A list without a record: the record was taken away.
+fn not_recorded(image: &dyn Files, found: &[Package], out: &mut Facts) {
+    let status = image.read(STATUS.as_bytes()).ok().flatten().unwrap_or_default();
+    let stated = paragraphs(&status);
+    let mut recorded: HashSet<String> = stated.filter_map(|it| it.get("Package")).collect();
+    recorded.extend(found.iter().map(|package| package.name.clone()));
+    let lists = image.wanted().into_iter().map(|file| file.path);
+    let lists = lists.filter(|list| path::parent(list) == INFO.as_bytes());
+    let names = lists.filter_map(|list| {
+        let stem = path::name(&list).strip_suffix(b".list")?.to_str().ok()?.to_owned();
+        Some(stem.split(':').next().unwrap_or_default().to_owned())
+    });
+    let missing: BTreeSet<String> = names.filter(|name| !recorded.contains(name)).collect();
+    if let Some(first) = missing.first() {
+        let count = missing.len();
+        let message =
+            format!("no record of {count} packages that have a list of files, such as `{first}`");
+        out.problem_at(STATUS, message);
     }
 }
 
@@ -200,7 +224,14 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
         .get("Source")
         .map_or_else(|| SourcePackage { name: name.clone(), version: None }, |text| source(&text));
     let kibibytes: Option<u64> = paragraph.get("Installed-Size").and_then(|size| size.parse().ok());
-    let attributes = [("homepage", "Homepage"), ("section", "Section"), ("status", "Status")]
+    // No package of a distribution states a vendor; those that fpm makes do.
+    let fields = [
+        ("homepage", "Homepage"),
+        ("section", "Section"),
+        ("status", "Status"),
+        ("vendor", "Vendor"),
+    ];
+    let attributes = fields
         .into_iter()
         .filter_map(|(key, field)| Some((key.to_owned(), paragraph.get(field)?)))
         .filter(|(_, value)| value != "install ok installed")
@@ -232,15 +263,18 @@ fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {
     let mut without = Vec::new();
     for package in found.iter_mut() {
         let is_main = package.location == STATUS;
-        if is_main {
-            if !files::add_listed(image, package, &diversions, out) {
-                without.push(package.name.clone());
-            }
-        } else {
+        let is_listed = files::add_listed(image, package, &diversions, out);
+        if is_main && !is_listed {
+            without.push(package.name.clone());
+        }
+        if !is_main {
+            // Distroless images have the list beside the paragraph, others that use `status.d`
+            // have it in dpkg's own place.
             let md5sums = [&package.location[..], b".md5sums"].concat();
             files::add_md5sums(image, package, &md5sums, &diversions, out);
         }
         package.files.sort_by(|a, b| a.path.cmp(&b.path));
+        add_on::mark(package);
     }
     if let Some(first) = without.first() {
         let count = without.len();

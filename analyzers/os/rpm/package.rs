@@ -70,7 +70,8 @@ pub(super) fn installed(
         epoch: tags.number(Tag::EPOCH),
         arch: tags.filled_text(Tag::ARCH),
         licenses: tags.filled_text(Tag::LICENSE).into_iter().collect(),
-        origin: vendor.clone().filter(|vendor| !vendor.is_empty()),
+        // `(none)` is how rpm prints a tag that is not there, and how some tools copy it.
+        origin: vendor.clone().filter(|vendor| !vendor.is_empty() && vendor != "(none)"),
         size: tags.number(Tag::LONG_SIZE).or_else(|| tags.number(Tag::SIZE)),
         files: package_files::files(&mut tags),
         attributes: present(attributes),

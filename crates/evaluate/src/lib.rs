@@ -116,7 +116,7 @@ pub fn evaluate(
     }
     let mut ledger = Ledger::new(&options.exceptions, options.today);
     let (held, mut suppressed) =
-        sorted_out(section, findings, &judged.judged, options, &mut ledger);
+        sorted_out(section, findings, &judged.answered_for, options, &mut ledger);
     evaluation.warnings.extend(ledger.warnings());
     evaluation.warnings.extend(stated::warnings(&options.vex));
     let (shown, hidden) = reported(held, options);
@@ -180,6 +180,8 @@ struct Judged {
     findings: Vec<(Finding, Option<Exempt>)>,
     /// The packages that were compared with the database.
     judged: BTreeSet<usize>,
+    /// Those of them whose distribution answers for what they carry.
+    answered_for: BTreeSet<usize>,
     hits: BTreeMap<usize, Vec<Hit>>,
 }
 
@@ -196,11 +198,15 @@ fn judge(
     let mut findings = Findings::new(database, over);
     let mut gaps = coverage::Gaps::default();
     let mut judged = Judged::default();
+    let owners: BTreeSet<usize> = section.packages.iter().filter_map(|it| it.owned_by).collect();
     let mut not_installed = 0;
     for (index, package) in section.packages.iter().enumerate() {
         let look_ups = match place.subject(package) {
             Subject::LookUp(look_ups) => {
                 judged.judged.insert(index);
+                if owners.contains(&index) && (place.is_own(package) || lists.know(&look_ups)?) {
+                    judged.answered_for.insert(index);
+                }
                 look_ups
             }
             // A guess by name covers nothing.
@@ -302,7 +308,7 @@ fn mark_new(
 fn sorted_out(
     section: &Section,
     findings: Vec<(Finding, Option<Exempt>)>,
-    judged: &BTreeSet<usize>,
+    answered_for: &BTreeSet<usize>,
     options: &Options,
     ledger: &mut Ledger<'_>,
 ) -> (Vec<Finding>, Vec<Suppressed>) {
@@ -313,7 +319,7 @@ fn sorted_out(
             .suppression(&finding)
             .or_else(|| stated::suppression(section, &finding, &options.vex))
             .or_else(|| exemption(&finding, exempt, options))
-            .or_else(|| owned(section, &finding, judged, options));
+            .or_else(|| owned(section, &finding, answered_for, options));
         match by {
             Some(by) => suppressed.push(Suppressed { finding, by }),
             None => held.push(finding),
@@ -352,15 +358,17 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
 }
 
 /// A language's package in a file of an OS package: the distribution fixes it under its own
-/// version, and its advisories speak of that. Only where they are there to judge it.
+/// version, and its advisories speak of that. Only where they are there to judge it, and the
+/// package is the distribution's: its maker is, or its advisories know the name.
 fn owned(
     section: &Section,
     finding: &Finding,
-    judged: &BTreeSet<usize>,
+    answered_for: &BTreeSet<usize>,
     options: &Options,
 ) -> Option<Suppression> {
     let package = section.packages.get(finding.package.index)?;
-    let owner = package.owned_by.filter(|owner| !options.keep_owned && judged.contains(owner))?;
+    let owner = package.owned_by.filter(|_| !options.keep_owned)?;
+    let owner = Some(owner).filter(|owner| answered_for.contains(owner))?;
     let owner = section.packages.get(owner)?;
     Some(Suppression {
         code: SuppressionCode::OwnedByOsPackage,

@@ -81,6 +81,16 @@ impl<'a> Lists<'a> {
         Ok(if fallbacks.is_empty() { first } else { fallbacks })
     }
 
+    /// Whether the database knows any of the names.
+    pub(super) fn know(&mut self, look_ups: &[LookUp]) -> Result<bool> {
+        for look_up in look_ups {
+            if !self.advisories(look_up)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Every advisory that holds for a package, and what could not be compared.
     pub(super) fn hits(
         &mut self,

@@ -93,7 +93,10 @@ impl<'a> Place<'a> {
                 "" => found.codename.as_deref().unwrap_or_default(),
                 version => version,
             };
-            format!("{} {version}", found.id).trim().to_owned()
+            match ecosystem::is_centos_stream(found) {
+                true => format!("CentOS Stream {version}").trim().to_owned(),
+                false => format!("{} {version}", found.id).trim().to_owned(),
+            }
         })
     }
 
@@ -124,6 +127,11 @@ impl<'a> Place<'a> {
             return osv;
         }
         release.feeds.iter().find(is_covered).map(String::as_str).into_iter().collect()
+    }
+
+    /// Whether a package is the distribution's own for certain.
+    pub(super) fn is_own(&self, package: &PackageRow) -> bool {
+        self.release.as_ref().is_some_and(|release| third_party::is_own(package, release))
     }
 
     pub(super) fn subject(&self, package: &PackageRow) -> Subject {

@@ -265,6 +265,7 @@ fn what_is_unimportant_is_kept_back_and_can_be_asked_for() {
 fn a_language_package_of_an_os_package_is_judged_by_the_distribution() {
     let mut section =
         debian(vec![package("deb", "python3-sample", "1.0-1"), package("pypi", "sample", "1.0")]);
+    section.packages[0].origin = Some("Team <team+python@tracker.debian.org>".into());
     section.packages[1].owned_by = Some(0);
     let records = [
         json!({
@@ -285,6 +286,32 @@ fn a_language_package_of_an_os_package_is_judged_by_the_distribution() {
     assert_eq!(judged(&section, &records, &keep).findings.len(), 1);
     // Without advisories of the distribution, nobody else judges it.
     assert_eq!(judged(&section, &records[..1], &options()).findings.len(), 1);
+}
+
+#[test]
+fn nobody_answers_for_what_a_package_of_an_unknown_maker_carries() {
+    let mut section =
+        debian(vec![package("deb", "agent", "1.0-1"), package("pypi", "sample", "1.0")]);
+    section.packages[0].origin = Some("Ops <ops@acme.example>".into());
+    section.packages[1].owned_by = Some(0);
+    let records = |known: &str| {
+        let python = json!({
+            "id": "PYSEC-2021-1", "affected": [affected("PyPI", "sample", &[("0", "2.0")])],
+        });
+        let debians = json!({
+            "id": "DEBIAN-CVE-2021-9", "affected": [affected("Debian:12", known, &[("0", "0.9")])],
+        });
+        [python, debians]
+    };
+    let ids = |found: &Evaluation| lines(&found.findings);
+    let found = judged(&section, &records("other"), &options());
+    assert_eq!(ids(&found), ["PYSEC-2021-1 sample 2.0 unknown"]);
+    // Debian's list has the name: it is Debian's package, whoever maintains it.
+    assert!(judged(&section, &records("agent"), &options()).findings.is_empty());
+    section.packages[0].attributes.insert("vendor".into(), "Acme".into());
+    let found = judged(&section, &records("agent"), &options());
+    assert_eq!(ids(&found), ["PYSEC-2021-1 sample 2.0 unknown"]);
+    assert_eq!(found.uncovered[0].code, UncoveredCode::ThirdParty);
 }
 
 #[test]
