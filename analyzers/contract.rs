@@ -15,6 +15,7 @@ pub use inscan_facts::content::Content;
 pub use inscan_facts::format::{Error, Result};
 pub use inscan_facts::package::{Distribution, Evidence, Package, PackageFile, SourcePackage};
 pub use inscan_facts::path;
+pub use inscan_facts::problem::{self, Hides};
 pub use inscan_facts::secret::{Secret, Severity};
 pub use want::{Matcher, Pattern, Use, Want};
 
@@ -60,6 +61,11 @@ pub trait Analyzer: Send + Sync {
     /// [`Facts::problem_at`], so that the others are still read.
     fn analyze(&self, _image: &dyn Files, _out: &mut Facts) -> Result<()> {
         Ok(())
+    }
+
+    /// What a file that it wanted and could not be given may hide.
+    fn hides(&self) -> Hides {
+        Hides::Packages
     }
 
     /// True where several packages share one file (a package database): the

@@ -26,8 +26,8 @@ mod testing;
 pub use content::{search, secrets};
 pub use contract::{
     Analyzer, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead, FileInfo,
-    FileKind, Files, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern, Problem,
-    Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path,
+    FileKind, Files, Hides, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern,
+    Problem, Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path, problem,
 };
 pub use os::{distribution, rpm};
 pub use parse::legacy_files;

@@ -130,7 +130,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-verify-key -d 
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
 ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
@@ -197,7 +197,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-verify-key
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
 ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
@@ -272,7 +272,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-verify-key 
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
 ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F
@@ -778,7 +778,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do if something cannot be evaluated: no data, an unknown version, an ended release' -r -f -a "warn\t'Print a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
 ignore\t'Only show it in the report'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ignore -d 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated' -r -F

@@ -33,7 +33,9 @@ use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder}
 use regex_automata::{Anchored, Input};
 
 use crate::Severity;
-use crate::{Analyzer, Config, Content, Fact, Facts, FileHead, Pattern, Result, Secret, Want};
+use crate::{
+    Analyzer, Config, Content, Fact, Facts, FileHead, Hides, Pattern, Result, Secret, Want,
+};
 
 /// Findings of one file. Further ones are only counted.
 const MAX_SECRETS: usize = 100;
@@ -90,6 +92,10 @@ impl Secrets {
 impl Analyzer for Secrets {
     fn name(&self) -> &'static str {
         "secrets"
+    }
+
+    fn hides(&self) -> Hides {
+        Hides::Nothing
     }
 
     fn about(&self) -> &'static str {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use bstr::BString;
 use inscan_facts::package::{Distribution, Package, PackageFile};
+use inscan_facts::problem::{Hides, MALFORMED, OVER_LIMIT};
 use inscan_facts::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,12 +87,31 @@ impl LegacyValue {
 }
 
 /// One thing that could not be understood. The core adds analyzer and layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// The file concerned; `None` for the file under inspection, or none at all.
     pub path: Option<BString>,
+    /// Which problem it is: short, in kebab case, and it stays. Those that several parts have are
+    /// in [`inscan_facts::problem`].
+    pub code: Cow<'static, str>,
+    /// What may be there and was not seen. With a gate, the image does not pass then.
+    pub hides: Hides,
     /// A lowercase fragment, with line or offset where that is known.
     pub message: String,
+}
+
+impl Problem {
+    /// One that hides nothing.
+    pub fn new(path: Option<BString>, message: impl fmt::Display) -> Self {
+        let code = Cow::Borrowed(MALFORMED);
+        Problem { path, code, hides: Hides::Nothing, message: message.to_string() }
+    }
+
+    /// The same, of this code, and with what it hides.
+    #[must_use]
+    pub fn hiding(self, hides: Hides, code: &'static str) -> Self {
+        Problem { code: Cow::Borrowed(code), hides, ..self }
+    }
 }
 
 /// Where an analyzer puts what it finds.
@@ -141,8 +161,9 @@ impl Facts {
         if self.taken.0 > MAX_TAKEN {
             if before <= MAX_TAKEN {
                 let name = inscan_facts::error::shown(&package.name);
-                self.problem_at(
+                self.hidden(
                     package.location,
+                    OVER_LIMIT,
                     format!("too many packages: `{name}` and all after it are skipped"),
                 );
             }
@@ -178,14 +199,31 @@ impl Facts {
         }));
     }
 
-    /// A problem with the file under inspection, or with the image as a whole.
+    /// A problem with the file under inspection, or with the image as a whole, that hides
+    /// nothing: `malformed`.
     pub fn problem(&mut self, message: impl fmt::Display) {
-        self.problems.push(Problem { path: None, message: message.to_string() });
+        self.problems.push(Problem::new(None, message));
     }
 
-    /// A problem with one file of the image.
+    /// A problem with one file of the image that hides nothing: `malformed`.
     pub fn problem_at(&mut self, path: impl Into<BString>, message: impl fmt::Display) {
-        self.problems.push(Problem { path: Some(path.into()), message: message.to_string() });
+        self.problems.push(Problem::new(Some(path.into()), message));
+    }
+
+    /// A problem with one file of the image for which packages may be missing.
+    pub fn hidden(
+        &mut self,
+        path: impl Into<BString>,
+        code: &'static str,
+        message: impl fmt::Display,
+    ) {
+        let problem = Problem::new(Some(path.into()), message);
+        self.problems.push(problem.hiding(Hides::Packages, code));
+    }
+
+    /// The same of the file under inspection, or of the image as a whole.
+    pub fn hidden_here(&mut self, code: &'static str, message: impl fmt::Display) {
+        self.problems.push(Problem::new(None, message).hiding(Hides::Packages, code));
     }
 
     /// The packages among the facts, in order.

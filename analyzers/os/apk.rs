@@ -16,6 +16,7 @@ use crate::os::add_on;
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
 use crate::parse::url::without_credentials;
+use crate::problem::UNREADABLE;
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
     path,
@@ -74,7 +75,7 @@ impl Analyzer for Apk {
             }
             match image.read(path.as_bytes()) {
                 Ok(text) => found.extend(read(&text.unwrap_or_default(), at.as_bstr(), out)),
-                Err(error) => out.problem_at(path, error),
+                Err(error) => out.hidden(path, UNREADABLE, error),
             }
             seen.push(at);
         }

@@ -7,6 +7,7 @@
 
 use bstr::{BString, ByteSlice};
 
+use crate::problem::UNREADABLE;
 use crate::{Analyzer, Distribution as Found, Fact, Facts, Files, Pattern, Result, Want};
 
 pub(crate) struct Distribution;
@@ -188,7 +189,7 @@ fn first(
                 let at = image.get(path.as_bytes()).map(|file| file.path);
                 return Some((at.unwrap_or_else(|| path.into()), text.into_owned()));
             }
-            Err(error) => out.problem_at(path, error),
+            Err(error) => out.hidden(path, UNREADABLE, error),
         }
     }
     None

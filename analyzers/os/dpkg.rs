@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::os::add_on;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
+use crate::problem::UNREADABLE;
 use crate::{
     Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
     SourcePackage, Want, path,
@@ -88,14 +89,14 @@ impl Analyzer for Dpkg {
         match image.read(STATUS.as_bytes()) {
             Ok(Some(text)) => read_status(&text, STATUS.into(), &mut found, out),
             Ok(None) => {}
-            Err(error) => out.problem_at(STATUS, error),
+            Err(error) => out.hidden(STATUS, UNREADABLE, error),
         }
         for location in status_d(image) {
             match image.read(&location) {
                 Ok(text) => {
                     read_status(&text.unwrap_or_default(), location.as_bstr(), &mut found, out);
                 }
-                Err(error) => out.problem_at(location, error),
+                Err(error) => out.hidden(location, UNREADABLE, error),
             }
         }
         for manifest in image.wanted().into_iter().map(|file| file.path) {
@@ -105,7 +106,7 @@ impl Analyzer for Dpkg {
             let text = image.read(&manifest).map(Option::unwrap_or_default);
             match text.and_then(|text| chisel::packages(&text, manifest.as_bstr(), out)) {
                 Ok(packages) => found.extend(packages),
-                Err(error) => out.problem_at(manifest, error),
+                Err(error) => out.hidden(manifest, UNREADABLE, error),
             }
         }
         not_recorded(image, &found, out);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
 
+use crate::problem::OVER_LIMIT;
 use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
 
 /// Some hundred bytes; the summaries in many languages make it longer.
@@ -35,7 +36,7 @@ impl Analyzer for Flatpak {
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let Some(deployment) = Deployment::of(file.path) else { return Ok(()) };
         if file.size > MAX_SIZE {
-            out.problem(format!("larger than {MAX_SIZE} bytes"));
+            out.hidden_here(OVER_LIMIT, format!("larger than {MAX_SIZE} bytes"));
             return Ok(());
         }
         let bytes = content.bytes()?;

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::os::dpkg::{self, State};
+use crate::problem::UNREADABLE;
 use crate::{Analyzer, Facts, Files, Package, PackageFile, Pattern, Result, Want, path};
 
 pub(crate) struct Opkg;
@@ -39,7 +40,7 @@ impl Analyzer for Opkg {
             if path::name(&file.path) == b"status" {
                 match image.read(&file.path) {
                     Ok(text) => read(image, file.path.as_bstr(), &text.unwrap_or_default(), out),
-                    Err(error) => out.problem_at(file.path, error),
+                    Err(error) => out.hidden(file.path, UNREADABLE, error),
                 }
             }
         }

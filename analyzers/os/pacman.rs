@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
+use crate::problem::{MALFORMED, UNREADABLE};
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
     path,
@@ -44,7 +45,7 @@ impl Analyzer for Pacman {
             let mut read = |path: &[u8]| match image.read(path) {
                 Ok(text) => text.unwrap_or_default(),
                 Err(error) => {
-                    out.problem_at(path, error);
+                    out.hidden(path, UNREADABLE, error);
                     Default::default()
                 }
             };
@@ -55,7 +56,7 @@ impl Analyzer for Pacman {
                     location: desc.path,
                     ..package
                 }),
-                None => out.problem_at(desc.path, "a package without name or version"),
+                None => out.hidden(desc.path, MALFORMED, "a package without name or version"),
             }
         }
         Ok(())

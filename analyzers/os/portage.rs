@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use crate::problem::{MALFORMED, UNREADABLE};
 use crate::{Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, Want, path};
 
 pub(crate) struct Portage;
@@ -48,13 +49,13 @@ impl Analyzer for Portage {
             {
                 Ok(text) => text.map(|text| text.into_owned()),
                 Err(error) => {
-                    out.problem_at(path::join(&directory, name.as_bytes()), error);
+                    out.hidden(path::join(&directory, name.as_bytes()), UNREADABLE, error);
                     None
                 }
             };
             match package(directory.as_bstr(), &mut field) {
                 Some(package) => out.package(Package { location: evidence, ..package }),
-                None => out.problem_at(directory, "not the name and version of a package"),
+                None => out.hidden(directory, MALFORMED, "not the name and version of a package"),
             }
         }
         Ok(())

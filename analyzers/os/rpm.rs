@@ -22,6 +22,7 @@ use std::collections::HashSet;
 
 pub use legacy::{legacy_file_key, legacy_file_meta};
 
+use crate::problem::{MALFORMED, UNREADABLE};
 use crate::{Analyzer, Error, Facts, FileInfo, Files, Package, Pattern, Result, Want};
 use package::{DatabaseAllowance, Installed};
 
@@ -73,12 +74,12 @@ impl Analyzer for Rpm {
             let found = match read(image, &file) {
                 Ok(found) => found,
                 Err(error) => {
-                    out.problem_at(file.path, error);
+                    out.hidden(file.path, UNREADABLE, error);
                     continue;
                 }
             };
             for error in found.problems {
-                out.problem_at(file.path.clone(), error);
+                out.hidden(file.path.clone(), MALFORMED, error);
             }
             all.extend(new_ones(&all, found.installed).into_iter().map(|mut one| {
                 one.package.location = file.path.clone();

@@ -98,9 +98,13 @@ struct GateArgs {
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     epss_above: Option<f64>,
 
-    /// What to do if something cannot be evaluated: no data, an unknown version, an ended release
-    #[arg(long, value_name = "WHAT", default_value = "warn")]
-    on_uncovered: WhenUncovered,
+    /// What to do if something cannot be evaluated [default: fail if it could not be read, else warn]
+    ///
+    /// What could not be read or understood, or is over a limit, may hide anything: with any gate
+    /// or policy, the image fails. What is only without data is a warning: no advisories, an
+    /// unknown version, an ended release. This option sets both.
+    #[arg(long, value_name = "WHAT")]
+    on_uncovered: Option<WhenUncovered>,
 
     /// Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated
     ///
@@ -180,10 +184,12 @@ impl JudgeArgs {
                 fail_on_kev: gate.fail_on_kev,
                 epss_above: gate.epss_above,
                 on_uncovered: match gate.on_uncovered {
-                    WhenUncovered::Warn => OnUncovered::Warn,
-                    WhenUncovered::Fail => OnUncovered::Fail,
-                    WhenUncovered::Ignore => OnUncovered::Ignore,
+                    None => OnUncovered::FailIfHidden,
+                    Some(WhenUncovered::Warn) => OnUncovered::Warn,
+                    Some(WhenUncovered::Fail) => OnUncovered::Fail,
+                    Some(WhenUncovered::Ignore) => OnUncovered::Ignore,
                 },
+                policies: false,
                 // The day is all that is known of the data's age.
                 max_database_age_days: data
                     .db_max_age

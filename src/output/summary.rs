@@ -245,6 +245,12 @@ fn problems(analysis: &Analysis<'_>, page: &mut Page<'_>) {
             page.hanging(&format!("{place}{}", shown(skip.reason.as_bytes())));
         });
     }
+    let problems = analysis.problems.iter().map(|one| (&*one.code, one.hides));
+    let skipped = analysis.skipped.iter().map(|one| (&*one.code, one.hides));
+    if let Some(line) = wording::not_looked_at(problems.chain(skipped)) {
+        page.line("");
+        page.line(&format!("Not looked at: {line}"));
+    }
     if analysis.problems.is_empty() && analysis.skipped.is_empty() {
         page.line("");
         page.line(&page.style.dim("No problems, no skipped files."));
@@ -262,7 +268,7 @@ fn place(analyzer: Option<&str>, layer: Option<usize>, path: Option<&[u8]>) -> S
 
 #[cfg(test)]
 mod tests {
-    use inscan_analyzers::{Distribution, Package, Secret};
+    use inscan_analyzers::{Distribution, Hides, Package, Secret};
 
     use super::*;
     use inscan_document::Overrides;
@@ -395,12 +401,16 @@ mod tests {
                     layer: None,
                     path: Some(b"var/lib/dpkg/status".to_vec()),
                     message: "line 7: no `Package`".into(),
+                    code: "malformed".into(),
+                    hides: Hides::Nothing,
                 }];
                 analysis.skipped = vec![FoundSkip {
                     analyzer: "java",
                     layer: 0,
                     path: b"a.jar".to_vec(),
                     reason: "larger than 1 GB".into(),
+                    code: "over-limit".into(),
+                    hides: Hides::Packages,
                 }];
             },
             &[
@@ -408,6 +418,7 @@ mod tests {
                 "  - dpkg: /var/lib/dpkg/status: line 7: no `Package`",
                 "Skipped files  1",
                 "  - java: layer 1: /a.jar: larger than 1 GB",
+                "Not looked at: 1 over a limit (there may be packages in it)",
             ],
         );
     }

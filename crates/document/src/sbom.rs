@@ -4,6 +4,7 @@
 //! It tells nothing of files and layers.
 
 use inscan_facts::package::{Distribution, Package};
+use inscan_facts::problem::{Hides, OVER_LIMIT};
 use inscan_facts::purl;
 use serde_json::Value;
 
@@ -37,6 +38,8 @@ fn section(bytes: &[u8]) -> Option<Section> {
     let problems = match listed.is_whole {
         true => Vec::new(),
         false => vec![ProblemRow {
+            code: OVER_LIMIT.to_owned(),
+            hides: Hides::Packages,
             message: "components that lie too deep within others are not listed".to_owned(),
             ..ProblemRow::default()
         }],

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use inscan_facts::package::{Evidence, Identity, Role};
+use inscan_facts::problem::{Hides, MALFORMED};
 use inscan_facts::secret::Severity;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -330,7 +331,22 @@ pub struct ProblemRow {
     pub layer: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Which problem it is, in kebab case: `unreadable`, `over-limit`. Absent: `malformed`.
+    #[serde(default = "malformed", skip_serializing_if = "is_malformed")]
+    pub code: String,
+    /// What may be there and was not seen. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Hides::is_nothing")]
+    pub hides: Hides,
     pub message: String,
+}
+
+fn malformed() -> String {
+    MALFORMED.to_owned()
+}
+
+/// Also where nothing is said, as in a row that was made without a code.
+fn is_malformed(code: &str) -> bool {
+    matches!(code, MALFORMED | "")
 }
 
 /// Files that an analyzer wanted and did not get.
@@ -346,6 +362,12 @@ pub struct SkippedFile {
     pub layer: usize,
     pub path: String,
     pub reason: String,
+    /// As of a problem: `over-limit`. Absent: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    /// What may be in the file. Absent: nothing that counts.
+    #[serde(default, skip_serializing_if = "Hides::is_nothing")]
+    pub hides: Hides,
 }
 
 /// About this run alone.

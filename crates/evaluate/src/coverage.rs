@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::evaluation::{Uncovered, UncoveredCode};
+use super::evaluation::{Uncovered, UncoveredCode, UncoveredKind};
 use super::names;
 use inscan_document::Section;
 use inscan_document::section::PackageRow;
+use inscan_facts::problem::{Hides, MALFORMED, named};
 use inscan_vulndb::EndOfLife;
 
 /// How many examples a message names.
@@ -45,12 +46,14 @@ impl Gaps {
             message: gap.message,
             subject: gap.subject,
             packages,
+            ..Uncovered::default()
         });
         let versions = self.versions.into_iter().map(|(kind, (packages, problems))| Uncovered {
             code: UncoveredCode::VersionNotComparable,
             subject: format!("{} packages of type {kind}", packages.len()),
             message: format!("versions cannot be compared: {}", examples(&problems)),
             packages,
+            ..Uncovered::default()
         });
         let mut told: Vec<_> = reasons.chain(versions).collect();
         if !self.advisories.is_empty() {
@@ -61,6 +64,7 @@ impl Gaps {
                 subject: format!("{} advisories", problems.len()),
                 message: format!("their versions cannot be compared: {}", examples(&problems)),
                 packages,
+                ..Uncovered::default()
             });
         }
         told.sort_by(|a, b| (a.code, &a.subject).cmp(&(b.code, &b.subject)));
@@ -69,7 +73,11 @@ impl Gaps {
 }
 
 fn examples(texts: &[String]) -> String {
-    let more = texts.len().saturating_sub(EXAMPLES);
+    first_of(texts, texts.len())
+}
+
+fn first_of(texts: &[String], count: usize) -> String {
+    let more = count.saturating_sub(EXAMPLES);
     let mut text = texts.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join("; ");
     if more > 0 {
         text.push_str(&format!("; and {more} more"));
@@ -97,7 +105,7 @@ pub(super) fn end_of_life(distribution: &str, end: &EndOfLife, today: Date) -> O
             "security updates for {distribution} ended{when}{extended}: \
              later vulnerabilities are missing from its advisories"
         ),
-        packages: Vec::new(),
+        ..Uncovered::default()
     })
 }
 
@@ -110,34 +118,53 @@ pub(super) fn last_day(distribution: &str, end: &EndOfLife) -> Option<Date> {
     }
 }
 
-/// Analyzers whose problems do not hide a package.
-const NO_PACKAGES: &[&str] =
-    &["content-search", "distribution", "retrieve-files", "secret-search", "secrets"];
+/// How many places are named in JSON.
+const PLACES: usize = 100;
 
-/// What the analyzers could not read, where it may have held packages.
-pub(super) fn not_analyzed(section: &Section) -> Option<Uncovered> {
-    let hides = |analyzer: Option<&str>| analyzer.is_some_and(|one| !NO_PACKAGES.contains(&one));
-    let problems = section.problems.iter().filter(|problem| hides(problem.analyzer.as_deref()));
-    let problems = problems.map(|problem| {
-        let place = problem.path.as_deref().map_or_else(String::new, |path| format!("/{path}: "));
-        format!("{place}{}", problem.message)
+/// What could not be looked at, where it may have held packages: one for each code of a problem,
+/// in their order.
+pub(super) fn not_analyzed(section: &Section) -> Vec<Uncovered> {
+    let problems = section.problems.iter().filter(|problem| !problem.hides.is_nothing());
+    let problems =
+        problems.map(|one| (&*one.code, one.path.as_deref(), one.message.as_str(), one.hides));
+    let skipped = section.skipped.files.iter().filter(|file| !file.hides.is_nothing());
+    let skipped =
+        skipped.map(|one| (&*one.code, Some(one.path.as_str()), one.reason.as_str(), one.hides));
+    let mut by_code: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (code, path, message, hides) in problems.chain(skipped) {
+        let code = if code.is_empty() { MALFORMED } else { code };
+        by_code.entry(code).or_default().push((path, message, hides));
+    }
+    by_code.into_iter().map(|(code, all)| hidden(code, &all)).collect()
+}
+
+fn hidden(code: &str, all: &[(Option<&str>, &str, Hides)]) -> Uncovered {
+    let said = all.iter().take(EXAMPLES + 1).map(|(path, message, _)| {
+        let place = path.map_or_else(String::new, |path| format!("/{path}: "));
+        format!("{place}{message}")
     });
-    let skipped = section.skipped.files.iter().filter(|file| hides(Some(&file.analyzer)));
-    let skipped = skipped.map(|file| format!("/{}: {}", file.path, file.reason));
-    let all: Vec<String> = problems.chain(skipped).collect();
-    (!all.is_empty()).then(|| Uncovered {
+    let what = match all.iter().any(|(.., hides)| *hides == Hides::Content) {
+        true => "packages, secrets and files",
+        false => "packages",
+    };
+    let examples = first_of(&said.collect::<Vec<_>>(), all.len());
+    let places = all.iter().filter_map(|(path, ..)| *path).take(PLACES).map(str::to_owned);
+    Uncovered {
         code: UncoveredCode::NotAnalyzed,
-        subject: match all.len() {
-            1 => "1 problem in the analysis".to_owned(),
-            number => format!("{number} problems in the analysis"),
-        },
-        message: format!("packages may be missing: {}", examples(&all)),
+        kind: UncoveredKind::Hidden,
+        subject: format!("{} {}", all.len(), named(code)),
+        message: format!("{what} may be missing: {examples}"),
+        problem: code.to_owned(),
+        count: all.len(),
+        places: places.collect(),
         packages: Vec::new(),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use inscan_document::section::ProblemRow;
+
     use super::*;
 
     #[track_caller]
@@ -172,6 +199,33 @@ mod tests {
                  until 2028-04-30, not counted): later vulnerabilities are missing from its advisories",
             ),
         );
+    }
+
+    #[test]
+    fn what_hides_packages_is_told_by_its_code() {
+        let problem = |code: &str, path: &str, hides| ProblemRow {
+            code: code.into(),
+            path: Some(path.into()),
+            message: "no permission".into(),
+            hides,
+            ..ProblemRow::default()
+        };
+        let section = Section {
+            problems: vec![
+                problem("unreadable", "b", Hides::Content),
+                problem("malformed", "c/test/package.json", Hides::Nothing),
+                problem("cut", "d", Hides::Packages),
+                problem("unreadable", "a", Hides::Packages),
+            ],
+            ..Section::default()
+        };
+        let told = not_analyzed(&section);
+        let told: Vec<_> = told.iter().map(|one| (&*one.subject, &*one.message)).collect();
+        let both =
+            "packages, secrets and files may be missing: /b: no permission; /a: no permission";
+        let expected =
+            [("1 cut", "packages may be missing: /d: no permission"), ("2 unreadable", both)];
+        assert_eq!(told, expected);
     }
 
     #[test]

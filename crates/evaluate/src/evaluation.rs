@@ -123,6 +123,9 @@ pub struct Gate {
     pub epss_above: Option<f64>,
     /// What happens where something could not be judged.
     pub on_uncovered: OnUncovered,
+    /// Policies are asked as well: they are a gate, too, for what could not be looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub policies: bool,
     /// The oldest database that is believed, in days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_database_age_days: Option<u64>,
@@ -136,8 +139,10 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUncovered {
-    /// Said, and no more.
+    /// What was hidden fails where there is any gate, and what is without data is a warning.
     #[default]
+    FailIfHidden,
+    /// Said, and no more.
     Warn,
     Fail,
     Ignore,
@@ -172,7 +177,7 @@ pub enum Outcome {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `severity`, `kev`, `epss`, `uncovered`, `no-database`, `database-age`.
+    /// `severity`, `kev`, `epss`, `hidden`, `uncovered`, `no-database`, `database-age`.
     pub code: String,
     /// One sentence.
     pub message: String,
@@ -480,12 +485,38 @@ pub enum SuppressionCode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uncovered {
     pub code: UncoveredCode,
+    /// Whether it could not be seen, or is only without data.
+    #[serde(default)]
+    pub kind: UncoveredKind,
+    /// Of what is hidden, the code of the problem: `unreadable`, `over-limit`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
+    /// Of what is hidden, how many problems there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub count: usize,
+    /// Where they are, the first hundred of them: paths without a leading slash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// One sentence.
     pub message: String,
     /// What it is about: `debian 14`, `conda`, a package's name.
     pub subject: String,
     /// Positions in the document's list.
     pub packages: Vec<usize>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UncoveredKind {
+    /// It was seen, and nothing is known of it.
+    #[default]
+    WithoutData,
+    /// It could not be read or understood: there may be anything in it.
+    Hidden,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -506,7 +537,7 @@ pub enum UncoveredCode {
     VersionNotComparable,
     /// From a repository of somebody else than the distribution, whose advisories are not there.
     ThirdParty,
-    /// The analyzers could not read something that may hold packages.
+    /// Something that may hold packages could not be looked at.
     NotAnalyzed,
 }
 

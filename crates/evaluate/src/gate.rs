@@ -14,6 +14,15 @@ impl Gate {
             || (self.max_database_age_days.is_some() && self.on_old_database == OnOldDatabase::Fail)
     }
 
+    /// Whether the image fails for what could not be looked at.
+    fn fails_if_hidden(&self) -> bool {
+        match self.on_uncovered {
+            OnUncovered::Fail => true,
+            OnUncovered::FailIfHidden => self.is_set() || self.policies,
+            OnUncovered::Warn | OnUncovered::Ignore => false,
+        }
+    }
+
     pub(super) fn is_broken_by(&self, finding: &Finding) -> bool {
         !self.broken_by(finding).is_empty()
     }
@@ -48,8 +57,9 @@ pub(super) fn judge(
     uncovered: &[Uncovered],
     database: Option<&Database>,
 ) -> Verdict {
+    let hidden = hidden(gate, uncovered);
     if !gate.is_set() {
-        return Verdict::default();
+        return failed_or(Outcome::NoGate, hidden.into_iter().collect());
     }
     let Some(database) = database else {
         let reason = Reason {
@@ -71,21 +81,56 @@ pub(super) fn judge(
     for (finding, rules) in findings.iter_mut().zip(&broken) {
         finding.fails = !rules.is_empty();
     }
-    if gate.on_uncovered == OnUncovered::Fail && !uncovered.is_empty() {
-        let subjects: Vec<&str> = uncovered.iter().map(|one| one.subject.as_str()).collect();
-        reasons.push(Reason {
+    reasons.extend(hidden);
+    if gate.on_uncovered == OnUncovered::Fail {
+        let subjects = subjects(uncovered, UncoveredKind::WithoutData);
+        reasons.extend(subjects.map(|subjects| Reason {
             code: "uncovered".to_owned(),
-            message: format!("not everything could be evaluated: {}", subjects.join(", ")),
+            message: format!("not everything could be evaluated: {subjects}"),
             findings: Vec::new(),
-        });
+        }));
     }
     if gate.on_old_database == OnOldDatabase::Fail
         && let Some(message) = too_old(gate, database)
     {
         reasons.push(Reason { code: "database-age".to_owned(), message, findings: Vec::new() });
     }
-    let outcome = if reasons.is_empty() { Outcome::Pass } else { Outcome::Fail };
+    failed_or(Outcome::Pass, reasons)
+}
+
+fn failed_or(outcome: Outcome, reasons: Vec<Reason>) -> Verdict {
+    let outcome = if reasons.is_empty() { outcome } else { Outcome::Fail };
     Verdict { outcome, reasons }
+}
+
+/// Policies are asked as well: they are a gate, too, for what could not be looked at.
+pub fn with_policies(evaluation: &mut Evaluation) {
+    evaluation.gate.policies = true;
+    let Verdict { outcome, reasons } = &mut evaluation.verdict;
+    if reasons.iter().all(|reason| reason.code != HIDDEN)
+        && let Some(reason) = hidden(&evaluation.gate, &evaluation.uncovered)
+    {
+        *outcome = Outcome::Fail;
+        reasons.push(reason);
+    }
+}
+
+/// The code of its reason.
+const HIDDEN: &str = "hidden";
+
+fn hidden(gate: &Gate, uncovered: &[Uncovered]) -> Option<Reason> {
+    let subjects = subjects(uncovered, UncoveredKind::Hidden).filter(|_| gate.fails_if_hidden())?;
+    Some(Reason {
+        code: HIDDEN.to_owned(),
+        message: format!("not everything could be looked at: {subjects}"),
+        findings: Vec::new(),
+    })
+}
+
+fn subjects(uncovered: &[Uncovered], kind: UncoveredKind) -> Option<String> {
+    let of_kind = uncovered.iter().filter(|one| one.kind == kind);
+    let subjects: Vec<&str> = of_kind.map(|one| one.subject.as_str()).collect();
+    (!subjects.is_empty()).then(|| subjects.join(", "))
 }
 
 /// What to say where the database is older than was asked for.
@@ -182,6 +227,25 @@ mod tests {
         let verdict = judge(&strict, &mut [], &uncovered, database.as_ref());
         assert_eq!(verdict.outcome, Outcome::Fail);
         assert_eq!(verdict.reasons[0].message, "not everything could be evaluated: debian 14");
+
+        let hidden = Uncovered {
+            subject: "1 cut".into(),
+            kind: UncoveredKind::Hidden,
+            ..Uncovered::default()
+        };
+        let outcome = |on_uncovered, gate: &Gate, uncovered: &Uncovered| {
+            let gate = Gate { on_uncovered, ..gate.clone() };
+            judge(&gate, &mut [], std::slice::from_ref(uncovered), database.as_ref()).outcome
+        };
+        let policies = Gate { policies: true, ..Gate::default() };
+        assert_eq!(outcome(OnUncovered::FailIfHidden, &gate, &hidden), Outcome::Fail);
+        assert_eq!(outcome(OnUncovered::FailIfHidden, &gate, &uncovered[0]), Outcome::Pass);
+        assert_eq!(outcome(OnUncovered::FailIfHidden, &policies, &hidden), Outcome::Fail);
+        assert_eq!(outcome(OnUncovered::FailIfHidden, &policies, &uncovered[0]), Outcome::NoGate);
+        assert_eq!(outcome(OnUncovered::FailIfHidden, &Gate::default(), &hidden), Outcome::NoGate);
+        assert_eq!(outcome(OnUncovered::Warn, &gate, &hidden), Outcome::Pass);
+        assert_eq!(outcome(OnUncovered::Ignore, &policies, &hidden), Outcome::NoGate);
+        assert_eq!(outcome(OnUncovered::Fail, &Gate::default(), &hidden), Outcome::Fail);
 
         let mut fresh = Gate { max_database_age_days: Some(8), ..Gate::default() };
         assert_eq!(judge(&fresh, &mut [], &[], database.as_ref()).outcome, Outcome::Fail);

@@ -35,6 +35,7 @@ use jiff::tz::TimeZone;
 
 pub use evaluation::*;
 pub use explain::{Comparison, Explanation, explain, gap};
+pub use gate::with_policies;
 pub use ignore::{Exception, Exceptions};
 pub use matching::Compared;
 pub use names::full_name;
@@ -102,6 +103,7 @@ pub fn evaluate(
                 message: "no vulnerability database, so packages are not evaluated".to_owned(),
                 subject: format!("{} packages", section.packages.len()),
                 packages: (0..section.packages.len()).collect(),
+                ..Uncovered::default()
             });
             Judged::default()
         }

@@ -14,6 +14,7 @@ pub mod package;
 pub mod package_type;
 pub mod path;
 pub mod percent;
+pub mod problem;
 pub mod progress;
 pub mod purl;
 pub mod secret;

@@ -8,8 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use bstr::BString;
+use inscan_analyzers::problem::{DEFECT, MALFORMED};
 use inscan_analyzers::{
-    Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Legacy, Package, Secret,
+    Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Hides, Legacy, Package,
+    Problem, Secret,
 };
 use rayon::prelude::*;
 
@@ -94,6 +96,9 @@ pub struct FoundProblem {
     pub layer: Option<usize>,
     pub path: Option<Vec<u8>>,
     pub message: String,
+    /// See [`Problem`].
+    pub code: Cow<'static, str>,
+    pub hides: Hides,
 }
 
 /// A file that an analyzer wanted and did not get.
@@ -103,6 +108,17 @@ pub struct FoundSkip {
     pub layer: usize,
     pub path: Vec<u8>,
     pub reason: String,
+    /// As of a problem.
+    pub code: Cow<'static, str>,
+    pub hides: Hides,
+}
+
+impl FoundProblem {
+    /// A problem of a layer as a whole, where it has no path.
+    fn of(analyzer: Option<&'static str>, layer: Option<usize>, problem: Problem) -> Self {
+        let Problem { path, code, hides, message } = problem;
+        FoundProblem { analyzer, layer, path: path.map(Vec::from), message, code, hides }
+    }
 }
 
 /// Flattens the layers and runs every analyzer.
@@ -163,11 +179,17 @@ fn run(
 ) -> Facts {
     let view = View { fs, analyzer: number as u16, wanted: visible.wanted(fs, number as u16) };
     let mut facts = Facts::default();
-    let outcome = catch_unwind(AssertUnwindSafe(|| analyzers[number].analyze(&view, &mut facts)));
+    let analyzer = &analyzers[number];
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.analyze(&view, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => facts.problem(error),
-        Err(_) => facts.problem("the analyzer failed (a defect of inscan: please report it)"),
+        Ok(Err(error)) => {
+            facts.problems.push(Problem::new(None, error).hiding(analyzer.hides(), MALFORMED));
+        }
+        Err(_) => {
+            let message = "the analyzer failed (a defect of inscan: please report it)";
+            facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
+        }
     }
     facts
 }
@@ -205,45 +227,34 @@ impl<'a> Analysis<'a> {
 
     fn collect_problems_of_layers(&mut self) {
         for (layer, scan) in self.layers.iter().enumerate() {
-            let messages = scan.problems.iter().chain(&scan.blob_remark);
-            self.problems.extend(messages.map(|message| FoundProblem {
-                analyzer: None,
-                layer: Some(layer),
-                path: None,
-                message: message.clone(),
-            }));
+            let of_blob = scan.blob_remark.iter().map(|remark| Problem::new(None, remark));
+            let problems = scan.problems.iter().cloned().chain(of_blob);
+            let found = problems.map(|problem| FoundProblem::of(None, Some(layer), problem));
+            self.problems.extend(found);
             for skipped in &scan.skipped {
                 let Some(entry) = scan.entries.get(skipped.entry as usize) else { continue };
+                let analyzer = &self.analyzers[usize::from(skipped.analyzer)];
                 self.skipped.push(FoundSkip {
-                    analyzer: self.analyzers[usize::from(skipped.analyzer)].name(),
+                    analyzer: analyzer.name(),
                     layer,
                     path: scan.path(entry).to_vec(),
                     reason: skipped.reason.clone(),
+                    code: skipped.code.clone(),
+                    hides: analyzer.hides(),
                 });
             }
         }
-        self.problems.extend(self.fs.problems().iter().map(|(layer, path, message)| {
-            FoundProblem {
-                analyzer: None,
-                layer: Some(*layer),
-                path: Some(path.clone()),
-                message: message.clone(),
-            }
-        }));
+        let problems = self.fs.problems().iter();
+        let found = problems.map(|(layer, one)| FoundProblem::of(None, Some(*layer), one.clone()));
+        self.problems.extend(found);
     }
 
     /// What an analyzer's `analyze` said.
     fn take_found(&mut self, number: usize, facts: Facts, history: &DatabaseHistory<'_>) {
         let analyzer = self.analyzers[number].name();
         for problem in facts.problems {
-            let path = problem.path.map(Vec::from);
-            let layer = path.as_deref().and_then(|path| self.layer_of(path));
-            self.problems.push(FoundProblem {
-                analyzer: Some(analyzer),
-                layer,
-                path,
-                message: problem.message,
-            });
+            let layer = problem.path.as_deref().and_then(|path| self.layer_of(path));
+            self.problems.push(FoundProblem::of(Some(analyzer), layer, problem));
         }
         for (order, fact) in facts.facts.into_iter().enumerate() {
             match fact {
@@ -352,11 +363,10 @@ impl FromFile<'_> {
                 _ => {}
             }
         }
-        problems.extend(facts.problems.iter().filter(|_| visible).map(|problem| FoundProblem {
-            analyzer: Some(analyzer),
-            layer: Some(layer),
-            path: Some(problem.path.as_ref().map_or(path, |path| path.as_slice()).to_vec()),
-            message: problem.message.clone(),
+        problems.extend(facts.problems.iter().filter(|_| visible).map(|problem| {
+            let at = Some(problem.path.clone().unwrap_or_else(|| path.into()));
+            let problem = Problem { path: at, ..problem.clone() };
+            FoundProblem::of(Some(analyzer), Some(layer), problem)
         }));
     }
 }

@@ -19,6 +19,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+use inscan_analyzers::problem::REFUSED;
+use inscan_analyzers::{Hides, Problem};
 use inscan_facts::path;
 
 use crate::layer::{Entry, EntryKind, LayerScan};
@@ -37,7 +39,7 @@ pub struct ImageFs<'a> {
     layers: &'a [LayerScan],
     nodes: Vec<Node<'a>>,
     by_name: Names,
-    problems: Vec<(usize, Vec<u8>, String)>,
+    problems: Vec<(usize, Problem)>,
 }
 
 struct Node<'a> {
@@ -194,8 +196,8 @@ impl<'a> ImageFs<'a> {
         self.layers
     }
 
-    /// What could not be applied: layer, path, message.
-    pub fn problems(&self) -> &[(usize, Vec<u8>, String)] {
+    /// What could not be applied, by layer.
+    pub fn problems(&self) -> &[(usize, Problem)] {
         &self.problems
     }
 
@@ -338,15 +340,21 @@ impl<'a> ImageFs<'a> {
             if content.is_none() {
                 let target = String::from_utf8_lossy(layer.link(entry)).into_owned();
                 let message = format!("hard link to `{target}`, which is not in the image");
-                self.problems.push((number, path.to_vec(), message));
+                self.refused(number, path, message);
             }
             let Some(parent) = self.make_parents(path::parent(path)) else {
                 let message = "its parents are symbolic links that go round in circles";
-                self.problems.push((number, path.to_vec(), message.to_owned()));
+                self.refused(number, path, message.to_owned());
                 continue;
             };
             self.put(parent, name, own, content.unwrap_or(NOWHERE));
         }
+    }
+
+    /// An entry that engines refuse, too: what it is for may be anywhere.
+    fn refused(&mut self, layer: usize, path: &[u8], message: String) {
+        let problem = Problem::new(Some(path.into()), message);
+        self.problems.push((layer, problem.hiding(Hides::Content, REFUSED)));
     }
 
     fn link_target(&self, target: &[u8], removed: &HashMap<Vec<u8>, At>) -> Option<At> {
@@ -626,7 +634,7 @@ mod tests {
         );
         let layers = [layer(&[HardLink("b", "missing")])];
         assert_eq!(
-            flatten(&layers).problems()[0].2,
+            flatten(&layers).problems()[0].1.message,
             "hard link to `missing`, which is not in the image"
         );
     }

@@ -39,7 +39,7 @@ mod tests;
 
 pub use choice::Choice;
 pub use config::{HistoryItem, ImageConfig};
-pub use directory::{Content, DirEntry, WalkProblem, image as directory_image, walk};
+pub use directory::{Content, DirEntry, image as directory_image, walk};
 pub use docker_archive::complete;
 pub use inscan_facts::error::{Error, Kind, shown};
 pub use inscan_net::registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};

@@ -119,7 +119,10 @@ pub fn judge<'a>(
     options: &JudgeOptions,
 ) -> Result<Judgement, JudgeError> {
     let baseline = options.baseline.as_ref();
-    let evaluation = inscan_evaluate::evaluate(section, data, &options.evaluate, baseline)?;
+    let mut evaluation = inscan_evaluate::evaluate(section, data, &options.evaluate, baseline)?;
+    if asked.is_some() {
+        inscan_evaluate::with_policies(&mut evaluation);
+    }
     if evaluation.verdict.outcome == Outcome::NotJudged {
         return Err(JudgeError::NoDatabase);
     }

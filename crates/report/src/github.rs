@@ -84,6 +84,9 @@ fn verdict(level: &str, evaluation: &Evaluation) -> String {
     let mut message = wording::verdict(evaluation);
     if evaluation.database.is_some() {
         let _ = write!(message, "\n{}", wording::extent(evaluation));
+        if let Some(line) = wording::not_seen(evaluation) {
+            let _ = write!(message, "\nnot looked at: {line}");
+        }
         let severities = wording::severities(evaluation);
         if !severities.is_empty() {
             let _ = write!(message, ": {severities}");

@@ -80,7 +80,8 @@ fn sign(evaluation: &Evaluation, of_policies: Option<&policy::Evaluation>) -> &'
 }
 
 fn extent(evaluation: &Evaluation) -> String {
-    let parts = [vec![wording::extent(evaluation)], wording::properties(evaluation)].concat();
+    let mut parts = [vec![wording::extent(evaluation)], wording::properties(evaluation)].concat();
+    parts.extend(wording::not_seen(evaluation).map(|line| format!("not looked at: {line}")));
     parts.join("; ") + "."
 }
 

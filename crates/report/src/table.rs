@@ -54,6 +54,9 @@ fn head(evaluation: &Evaluation, page: &mut Page<'_>) {
     }
     let none = "none, so packages are not evaluated. See `inscan db --help`, or use `--db FILE`";
     page.field("database", &wording::database(evaluation).unwrap_or_else(|| none.to_owned()));
+    if let Some(line) = wording::not_seen(evaluation) {
+        page.field("not looked at", &line);
+    }
     if evaluation.database.is_some() {
         let evaluated = count(evaluation.counts.judged_packages as u64);
         let packages = count(image.packages as u64);

@@ -156,6 +156,7 @@ pub(super) fn evaluation() -> Evaluation {
             message: "the database has nothing about conda".into(),
             subject: "conda".into(),
             packages: vec![2],
+            ..Uncovered::default()
         }],
         upgrades: vec![Upgrade {
             package: "django".into(),
@@ -373,6 +374,7 @@ pub(super) fn without_database() -> Evaluation {
             message: "there is no vulnerability database".into(),
             subject: "all packages".into(),
             packages: vec![0, 1, 2],
+            ..Uncovered::default()
         }],
         ..evaluation()
     }

@@ -1,11 +1,15 @@
 //! What reports say of an evaluation, in the same words in all formats. Whatever more than
 //! one of them says is worded here, and nowhere else.
 
+use std::collections::BTreeMap;
+
 use super::text::{count, counted, printable};
 use inscan_evaluate::{
     Evaluation, Finding, LayerOf, Match, NameOf, Outcome, Severity, Status, SuppressionCode,
+    UncoveredKind,
 };
 use inscan_facts::history;
+use inscan_facts::problem::{Hides, named};
 
 /// Headings.
 pub(super) const UPGRADES: &str = "Upgrades that fix the most findings";
@@ -27,6 +31,34 @@ pub(super) fn is_web(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let plain = |char: char| char.is_ascii_graphic() && !"\"<>\\^`{|}".contains(char);
     rest.is_some_and(|rest| !rest.is_empty() && rest.len() < 2000 && rest.chars().all(plain))
+}
+
+/// What was not looked at, in one line without an end: `2 unreadable, 1 over a limit (there may be
+/// packages in them)`. Of each problem its code and what it hides.
+pub fn not_looked_at<'a>(problems: impl Iterator<Item = (&'a str, Hides)>) -> Option<String> {
+    let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
+    for (code, _) in problems.filter(|(_, hides)| !hides.is_nothing()) {
+        *by_code.entry(code).or_default() += 1;
+    }
+    told(by_code.into_iter())
+}
+
+/// The same of an evaluation.
+pub(super) fn not_seen(evaluation: &Evaluation) -> Option<String> {
+    let hidden = evaluation.uncovered.iter().filter(|one| one.kind == UncoveredKind::Hidden);
+    told(hidden.map(|one| (one.problem.as_str(), one.count)))
+}
+
+fn told<'a>(counts: impl Iterator<Item = (&'a str, usize)>) -> Option<String> {
+    let mut all = 0;
+    let parts: Vec<_> = counts
+        .map(|(code, number)| {
+            all += number;
+            format!("{} {}", count(number as u64), printable(&named(code)))
+        })
+        .collect();
+    let them = if all == 1 { "it" } else { "them" };
+    (all > 0).then(|| format!("{} (there may be packages in {them})", parts.join(", ")))
 }
 
 /// `django 3.2.0`.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use inscan_analyzers::{Distribution, Evidence, Legacy, Package, PackageFile, Secret, Severity};
+use inscan_analyzers::{
+    Distribution, Evidence, Hides, Legacy, Package, PackageFile, Secret, Severity,
+};
 use serde_json::{Value, json};
 
 use inscan_document::{Overrides, read};
@@ -105,12 +107,16 @@ fn with_all(analysis: &mut Analysis<'_>) {
         layer: Some(0),
         path: Some(b"a\xff".to_vec()),
         message: "odd".into(),
+        code: "unreadable".into(),
+        hides: Hides::Packages,
     });
     analysis.skipped.push(FoundSkip {
         analyzer: "test",
         layer: 0,
         path: b"b".to_vec(),
         reason: "large".into(),
+        code: "over-limit".into(),
+        hides: Hides::Packages,
     });
     analysis.legacy.push(Cow::Owned(Legacy {
         module: "retrieve_files".into(),

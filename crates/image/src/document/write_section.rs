@@ -324,6 +324,8 @@ impl SectionOf<'_> {
             layer: problem.layer,
             path: problem.path.as_deref().map(|path| shown(path).into_owned()),
             message: problem.message.clone(),
+            code: problem.code.clone().into_owned(),
+            hides: problem.hides,
         });
         of_config.chain(found).collect()
     }
@@ -334,6 +336,8 @@ impl SectionOf<'_> {
             layer: skip.layer,
             path: shown(&skip.path).into_owned(),
             reason: skip.reason.clone(),
+            code: skip.code.clone().into_owned(),
+            hides: skip.hides,
         };
         let files: Vec<_> = self.analysis.skipped.iter().map(row).collect();
         Skipped { count: files.len(), files }

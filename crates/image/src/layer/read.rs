@@ -416,7 +416,7 @@ mod tests {
             assert_eq!(scan.diff_id, Sha256::of(&tar));
             assert_eq!((scan.blob_digest, scan.blob_size), (Sha256::of(&blob), blob.len() as u64));
             assert_eq!(scan.tar_size, tar.len() as u64);
-            assert_eq!(scan.problems, [""; 0]);
+            assert_eq!(scan.problems, []);
             let mut archive = ::tar::Archive::new(&tar[..]);
             for (theirs, ours) in archive.entries().unwrap().zip(&scan.entries) {
                 let mut theirs = theirs.unwrap();
@@ -491,7 +491,8 @@ mod tests {
         let scan = scan(&sparse(b"77777777777\0")).unwrap();
         assert_eq!(scan.path(&scan.entries[0]), b"s");
         assert_eq!(scan.digests(&scan.entries[0]), None);
-        assert!(scan.problems[0].contains("its content was not read"), "{:?}", scan.problems);
+        let problem = &scan.problems[0];
+        assert!(problem.message.contains("its content was not read"), "{problem:?}");
     }
 
     #[test]

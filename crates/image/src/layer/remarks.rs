@@ -1,6 +1,8 @@
 //! What is said about entries that are not taken as they stand: in a few words each, and no
 //! more than a hundred times, for an image can have millions of them.
 
+use inscan_analyzers::problem::{AMBIGUOUS, OVER_LIMIT, REFUSED};
+use inscan_analyzers::{Hides, Problem};
 use inscan_tar::{Entry, Kind};
 
 use super::scan::LayerScan;
@@ -27,12 +29,12 @@ impl Remarks {
     /// take them for a file of their name: docker removes what is there.
     pub(super) fn skipped(&mut self, scan: &mut LayerScan, entry: &Entry) {
         match entry.kind {
-            Kind::Other(flag) => tell(&mut self.unknown, scan, || {
+            Kind::Other(flag) => tell(&mut self.unknown, scan, UNKNOWN, || {
                 let flag = flag.escape_ascii();
                 format!("{} is of the unknown type `{flag}`: skipped", place(entry))
             }),
             _ if is_usual_global(&entry.name) => {}
-            _ => tell(&mut self.global, scan, || {
+            _ => tell(&mut self.global, scan, GLOBAL, || {
                 format!(
                     "{} are global records that have the name of a file: some engines remove that file",
                     place(entry)
@@ -42,7 +44,7 @@ impl Remarks {
     }
 
     pub(super) fn escape(&mut self, scan: &mut LayerScan, entry: &Entry, taken_as: &[u8]) {
-        tell(&mut self.escapes, scan, || {
+        tell(&mut self.escapes, scan, ESCAPE, || {
             format!("{} leads out of the image: taken as `{}`", place(entry), shown(taken_as))
         });
     }
@@ -55,7 +57,7 @@ impl Remarks {
         size: u64,
         holes: u64,
     ) {
-        tell(&mut self.holes, scan, || {
+        tell(&mut self.holes, scan, HOLES, || {
             format!(
                 "{place} is a sparse file of {size} bytes with {holes} in holes: its content was not read"
             )
@@ -65,22 +67,34 @@ impl Remarks {
     /// Tells of those that were only counted.
     pub(super) fn finish(&self, scan: &mut LayerScan) {
         let kinds = [
-            (self.unknown, "entries of an unknown type were skipped"),
-            (self.global, "global records have the name of a file"),
-            (self.escapes, "names lead out of the image"),
-            (self.holes, "sparse files were not read"),
+            (self.unknown, UNKNOWN, "entries of an unknown type were skipped"),
+            (self.global, GLOBAL, "global records have the name of a file"),
+            (self.escapes, ESCAPE, "names lead out of the image"),
+            (self.holes, HOLES, "sparse files were not read"),
         ];
-        for (count, what) in kinds.into_iter().filter(|(count, _)| *count > MAX_TOLD) {
-            scan.problems.push(format!("{} more {what}", count - MAX_TOLD));
+        for (count, what, more) in kinds.into_iter().filter(|(count, ..)| *count > MAX_TOLD) {
+            push(scan, what, format!("{} more {more}", count - MAX_TOLD));
         }
     }
 }
 
-fn tell(count: &mut u64, scan: &mut LayerScan, message: impl FnOnce() -> String) {
+/// What a remark says of what was seen: its code, and what it hides.
+type What = (&'static str, Hides);
+const UNKNOWN: What = (REFUSED, Hides::Content);
+const GLOBAL: What = (AMBIGUOUS, Hides::Content);
+/// Whoever unpacks it at all takes it by this name.
+const ESCAPE: What = (AMBIGUOUS, Hides::Nothing);
+const HOLES: What = (OVER_LIMIT, Hides::Content);
+
+fn tell(count: &mut u64, scan: &mut LayerScan, what: What, message: impl FnOnce() -> String) {
     *count += 1;
     if *count <= MAX_TOLD {
-        scan.problems.push(message());
+        push(scan, what, message());
     }
+}
+
+fn push(scan: &mut LayerScan, (code, hides): What, message: String) {
+    scan.problems.push(Problem::new(None, message).hiding(hides, code));
 }
 
 /// Which entry, and where it is in the layer's tar.
@@ -121,8 +135,9 @@ mod tests {
         }
         remarks.finish(&mut scan);
         assert_eq!(scan.problems.len(), 101);
-        assert!(scan.problems[0].len() < 300, "{}", scan.problems[0]);
-        assert_eq!(scan.problems[100], "150 more entries of an unknown type were skipped");
+        assert!(scan.problems[0].message.len() < 300, "{:?}", scan.problems[0]);
+        assert_eq!(scan.problems[100].hides, Hides::Content);
+        assert_eq!(scan.problems[100].message, "150 more entries of an unknown type were skipped");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //!
 //! A scan is a pure function of the layer's bytes and the analyzers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use inscan_analyzers::Facts;
+use inscan_analyzers::{Facts, Hides, Problem};
 
 use super::kept::Kept;
 use inscan_facts::digest::{Digest, FileDigests};
@@ -45,7 +46,7 @@ pub struct LayerScan {
     /// What was skipped, and why, by entry.
     pub skipped: Vec<Skipped>,
     /// What is wrong with the layer as a whole.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
     /// Something failed that may not fail the next time, such as a temporary file: this
     /// is no function of the layer's bytes alone, and is not to be kept for later.
     pub is_by_chance: bool,
@@ -101,6 +102,8 @@ pub struct Skipped {
     pub entry: u32,
     /// Position in the list of analyzers.
     pub analyzer: u16,
+    /// As of a problem.
+    pub code: Cow<'static, str>,
     pub reason: String,
 }
 
@@ -121,6 +124,12 @@ pub(super) struct New<'a> {
 pub(super) const MAX_ENTRIES: usize = 50_000_000;
 
 impl LayerScan {
+    /// Part of the layer was not read: there may be anything in it.
+    pub(super) fn hidden(&mut self, path: Option<&[u8]>, code: &'static str, message: String) {
+        let problem = Problem::new(path.map(Into::into), message);
+        self.problems.push(problem.hiding(Hides::Content, code));
+    }
+
     /// `None` where there are too many entries, or 4 GiB of names.
     pub(super) fn add(&mut self, new: &New<'_>) -> Option<u32> {
         let id = u32::try_from(self.entries.len()).ok()?;

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context, Result};
 
+use inscan_analyzers::problem::REFUSED;
+use inscan_analyzers::{Hides, Problem};
+
 use super::scan::LayerScan;
 use super::segment::{Part, Segment, each_part};
 use crate::malware::{Scanner, Upload, Verdict};
@@ -96,7 +99,9 @@ impl<'a> Screen<'a> {
         for (entry, reason) in self.refused {
             let Some(file) = scan.entries.get(entry as usize) else { continue };
             let path = scan.path(file).escape_ascii();
-            scan.problems.push(format!("`{path}`: not searched for malware: clamd says: {reason}"));
+            let message = format!("`{path}`: not searched for malware: clamd says: {reason}");
+            let problem = Problem::new(None, message);
+            scan.problems.push(problem.hiding(Hides::Nothing, REFUSED));
         }
         Ok(())
     }

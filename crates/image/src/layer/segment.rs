@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use ::md5::Digest as _;
 use anyhow::bail;
-use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, START_LEN, Use};
+use inscan_analyzers::problem::{BY_CHANCE, DEFECT, OVER_LIMIT};
+use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, Problem, START_LEN, Use};
 use rayon::prelude::*;
 
 use super::cache::Cache;
@@ -183,6 +184,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn skip(&mut self, entry: u32, analyzer: u16, code: &'static str, reason: String) {
+        self.skipped.push(Skipped { entry, analyzer, code: Cow::Borrowed(code), reason });
+    }
+
     fn want(&mut self, analyzer: u16) {
         if self.wanted.last() != Some(&analyzer) {
             self.wanted.push(analyzer);
@@ -232,7 +237,7 @@ impl<'a> Progressing<'a> {
         Ok(true)
     }
 
-    /// Tells everyone who wants a file by its name that it is not read.
+    /// Tells everyone who wants a file by its name that it is too much to be read.
     pub(super) fn skip(&mut self, entry: u32, reason: &str) {
         let file = &self.scan.entries[entry as usize];
         let matches = self.pass.matcher.matches(self.scan.path(file), &[]);
@@ -242,6 +247,7 @@ impl<'a> Progressing<'a> {
         let skipped = analyzers.into_iter().map(|analyzer| Skipped {
             entry,
             analyzer,
+            code: Cow::Borrowed(OVER_LIMIT),
             reason: reason.to_owned(),
         });
         self.scan.skipped.extend(skipped);
@@ -411,14 +417,14 @@ fn look(
         let number = analyzer as u16;
         if file.size > want.max_size {
             let reason = format!("{} bytes, more than the {} it reads", file.size, want.max_size);
-            seen.skipped.push(Skipped { entry, analyzer: number, reason });
+            seen.skip(entry, number, OVER_LIMIT, reason);
             continue;
         }
         let content = match &content {
             Ok(content) => *content,
             Err(reason) => {
                 seen.is_by_chance = true;
-                seen.skipped.push(Skipped { entry, analyzer: number, reason: reason.clone() });
+                seen.skip(entry, number, BY_CHANCE, reason.clone());
                 continue;
             }
         };
@@ -441,8 +447,7 @@ fn look(
                     Ok(kept) => seen.kept = Some(Arc::new(kept)),
                     Err(error) => {
                         seen.is_by_chance = true;
-                        let reason = format!("could not be kept: {error}");
-                        seen.skipped.push(Skipped { entry, analyzer: number, reason });
+                        seen.skip(entry, number, BY_CHANCE, format!("could not be kept: {error}"));
                     }
                 }
             }
@@ -474,7 +479,10 @@ fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) 
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err(error)) => facts.problem(error),
-        Err(_) => facts.problem("the analyzer failed on it (a defect of inscan: please report it)"),
+        Err(_) => {
+            let message = "the analyzer failed on it (a defect of inscan: please report it)";
+            facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
+        }
     }
     facts
 }

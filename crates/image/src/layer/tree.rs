@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use inscan_analyzers::START_LEN;
+use inscan_analyzers::problem::UNREADABLE;
 
 use super::remarks::{Remarks, TOO_MANY_HOLES, shown};
 use super::scan::{EntryKind, LayerScan, NONE, New};
@@ -39,11 +40,7 @@ pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Resul
     tree.remarks.finish(&mut tree.progressing.scan);
     let mut scan = tree.progressing.finish();
     tree.screen.finish(&mut scan)?;
-    scan.problems.extend(
-        problems
-            .iter()
-            .map(|problem| format!("`{}`: {}", problem.path.escape_ascii(), problem.message)),
-    );
+    scan.problems.extend(problems);
     scan.diff_id = tree_digest(&scan);
     progress.layer_ends(0);
     Ok(scan)
@@ -106,7 +103,7 @@ impl Tree<'_> {
         if let Err(error) = outcome {
             let scan = &mut self.progressing.scan;
             scan.entries[id as usize].digests = NONE;
-            scan.problems.push(format!("`{}`: could not be read: {error}", path.escape_ascii()));
+            scan.hidden(Some(&path), UNREADABLE, format!("could not be read: {error}"));
         }
         if self.segment.end >= SEGMENT {
             self.flush();

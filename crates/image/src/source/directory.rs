@@ -13,6 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::Context;
+use inscan_analyzers::problem::{OTHER_FILE_SYSTEM, OVER_LIMIT, UNREADABLE};
+use inscan_analyzers::{Hides, Problem};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
@@ -52,20 +54,13 @@ pub struct DirEntry {
     pub content: Option<Content>,
 }
 
-/// Something in the tree that could not be looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WalkProblem {
-    pub path: Vec<u8>,
-    pub message: String,
-}
-
 /// Walks a tree: a directory before what is in it, names in byte order. Sockets
 /// are skipped, since no image can hold one. Other file systems mounted in
 /// the tree are problems: `/proc` is no part of an image.
 pub fn walk(
     root: &Path,
     visit: &mut dyn FnMut(DirEntry) -> anyhow::Result<()>,
-) -> anyhow::Result<Vec<WalkProblem>> {
+) -> anyhow::Result<Vec<Problem>> {
     let named = || format!("could not read `{}`", shown(root.as_os_str().as_encoded_bytes()));
     // The path given may itself be a link; what is in it may not.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -194,7 +189,7 @@ struct Walk<'a> {
     device: u64,
     /// Files of several names, by device and inode: the path seen first.
     seen: HashMap<(u64, u64), Vec<u8>>,
-    problems: Vec<WalkProblem>,
+    problems: Vec<Problem>,
     visit: &'a mut dyn FnMut(DirEntry) -> anyhow::Result<()>,
 }
 
@@ -253,7 +248,8 @@ impl Walk<'_> {
         let stat = match fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(error) => {
-                self.problem(path, format!("could not be looked at: {}", io::Error::from(error)));
+                let error = io::Error::from(error);
+                self.hidden(path, UNREADABLE, format!("could not be looked at: {error}"));
                 return Ok(None);
             }
         };
@@ -275,8 +271,10 @@ impl Walk<'_> {
             EntryKind::File => self.file(directory, name, &stat, &mut entry),
             EntryKind::Symlink => match fs::readlinkat(directory, name, Vec::new()) {
                 Ok(target) => entry.link = target.into_bytes(),
-                Err(error) => self
-                    .problem(path, format!("could not read the link: {}", io::Error::from(error))),
+                Err(error) => {
+                    let error = io::Error::from(error);
+                    self.hidden(path, UNREADABLE, format!("could not read the link: {error}"));
+                }
             },
             // Devices and pipes are never opened.
             _ => {}
@@ -294,12 +292,13 @@ impl Walk<'_> {
         depth: usize,
     ) -> Option<Level> {
         if device(stat) != self.device {
-            self.problem(path, "another file system is mounted here, which was not read; to scan it, give it as `dir:`");
+            self.hidden(path, OTHER_FILE_SYSTEM, "another file system is mounted here, which was not read; to scan it, give it as `dir:`");
             return None;
         }
         if depth >= MAX_DEPTH {
-            self.problem(
+            self.hidden(
                 path,
+                OVER_LIMIT,
                 format!(
                     "directories are nested deeper than {MAX_DEPTH}; what is in it was not read"
                 ),
@@ -313,7 +312,7 @@ impl Walk<'_> {
         {
             Ok(level) => Some(level),
             Err(error) => {
-                self.problem(path, format!("could not read the directory: {error}"));
+                self.hidden(path, UNREADABLE, format!("could not read the directory: {error}"));
                 None
             }
         }
@@ -336,17 +335,24 @@ impl Walk<'_> {
                 entry.size = found.size;
                 match capability(&file) {
                     Ok(capability) => entry.capability = capability,
-                    Err(error) => self
-                        .problem(&entry.path, format!("could not read its capabilities: {error}")),
+                    Err(error) => {
+                        let message = format!("could not read its capabilities: {error}");
+                        let problem = Problem::new(Some(entry.path.clone().into()), message);
+                        self.problems.push(problem.hiding(Hides::Nothing, UNREADABLE));
+                    }
                 }
                 entry.content = Some(Content { file, left: found.size, found, checked: false });
             }
-            Err(error) => self.problem(&entry.path, format!("could not open the file: {error}")),
+            Err(error) => {
+                self.hidden(&entry.path, UNREADABLE, format!("could not open the file: {error}"));
+            }
         }
     }
 
-    fn problem(&mut self, path: &[u8], message: impl Into<String>) {
-        self.problems.push(WalkProblem { path: path.to_vec(), message: message.into() });
+    /// What was not read may be anything.
+    fn hidden(&mut self, path: &[u8], code: &'static str, message: impl Into<String>) {
+        let problem = Problem::new(Some(path.into()), message.into());
+        self.problems.push(problem.hiding(Hides::Content, code));
     }
 }
 
@@ -404,7 +410,7 @@ mod tests {
     use super::*;
 
     /// `path kind content-or-link` of everything, in the order of the walk.
-    fn listed(root: &Path) -> (Vec<String>, Vec<WalkProblem>) {
+    fn listed(root: &Path) -> (Vec<String>, Vec<Problem>) {
         let mut lines = Vec::new();
         let problems = walk(root, &mut |entry| {
             let mut text = String::from_utf8_lossy(&entry.link).into_owned();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
-use inscan_analyzers::Facts;
+use serde::de::DeserializeOwned;
 
 use super::coding::{
     array, bytes, corrupt, count, exactly, list, number, put_bytes, put_count, put_number, text,
@@ -17,6 +17,8 @@ use inscan_facts::digest::FileDigests;
 
 /// Facts of one file, kept content, one message: more of any is not cached.
 pub(super) const MAX_LENGTH: usize = 256 << 20;
+/// Of a code of a problem.
+const MAX_CODE: usize = 64;
 const KINDS: [EntryKind; 7] = [
     EntryKind::File,
     EntryKind::HardLink,
@@ -86,13 +88,16 @@ pub(super) fn write(scan: &LayerScan, to: &mut impl Write) -> io::Result<()> {
         }
     }
     put_count(to, scan.skipped.len())?;
-    for Skipped { entry, analyzer, reason } in &scan.skipped {
+    for Skipped { entry, analyzer, code, reason } in &scan.skipped {
         put_number(to, *entry)?;
         put_number(to, *analyzer)?;
+        put_bytes(to, code.as_bytes())?;
         put_bytes(to, reason.as_bytes())?;
     }
     put_count(to, scan.problems.len())?;
-    scan.problems.iter().try_for_each(|problem| put_bytes(to, problem.as_bytes()))?;
+    for problem in &scan.problems {
+        put_bytes(to, &postcard::to_allocvec(problem).map_err(io::Error::other)?)?;
+    }
     put_count(to, scan.kept.len())?;
     for (entry, kept) in &scan.kept {
         put_number(to, *entry)?;
@@ -127,15 +132,16 @@ pub(super) fn read(
     })?;
     scan.facts = by_entry(from, entries, |from| {
         let stating = count(from, analyzers)?;
-        list(from, stating, |from| Ok((analyzer(from)?, facts(from)?)))
+        list(from, stating, |from| Ok((analyzer(from)?, stated(from)?)))
     })?;
     let skipped = count(from, entries.saturating_mul(analyzers))?;
     scan.skipped = list(from, skipped, |from| {
         let (entry, analyzer) = (entry_number(from, entries)?, analyzer(from)?);
-        Ok(Skipped { entry, analyzer, reason: text(from, MAX_LENGTH)? })
+        let code = text(from, MAX_CODE)?.into();
+        Ok(Skipped { entry, analyzer, code, reason: text(from, MAX_LENGTH)? })
     })?;
     let problems = count(from, usize::MAX)?;
-    scan.problems = list(from, problems, |from| text(from, MAX_LENGTH))?;
+    scan.problems = list(from, problems, stated)?;
     scan.kept =
         by_entry(from, entries, |from| Ok(Arc::new(keeper.keep(&bytes(from, MAX_LENGTH)?)?)))?;
     match from.fill_buf()? {
@@ -169,10 +175,11 @@ fn digests(from: &mut impl BufRead) -> io::Result<FileDigests> {
     Ok(FileDigests { md5, sha1, sha256, more })
 }
 
-fn facts(from: &mut impl BufRead) -> io::Result<Facts> {
+/// Facts, or a problem.
+fn stated<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<T> {
     let bytes = bytes(from, MAX_LENGTH)?;
     match postcard::take_from_bytes(&bytes) {
-        Ok((facts, [])) => Ok(facts),
+        Ok((stated, [])) => Ok(stated),
         _ => Err(corrupt("facts cannot be read")),
     }
 }

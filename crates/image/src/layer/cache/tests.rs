@@ -124,8 +124,9 @@ fn what_is_kept_is_found_as_it_was() {
         let mut scan = run.scan(blob);
         assert!(scan.facts.len() > 3 && scan.kept.len() > 2, "the layer is rich");
         assert!(!scan.wanted.is_empty());
-        scan.problems.push("`d` (at offset 512) is of the unknown type `Z`: skipped".into());
-        scan.skipped.push(Skipped { entry: 1, analyzer: 2, reason: "too large".into() });
+        scan.hidden(Some(b"d"), "refused", "is of the unknown type `Z`: skipped".into());
+        let (code, reason) = ("over-limit".into(), "too large".into());
+        scan.skipped.push(Skipped { entry: 1, analyzer: 2, code, reason });
         scan.capabilities.insert(2, vec![1, 0, 0, 2]);
         assert_eq!(run.cache().keep(&scan), None);
         assert_same(&find(&run.cache(), &layer_of(&scan)).unwrap(), &scan);
