@@ -1,9 +1,10 @@
 //! Output files are there whole or not at all: written beside their place, then
-//! renamed. What is no regular file (`/dev/null`, a pipe) is written directly.
+//! renamed. What is no regular file (`/dev/null`, a pipe) is written directly, and a file that
+//! cannot be replaced where it is.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Component, Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -14,6 +15,9 @@ use inscan_image::interrupt;
 pub enum Sink {
     Stdout,
     Direct(File),
+    /// A file beside which nothing can be put: it is written where it is, once there is something
+    /// to write.
+    InPlace(File),
     /// The temporary file, and the place it is renamed to.
     Atomic(NamedTempFile, PathBuf),
 }
@@ -28,6 +32,13 @@ impl Sink {
     }
 
     fn open_file(path: &Path) -> io::Result<Sink> {
+        refuse_links_of_checkout(path)?;
+        match descriptor(path) {
+            Some(1) => return Ok(Sink::Stdout),
+            // Opened anew a file would be written from its beginning.
+            Some(_) => return Ok(Sink::Direct(OpenOptions::new().append(true).open(path)?)),
+            None => {}
+        }
         // Through symbolic links: the file is replaced, not the link to it.
         let place = match fs::canonicalize(path) {
             Ok(place) => place,
@@ -43,8 +54,8 @@ impl Sink {
             }
             // A file that must not be written is not replaced either.
             Ok(_) => {
-                OpenOptions::new().write(true).open(&place)?;
-                Sink::beside(place)
+                let file = OpenOptions::new().write(true).open(&place)?;
+                Sink::beside(place).or(Ok(Sink::InPlace(file)))
             }
             Err(_) => Sink::beside(place),
         }
@@ -57,8 +68,9 @@ impl Sink {
         };
         let temporary = tempfile::Builder::new().prefix(".inscan-").make_in(directory, |path| {
             interrupt::unfinished(path);
-            // With the mode any new file gets: temporary files are usually private.
-            let made = OpenOptions::new().write(true).create_new(true).open(path);
+            // With the mode any new file gets: temporary files are usually private. It is read
+            // again where it cannot be renamed.
+            let made = OpenOptions::new().read(true).write(true).create_new(true).open(path);
             made.inspect_err(|_| interrupt::finished(path))
         })?;
         Ok(Sink::Atomic(temporary, place))
@@ -70,18 +82,76 @@ impl Sink {
         match self {
             Sink::Stdout => forgive_closed(write_buffered(io::stdout().lock(), content)),
             Sink::Direct(file) => forgive_closed(write_buffered(file, content)),
+            Sink::InPlace(file) => {
+                file.set_len(0)?;
+                write_buffered(file, content)
+            }
             Sink::Atomic(mut temporary, place) => {
                 write_buffered(temporary.as_file_mut(), content)?;
                 if let Ok(existing) = fs::metadata(&place) {
                     temporary.as_file().set_permissions(existing.permissions())?;
                 }
                 let path = temporary.path().to_owned();
-                temporary.persist(&place).map_err(|failed| failed.error)?;
+                let put = temporary.persist(&place).map(drop);
+                let put = put.or_else(|failed| copied(failed.file, &place, failed.error));
                 interrupt::finished(&path);
-                Ok(())
+                put
             }
         }
     }
+}
+
+/// A file that cannot be replaced may still be written: one that is mounted by itself, or
+/// somebody else's in a directory for all. `error` is why it could not be replaced.
+fn copied(mut temporary: NamedTempFile, place: &Path, error: io::Error) -> io::Result<()> {
+    let Ok(mut file) = OpenOptions::new().write(true).open(place) else { return Err(error) };
+    temporary.as_file_mut().seek(SeekFrom::Start(0))?;
+    file.set_len(0)?;
+    io::copy(temporary.as_file_mut(), &mut file).map(drop)
+}
+
+/// The number of the open file that a path stands for: `/dev/stdout`, `/dev/fd/63`.
+fn descriptor(path: &Path) -> Option<u32> {
+    const MAX_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let text = path.to_str()?;
+        let number = |prefix: &str| text.strip_prefix(prefix)?.parse().ok();
+        let named = match text {
+            "/dev/stdin" => Some(0),
+            "/dev/stdout" => Some(1),
+            "/dev/stderr" => Some(2),
+            _ => ["/dev/fd/", "/proc/self/fd/"].into_iter().find_map(number),
+        };
+        if named.is_some() {
+            return named;
+        }
+        let target = fs::read_link(&path).ok()?;
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    None
+}
+
+/// Links in the working directory are the checkout's, whose author may not be who runs this: none
+/// of them says which file is written.
+fn refuse_links_of_checkout(path: &Path) -> io::Result<()> {
+    let Ok(here) = std::env::current_dir() else { return Ok(()) };
+    let whole = here.join(path);
+    let Ok(below) = whole.strip_prefix(&here) else { return Ok(()) };
+    let mut part = here.clone();
+    for component in below.components() {
+        part.push(component);
+        if component == Component::ParentDir {
+            return Ok(());
+        }
+        if part.is_symlink() {
+            let link = part.strip_prefix(&here).unwrap_or(&part).display().to_string();
+            return Err(io::Error::other(format!(
+                "`{link}` is a symbolic link in the working directory, which outputs do not follow; name the file it leads to"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn write_buffered(
@@ -151,6 +221,38 @@ mod tests {
         write(&link, b"after").unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"after");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_written_where_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.json");
+        fs::write(&path, "a longer first version").unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        Sink::InPlace(file).write(|out| out.write_all(b"second")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        let mut temporary = NamedTempFile::new_in(directory.path()).unwrap();
+        temporary.write_all(b"third").unwrap();
+        copied(temporary, &path, io::ErrorKind::ResourceBusy.into()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(names(directory.path()), ["out.json"]);
+    }
+
+    #[test]
+    fn open_files_are_known_by_their_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
+        for (path, expected) in [
+            (Path::new("/dev/stdout"), Some(1)),
+            (Path::new("/dev/fd/63"), Some(63)),
+            (Path::new("/proc/self/fd/2"), Some(2)),
+            (&link, Some(1)),
+            (directory.path(), None),
+            (Path::new("/dev/null"), None),
+        ] {
+            assert_eq!(descriptor(path), expected, "{path:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Ctrl-C: removes unfinished output, gives the terminal back, ends with 130.
+//! Ctrl-C, and the end of the terminal: removes unfinished output, gives the terminal back, ends with 130.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -6,16 +6,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static TERMINAL_IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread that waits for SIGINT and SIGTERM. Without it (no threads
+/// Starts the thread that waits for SIGINT, SIGTERM and SIGHUP. Without it (no threads
 /// left) the signals end the process as they always do.
 pub fn handle() {
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let mut ends = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        ends.push(SIGHUP);
+    }
+    let Ok(mut signals) = Signals::new(ends) else { return };
     let _ = thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             clean_up();
@@ -23,6 +27,15 @@ pub fn handle() {
             std::process::exit(128 + signal);
         }
     });
+}
+
+/// Whether whoever started us had the signal ignored, as `nohup` does. Where the system does not
+/// tell, it may have been.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// The file is removed if the run is interrupted, until [`finished`].
