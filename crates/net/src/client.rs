@@ -9,7 +9,7 @@ use reqwest::blocking::{self, Client, Request};
 use reqwest::header::{self, AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
 
-use super::{Cause, Error, NetOptions, Outcome, retry_after};
+use super::{Cause, Error, NetOptions, Outcome, encoding, retry_after};
 
 /// As browsers do; storage of registries needs one or two.
 const MAX_REDIRECTS: usize = 10;
@@ -154,6 +154,19 @@ impl Response {
         Outcome::Status { code: self.status().as_u16(), retry_after: retry_after(self.headers()) }
     }
 
+    /// The whole body, a text: it is decoded where the server encoded it.
+    pub fn text(self, most: u64) -> Result<Vec<u8>, Error> {
+        let (url, encoding) = (self.url.clone(), encoding::of(self.headers()));
+        let bytes = self.bytes(most)?;
+        let text = match encoding {
+            Some(encoding) => {
+                encoding.text(bytes, most).map_err(|error| Error::of(&error, &url))?
+            }
+            None => bytes,
+        };
+        within(text, most, &url)
+    }
+
     /// The whole body, which is refused where it is larger than `most`.
     pub fn bytes(self, most: u64) -> Result<Vec<u8>, Error> {
         let url = self.url.clone();
@@ -164,12 +177,16 @@ impl Response {
                 None => Error::of(&error, &url),
             }
         })?;
-        if bytes.len() as u64 > most {
-            let message = format!("{} answers with more than {most} bytes", super::origin(&url));
-            return Err(Error::new(Cause::Other, message));
-        }
-        Ok(bytes)
+        within(bytes, most, &url)
     }
+}
+
+fn within(bytes: Vec<u8>, most: u64, url: &Url) -> Result<Vec<u8>, Error> {
+    if bytes.len() as u64 > most {
+        let message = format!("{} answers with more than {most} bytes", super::origin(url));
+        return Err(Error::new(Cause::Other, message));
+    }
+    Ok(bytes)
 }
 
 impl Read for Response {

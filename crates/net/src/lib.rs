@@ -6,6 +6,7 @@
 //! making connections of their own.
 
 mod client;
+mod encoding;
 mod error;
 mod options;
 pub mod registry;

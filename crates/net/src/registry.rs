@@ -92,10 +92,15 @@ pub struct Found {
     pub registry: Registry,
     /// The full name: `docker.io/library/alpine:3.20`.
     pub name: String,
-    /// The name without its digest, where it has a tag.
-    pub tagged: Option<String>,
+    /// What the image is called: with the tag, with the digest.
+    pub names: Vec<String>,
     /// The manifest or index, verified.
     pub manifest: Vec<u8>,
+}
+
+/// Whether a text can be a name of an image.
+pub fn is_name(text: &str) -> bool {
+    Name::parse(text).is_ok()
 }
 
 /// Finds the manifest or index of a name, in a mirror or in its own registry.
@@ -106,7 +111,7 @@ pub struct Found {
 pub fn open(name: &str, net: &NetOptions, options: &RegistryOptions) -> anyhow::Result<Found> {
     let name = Name::parse(name)?;
     let (registry, manifest) = find(&name, net, options)?;
-    Ok(Found { registry, name: name.to_string(), tagged: name.tagged(), manifest })
+    Ok(Found { registry, name: name.to_string(), names: name.names(), manifest })
 }
 
 /// Asks one place after the other for the manifest.
@@ -178,7 +183,7 @@ fn top_manifest(session: &Session, name: &Name) -> Result<Vec<u8>, Failed> {
     let said = response.headers().get(DIGEST_HEADER).and_then(|value| value.to_str().ok());
     let said = said.map(str::to_owned);
     let media_type = response.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-    let bytes = response.bytes(MAX_DOCUMENT_BYTES)?;
+    let bytes = response.text(MAX_DOCUMENT_BYTES)?;
     if media_type.starts_with("text/html") {
         return Err(Failed::GivenUp(format!(
             "`{}` answers with a web page: it is not a registry, or a proxy or login page answers in its place",
@@ -255,7 +260,7 @@ impl Registry {
         let headers = if is_manifest { accepting() } else { HeaderMap::new() };
         let get = |session: &Session| {
             let response = session.ask(&Method::GET, &format!("{kind}/{digest}"), &headers)?;
-            let bytes = response.bytes(MAX_DOCUMENT_BYTES)?;
+            let bytes = response.text(MAX_DOCUMENT_BYTES)?;
             // It is verified again where it is used; here, because another attempt may bring it.
             match digest_of(&bytes) {
                 found if found == *digest => Ok(bytes),

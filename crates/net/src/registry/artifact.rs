@@ -17,6 +17,7 @@ use super::{Failed, Registry, RegistryOptions, digest_of, find, patiently};
 use crate::{Body, HeaderMap, Http, Method, NetOptions, Url, header};
 use inscan_facts::digest::{Digest, Sha256};
 use inscan_facts::error::{broken, usage};
+use inscan_facts::json::{self, Form};
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// What an artifact has in the place of an image's configuration.
@@ -38,6 +39,14 @@ pub struct ArtifactFile {
     pub digest: Digest,
     pub size: u64,
 }
+
+const DESCRIBED: Form =
+    Form::Object(&[("mediaType", Form::Text), ("digest", Form::Text), ("size", Form::Any)]);
+const MANIFEST: Form = Form::Object(&[
+    ("artifactType", Form::Text),
+    ("config", DESCRIBED),
+    ("layers", Form::List(&DESCRIBED)),
+]);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +78,7 @@ pub fn open(
     let name = Name::parse(name)?;
     let (registry, manifest) = find(&name, net, options)?;
     let digest = digest_of(&manifest);
-    let manifest: ArtifactManifest = serde_json::from_slice(&manifest)
+    let manifest: ArtifactManifest = json::parse(&manifest, &MANIFEST)
         .map_err(|error| broken(format!("cannot read the manifest of `{name}`: {error}")))?;
     // Clients that do not know artifact types write it as the configuration's.
     let stated = manifest.artifact_type.or(manifest.config.map(|config| config.media_type));

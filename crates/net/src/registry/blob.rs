@@ -8,8 +8,8 @@ use std::io::{self, Read};
 
 use super::Registry;
 use super::failure::Failed;
-use crate::{self as net, HeaderMap, HeaderValue, Method, Response, Retry, header};
-use inscan_facts::digest::Digest;
+use crate::{self as net, HeaderMap, HeaderValue, Method, Response, Retry, encoding, header};
+use inscan_facts::digest::{Digest, Sha256};
 
 /// After so much progress a connection may break again as often as at the beginning.
 const PROGRESS: u64 = 1 << 20;
@@ -21,7 +21,9 @@ pub struct BlobReader<'a> {
     /// As the manifest says: not one byte more is read.
     size: u64,
     read: u64,
-    body: Option<Response>,
+    body: Option<Box<dyn Read + Send>>,
+    /// Whether what is sent is the blob in the encoding that the server names; not known yet.
+    is_encoded: Option<bool>,
     failures: u32,
     since_failure: u64,
 }
@@ -91,6 +93,7 @@ impl<'a> BlobReader<'a> {
             size,
             read,
             body: None,
+            is_encoded: None,
             failures: 0,
             since_failure: 0,
         };
@@ -111,44 +114,71 @@ impl<'a> BlobReader<'a> {
     }
 
     /// Asks for what has not been read yet.
-    fn connect(&self) -> Result<Response, Failed> {
+    fn connect(&mut self) -> Result<Box<dyn Read + Send>, Failed> {
         let mut headers = HeaderMap::new();
-        if self.read > 0 {
+        // A range of what is encoded is nothing that could be decoded.
+        if self.read > 0 && self.is_encoded != Some(true) {
             let range = HeaderValue::from_str(&format!("bytes={}-", self.read));
             headers.extend(range.ok().map(|range| (header::RANGE, range)));
         }
-        let mut response = self.registry.ask_for_blob(&self.from, &self.digest, &headers)?;
+        let response = self.registry.ask_for_blob(&self.from, &self.digest, &headers)?;
         let wrong = |what: String| Failed::Wrong(format!("blob {}: {what}", self.digest));
-        if let Some(encoding) = response.header(header::CONTENT_ENCODING)
-            && !encoding.eq_ignore_ascii_case("identity")
-        {
-            return Err(wrong("it comes in another encoding than it was asked for in".to_owned()));
-        }
         if response.status() == 206 {
             let range = response.header(header::CONTENT_RANGE).and_then(range);
             return match range {
                 Some((start, total))
                     if start == self.read && total.is_none_or(|t| t == self.size) =>
                 {
-                    Ok(response)
+                    Ok(Box::new(response))
                 }
                 _ => Err(wrong("another piece of it came than was asked for".to_owned())),
             };
         }
         let length = response.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        if let Some(encoding) = encoding::of(response.headers()) {
+            match self.is_encoded.or(length.map(|length| length != self.size)) {
+                Some(false) => {}
+                Some(true) => {
+                    self.is_encoded = Some(true);
+                    let decoded = encoding.decoded(response).map_err(|it| failed_reading(&it))?;
+                    return self.behind_read(decoded);
+                }
+                None => {
+                    self.is_encoded = Some(!self.is_blob(response)?);
+                    return self.connect();
+                }
+            }
+        }
         if let Some(length) = length.filter(|&length: &u64| length != self.size) {
             return Err(wrong(format!(
                 "the server has {length} bytes, the manifest says {}",
                 self.size
             )));
         }
-        // The server does not do ranges: what was read comes again.
-        let again = io::copy(&mut response.by_ref().take(self.read), &mut io::sink());
+        self.behind_read(Box::new(response))
+    }
+
+    /// The server does not do ranges: what was read comes again.
+    fn behind_read(&self, mut body: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Failed> {
+        let again = io::copy(&mut body.by_ref().take(self.read), &mut io::sink());
         let again = again.map_err(|error| failed_reading(&error))?;
         if again < self.read {
             return Err(self.short());
         }
-        Ok(response)
+        Ok(body)
+    }
+
+    /// Whether the bytes as they are sent are the blob, as its digest has it. They are read for
+    /// that alone: it is asked where a server names an encoding, and no length that would tell.
+    fn is_blob(&self, response: Response) -> Result<bool, Failed> {
+        let mut bytes = response.take(self.size.saturating_add(1));
+        let (mut sha256, mut piece) = (Sha256::new(), vec![0; 64 << 10]);
+        loop {
+            match bytes.read(&mut piece).map_err(|error| failed_reading(&error))? {
+                0 => return Ok(sha256.finish() == self.digest),
+                read => sha256.update(&piece[..read]),
+            }
+        }
     }
 
     fn short(&self) -> Failed {

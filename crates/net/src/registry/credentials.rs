@@ -3,25 +3,26 @@
 //! (<https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md>).
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::helper;
 use super::name::DOCKER_HUB;
 use crate::Secret;
 use inscan_facts::error::shown;
-use inscan_facts::json::or_empty;
+use inscan_facts::json::{self, Form};
 
 /// As `docker login` names Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 const MAX_BYTES: u64 = 4 << 20;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -53,32 +54,36 @@ pub(super) struct Found {
     pub(super) problems: Vec<String>,
 }
 
+const ENTRY: Form = Form::Object(&[
+    ("auth", Form::Text),
+    ("username", Form::Text),
+    ("password", Form::Text),
+    ("identitytoken", Form::Text),
+    ("registrytoken", Form::Text),
+]);
+const CONFIG: Form = Form::Object(&[
+    ("auths", Form::Map(&ENTRY)),
+    ("credsStore", Form::Text),
+    ("credHelpers", Form::Map(&Form::Text)),
+]);
+/// A file of before 2015 (`.dockercfg`) is what is in `auths` since.
+const DOCKERCFG: Form = Form::Map(&Form::Any);
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Config {
-    #[serde(deserialize_with = "or_empty")]
     auths: BTreeMap<String, Entry>,
-    #[serde(deserialize_with = "or_empty")]
     creds_store: String,
-    #[serde(deserialize_with = "or_empty")]
     cred_helpers: BTreeMap<String, String>,
-    /// Other settings; in a file of before 2015 (`.dockercfg`) what is in `auths` since.
-    #[serde(flatten)]
-    others: BTreeMap<String, Value>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Entry {
-    #[serde(deserialize_with = "or_empty")]
     auth: String,
-    #[serde(deserialize_with = "or_empty")]
     username: String,
-    #[serde(deserialize_with = "or_empty")]
     password: String,
-    #[serde(deserialize_with = "or_empty")]
     identitytoken: String,
-    #[serde(deserialize_with = "or_empty")]
     registrytoken: String,
 }
 
@@ -97,7 +102,16 @@ pub(super) fn find(
 ) -> Result<Found, String> {
     let mut problems = Vec::new();
     for file in files {
-        let Some(config) = read(file)? else { continue };
+        let config = match read(file) {
+            Ok(Some(config)) => config,
+            Ok(None) => continue,
+            Err(problem) if file.named => return Err(problem),
+            // Most images need none: docker warns and goes on.
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
         let found = config.find(host, repository, patience, &mut problems);
         let credential = found.map_err(|why| format!("in `{}`: {why}", file.path.display()))?;
         if credential.is_some() {
@@ -115,19 +129,22 @@ fn read(file: &AuthFile) -> Result<Option<Config>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !file.named => return Ok(None),
         Err(error) => return Err(format!("could not read `{}`: {error}", path.display())),
     };
-    // serde's own words might show a piece of the file.
+    // The error's own words might show a piece of the file.
     Config::parse(&bytes).map(Some).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        format!(
-            "`{}`, line {line}, column {column}: it is not a configuration of docker or podman",
-            path.display()
-        )
+        let place = match (error.line(), error.column()) {
+            (0, _) => String::new(),
+            (line, column) => format!(", line {line}, column {column}"),
+        };
+        format!("`{}`{place}: it is not a configuration of docker or podman", path.display())
     })
 }
 
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    let without_waiting = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // Where a file is to have nothing in it, /dev/null is put in its place.
+    if !kind.is_file() && !kind.is_char_device() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
@@ -136,11 +153,19 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl Config {
+    /// A file without anything in it says nothing.
     fn parse(bytes: &[u8]) -> serde_json::Result<Config> {
-        let mut config: Config = serde_json::from_slice(bytes)?;
-        let others = std::mem::take(&mut config.others);
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii();
+        if matches!(bytes, b"" | b"null") {
+            return Ok(Config::default());
+        }
+        let mut config: Config = json::parse(bytes, &CONFIG)?;
         if config.auths.is_empty() {
-            let entry = |(key, value)| Some((key, serde_json::from_value(value).ok()?));
+            let others: serde_json::Map<_, _> = json::parse(bytes, &DOCKERCFG)?;
+            let entry = |(key, value): (String, serde_json::Value)| {
+                let text = value.is_object().then(|| value.to_string())?;
+                Some((key, json::parse(text.as_bytes(), &ENTRY).ok()?))
+            };
             config.auths = others.into_iter().filter_map(entry).collect();
         }
         Ok(config)
@@ -153,6 +178,8 @@ impl Config {
         patience: Duration,
         problems: &mut Vec<String>,
     ) -> Result<Option<Credential>, String> {
+        // Names of hosts have no case.
+        let lower = host.to_ascii_lowercase();
         let mut ask = |name: &str| match helper::get(name, server(host), patience) {
             Ok(found) => found,
             Err(problem) => {
@@ -160,10 +187,10 @@ impl Config {
                 None
             }
         };
-        if let Some(found) = self.helper(host).and_then(&mut ask) {
+        if let Some(found) = self.helper(&lower).and_then(&mut ask) {
             return Ok(Some(found));
         }
-        for wanted in scopes(host, repository) {
+        for wanted in scopes(&lower, repository) {
             // As written before what merely means the same.
             let written = self.auths.get_key_value(&wanted);
             let same = self.auths.iter().filter(|(key, _)| normal(key) == wanted);
@@ -173,10 +200,23 @@ impl Config {
                 }
             }
         }
-        if self.creds_store.is_empty() {
-            return Ok(None);
+        if !self.creds_store.is_empty()
+            && let Some(found) = ask(&self.creds_store)
+        {
+            return Ok(Some(found));
         }
-        Ok(ask(&self.creds_store))
+        // Docker goes by the host alone, whatever path is behind it.
+        let (with_scheme, others): (Vec<_>, Vec<_>) = self
+            .auths
+            .iter()
+            .filter(|(key, _)| host_of(&normal(key)) == lower)
+            .partition(|(key, _)| key.contains("://"));
+        for (key, entry) in with_scheme.into_iter().chain(others) {
+            if let Some(found) = entry.credential(key)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The helper for a host; `*.example.com` is for all below it.
@@ -186,7 +226,7 @@ impl Config {
             key.strip_prefix('*').is_some_and(|end| end.starts_with('.') && host.ends_with(end))
         };
         let found = exact.or_else(|| self.cred_helpers.iter().find(|(key, _)| below(key)))?;
-        Some(found.1)
+        Some(found.1.as_str()).filter(|name| !name.is_empty())
     }
 }
 
@@ -203,8 +243,9 @@ impl Entry {
         let (user, password) = if self.auth.is_empty() {
             (self.username.clone(), self.password.clone())
         } else {
-            let text = self.auth.trim();
-            let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text));
+            // Encoders break long lines.
+            let text = self.auth.replace(|char: char| char.is_ascii_whitespace(), "");
+            let bytes = STANDARD.decode(&text).or_else(|_| STANDARD_NO_PAD.decode(&text));
             let pair = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
             let pair = pair.ok_or_else(wrong)?;
             let (user, password) = pair.split_once(':').ok_or_else(wrong)?;
@@ -237,14 +278,18 @@ fn normal(key: &str) -> String {
     let key = key.trim_end_matches('/');
     let key = key.strip_suffix("/v1").or(key.strip_suffix("/v2")).unwrap_or(key);
     let (host, rest) = key.split_once('/').map_or((key, None), |(host, rest)| (host, Some(rest)));
-    let host = match host {
-        "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
-        host => host,
+    let host = match host.to_ascii_lowercase().as_str() {
+        "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB.to_owned(),
+        host => host.to_owned(),
     };
     match rest {
         Some(rest) => format!("{host}/{rest}"),
-        None => host.to_owned(),
+        None => host,
     }
+}
+
+fn host_of(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(host, _)| host)
 }
 
 #[cfg(test)]
@@ -291,6 +336,67 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_a_path_is_the_last_resort() {
+        for key in [
+            "https://a.b/v1/",
+            "https://a.b/v1/users/",
+            "https://a.b/api/docker/x/",
+            "a.b/",
+            "A.b/x",
+        ] {
+            let config = format!(r#"{{"auths": {{"{key}": {{"auth": "bWU6c2VjcmV0"}}}}}}"#);
+            check(&config, "a.b/team/app", Some(basic("me", "secret")));
+            check(&config, "b/team/app", None);
+        }
+        let both = r#"{"auths": {"https://a.b/x/": {"auth": "bnM6c2VjcmV0"}, "a.b/team": {"auth": "bWU6c2VjcmV0"}}}"#;
+        check(both, "a.b/team/app", Some(basic("me", "secret")));
+        check(both, "a.b/app", Some(basic("ns", "secret")));
+    }
+
+    #[test]
+    fn a_file_without_anything_in_it_says_nothing() {
+        for config in [
+            "",
+            " \n",
+            "null",
+            "{}",
+            "\u{feff}{}",
+            r#"{"auths": {"a.b": null, "c.d": {"auth": null}}}"#,
+        ] {
+            check(config, "a.b/c", None);
+            check(config, "c.d/c", None);
+        }
+        let dev_null = AuthFile { path: "/dev/null".into(), named: true };
+        assert_eq!(super::find(&[dev_null], "a.b", "c", Duration::ZERO), Ok(Found::default()));
+    }
+
+    #[test]
+    fn long_credentials_may_be_in_lines() {
+        for line_end in ["\\n", "\\r\\n"] {
+            let config = format!(
+                r#"{{"Auths": {{"a.b": {{"AUTH": "bWU6c2{line_end}VjcmV0{line_end}"}}}}}}"#
+            );
+            check(&config, "a.b/c", Some(basic("me", "secret")));
+        }
+    }
+
+    #[test]
+    fn a_broken_file_that_nobody_named_is_told_only_where_it_matters() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        std::fs::write(&path, "{\"auths\": hunter2").unwrap();
+        let find = |named| {
+            super::find(&[AuthFile { path: path.clone(), named }], "a.b", "c", Duration::ZERO)
+        };
+        let problems = find(false).unwrap().problems;
+        assert!(
+            problems[0].contains("line 1, column 11") && !problems[0].contains("hunter2"),
+            "{problems:?}"
+        );
+        assert!(find(true).is_err());
+    }
+
+    #[test]
     fn a_dockercfg_is_a_list_of_hosts_and_no_more() {
         let dockercfg = r#"{"https://index.docker.io/v1/": {"auth": "bWU6c2VjcmV0", "email": "a@b"},
             "registry.example": {"auth": "bnM6c2VjcmV0"}, "HttpHeaders": {"User-Agent": "x"}}"#;
@@ -317,7 +423,7 @@ mod tests {
     fn helpers_are_chosen_by_host() {
         let config =
             r#"{"credHelpers": {"a.example": "a", "*.ecr.example": "ecr"}, "credsStore": "all"}"#;
-        let config: Config = serde_json::from_str(config).unwrap();
+        let config = Config::parse(config.as_bytes()).unwrap();
         assert_eq!(config.helper("a.example"), Some("a"));
         assert_eq!(config.helper("1.ecr.example"), Some("ecr"));
         assert_eq!(config.helper("ecr.example"), None);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::{self as net, Cause, Outcome, Response, StatusCode, retry_after};
 use inscan_facts::error::{Kind, coded, shown};
+use inscan_facts::json::{self, Form};
 
 /// A registry's own words, and no more.
 const MAX_ERROR_BYTES: u64 = 64 << 10;
@@ -30,6 +31,11 @@ pub enum Failed {
 
 /// What registries answer with when something is wrong
 /// (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes>).
+const BODY: Form = Form::Object(&[(
+    "errors",
+    Form::List(&Form::Object(&[("code", Form::Text), ("message", Form::Text)])),
+)]);
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -107,8 +113,8 @@ impl Failed {
 
 /// `404 Not Found: manifest unknown (MANIFEST_UNKNOWN)`
 pub(super) fn described(status: StatusCode, response: Response) -> String {
-    let said = response.bytes(MAX_ERROR_BYTES).unwrap_or_default();
-    let said = serde_json::from_slice::<Body>(&said).unwrap_or_default().errors.into_iter().next();
+    let said = response.text(MAX_ERROR_BYTES).unwrap_or_default();
+    let said = json::parse::<Body>(&said, &BODY).unwrap_or_default().errors.into_iter().next();
     match said {
         Some(Said { code, message }) if !message.is_empty() => {
             format!("{status}: {} ({})", shown(message), shown(code))

@@ -13,18 +13,19 @@ use serde::Deserialize;
 use super::credentials::Credential;
 use crate::Secret;
 use inscan_facts::error::shown;
+use inscan_facts::json::{self, Form};
 
 /// More is no password.
 const MAX_BYTES: u64 = 1 << 20;
 /// What a helper puts in the place of a user whose password is an identity token.
 const TOKEN_USER: &str = "<token>";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+const STORED: Form = Form::Object(&[("Username", Form::Text), ("Secret", Form::Text)]);
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 struct Stored {
-    #[serde(default)]
     username: String,
-    #[serde(default)]
     secret: String,
 }
 
@@ -50,8 +51,8 @@ pub(super) fn get(
             if said.is_empty() { "it failed and said nothing".to_owned() } else { shown(said) };
         return Err(format!("`{program}`: {said}"));
     }
-    // What serde says would show a piece of the text.
-    let stored: Stored = serde_json::from_slice(&output)
+    // What the error says would show a piece of the text.
+    let stored: Stored = json::parse(&output, &STORED)
         .map_err(|_| format!("`{program}`: its output is not what a credential helper writes"))?;
     Ok(match (stored.username.as_str(), stored.secret.as_str()) {
         ("", "") => None,

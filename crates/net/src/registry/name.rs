@@ -43,10 +43,12 @@ impl Name {
         }
     }
 
-    /// The name without its digest: `docker.io/library/alpine:3.20`.
-    pub(super) fn tagged(&self) -> Option<String> {
-        let tag = self.tag.as_ref()?;
-        Some(format!("{}/{}:{tag}", self.host, self.repository))
+    /// `docker.io/library/alpine:3.20`, `docker.io/library/alpine@sha256:…`: of these what it has.
+    pub(super) fn names(&self) -> Vec<String> {
+        let Name { host, repository, .. } = self;
+        let tagged = self.tag.iter().map(|tag| format!("{host}/{repository}:{tag}"));
+        let digest = self.digest.iter().map(|digest| format!("{host}/{repository}@{digest}"));
+        tagged.chain(digest).collect()
     }
 }
 
@@ -229,7 +231,8 @@ mod tests {
     fn a_digest_counts_more_than_a_tag() {
         let name = Name::parse(&format!("registry.example/app:1@{DIGEST}")).unwrap();
         assert_eq!(name.wanted(), DIGEST);
-        assert_eq!(name.tagged().unwrap(), "registry.example/app:1");
+        let with_digest = format!("registry.example/app@{DIGEST}");
+        assert_eq!(name.names(), ["registry.example/app:1", &with_digest]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull>): over https or
 //! not, and with the credentials it asks for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::RegistryOptions;
@@ -24,6 +25,8 @@ pub(super) struct Session {
     scheme: Mutex<Scheme>,
     login: Mutex<Login>,
     found: OnceLock<Result<Found, String>>,
+    /// At its own address, for what it asks for.
+    was_asked: AtomicBool,
     /// What a token is to allow, as scopes have it.
     actions: &'static str,
 }
@@ -64,6 +67,7 @@ impl Session {
             scheme: Mutex::new(scheme),
             login: Mutex::default(),
             found: OnceLock::new(),
+            was_asked: AtomicBool::new(false),
             actions: "pull",
         }
     }
@@ -94,7 +98,12 @@ impl Session {
             if status.is_success() {
                 return Ok(response);
             }
-            if response.is_from_elsewhere() || !matches!(status.as_u16(), 401 | 403) {
+            let is_own = !response.is_from_elsewhere();
+            let is_bare = login.authorization.is_none();
+            if is_own && is_bare && may_be_hidden(&response) && self.log_in(login.generation)? {
+                continue;
+            }
+            if !is_own || !matches!(status.as_u16(), 401 | 403) {
                 // The storage behind a redirect has its own reasons: it never saw our credentials.
                 return Err(self.with_place(Failed::of(response)));
             }
@@ -104,10 +113,34 @@ impl Session {
                 continue;
             }
             let mut why = described(status, response);
-            if login.authorization.is_some_and(|shown| shown.as_bytes().starts_with(b"Bearer")) {
+            if login.authorization.is_some_and(|it| it.as_bytes().starts_with(b"Bearer")) {
                 why += ", to a token that it asked for";
+            } else if is_bare {
+                why += ", and it asks for no credentials";
             }
             return Err(Failed::Access(self.refused(&why)));
+        }
+    }
+
+    /// Some registries say what they ask for at their own address alone, as the protocol has it,
+    /// and of what is private that it is not there, or forbidden. Whether there are credentials now.
+    fn log_in(&self, generation: u64) -> Result<bool, Failed> {
+        if self.was_asked.swap(true, Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let base = |scheme: &str| self.base_over(scheme);
+        let answer = self.send_to(&Method::GET, &base, &HeaderMap::new(), None);
+        let Some(answer) = answer.ok().filter(|it| it.status() == 401 && !it.is_from_elsewhere())
+        else {
+            return Ok(false);
+        };
+        match self.renew(generation, answer.headers()) {
+            Ok(()) => Ok(true),
+            // Without credentials the first answer tells more.
+            Err(_) if !matches!(self.credential(), Ok(Found { credential: Some(_), .. })) => {
+                Ok(false)
+            }
+            Err(failed) => Err(failed),
         }
     }
 
@@ -148,9 +181,16 @@ impl Session {
     }
 
     fn address_over(&self, scheme: &str, path: &str) -> Result<Url, Failed> {
+        let base = self.base_over(scheme)?;
+        let below = base.join(&format!("{}/{path}", self.endpoint.repository));
+        below.map_err(|_| Failed::Access(format!("`{}` is not an address", shown(path))))
+    }
+
+    /// Where the registry says that it is one, and what it asks for.
+    fn base_over(&self, scheme: &str) -> Result<Url, Failed> {
         let host = api_host(&self.endpoint.host);
-        let text = format!("{scheme}://{host}/v2/{}/{path}", self.endpoint.repository);
-        Url::parse(&text).map_err(|_| Failed::Access(format!("`{}` is not a host", shown(host))))
+        Url::parse(&format!("{scheme}://{host}/v2/"))
+            .map_err(|_| Failed::Access(format!("`{}` is not a host", shown(host))))
     }
 
     fn with_place(&self, failed: Failed) -> Failed {
@@ -174,10 +214,20 @@ impl Session {
         headers: &HeaderMap,
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, Failed> {
+        let address = |scheme: &str| self.address_over(scheme, path);
+        self.send_to(method, &address, headers, authorization)
+    }
+
+    fn send_to(
+        &self,
+        method: &Method,
+        address: &dyn Fn(&str) -> Result<Url, Failed>,
+        headers: &HeaderMap,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, Failed> {
         let scheme = *self.scheme.lock().unwrap_or_else(PoisonError::into_inner);
         let once = |scheme: &str| {
-            let url = self.address_over(scheme, path)?;
-            let mut request = Request::new(method.clone(), url);
+            let mut request = Request::new(method.clone(), address(scheme)?);
             *request.headers_mut() = headers.clone();
             if let Some(authorization) = authorization {
                 request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
@@ -278,6 +328,8 @@ impl Session {
     /// Who was refused, and what they can do.
     fn refused(&self, why: &str) -> String {
         let (place, host) = (self.place(), &self.endpoint.host);
+        // They are looked for by now, so that nothing false is said of them.
+        let _ = self.credential();
         let mut text = match self.found.get() {
             Some(Ok(Found { credential: Some(credential), origin, .. })) => {
                 let who = match credential {
@@ -295,6 +347,15 @@ impl Session {
             found.problems.iter().for_each(|problem| text += &format!("; {problem}"));
         }
         text
+    }
+}
+
+/// An answer as registries give it for what is private to whoever is not logged in; a 401 without
+/// a challenge among them.
+fn may_be_hidden(response: &Response) -> bool {
+    match response.status().as_u16() {
+        401 => challenge::choose(response.headers()).is_err(),
+        status => matches!(status, 403 | 404),
     }
 }
 

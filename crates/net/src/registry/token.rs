@@ -8,6 +8,7 @@ use super::credentials::Credential;
 use super::failure::{Failed, described};
 use crate::{Body, HeaderValue, Http, Method, Request, Secret, Url, basic, header, origin};
 use inscan_facts::error::shown;
+use inscan_facts::json::{self, Form};
 
 /// Tokens of some clouds have several kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -19,12 +20,14 @@ pub(super) struct Wanted<'a> {
     pub(super) credential: Option<&'a Credential>,
 }
 
-#[derive(Deserialize)]
+const ANSWERED: Form = Form::Object(&[("token", Form::Text), ("access_token", Form::Text)]);
+
+/// Services fill the one, the other or both; what is empty is not filled.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answered {
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    access_token: Option<String>,
+    token: String,
+    access_token: String,
 }
 
 /// The token, whole. `plain`: the registry itself is asked over plain http.
@@ -47,13 +50,12 @@ pub(super) fn fetch(
             code => Failed::Status { code, retry_after: None, text },
         });
     }
-    let bytes = answer.bytes(MAX_BYTES)?;
-    // serde's own words might show a piece of the token.
-    let answered: Option<Answered> = serde_json::from_slice(&bytes).ok();
-    let token = answered.and_then(|answered| answered.token.or(answered.access_token));
-    match token {
-        Some(token) if !token.is_empty() => Ok(Secret::new(token)),
-        _ => Err(Failed::Wrong(format!("the answer of {place} has no token in it"))),
+    let bytes = answer.text(MAX_BYTES)?;
+    // The error's own words might show a piece of the token.
+    let answered: Answered = json::parse(&bytes, &ANSWERED).unwrap_or_default();
+    match [answered.token, answered.access_token].into_iter().find(|token| !token.is_empty()) {
+        Some(token) => Ok(Secret::new(token)),
+        None => Err(Failed::Wrong(format!("the answer of {place} has no token in it"))),
     }
 }
 
