@@ -52,7 +52,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Prin
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -97,7 +97,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l insecure-tls -
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -241,7 +241,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l insecure-tls 
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -308,7 +308,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l only-fixed -d 
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-kev -d 'Fail on vulnerabilities that are known to be exploited (CISA KEV)'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand archive" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -357,7 +357,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l insecure-tls -
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand upload" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -744,7 +744,7 @@ json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Report errors in parts that may not be used as warnings only'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l containerd-namespace -d 'The namespace of containerd that has the image [default: whichever has it]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l tag -d 'The full name to give the image: registry, repository and tag' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-digest -d 'The manifest digest to give the image, instead of the one it has' -r
@@ -890,7 +890,7 @@ json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s o -l output -d 'Where to keep it; without REF it has its full name there' -r
-complete -c inscan -n "__fish_inscan_using_subcommand pull" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l threads -d 'How many layers to fetch at once' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-user -d 'Log in to the image\'s registry as this user' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-token -d 'Show this token to the image\'s registry' -r

@@ -41,6 +41,7 @@ use settings::Settings;
 
 use crate::output::file::Sink;
 use crate::output::{Destination, Output};
+use inscan_image::source::ANY_ARCHIVE;
 use inscan_report::text;
 
 /// Look into a container image: read it once, analyze it, write one document
@@ -155,7 +156,7 @@ pub(crate) struct Session {
 
 /// Parses the arguments and runs the command they name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments: Vec<OsString> = arguments.into_iter().map(no_option).collect();
     if let Some((called, rest)) = legacy::called(&arguments) {
         return legacy::run_as(&called, rest);
     }
@@ -206,7 +207,7 @@ pub fn definition() -> clap::Command {
 
 /// Once as typed, to learn which settings files hold; then with their values as defaults.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<String>)> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments: Vec<OsString> = arguments.into_iter().map(no_option).collect();
     let mut command = settings::with_environment(definition());
     let mut matches = command.clone().try_get_matches_from(&arguments)?;
     let mut warnings = Vec::new();
@@ -234,6 +235,14 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Stri
         })?;
     }
     Ok((Cli::from_arg_matches(&matches)?, warnings))
+}
+
+/// `-:NAME`, an image in an archive on standard input, is no option.
+fn no_option(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with("-:") => format!("{ANY_ARCHIVE}{text}").into(),
+        _ => argument,
+    }
 }
 
 fn first_line(error: &clap::Error) -> String {

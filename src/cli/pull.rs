@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "oci:DIR[:REF]")]
     output: Place,
 
-    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
+    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
 

@@ -46,7 +46,7 @@ pub(super) struct ImageArgs {
     #[arg(value_name = "IMAGE", verbatim_doc_comment)]
     image: String,
 
-    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT]
+    /// The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
 

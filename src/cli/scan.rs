@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use inscan_document::{Run, Section};
+use inscan_image::source::Reference;
 use inscan_image::{Scan, document};
 use inscan_judge::facts::Facts;
 use inscan_judge::{self as policy, Judgement, Policies, PolicyRequest};
@@ -136,7 +137,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
 
 /// Whether the image is read from standard input, which nothing else can be then.
 fn stdin_is_taken(args: &Args) -> Result<bool> {
-    let is_taken = args.image.place() == "-";
+    let is_taken = Reference::is_stdin(args.image.place());
     if is_taken && args.policy.reads_stdin() {
         let error = anyhow::anyhow!("image and bundle cannot both be on standard input");
         return Err(Failure::usage(error).hint("write one of them to a file"));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, Result};
 use inscan_document::{Identity, Overrides};
 use inscan_image::document::archive::{self, is_archive};
+use inscan_image::source::Reference;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -20,6 +21,10 @@ pub(super) enum Source {
 /// Recognised by its first bytes. What cannot be read is an image, whose reader says why.
 pub(super) fn recognise(place: &str) -> Source {
     let path = Path::new(place);
+    // Where a path may be an image as well, its reader says so.
+    if Reference::parse(place).is_err() {
+        return Source::Image;
+    }
     let start = || -> io::Result<Vec<u8>> {
         if !path.is_file() {
             return Ok(Vec::new());

@@ -10,6 +10,7 @@ mod house;
 mod judging;
 mod policy;
 mod readme;
+mod sources;
 mod vulnerabilities;
 
 use inscan_test_support::Inscan;

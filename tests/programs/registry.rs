@@ -5,6 +5,7 @@ mod artifacts;
 mod cache;
 mod faults;
 mod images;
+mod lenient;
 mod login;
 mod offline;
 mod parts;

@@ -3,7 +3,8 @@
 /// The names and ids under which the image is reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Registry, repository and tag: `docker.io/library/alpine:3.12`. Images
+    /// Registry, repository and tag: `docker.io/library/alpine:3.12`; with a digest in place of the
+    /// tag (`…/alpine@sha256:…`), where the image was asked for so. Images
     /// without a registry of their own are in `localbuild/`.
     pub full_tag: String,
     /// Digest of the manifest: `sha256:…`.
@@ -38,23 +39,27 @@ impl Identity {
     }
 }
 
-/// Completes a reference as the legacy engine did: the tag `latest` where none
-/// is given, and in place of a digest; `localbuild/` in front of a name that
-/// does not say `docker.io/` and has no registry of its own.
+/// Completes a reference as the legacy engine did: the tag `latest` where neither tag nor digest
+/// is given, and `localbuild/` in front of a name that does not say `docker.io/` and has no registry
+/// of its own. What is named by its digest alone has no tag.
 pub fn full_tag(reference: &str) -> String {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let (repository, tag) = split_tag(name);
-    let tag = tag.unwrap_or("latest");
+    let (repository, tag) = split_tag(reference);
     let registry = match repository.split_once('/') {
         Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => "",
         Some(("localbuild", _)) => "",
         _ => "localbuild/",
     };
-    format!("{registry}{repository}:{tag}")
+    match (tag, reference.split_once('@')) {
+        (Some(tag), _) => format!("{registry}{repository}:{tag}"),
+        (None, Some((_, digest))) => format!("{registry}{repository}@{digest}"),
+        (None, None) => format!("{registry}{repository}:latest"),
+    }
 }
 
+/// Registry and repository, and the tag. A digest belongs to neither.
 /// A colon before the last slash belongs to a port.
 pub fn split_tag(name: &str) -> (&str, Option<&str>) {
+    let name = name.split_once('@').map_or(name, |(name, _digest)| name);
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
         _ => (name, None),
@@ -74,7 +79,7 @@ mod tests {
             ("myapp:1", "localbuild/myapp:1"),
             ("library/alpine", "localbuild/library/alpine:latest"),
             ("localbuild/app:2", "localbuild/app:2"),
-            ("registry.example/a@sha256:00", "registry.example/a:latest"),
+            ("registry.example/a@sha256:00", "registry.example/a@sha256:00"),
             ("registry.example/a:1@sha256:00", "registry.example/a:1"),
         ] {
             assert_eq!(full_tag(reference), expected);

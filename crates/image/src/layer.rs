@@ -18,6 +18,7 @@ mod tree;
 
 pub use all::{read_all, read_passing, verify};
 pub use cache::Cache;
+pub(crate) use decompress::MAX_ZSTD_WINDOW_LOG;
 pub use kept::{Keeper, Kept};
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use inscan_facts::digest::Digest;
 use inscan_net::NetOptions;
 
 mod archive_index;
+mod beneath;
 mod choice;
 mod config;
 mod containerd;
@@ -28,6 +30,7 @@ mod members;
 mod oci_layout;
 mod places;
 mod platform;
+mod recognise;
 mod reference;
 mod registry;
 mod regular;
@@ -36,6 +39,7 @@ mod stream;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 
 pub use choice::Choice;
 pub use config::{HistoryItem, ImageConfig};
@@ -45,16 +49,19 @@ pub use inscan_facts::error::{Error, Kind, shown};
 pub use inscan_net::registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
 pub use places::{NotFound, Place};
 pub use platform::Platform;
-pub use reference::Reference;
+pub use reference::{ANY_ARCHIVE, Reference};
 pub use stream::{ScanLayer, read as read_stream};
 
 use archive_index::ArchiveIndex;
 use documents::Documents;
 use engine::EngineFacts;
 use environment::Environment;
-use inscan_facts::error::usage;
+use inscan_facts::error::{broken, usage};
+use manifest::LAYERS_UNPAIRED;
 use oci_layout::LayoutDirectory;
+use recognise::Held;
 use regular::open_regular;
+use unpacked::{TransportDirectory, Unpacked};
 
 /// The kind of any error of this module. One without a kind comes from the world: [`Kind::Broken`].
 pub fn kind_of(error: &anyhow::Error) -> Kind {
@@ -160,7 +167,7 @@ pub fn open(
         Reference::OciLayout { directory, name } => {
             open_layout(directory, choice(name)).context(could_not("oci", directory))
         }
-        Reference::Directory(path) => open_directory(path),
+        Reference::Directory(path) => open_directory(path, choice(&None)),
         Reference::Path { path, name } => open_path(path, choice(name)),
         Reference::Stdin { form, name } => Ok(Opened::Stream(Stream {
             source: "-".to_owned(),
@@ -186,19 +193,30 @@ fn could_not(transport: &str, path: &Path) -> String {
 fn source(transport: &str, path: &Path, choice: &Choice) -> String {
     let path = shown(path.as_os_str().as_encoded_bytes());
     match &choice.name {
+        // As it is typed: a digest needs no colon before it.
+        Some(name) if name.starts_with("@sha") => format!("{transport}:{path}{}", shown(name)),
         Some(name) => format!("{transport}:{path}:{}", shown(name)),
         None => format!("{transport}:{path}"),
     }
 }
 
-fn open_directory(path: &Path) -> anyhow::Result<Opened> {
+/// What is said to be a root file system: an image in some other form is none.
+fn open_directory(path: &Path, choice: Choice) -> anyhow::Result<Opened> {
     if !path.is_dir() {
         return Err(usage(format!(
             "`{}` is not a directory; for an archive write docker-archive:FILE or oci-archive:FILE",
             shown(path.as_os_str().as_encoded_bytes())
         )));
     }
-    Ok(Opened::Directory(path.to_owned()))
+    let looked = recognise::look(path)?;
+    match (looked.held, looked.is_root) {
+        (Some(held), false) => open_held(held, path, choice),
+        (None, false) => match looked.no_root(&shown(path.as_os_str().as_encoded_bytes())) {
+            Some(error) => Err(error),
+            None => Ok(Opened::Directory(path.to_owned())),
+        },
+        (_, true) => Ok(Opened::Directory(path.to_owned())),
+    }
 }
 
 /// Recognises what lies at a path by looking at it.
@@ -208,17 +226,44 @@ fn open_path(path: &Path, choice: Choice) -> anyhow::Result<Opened> {
             format!("could not open `{}`", shown(path.as_os_str().as_encoded_bytes()))
         });
     }
-    if path.join("oci-layout").is_file() || path.join("index.json").is_file() {
-        return open_layout(path, choice).context(could_not("oci", path));
-    }
-    if let Some(name) = &choice.name {
-        return Err(usage(format!(
-            "`{}` is no OCI layout, so there is no image `{}` in it",
+    let looked = recognise::look(path)?;
+    match (looked.held, looked.is_root, &choice.name) {
+        (Some(held), true, _) => Err(looked.both(held, path)),
+        (Some(held), false, _) => open_held(held, path, choice),
+        (None, false, _) => Err(looked.unknown(path)),
+        (None, true, None) => Ok(Opened::Directory(path.to_owned())),
+        (None, true, Some(name)) => Err(usage(format!(
+            "`{}` is a root file system, so there is no image `{}` in it",
             shown(path.as_os_str().as_encoded_bytes()),
             shown(name)
-        )));
+        ))),
     }
-    open_directory(path)
+}
+
+/// Opens the image that a directory holds.
+fn open_held(held: Held, path: &Path, choice: Choice) -> anyhow::Result<Opened> {
+    match held {
+        Held::Transport => {
+            let context = could_not("dir", path);
+            let directory = TransportDirectory::read(path).with_context(|| context.clone())?;
+            let source = source("dir", path, &choice);
+            let image = oci_layout::read(&directory, &choice, &source).context(context)?;
+            Ok(Opened::Image { image, blobs: Box::new(directory) })
+        }
+        Held::Layout if !path.join("manifest.json").exists() => {
+            open_layout(path, choice).context(could_not("oci", path))
+        }
+        Held::Layout | Held::Saved => {
+            let files = Unpacked::new(path);
+            let source = |form| match form {
+                Form::Docker => source("docker-archive", path, &choice),
+                Form::Oci => source("oci", path, &choice),
+            };
+            let (_, image) = read_documents(&files, None, &choice, source)
+                .with_context(|| could_not("docker-archive", path))?;
+            Ok(Opened::Image { image, blobs: Box::new(files) })
+        }
+    }
 }
 
 fn open_layout(directory: &Path, choice: Choice) -> anyhow::Result<Opened> {
@@ -265,7 +310,19 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
             )));
         }
     }
+    if form.is_none() && recognise::is_root_tar(&start(&file, recognise::TAR_START)?) {
+        return Ok(Opened::Stream(Stream {
+            source: source(name, path, &choice),
+            reader: Box::new(file),
+            form,
+            choice,
+            engine: None,
+        }));
+    }
     let index = ArchiveIndex::read(file)?;
+    if form.is_none() && recognise::has_root(index.names()) {
+        return Err(image_and_root());
+    }
     let (form, image) =
         read_documents(&index, form, &choice, |form| source(form.transport(), path, &choice))?;
     debug_assert!(image.source.starts_with(form.transport()));
@@ -279,27 +336,48 @@ fn read_documents(
     choice: &Choice,
     source: impl Fn(Form) -> String,
 ) -> anyhow::Result<(Form, Image)> {
-    let form = match form {
-        Some(form) => form,
-        // The index has digests for everything, `manifest.json` has not.
-        None if oci_layout::is_layout(documents) => Form::Oci,
-        None if documents.size("manifest.json")?.is_some()
-            || documents.size("repositories")?.is_some() =>
-        {
-            Form::Docker
-        }
-        None if documents.size("index.json")?.is_some() => Form::Oci,
-        None => {
-            return Err(usage(
-                "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout); unpack a root file system, and give it as dir:PATH",
-            ));
-        }
-    };
-    let image = match form {
+    let read = |form| match form {
         Form::Docker => docker_archive::read(documents, choice, &source(form)),
         Form::Oci => oci_layout::read(documents, choice, &source(form)),
     };
-    Ok((form, image?))
+    if let Some(form) = form {
+        return Ok((form, read(form)?));
+    }
+    // The index has digests for everything, `manifest.json` has not.
+    let has_manifest = documents.size("manifest.json")?.is_some();
+    match oci_layout::is_layout(documents) {
+        true if has_manifest => reconciled(read(Form::Oci), || read(Form::Docker)),
+        true => Ok((Form::Oci, read(Form::Oci)?)),
+        false if has_manifest || documents.size("repositories")?.is_some() => {
+            Ok((Form::Docker, read(Form::Docker)?))
+        }
+        false if documents.size("index.json")?.is_some() => Ok((Form::Oci, read(Form::Oci)?)),
+        false => Err(usage(
+            "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout), nor does it begin as a root file system does (docker export)",
+        )),
+    }
+}
+
+/// An archive in both forms must say the same in both: engines differ in which they take. Docker
+/// 25.0.0 wrote an index whose manifest has no layers, which no engine can use; it has `manifest.json`.
+fn reconciled(
+    index: anyhow::Result<Image>,
+    manifest: impl Fn() -> anyhow::Result<Image>,
+) -> anyhow::Result<(Form, Image)> {
+    let image = match index {
+        Ok(image) => image,
+        Err(error) if Error::code_of(&error) == Some(LAYERS_UNPAIRED) => {
+            return manifest().map(|image| (Form::Docker, image)).map_err(|_| error);
+        }
+        Err(error) => return Err(error),
+    };
+    match manifest() {
+        Ok(other) if other.config_digest != image.config_digest => Err(broken(format!(
+            "its `index.json` and its `manifest.json` say different images ({} and {}), and engines differ in which they take; say which with oci-archive: or docker-archive:",
+            image.config_digest, other.config_digest
+        ))),
+        _ => Ok((Form::Oci, image)),
+    }
 }
 
 impl Form {
@@ -311,12 +389,32 @@ impl Form {
     }
 }
 
+/// A tar that is unpacked as a root file system by one (`docker import`), and as an image by another.
+fn image_and_root() -> anyhow::Error {
+    usage(
+        "it is an archive of an image and a root file system at once; write docker-archive: or oci-archive: for the image, or unpack it and give the directory as dir:PATH",
+    )
+}
+
 /// How a whole archive is compressed.
 fn packing(file: &File) -> anyhow::Result<Packing> {
-    let mut start = [0; Packing::START_LEN];
-    let length = std::os::unix::fs::FileExt::read_at(file, &mut start, 0)?;
-    if length == 0 {
-        return Err(inscan_facts::error::broken("the file is empty; make it again"));
+    let start = start(file, Packing::START_LEN)?;
+    if start.is_empty() {
+        return Err(broken("the file is empty; make it again"));
     }
     Ok(Packing::of(&start))
+}
+
+/// The first bytes of a file, without moving its position.
+fn start(file: &File, length: usize) -> anyhow::Result<Vec<u8>> {
+    let mut start = vec![0; length];
+    let mut filled = 0;
+    loop {
+        match FileExt::read_at(file, &mut start[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    start.truncate(filled);
+    Ok(start)
 }

@@ -10,6 +10,9 @@ use super::scan::Compression;
 use inscan_facts::digest::{Digest, Sha256};
 
 const BUFFER: usize = 256 << 10;
+/// Windows of zstd up to 512 MiB are read, as engines do, which refuse longer ones
+/// (<https://github.com/klauspost/compress/tree/master/zstd>). Only what a layer fills of it is memory.
+pub(crate) const MAX_ZSTD_WINDOW_LOG: u32 = 29;
 
 /// What a blob was.
 pub(super) struct Finished {
@@ -48,7 +51,9 @@ impl<'a> Blob<'a> {
                 Decoder::Gzip(Box::new(Gzip::Member(flate2::bufread::GzDecoder::new(stored))))
             }
             Compression::Zstd => {
-                Decoder::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(stored)?))
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
+                decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+                Decoder::Zstd(Box::new(decoder))
             }
         };
         Ok(Blob { decoder, compression })

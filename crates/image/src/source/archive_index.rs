@@ -55,6 +55,11 @@ impl ArchiveIndex {
         Ok(ArchiveIndex { file, members })
     }
 
+    /// Of all members, cleaned.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.members.keys().map(Vec::as_slice)
+    }
+
     /// A file by its name, through links. `None`: there is no such file.
     fn find(&self, name: &str) -> Option<&Member> {
         resolve(name, |name| self.members.get(name).map(|member| (&member.kind, member)))

@@ -31,7 +31,9 @@ impl Choice {
             return Ok((0..candidates.len()).collect());
         };
         let text = name.strip_prefix('@').unwrap_or(name);
-        let found: Vec<usize> = if let Ok(digest) = text.parse::<Digest>() {
+        // What is asked for by its digest cannot be another image, whatever it is called.
+        let digest = name.rsplit_once('@').map_or(text, |(_, digest)| digest).parse::<Digest>();
+        let found: Vec<usize> = if let Ok(digest) = digest {
             matching(candidates, |candidate| candidate.digests.contains(&digest))
         } else if let (true, Ok(position)) = (name.starts_with('@'), text.parse::<usize>()) {
             if position < candidates.len() { vec![position] } else { vec![] }
@@ -55,6 +57,18 @@ impl Choice {
         Ok(found)
     }
 
+    /// Puts the name that was asked for before the others: it is what the image is called.
+    pub(super) fn called(&self, names: &mut [String]) {
+        if let Some(asked) = &self.name {
+            names.sort_by_key(|name| (name != asked, familiar(name) != familiar(asked)));
+        }
+    }
+
+    /// Whether it was asked for by a digest.
+    pub(super) fn is_by_digest(&self) -> bool {
+        self.name.as_deref().is_some_and(|name| name.contains("sha256:"))
+    }
+
     /// The one candidate for the platform asked for, or for this machine.
     pub(super) fn by_platform(&self, candidates: &[Candidate]) -> anyhow::Result<usize> {
         match candidates {
@@ -63,10 +77,16 @@ impl Choice {
             _ => {}
         }
         let wanted = self.platform.clone().unwrap_or_else(Platform::of_this_machine);
-        let rank =
-            |candidate: &Candidate| candidate.platform.as_ref().and_then(|have| wanted.rank(have));
+        let rank = |candidate: &Candidate| {
+            let have = candidate.platform.as_ref().filter(|have| have.unknown_feature().is_none());
+            have.and_then(|have| wanted.rank(have))
+        };
         let best = candidates.iter().filter_map(rank).min();
         let Some(best) = best else {
+            let fits = |have: &&Platform| wanted.rank(have).is_some();
+            if let Some(have) = candidates.iter().filter_map(|it| it.platform.as_ref()).find(fits) {
+                needs_no_feature(have)?;
+            }
             let hint = if self.platform.is_some() { "" } else { "; choose one with `--platform`" };
             return Err(usage(format!(
                 "there is no image for {wanted} in it; there is {}{hint}",
@@ -92,8 +112,19 @@ impl Choice {
             (Some(wanted), Some(have)) if wanted.rank(have).is_none() => Err(usage(format!(
                 "the image is for {have}, not for {wanted}; leave `--platform` out, or ask for {have}"
             ))),
-            _ => Ok(()),
+            _ => have.map_or(Ok(()), needs_no_feature),
         }
+    }
+}
+
+/// An image for a special runtime has no files that could be read.
+fn needs_no_feature(have: &Platform) -> anyhow::Result<()> {
+    match have.unknown_feature() {
+        None => Ok(()),
+        Some(feature) => Err(usage(format!(
+            "the image for {have} is for machines that have `{}` (os.features), and what it holds is not known here; choose the ordinary image",
+            shown(feature)
+        ))),
     }
 }
 
@@ -106,7 +137,7 @@ fn same_image(one: &Candidate, other: &Candidate) -> bool {
 }
 
 /// A name as people write it: without the default registry, with the default tag.
-fn familiar(name: &str) -> String {
+pub(super) fn familiar(name: &str) -> String {
     let name =
         name.strip_prefix("docker.io/").or(name.strip_prefix("index.docker.io/")).unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
@@ -191,6 +222,18 @@ mod tests {
     }
 
     #[test]
+    fn the_name_that_was_asked_for_comes_first() {
+        let called = |asked: &str| {
+            let mut names = ["base:1", "docker.io/team/app:2"].map(str::to_owned);
+            choice(Some(asked), None).called(&mut names);
+            names[0].clone()
+        };
+        assert_eq!(called("docker.io/team/app:2"), "docker.io/team/app:2");
+        assert_eq!(called("team/app:2"), "docker.io/team/app:2");
+        assert_eq!(called("@0"), "base:1");
+    }
+
+    #[test]
     fn a_name_not_found_lists_what_is_there() {
         let error = choice(Some("x"), None).by_name(&[named(&["app:1"]), named(&[])]).unwrap_err();
         assert_eq!(
@@ -208,6 +251,30 @@ mod tests {
             "there is no image for linux/riscv64 in it; there is linux/arm/v6, linux/s390x"
         );
         assert_eq!(choice(None, Some("linux/arm")).by_platform(&candidates).unwrap(), 1);
+    }
+
+    #[test]
+    fn an_image_that_needs_an_unknown_feature_is_not_taken() {
+        let mut special = for_platform("linux/amd64");
+        special.platform = special.platform.map(|it| it.with("", &["nydus.remoteimage.v1".into()]));
+        let ordinary = for_platform("linux/amd64");
+        let wanted = choice(None, Some("linux/amd64"));
+        assert_eq!(wanted.by_platform(&[special.clone(), ordinary.clone()]).unwrap(), 1);
+        assert_eq!(wanted.by_platform(&[ordinary, special.clone()]).unwrap(), 0);
+        let other = for_platform("linux/s390x");
+        for candidates in [vec![special.clone()], vec![special, other]] {
+            let error = wanted.by_platform(&candidates).unwrap_err().to_string();
+            assert!(error.contains("`nydus.remoteimage.v1`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_several_windows_images_the_version_chooses() {
+        let candidates = ["10.0.17763.1", "10.0.20348.1"]
+            .map(|version| for_platform(&format!("windows/amd64:{version}")));
+        let chosen = |platform| choice(None, Some(platform)).by_platform(&candidates).unwrap();
+        assert_eq!(chosen("windows/amd64:10.0.20348"), 1);
+        assert_eq!(chosen("windows/amd64"), 0);
     }
 
     #[test]

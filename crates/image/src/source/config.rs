@@ -1,6 +1,6 @@
 //! The image configuration
 //! (<https://github.com/opencontainers/image-spec/blob/main/config.md>), with
-//! Docker's additions. Go writes `null` for what is empty; here that is empty too.
+//! Docker's additions.
 //!
 //! Builders take liberties with it: a field of another type than expected is
 //! skipped and named in [`ImageConfig::problems`], and the rest is read. Only what says
@@ -8,14 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::documents;
 use super::platform::Platform;
 use inscan_document::config::{ContainerConfig, Healthcheck};
-use inscan_facts::json::or_empty;
+use inscan_facts::error::{broken, shown};
+use inscan_facts::json::{self, Form};
 
 /// What the configuration says, empty where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +22,9 @@ pub struct ImageConfig {
     pub architecture: Option<String>,
     pub os: Option<String>,
     pub variant: Option<String>,
+    /// Of Windows: `10.0.20348.2700`.
+    pub os_version: Option<String>,
+    pub os_features: Vec<String>,
     pub created: Option<String>,
     pub author: Option<String>,
     pub container: ContainerConfig,
@@ -42,60 +44,90 @@ pub struct HistoryItem {
     pub empty_layer: bool,
 }
 
-/// What must be right. The other fields are here so that none stands twice.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Strict {
-    #[serde(deserialize_with = "or_empty")]
-    rootfs: RootFs,
-    #[serde(rename = "architecture")]
-    _architecture: IgnoredAny,
-    #[serde(rename = "os")]
-    _os: IgnoredAny,
-    #[serde(rename = "variant")]
-    _variant: IgnoredAny,
-    #[serde(rename = "config")]
-    _config: IgnoredAny,
-    #[serde(rename = "history")]
-    _history: IgnoredAny,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RootFs {
-    #[serde(deserialize_with = "or_empty")]
-    diff_ids: Vec<String>,
-}
+const TEXTS: Form = Form::List(&Form::Text);
+const KEYS: Form = Form::Map(&Form::Any);
+const CONTAINER: Form = Form::Object(&[
+    ("User", Form::Any),
+    ("Env", TEXTS),
+    ("ExposedPorts", KEYS),
+    ("Entrypoint", TEXTS),
+    ("Cmd", TEXTS),
+    ("Volumes", KEYS),
+    ("Labels", Form::Map(&Form::Text)),
+    ("Healthcheck", HEALTHCHECK),
+    ("WorkingDir", Form::Any),
+    ("StopSignal", Form::Any),
+    ("Shell", TEXTS),
+    ("OnBuild", TEXTS),
+]);
+const HEALTHCHECK: Form = Form::Object(&[
+    ("Test", TEXTS),
+    ("Interval", Form::Any),
+    ("Timeout", Form::Any),
+    ("StartPeriod", Form::Any),
+    ("Retries", Form::Any),
+]);
+const HISTORY: Form = Form::Object(&[
+    ("created", Form::Any),
+    ("created_by", Form::Any),
+    ("comment", Form::Any),
+    ("empty_layer", Form::Any),
+]);
+const CONFIG: Form = Form::Object(&[
+    ("architecture", Form::Any),
+    ("os", Form::Any),
+    ("variant", Form::Any),
+    ("os.version", Form::Any),
+    ("os.features", TEXTS),
+    ("created", Form::Any),
+    ("author", Form::Any),
+    ("config", CONTAINER),
+    ("history", Form::List(&HISTORY)),
+    ("rootfs", Form::Object(&[("type", Form::Any), ("diff_ids", TEXTS)])),
+]);
 
 impl ImageConfig {
     /// Reads the configuration of an image that is opened: its layers must be certain.
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        let strict: Strict = documents::parse_object(bytes, "the image configuration")?;
-        Ok(ImageConfig { diff_ids: strict.rootfs.diff_ids, ..ImageConfig::read(bytes) })
+        let what = "the image configuration";
+        let root = documents::object(bytes, &CONFIG, what)?;
+        let diff_ids = match root.pointer("/rootfs/diff_ids") {
+            None => Vec::new(),
+            Some(ids) => serde_json::from_value(ids.clone()).map_err(|error| {
+                broken(format!(
+                    "could not understand {what}: `rootfs.diff_ids`: {}",
+                    shown(error.to_string())
+                ))
+            })?,
+        };
+        Ok(ImageConfig { diff_ids, ..ImageConfig::of(&root, Vec::new()) })
     }
 
     /// Reads the configuration of an image that was opened. Bytes that are no JSON give an
     /// empty one, and a problem.
     pub fn read(bytes: &[u8]) -> Self {
-        let mut problems = Vec::new();
-        let root: Value = match serde_json::from_slice(bytes) {
-            Ok(root) => root,
-            Err(_) if bytes.is_empty() => Value::Null,
+        match json::read(bytes, &CONFIG) {
+            Ok(root) => ImageConfig::of(&root, Vec::new()),
+            Err(_) if bytes.is_empty() => ImageConfig::default(),
             Err(error) => {
-                problems.push(format!("image configuration: {error}"));
-                Value::Null
+                ImageConfig::of(&Value::Null, vec![format!("image configuration: {error}")])
             }
-        };
+        }
+    }
+
+    fn of(root: &Value, problems: Vec<String>) -> Self {
         let mut reader = Reader { problems };
         let container = root.get("config").unwrap_or(&Value::Null);
         ImageConfig {
-            architecture: reader.optional(&root, "architecture"),
-            os: reader.optional(&root, "os"),
-            variant: reader.optional(&root, "variant"),
-            created: reader.optional(&root, "created"),
-            author: reader.optional(&root, "author"),
+            architecture: reader.optional(root, "architecture"),
+            os: reader.optional(root, "os"),
+            variant: reader.optional(root, "variant"),
+            os_version: reader.optional(root, "os.version"),
+            os_features: reader.list(root, "os.features"),
+            created: reader.optional(root, "created"),
+            author: reader.optional(root, "author"),
             container: reader.container(container),
-            history: reader.history(&root),
+            history: reader.history(root),
             diff_ids: Vec::new(),
             problems: reader.problems,
         }
@@ -105,7 +137,8 @@ impl ImageConfig {
     pub fn platform(&self) -> Option<Platform> {
         let stated = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
         let (os, architecture) = (stated(&self.os)?, stated(&self.architecture)?);
-        Some(Platform::new(&os, &architecture, self.variant.as_deref().unwrap_or_default()))
+        let plain = Platform::new(&os, &architecture, self.variant.as_deref().unwrap_or_default());
+        Some(plain.with(self.os_version.as_deref().unwrap_or_default(), &self.os_features))
     }
 
     /// For each line of the history, the layer of `count` that it made: lines and layers
@@ -283,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_read_in_the_spellings_that_engines_take() {
+        let json = r#"{"OS": "linux", "Architecture": "amd64", "RootF\u017f": {"DIFF_IDS": ["x"]},
+            "Config": {"user": "me", "LABELS": {"A": "b", "a": "c"}, "healthchec\u212a": {"test": ["NONE"]}},
+            "History": [{"Created_By": "x", "EMPTY_LAYER": true}]}"#;
+        let config = ImageConfig::parse(json.as_bytes()).unwrap();
+        assert_eq!(
+            (&*config.diff_ids, config.platform().unwrap().to_string()),
+            (&["x".to_owned()][..], "linux/amd64".to_owned())
+        );
+        assert_eq!((&*config.container.user, config.container.labels.len()), ("me", 2));
+        assert_eq!(config.container.healthcheck.unwrap().test, ["NONE"]);
+        assert!(config.history[0].empty_layer);
+    }
+
+    #[test]
     fn what_is_of_the_wrong_type_is_named_and_the_rest_is_read() {
         let config = ImageConfig::read(
             br#"{"architecture": 7, "os": "linux",
@@ -312,7 +360,10 @@ mod tests {
         let twice = r#"{"rootfs": {"diff_ids": []}, "rootfs": {"diff_ids": ["x"]}}"#;
         let within = r#"{"rootfs": {"diff_ids": [], "diff_ids": ["x"]}}"#;
         let mixed = r#"{"rootfs": {}, "RootFs": {}}"#;
-        for wrong in ["", "null", "[]", r#"{"rootfs": {"diff_ids": "x"}}"#, twice, within, mixed] {
+        let list = r#"{"rootfs": [], "history": []}"#;
+        for wrong in
+            ["", "null", "[]", r#"{"rootfs": {"diff_ids": "x"}}"#, twice, within, mixed, list]
+        {
             assert!(ImageConfig::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let config =

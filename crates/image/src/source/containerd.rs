@@ -79,6 +79,7 @@ pub(super) fn open(
         same.map(|other| other.name.clone()).filter(|it| is_name(it)).collect();
     names.sort_by_key(|other| *other != entry.name);
     names.dedup();
+    known_names::called(name, &mut names);
     Ok(Opened::Image { image: Image { names, ..image }, blobs: Box::new(content.layout) })
 }
 

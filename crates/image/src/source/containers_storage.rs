@@ -3,7 +3,6 @@
 //! runs, nothing is locked, nothing is changed. The storage keeps no blobs but the
 //! unpacked files of each layer, and what it takes to make the layer's tar of them.
 
-mod beneath;
 mod records;
 mod stores;
 mod tar_split;
@@ -13,6 +12,7 @@ use std::io::{self, Read};
 
 use anyhow::Context;
 
+use super::beneath::Beneath;
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
 use super::documents;
@@ -21,7 +21,6 @@ use super::known_names::{self, Known};
 use super::manifest::{Manifest, pair, place};
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef, OpenOptions, Opened};
-use beneath::Beneath;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{broken, shown, usage};
 use records::{ImageRecord, LayerRecord, big_data};
@@ -52,6 +51,7 @@ pub(super) fn open(
     let (layers, stored) = layers(&manifest, &parsed, record, all_layers)?;
     let mut names = found.names.clone();
     names.extend(record.names.iter().filter(|name| !found.names.contains(name)).cloned());
+    known_names::called(name, &mut names);
     let image = Image {
         source: format!("containers-storage:{}", shown(text)),
         manifest: Some(bytes),
@@ -81,7 +81,8 @@ fn for_platform<'a>(
     let mut candidates = Vec::new();
     let mut records = Vec::new();
     for descriptor in manifest.manifests.iter().flatten() {
-        let digest = descriptor.digest("manifest")?;
+        // One of another algorithm cannot be stored under its sha256.
+        let Ok(digest) = descriptor.digest("manifest") else { continue };
         if let Some(record) = images.iter().find(|image| image.has(&digest)) {
             candidates.push(Candidate { platform: descriptor.platform(), ..Candidate::default() });
             records.push((record, digest));

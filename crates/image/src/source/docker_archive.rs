@@ -13,17 +13,21 @@ use super::{Image, LayerRef};
 use crate::layer::LayerScan;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{broken, shown, usage};
-use inscan_facts::json::or_empty;
+use inscan_facts::json::Form;
+
+/// Of `manifest.json`.
+const MANIFEST: Form = Form::List(&Form::Object(&[
+    ("Config", Form::Text),
+    ("RepoTags", Form::List(&Form::Text)),
+    ("Layers", Form::List(&Form::Text)),
+]));
 
 /// One image in `manifest.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Saved {
-    #[serde(deserialize_with = "or_empty")]
     config: String,
-    #[serde(deserialize_with = "or_empty")]
     repo_tags: Vec<String>,
-    #[serde(deserialize_with = "or_empty")]
     layers: Vec<String>,
 }
 
@@ -56,12 +60,14 @@ pub(super) fn read(
         .into_iter()
         .filter(|entry| entry.digests[0] == config_digest)
         .flat_map(|entry| entry.names);
+    let mut names: Vec<String> = names.collect();
+    choice.called(&mut names);
     let mut image = Image {
         source: source.to_owned(),
         config_digest,
         layers: layers(documents, &saved[chosen], &config)?,
         config,
-        names: names.collect(),
+        names,
         ..Image::default()
     };
     if all_uncompressed(documents, &image.layers)? {
@@ -90,7 +96,7 @@ fn images(documents: &dyn Documents) -> anyhow::Result<Vec<Saved>> {
         }
         return Err(usage("it has no `manifest.json`: not a Docker archive"));
     };
-    let saved: Vec<Saved> = documents::parse(&bytes, "`manifest.json`")?;
+    let saved: Vec<Saved> = documents::parse(&bytes, &MANIFEST, "`manifest.json`")?;
     if saved.is_empty() {
         return Err(usage("its `manifest.json` names no image: it is empty"));
     }

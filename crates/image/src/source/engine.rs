@@ -143,10 +143,8 @@ impl EngineFacts {
 
 impl Inspected {
     fn facts(&self, asked: &str) -> EngineFacts {
-        let mut names = self.names.clone();
-        // Stable, so that the others stay in the engine's order.
-        names.sort_by_key(|name| !super::known_names::means(asked, name));
-        names.extend(self.digest_names.iter().cloned());
+        let mut names = [&*self.names, &*self.digest_names].concat();
+        super::known_names::called(asked, &mut names);
         EngineFacts {
             id: self.id.parse().ok(),
             names,

@@ -1,8 +1,11 @@
 //! Finding an image among those that an engine has stored, by what people type
 //! for it: a name with or without registry and tag, a digest, an id or its beginning.
 
+use inscan_document::identity::split_tag;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{absent, shown, usage};
+
+use super::choice::familiar;
 
 /// The default tag, as every engine has it.
 const LATEST: &str = "latest";
@@ -51,7 +54,20 @@ pub(super) fn not_there(wanted: &str, images: &[Known]) -> anyhow::Error {
 
 /// Whether a stored name is the one that was asked for, in a form that people type.
 pub(super) fn means(wanted: &str, stored: &str) -> bool {
-    name_rank(wanted, stored).is_some()
+    name_rank(wanted, stored).is_some() || familiar(wanted) == familiar(stored)
+}
+
+/// Puts the name that was asked for before the others: it is what the image is called. What was
+/// asked for by its digest is called so, or by a name of the same repository.
+pub(super) fn called(wanted: &str, names: &mut Vec<String>) {
+    let repository =
+        wanted.split_once('@').map(|(name, _)| split_tag(name).0).filter(|name| !name.is_empty());
+    let is_of = |name: &str| repository.is_some_and(|it| means(it, split_tag(name).0));
+    names.sort_by_key(|name| (!means(wanted, name), !is_of(name)));
+    let is_right = |name: &String| means(wanted, name) || is_of(name);
+    if repository.is_some() && !names.first().is_some_and(is_right) {
+        names.insert(0, wanted.to_owned());
+    }
 }
 
 fn label(image: &Known) -> String {
@@ -159,6 +175,24 @@ mod tests {
         check("tool:2", Some(2));
         check("quay.io/app:1", None);
         check("localhost/tool:2", None);
+    }
+
+    #[test]
+    fn an_image_is_called_by_the_name_that_was_asked_for() {
+        let digest = Sha256::of(b"");
+        for (wanted, expected) in [
+            ("team/app:2", "docker.io/team/app:2"),
+            ("docker.io/team/app:2", "docker.io/team/app:2"),
+            ("0123ab", "docker.io/base:1"),
+            (&format!("team/app@{digest}"), "docker.io/team/app:2"),
+            (&format!("quay.io/a@{digest}"), &format!("quay.io/a@{digest}")),
+            (&format!("@{digest}"), "docker.io/base:1"),
+        ] {
+            let mut names =
+                ["docker.io/base:1", "docker.io/team/app:2"].map(str::to_owned).to_vec();
+            called(wanted, &mut names);
+            assert_eq!(names[0], expected, "{wanted}");
+        }
     }
 
     #[test]

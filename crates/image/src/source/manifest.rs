@@ -11,39 +11,66 @@ use super::config::ImageConfig;
 use super::documents::{self, blob_name};
 use super::platform::Platform;
 use inscan_facts::digest::Digest;
-use inscan_facts::error::{broken, shown, usage};
-use inscan_facts::json::or_empty;
+use inscan_facts::error::{Kind, broken, coded, shown, usage};
+use inscan_facts::json::Form;
+
+/// The code of the error where a manifest and its configuration have not as many layers: no engine
+/// unpacks such an image.
+pub(super) const LAYERS_UNPAIRED: &str = "image-layers-unpaired";
 
 /// Container engines stop at 127 (overlay file systems) to some hundred.
 const MAX_LAYERS: usize = 1000;
 
+const TEXTS: Form = Form::List(&Form::Text);
+const PLATFORM: Form = Form::Object(&[
+    ("architecture", Form::Text),
+    ("os", Form::Text),
+    ("os.version", Form::Text),
+    ("os.features", TEXTS),
+    ("variant", Form::Text),
+]);
+const DESCRIPTOR: Form = Form::Object(&[
+    ("mediaType", Form::Text),
+    ("digest", Form::Text),
+    ("size", Form::Any),
+    ("urls", TEXTS),
+    ("annotations", Form::Map(&Form::Text)),
+    ("platform", PLATFORM),
+    ("artifactType", Form::Text),
+]);
+/// Of manifests and indexes, also of schema 1, as far as anything of it is read.
+pub(super) const MANIFEST: Form = Form::Object(&[
+    ("schemaVersion", Form::Any),
+    ("mediaType", Form::Text),
+    ("artifactType", Form::Text),
+    ("manifests", Form::List(&DESCRIPTOR)),
+    ("config", DESCRIPTOR),
+    ("layers", Form::List(&DESCRIPTOR)),
+]);
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Descriptor {
-    #[serde(deserialize_with = "or_empty")]
     pub(super) media_type: String,
-    #[serde(deserialize_with = "or_empty")]
     pub(super) digest: String,
     pub(super) size: Option<i64>,
-    #[serde(deserialize_with = "or_empty")]
     pub(super) artifact_type: String,
-    #[serde(deserialize_with = "or_empty")]
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) platform: Option<DescribedPlatform>,
     /// Where else its bytes are said to be.
-    #[serde(deserialize_with = "or_empty")]
     pub(super) urls: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct DescribedPlatform {
-    #[serde(deserialize_with = "or_empty")]
     os: String,
-    #[serde(deserialize_with = "or_empty")]
     architecture: String,
-    #[serde(deserialize_with = "or_empty")]
     variant: String,
+    #[serde(rename = "os.version")]
+    version: String,
+    #[serde(rename = "os.features")]
+    features: Vec<String>,
 }
 
 /// Index and manifest in one: only its content says which it is.
@@ -51,9 +78,7 @@ pub(super) struct DescribedPlatform {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Manifest {
     schema_version: Option<i64>,
-    #[serde(deserialize_with = "or_empty")]
     media_type: String,
-    #[serde(deserialize_with = "or_empty")]
     artifact_type: String,
     pub(super) manifests: Option<Vec<Descriptor>>,
     pub(super) config: Option<Descriptor>,
@@ -84,7 +109,8 @@ impl Descriptor {
         if platform.os.is_empty() || platform.architecture.is_empty() {
             return None;
         }
-        Some(Platform::new(&platform.os, &platform.architecture, &platform.variant))
+        let plain = Platform::new(&platform.os, &platform.architecture, &platform.variant);
+        Some(plain.with(&platform.version, &platform.features))
     }
 
     /// True for what accompanies images: attestations, signatures, bills of material.
@@ -107,7 +133,8 @@ fn is_index(media_type: &str) -> bool {
 
 impl Manifest {
     pub(super) fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Self> {
-        let manifest: Manifest = documents::parse_object(bytes, format_args!("the {what}"))?;
+        let manifest: Manifest =
+            documents::parse_object(bytes, &MANIFEST, format_args!("the {what}"))?;
         if manifest.schema_version == Some(1)
             || manifest.media_type.contains("manifest.v1+")
                 && manifest.media_type.contains("docker")
@@ -206,11 +233,12 @@ pub(super) fn place(index: usize, of: usize) -> String {
 pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Result<()> {
     let diff_ids = &config.diff_ids;
     if layers.len() != diff_ids.len() {
-        return Err(broken(format!(
+        let message = format!(
             "the manifest has {} layers, but the configuration knows {}; the image is damaged or was changed by hand",
             layers.len(),
             diff_ids.len()
-        )));
+        );
+        return Err(coded(Kind::Broken, LAYERS_UNPAIRED, message));
     }
     if layers.len() > MAX_LAYERS {
         return Err(broken(format!(
@@ -269,6 +297,22 @@ mod tests {
     #[test]
     fn a_document_of_two_meanings_is_refused() {
         check(r#"{"manifests": [], "layers": []}"#, "at once");
+    }
+
+    #[test]
+    fn fields_are_read_in_the_spellings_that_engines_take() {
+        let json = r#"{"SchemaVersion": 2, "CONFIG": {"Digest": "c"}, "layer\u017f": [{"MediaType": "t",
+            "DIGEST": "d", "Size": 7, "Annotations": {"a": null}, "URLs": ["u"], "platform": null}]}"#;
+        let manifest = Manifest::parse(json.as_bytes(), "manifest").unwrap();
+        let layer = &manifest.layers.unwrap()[0];
+        assert_eq!((&*layer.media_type, &*layer.digest, layer.size), ("t", "d", Some(7)));
+        assert_eq!((&*layer.urls[0], layer.annotation("a")), ("u", None));
+        assert_eq!(manifest.config.unwrap().digest, "c");
+        let json = br#"{"Manifests": [{"Platform": {"OS": "windows", "Architecture": "amd64",
+            "OS.Version": "10.0", "os.Features": ["win32k"]}}]}"#;
+        let index = Manifest::parse(json, "index").unwrap();
+        let platform = index.manifests.unwrap()[0].platform().unwrap();
+        assert_eq!((&*platform.version, &*platform.features), ("10.0", &["win32k".to_owned()][..]));
     }
 
     #[test]

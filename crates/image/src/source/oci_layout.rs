@@ -3,7 +3,6 @@
 //! `index.json` names manifests, and every blob lies under its digest.
 //! As a directory, or as the members of an archive.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,18 +21,22 @@ use inscan_facts::digest::Digest;
 use inscan_facts::error::{broken, shown, usage};
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index of indexes is already rare.
 const MAX_INDEX_DEPTH: usize = 5;
 const MAX_INDEXES: usize = 500;
 
-/// True where there is an index that names at least one manifest.
+/// True where there is an index that names at least one manifest, or one that cannot be read.
 /// (Some programs write an empty one beside a `manifest.json`.)
 pub(super) fn is_layout(documents: &dyn Documents) -> bool {
-    let index = documents.read("index.json").ok().flatten();
-    index
-        .and_then(|bytes| Manifest::parse(&bytes, "index").ok())
-        .is_some_and(|index| index.manifests.is_some_and(|manifests| !manifests.is_empty()))
+    match documents.read("index.json") {
+        Ok(None) => false,
+        Ok(Some(bytes)) => match Manifest::parse(&bytes, "index") {
+            Ok(index) => index.manifests.is_some_and(|manifests| !manifests.is_empty()),
+            Err(_) => true,
+        },
+        Err(_) => true,
+    }
 }
 
 /// Reads everything but the layers.
@@ -46,8 +49,9 @@ pub(super) fn read(
         .read("index.json")?
         .ok_or_else(|| usage("it has no `index.json`: not an OCI image layout"))?;
     let index = Manifest::parse(&index, "index (`index.json`)")?;
-    let mut walk = Walk { documents, indexes: 0, missing: None };
-    let leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;
+    let mut walk = Walk { documents, indexes: 0, missing: None, strange: None };
+    let mut leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;
+    choice.called(&mut leaf.names);
     image(documents, &leaf, source)
 }
 
@@ -64,14 +68,21 @@ struct Walk<'a> {
     indexes: usize,
     /// One manifest that an index names and that is not stored.
     missing: Option<(Descriptor, Option<Platform>)>,
+    /// What is wrong with one whose digest is not understood: only who asks for it has to know.
+    strange: Option<anyhow::Error>,
+}
+
+/// An image manifest, and the digests of what led to it: it may be asked for by each.
+struct Below {
+    descriptor: Descriptor,
+    digests: Vec<Digest>,
 }
 
 impl Walk<'_> {
     fn choose(&mut self, top: Vec<Descriptor>, choice: &Choice) -> anyhow::Result<Leaf> {
-        let by_digest = choice.name.as_deref().is_some_and(|name| name.contains("sha256:"));
         let mut leaves = Vec::new();
         let mut candidates = Vec::new();
-        if by_digest {
+        if choice.is_by_digest() {
             // What is asked for by its digest may lie anywhere below.
             let all: Vec<usize> = (0..top.len()).collect();
             self.add_leaves(&top, &all, choice, &mut leaves, &mut candidates)?;
@@ -109,11 +120,10 @@ impl Walk<'_> {
                 continue;
             }
             let mut found = Vec::new();
-            let digest = descriptor.digest("manifest")?;
-            self.descend(descriptor, &mut HashSet::new(), &mut found)?;
-            for leaf in found {
-                let mut digests = vec![leaf.digest("manifest")?, digest];
-                digests.dedup();
+            self.descend(descriptor, &mut Vec::new(), &mut found)?;
+            for Below { descriptor: leaf, mut digests } in found {
+                let index = digests.first().copied().filter(|_| digests.len() > 1);
+                digests.reverse();
                 let platform = self.platform(&leaf, &mut digests)?;
                 if candidates
                     .iter()
@@ -127,7 +137,6 @@ impl Walk<'_> {
                     platform,
                     group,
                 });
-                let index = (leaf.digest != descriptor.digest).then_some(digest);
                 leaves.push(Leaf { descriptor: leaf, index, names: full_names(descriptor) });
             }
         }
@@ -146,10 +155,18 @@ impl Walk<'_> {
     fn descend(
         &mut self,
         descriptor: &Descriptor,
-        above: &mut HashSet<String>,
-        found: &mut Vec<Descriptor>,
+        above: &mut Vec<Digest>,
+        found: &mut Vec<Below>,
     ) -> anyhow::Result<()> {
-        let digest = descriptor.digest("manifest")?;
+        let digest = match descriptor.digest("manifest") {
+            Ok(digest) => digest,
+            Err(error) => {
+                self.strange = Some(error);
+                return Ok(());
+            }
+        };
+        let image =
+            || Below { descriptor: descriptor.clone(), digests: [&**above, &[digest]].concat() };
         let Some(size) = self.documents.size(&blob_name(&digest))? else {
             self.missing = Some((descriptor.clone(), descriptor.platform()));
             return Ok(());
@@ -158,28 +175,26 @@ impl Walk<'_> {
             return Err(too_large(&blob_name(&digest), size));
         }
         if self.is_known_image(descriptor) {
-            found.push(descriptor.clone());
+            found.push(image());
             return Ok(());
         }
         let bytes = documents::fetch(self.documents, descriptor, "manifest")?;
         let manifest = Manifest::parse(&bytes, &format!("manifest {digest}"))?;
         if !manifest.is_index() {
-            found.push(descriptor.clone());
+            found.push(image());
             return Ok(());
         }
         self.indexes += 1;
-        if !above.insert(descriptor.digest.clone())
-            || above.len() > MAX_INDEX_DEPTH
-            || self.indexes > MAX_INDEXES
-        {
+        if above.contains(&digest) || above.len() >= MAX_INDEX_DEPTH || self.indexes > MAX_INDEXES {
             return Err(broken(format!(
                 "the index {digest} contains itself, or too many other indexes"
             )));
         }
+        above.push(digest);
         for below in manifest.manifests.iter().flatten().filter(|below| !below.is_companion()) {
             self.descend(below, above, found)?;
         }
-        above.remove(&descriptor.digest);
+        above.pop();
         Ok(())
     }
 
@@ -205,10 +220,17 @@ impl Walk<'_> {
             // It is missed, with a good message, where the image is chosen.
             return Ok(leaf.platform());
         };
-        Ok(ImageConfig::parse(&bytes).ok().and_then(|config| config.platform()).or(leaf.platform()))
+        let stated = ImageConfig::parse(&bytes).ok().and_then(|config| config.platform());
+        Ok(match (stated, leaf.platform()) {
+            (Some(stated), Some(described)) => Some(stated.completed(&described)),
+            (stated, described) => stated.or(described),
+        })
     }
 
-    fn nothing_found(&self, top: &[Descriptor]) -> anyhow::Error {
+    fn nothing_found(&mut self, top: &[Descriptor]) -> anyhow::Error {
+        if let (None, Some(strange)) = (&self.missing, self.strange.take()) {
+            return strange;
+        }
         match &self.missing {
             Some((descriptor, platform)) => {
                 let platform = platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Platforms: `os/architecture[/variant]`, normalised and matched as containerd
+//! Platforms: `os/architecture[/variant][:os.version]`, normalised and matched as containerd
 //! does (<https://github.com/containerd/platforms>), which is what decides what runs.
 
 use std::fmt;
@@ -12,7 +12,15 @@ pub struct Platform {
     pub os: String,
     pub architecture: String,
     pub variant: String,
+    /// Of Windows, whose images are made for one version each: `10.0.20348.2700`.
+    pub version: String,
+    /// What the operating system must have, by `os.features`.
+    pub features: Vec<String>,
 }
+
+/// Of `os.features`, what any machine has. Others are of special runtimes, whose layers are no tars
+/// of files: the specification forbids to take such an image without them.
+const KNOWN_FEATURES: [&str; 1] = ["win32k"];
 
 impl Platform {
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
@@ -21,7 +29,30 @@ impl Platform {
             "macos" => "darwin".to_owned(),
             other => other.to_owned(),
         };
-        Platform { os, architecture, variant }
+        Platform { os, architecture, variant, version: String::new(), features: Vec::new() }
+    }
+
+    /// The same, with what else an index or a configuration says of it.
+    pub fn with(self, version: &str, features: &[String]) -> Self {
+        let features = features.iter().filter(|it| !it.is_empty()).cloned().collect();
+        Platform { version: version.to_owned(), features, ..self }
+    }
+
+    /// The same, with what another source says of version and features, where this one does not.
+    pub fn completed(mut self, other: &Platform) -> Self {
+        if self.version.is_empty() {
+            self.version.clone_from(&other.version);
+        }
+        if self.features.is_empty() {
+            self.features.clone_from(&other.features);
+        }
+        self
+    }
+
+    /// A feature of the operating system that images need and that is not known.
+    pub fn unknown_feature(&self) -> Option<&str> {
+        let features = self.features.iter().map(String::as_str);
+        features.into_iter().find(|it| !KNOWN_FEATURES.contains(it))
     }
 
     /// Linux on the architecture of the running machine: containers are Linux also where we are not.
@@ -42,7 +73,8 @@ impl Platform {
 
     /// How well an image of platform `have` runs here: 0 is best, `None` is not at all.
     pub fn rank(&self, have: &Platform) -> Option<u32> {
-        if self.os != have.os || self.architecture != have.architecture {
+        let same = self.os == have.os && self.architecture == have.architecture;
+        if !same || !self.is_version(&have.version) {
             return None;
         }
         if self.variant == have.variant {
@@ -54,6 +86,14 @@ impl Platform {
                 variant_number(&self.variant)?.checked_sub(variant_number(&have.variant)?)
             }
             _ => None,
+        }
+    }
+
+    /// A version without its last numbers is any that begins so: `10.0.20348`.
+    fn is_version(&self, have: &str) -> bool {
+        match have.strip_prefix(self.version.as_str()) {
+            Some(rest) => self.version.is_empty() || rest.is_empty() || rest.starts_with('.'),
+            None => false,
         }
     }
 }
@@ -86,7 +126,8 @@ fn normal_architecture(architecture: &str, variant: &str) -> (String, String) {
 impl FromStr for Platform {
     type Err = anyhow::Error;
 
-    fn from_str(text: &str) -> anyhow::Result<Self> {
+    fn from_str(typed: &str) -> anyhow::Result<Self> {
+        let (text, version) = split_version(typed);
         let parts: Vec<&str> = text.split('/').collect();
         let word = |part: &&str| {
             !part.is_empty()
@@ -94,17 +135,33 @@ impl FromStr for Platform {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
         };
-        if parts.iter().all(word) {
+        if parts.iter().chain(&version).all(word) {
+            let with_version = |plain: Platform| plain.with(version.unwrap_or_default(), &[]);
             match parts[..] {
-                [os, architecture] => return Ok(Platform::new(os, architecture, "")),
-                [os, architecture, variant] => return Ok(Platform::new(os, architecture, variant)),
+                [os, architecture] => return Ok(with_version(Platform::new(os, architecture, ""))),
+                [os, architecture, variant] => {
+                    return Ok(with_version(Platform::new(os, architecture, variant)));
+                }
                 _ => {}
             }
         }
         Err(usage(format!(
-            "`{}` is not a platform: expected os/architecture or os/architecture/variant, such as `linux/arm64` or `linux/arm/v7`",
-            shown(text)
+            "`{}` is not a platform: expected os/architecture or os/architecture/variant, such as `linux/arm64` or `linux/arm/v7`, and for Windows perhaps a version: `windows/amd64:10.0.20348`",
+            shown(typed)
         )))
+    }
+}
+
+/// The version behind a colon, or in brackets behind the system as containerd writes it:
+/// `windows(10.0.20348)/amd64`.
+fn split_version(text: &str) -> (String, Option<&str>) {
+    if let Some((plain, version)) = text.split_once(':') {
+        return (plain.to_owned(), Some(version));
+    }
+    let bracketed = text.split_once('(').and_then(|(os, rest)| Some((os, rest.split_once(')')?)));
+    match bracketed {
+        Some((os, (version, rest))) => (format!("{os}{rest}"), Some(version)),
+        None => (text.to_owned(), None),
     }
 }
 
@@ -116,6 +173,10 @@ impl fmt::Display for Platform {
         if !self.variant.is_empty() {
             f.write_str("/")?;
             f.write_str(&shown(&self.variant))?;
+        }
+        if !self.version.is_empty() {
+            f.write_str(":")?;
+            f.write_str(&shown(&self.version))?;
         }
         Ok(())
     }
@@ -142,11 +203,15 @@ mod tests {
         check("linux/armel", "linux/arm/v6");
         check("linux/i386", "linux/386");
         check("windows/amd64", "windows/amd64");
+        check("windows/amd64:10.0.20348", "windows/amd64:10.0.20348");
+        check("windows(10.0.20348)/x86_64", "windows/amd64:10.0.20348");
     }
 
     #[test]
     fn what_is_no_platform_is_refused() {
-        for wrong in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/am d64"] {
+        for wrong in
+            ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/am d64", "windows/amd64:"]
+        {
             assert!(wrong.parse::<Platform>().is_err(), "{wrong}");
         }
     }
@@ -162,5 +227,9 @@ mod tests {
         assert_eq!(rank("linux/amd64", "linux/amd64/v3"), None);
         assert_eq!(rank("linux/arm64", "linux/arm/v7"), None);
         assert_eq!(rank("linux/amd64", "windows/amd64"), None);
+        assert_eq!(rank("windows/amd64:10.0.2", "windows/amd64:10.0.2.7"), Some(0));
+        assert_eq!(rank("windows/amd64", "windows/amd64:10.0.2.7"), Some(0));
+        assert_eq!(rank("windows/amd64:10.0.2", "windows/amd64:10.0.20"), None);
+        assert_eq!(rank("windows/amd64:10.0.2", "windows/amd64"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Form, Place};
-use inscan_facts::error::{shown, usage};
+use inscan_facts::error::{Kind, coded, shown, usage};
 
 /// An image as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,15 +28,52 @@ pub enum Reference {
     Name(String),
 }
 
+/// An archive of either kind. `-:NAME` looks like an option to parsers of command lines: they may
+/// hand it on with this before it.
+pub const ANY_ARCHIVE: &str = "archive:";
+
+/// What lies at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lying {
+    File,
+    /// A directory that may hold images by name.
+    Images,
+    /// Any other directory.
+    Directory,
+}
+
+fn lying(path: &Path) -> Option<Lying> {
+    let has = |name: &str| path.join(name).is_file();
+    match path.is_dir() {
+        true if ["oci-layout", "index.json", "manifest.json"].into_iter().any(has) => {
+            Some(Lying::Images)
+        }
+        true => Some(Lying::Directory),
+        false => path.exists().then_some(Lying::File),
+    }
+}
+
 impl Reference {
     /// Understands what was typed. Looks at the file system to tell where a path ends
     /// and the name of an image in it starts: both may have colons.
+    ///
+    /// # Errors
+    /// Where a path is missing, and where a name without a transport may be a path as well as an
+    /// image: who writes into the working directory does not choose what is scanned.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        Self::parse_with(text, |path| path.exists())
+        Self::parse_with(text, lying)
     }
 
-    fn parse_with(text: &str, exists: impl Fn(&Path) -> bool) -> anyhow::Result<Self> {
-        let place = |rest: &str| match split(rest, &exists) {
+    /// Whether it names standard input.
+    pub fn is_stdin(text: &str) -> bool {
+        let transports = ["docker-archive:", "oci-archive:", "oci:", ANY_ARCHIVE];
+        let rest = transports.into_iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
+        rest == "-" || rest.starts_with("-:")
+    }
+
+    fn parse_with(text: &str, lying: impl Fn(&Path) -> Option<Lying>) -> anyhow::Result<Self> {
+        let exists = |path: &Path, _: bool| lying(path).is_some();
+        let place = |rest: &str| match split(rest, exists) {
             Some((path, _)) if path.as_os_str().is_empty() => {
                 Err(usage(format!("there is no path in `{}`", shown(text))))
             }
@@ -45,12 +82,14 @@ impl Reference {
         };
         let (transport, rest) = text.split_once(':').unwrap_or(("", text));
         match transport {
-            "docker-archive" | "oci-archive" | "oci" if rest == "-" || rest.starts_with("-:") => {
-                let form = if transport == "docker-archive" { Form::Docker } else { Form::Oci };
-                Ok(Reference::Stdin {
-                    form: Some(form),
-                    name: rest.strip_prefix("-:").map(str::to_owned),
-                })
+            _ if Self::is_stdin(text) => {
+                let form = match transport {
+                    "docker-archive" => Some(Form::Docker),
+                    "oci-archive" | "oci" => Some(Form::Oci),
+                    _ => None,
+                };
+                let name = text.split_once("-:").map(|(_, name)| name.to_owned());
+                Ok(Reference::Stdin { form, name: name.filter(|name| !name.is_empty()) })
             }
             "docker-archive" => {
                 place(rest).map(|(file, name)| Reference::DockerArchive { file, name })
@@ -59,10 +98,9 @@ impl Reference {
             "oci" | "oci-dir" => {
                 place(rest).map(|(directory, name)| Reference::OciLayout { directory, name })
             }
-            "dir" if exists(Path::new(rest)) => Ok(Reference::Directory(PathBuf::from(rest))),
+            "dir" if exists(Path::new(rest), true) => Ok(Reference::Directory(PathBuf::from(rest))),
             "dir" => Err(missing(rest)),
             "docker" if rest.starts_with("//") => Ok(at(Place::Registry, &rest[2..])),
-            "registry" => Ok(at(Place::Registry, rest.trim_start_matches('/'))),
             "docker-daemon" => Ok(at(Place::Docker, rest)),
             "podman" => Ok(at(Place::Podman, rest)),
             "containers-storage" => Ok(at(Place::ContainersStorage, rest)),
@@ -70,11 +108,10 @@ impl Reference {
             _ if text.is_empty() => Err(usage(
                 "the image has no name: give a path, a name in a registry, or `-` for standard input",
             )),
-            _ if text == "-" || text.starts_with("-:") => Ok(Reference::Stdin {
-                form: None,
-                name: text.strip_prefix("-:").map(str::to_owned),
-            }),
-            _ => match split(text, &exists) {
+            _ => match split(text, |path, whole| may_be_meant(lying(path), whole)) {
+                Some((path, _)) if may_be_name(text) && !is_surely_path(text, &path) => {
+                    Err(ambiguous(text, &path))
+                }
                 Some((path, name)) => Ok(Reference::Path { path, name }),
                 None if looks_like_path(text) => Err(missing(text)),
                 None if transport.chars().all(|c| c.is_ascii_lowercase() || c == '-')
@@ -91,17 +128,49 @@ impl Reference {
     }
 }
 
+/// The beginning of a name is a path only where it may have an image of that name in it: a
+/// directory of sources is often called as the image that is made of it.
+fn may_be_meant(lying: Option<Lying>, whole: bool) -> bool {
+    match lying {
+        Some(Lying::Directory) => whole,
+        lying => lying.is_some(),
+    }
+}
+
+fn may_be_name(text: &str) -> bool {
+    inscan_net::registry::is_name(text)
+}
+
+/// `./app`, `/app`, and what ends as archives and documents do.
+fn is_surely_path(text: &str, path: &Path) -> bool {
+    let endings = [".tar", ".gz", ".tgz", ".zst", ".tzst", ".xz", ".bz2", ".json"];
+    text.starts_with(['/', '.'])
+        || path.to_str().is_some_and(|path| endings.iter().any(|ending| path.ends_with(ending)))
+}
+
+fn ambiguous(text: &str, path: &Path) -> anyhow::Error {
+    let (name, path) = (shown(text), shown(path.as_os_str().as_encoded_bytes()));
+    coded(
+        Kind::Usage,
+        "ambiguous-image-name",
+        format!(
+            "`{name}` may be an image, and there is `{path}` in the working directory as well; write `./{name}` for what lies there, and for the image docker://{name}, or docker-daemon:{name} and the like for one on this machine"
+        ),
+    )
+}
+
 fn at(place: Place, name: &str) -> Reference {
     Reference::At { place, name: name.to_owned() }
 }
 
-/// Path and name of the image in it: the longest beginning that exists is the path.
-fn split(text: &str, exists: &impl Fn(&Path) -> bool) -> Option<(PathBuf, Option<String>)> {
+/// Path and name of the image in it: the longest beginning that exists is the path. `exists` is
+/// told whether it is the whole text.
+fn split(text: &str, exists: impl Fn(&Path, bool) -> bool) -> Option<(PathBuf, Option<String>)> {
     let ends =
         text.char_indices().rev().filter(|(_, char)| matches!(char, ':' | '@')).map(|(at, _)| at);
     for end in std::iter::once(text.len()).chain(ends) {
         let path = Path::new(OsStr::from_bytes(&text.as_bytes()[..end]));
-        if exists(path) {
+        if exists(path, end == text.len()) {
             let name = text[end..].trim_start_matches(':');
             return Some((path.to_owned(), Some(name.to_owned()).filter(|name| !name.is_empty())));
         }
@@ -130,10 +199,22 @@ fn missing(path: &str) -> anyhow::Error {
 mod tests {
     use super::*;
 
-    const FILES: [&str; 4] = ["image.tar", "a:b.tar", "layout", "layout:1"];
+    const LYING: [(&str, Lying); 8] = [
+        ("image.tar", Lying::File),
+        ("a:b.tar", Lying::File),
+        ("Layout", Lying::Images),
+        ("layout", Lying::Images),
+        ("layout:1", Lying::Images),
+        ("app", Lying::Directory),
+        ("team/app:1.0", Lying::Directory),
+        ("tool:1", Lying::File),
+    ];
 
     fn parse(text: &str) -> anyhow::Result<Reference> {
-        Reference::parse_with(text, |path| FILES.iter().any(|file| path == Path::new(file)))
+        Reference::parse_with(text, |path| {
+            let path = path.strip_prefix("./").unwrap_or(path);
+            LYING.iter().find(|(file, _)| path == Path::new(file)).map(|(_, lying)| *lying)
+        })
     }
 
     #[track_caller]
@@ -166,9 +247,24 @@ mod tests {
     #[test]
     fn what_has_no_transport_is_a_file_or_a_name() {
         check("image.tar", Reference::Path { path: "image.tar".into(), name: None });
-        check("layout:app", Reference::Path { path: "layout".into(), name: some("app") });
-        check("alpine:3.10", Reference::Name("alpine:3.10".to_owned()));
-        check("localhost:5000/app", Reference::Name("localhost:5000/app".to_owned()));
+        check("image.tar:app:1", Reference::Path { path: "image.tar".into(), name: some("app:1") });
+        check("Layout:app", Reference::Path { path: "Layout".into(), name: some("app") });
+        for name in ["alpine:3.10", "localhost:5000/app", "registry:2", "registry:5000/app:1"] {
+            check(name, Reference::Name(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_path_and_an_image_is_neither() {
+        let digest = format!("layout@{}", inscan_facts::digest::Digest::default());
+        for text in ["app", "layout", "layout:app", &digest, "team/app:1.0", "tool:1"] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(&format!("`./{text}`")), "{error}");
+            assert!(error.contains(&format!("docker://{text}")), "{error}");
+            assert!(matches!(parse(&format!("./{text}")), Ok(Reference::Path { .. })), "{text}");
+        }
+        // The sources of an image are no place where the image is.
+        check("app:1", Reference::Name("app:1".to_owned()));
     }
 
     #[test]
@@ -184,7 +280,14 @@ mod tests {
     fn a_dash_is_standard_input() {
         check("-", Reference::Stdin { form: None, name: None });
         check("-:app:1", Reference::Stdin { form: None, name: some("app:1") });
+        check("-:@1", Reference::Stdin { form: None, name: some("@1") });
         check("oci-archive:-", Reference::Stdin { form: Some(Form::Oci), name: None });
+        let docker = Reference::Stdin { form: Some(Form::Docker), name: some("app:1") };
+        check("docker-archive:-:app:1", docker);
+        check(
+            &format!("{ANY_ARCHIVE}-:app:1"),
+            Reference::Stdin { form: None, name: some("app:1") },
+        );
     }
 
     #[test]

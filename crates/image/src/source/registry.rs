@@ -47,21 +47,20 @@ pub(super) fn open(
     net: &NetOptions,
     options: &RegistryOptions,
 ) -> anyhow::Result<(Image, RegistryImage)> {
-    let Found { registry, name, tagged, manifest } = registry::open(name, net, options)?;
+    let Found { registry, name, names, manifest } = registry::open(name, net, options)?;
     let allow_foreign_layers = options.allow_foreign_layers;
     let image = RegistryImage { registry, allow_foreign_layers, known: Mutex::default() };
-    image.enter_top(tagged, manifest)?;
-    Ok((oci_layout::read(&image, choice, &format!("docker://{name}"))?, image))
+    image.enter_top(manifest)?;
+    let read = oci_layout::read(&image, choice, &format!("docker://{name}"))?;
+    Ok((Image { names, ..read }, image))
 }
 
 impl RegistryImage {
     /// Enters the manifest as what the index of a layout names.
-    fn enter_top(&self, tagged: Option<String>, manifest: Vec<u8>) -> anyhow::Result<()> {
+    fn enter_top(&self, manifest: Vec<u8>) -> anyhow::Result<()> {
         let digest = digest_of(&manifest);
-        let mut annotations = HashMap::new();
-        annotations.extend(tagged.map(|name| (oci_layout::CONTAINERD_NAME, name)));
         let index = json!({"schemaVersion": 2, "manifests": [
-            {"digest": digest.to_string(), "size": manifest.len(), "annotations": annotations}
+            {"digest": digest.to_string(), "size": manifest.len()}
         ]});
         let mut known = self.known();
         known.documents.insert("index.json".to_owned(), index.to_string().into_bytes());

@@ -14,8 +14,8 @@ use super::docker_archive::complete;
 use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::manifest::place;
 use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
-use super::{Image, Stream, read_documents};
-use crate::layer::{self, LayerScan};
+use super::{Image, Platform, Stream, directory_image, image_and_root, read_documents, recognise};
+use crate::layer::{self, LayerScan, MAX_ZSTD_WINDOW_LOG};
 use inscan_facts::error::{broken, shown, usage};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
@@ -32,8 +32,22 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
     let Stream { source, reader, form, choice, engine } = stream;
     let shown_source = if source == "-" { "standard input" } else { &source };
     let context = || format!("could not read {shown_source}");
+    let mut reader = unpacked(reader).with_context(context)?;
+    let mut start = Vec::new();
+    if form.is_none() && engine.is_none() {
+        let begin = reader.by_ref().take(recognise::TAR_START as u64).read_to_end(&mut start);
+        begin.with_context(context)?;
+    }
+    let is_root = recognise::is_root_tar(&start);
+    let whole: Unpacked = tar::Stream(Box::new(io::Cursor::new(start).chain(reader)));
+    if is_root {
+        return root(&source, choice.platform.as_ref(), whole, scan).with_context(context);
+    }
     let mut archive = Archive::default();
-    archive.pass_by(reader, scan).with_context(context)?;
+    archive.pass_by(whole, scan).with_context(context)?;
+    if form.is_none() && recognise::has_root(archive.members.keys().map(Vec::as_slice)) {
+        return Err(image_and_root()).with_context(context);
+    }
     let (_, mut image) = read_documents(&archive, form, &choice, |form| {
         let path = source.strip_prefix("archive:").unwrap_or(&source);
         if engine.is_some() || source.starts_with(form.transport()) {
@@ -49,6 +63,23 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
         engine.complete(&mut image).with_context(context)?;
     }
     Ok((image, layers))
+}
+
+/// A root file system as a tar, which is read as an image of one layer.
+fn root(
+    source: &str,
+    platform: Option<&Platform>,
+    mut tar: Unpacked,
+    scan: &mut ScanLayer<'_>,
+) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+    let layer = scan("the root file system", &mut tar)?;
+    // What makes an archive of an image of it may come late.
+    if layer.entries.iter().any(|entry| recognise::is_of_image(layer.path(entry))) {
+        return Err(image_and_root());
+    }
+    let place = source.strip_prefix("archive:").unwrap_or(source);
+    let image = directory_image(&format!("tar:{place}"), platform, layer.diff_id);
+    Ok((image, vec![layer]))
 }
 
 /// What is left of the members when the archive has passed by.
@@ -90,12 +121,8 @@ impl Passed {
 }
 
 impl Archive {
-    fn pass_by(
-        &mut self,
-        reader: Box<dyn Read + Send>,
-        scan: &mut ScanLayer<'_>,
-    ) -> anyhow::Result<()> {
-        let mut members = tar::Archive::new(unpacked(reader)?, LIMITS);
+    fn pass_by(&mut self, reader: Unpacked, scan: &mut ScanLayer<'_>) -> anyhow::Result<()> {
+        let mut members = tar::Archive::new(reader, LIMITS);
         while let Some(entry) = members.next_entry().map_err(unreadable)? {
             let member = Member::of(entry);
             let passed = match member.kind {
@@ -136,7 +163,7 @@ impl Archive {
         let mut start = Vec::with_capacity(START);
         content.by_ref().take(START as u64).read_to_end(&mut start)?;
         let size = member.size;
-        if looks_like_layer(&name, &start) {
+        if looks_like_layer(&start) {
             let mut whole = start.as_slice().chain(content.by_ref());
             let scan = Box::new(scan(&name, &mut whole));
             // What ends the archive in the middle of a layer ends it for all that follow.
@@ -240,14 +267,15 @@ impl Documents for Archive {
     }
 }
 
-/// A layer by what it begins with; an empty one by its name.
-fn looks_like_layer(name: &str, start: &[u8]) -> bool {
+/// A layer by what it begins with. One without a byte is a layer that changes nothing, and
+/// nothing else.
+fn looks_like_layer(start: &[u8]) -> bool {
     if Packing::of(start) != Packing::Plain {
         return true;
     }
     match <&[u8; START]>::try_from(start) {
         Ok(block) => tar::is_header(block) || *block == [0; START],
-        Err(_) => start.is_empty() && name.ends_with(".tar"),
+        Err(_) => start.is_empty(),
     }
 }
 
@@ -279,7 +307,9 @@ fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
             Box::new(BufReader::with_capacity(1 << 17, flate2::bufread::MultiGzDecoder::new(whole)))
         }
         Packing::Zstd => {
-            Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::with_buffer(whole)?))
+            let mut decoder = zstd::Decoder::with_buffer(whole)?;
+            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            Box::new(BufReader::with_capacity(1 << 17, decoder))
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();

@@ -12,7 +12,7 @@ use base64::Engine;
 use inscan_tar::Packing;
 use serde::Deserialize;
 
-use super::beneath::Beneath;
+use crate::source::beneath::Beneath;
 use inscan_facts::error::shown;
 
 /// Padding is written in pieces of 1 MiB; headers with long records are shorter.

@@ -15,7 +15,7 @@ use crate::source::Platform;
 use crate::source::documents;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{absent, broken, shown, usage};
-use inscan_facts::json::or_empty;
+use inscan_facts::json::{self, Form};
 use inscan_net::{Cause, Http, Method, NetOptions, Request, Response, Url, header};
 
 /// The largest answer but for archives; a few KiB are usual.
@@ -49,22 +49,28 @@ pub(super) struct Inspected {
     pub(super) has_descriptor: bool,
 }
 
+const TEXTS: Form = Form::List(&Form::Text);
+const INSPECT_ANSWER: Form = Form::Object(&[
+    ("Id", Form::Text),
+    ("Digest", Form::Text),
+    ("RepoTags", TEXTS),
+    ("RepoDigests", TEXTS),
+    ("Os", Form::Text),
+    ("Architecture", Form::Text),
+    ("Variant", Form::Text),
+    ("Descriptor", Form::Any),
+]);
+const PROBLEM: Form = Form::Object(&[("message", Form::Text)]);
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct InspectAnswer {
-    #[serde(deserialize_with = "or_empty")]
     id: String,
-    #[serde(deserialize_with = "or_empty")]
     digest: String,
-    #[serde(deserialize_with = "or_empty")]
     repo_tags: Vec<String>,
-    #[serde(deserialize_with = "or_empty")]
     repo_digests: Vec<String>,
-    #[serde(deserialize_with = "or_empty")]
     os: String,
-    #[serde(deserialize_with = "or_empty")]
     architecture: String,
-    #[serde(deserialize_with = "or_empty")]
     variant: String,
     descriptor: Option<serde_json::Value>,
 }
@@ -72,7 +78,6 @@ struct InspectAnswer {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
-    #[serde(deserialize_with = "or_empty")]
     message: String,
 }
 
@@ -108,7 +113,8 @@ impl Api {
         let response = get(&self.short, &self.base, &format!("images/{name}/json"), &self.place)?;
         let response = successful(response, name)?;
         let bytes = response.bytes(MAX_ANSWER_BYTES)?;
-        let answer: InspectAnswer = documents::parse_object(&bytes, "the engine's answer")?;
+        let answer: InspectAnswer =
+            documents::parse_object(&bytes, &INSPECT_ANSWER, "the engine's answer")?;
         // Docker writes `sha256:`, podman does not.
         let id = answer.id.strip_prefix("sha256:").unwrap_or(&answer.id);
         let id = format!("sha256:{id}");
@@ -161,7 +167,7 @@ fn successful(response: Response, name: &str) -> anyhow::Result<Response> {
     let mut text = Vec::new();
     // What cannot be read of an error is not there to be told.
     let _ = response.take(MAX_ANSWER_BYTES).read_to_end(&mut text);
-    let message = serde_json::from_slice::<Problem>(&text).unwrap_or_default().message;
+    let message = json::parse::<Problem>(&text, &PROBLEM).unwrap_or_default().message;
     match (status.as_u16(), message.is_empty()) {
         (404, false) if !message.contains("page not found") => {
             Err(absent(format!("no such image `{}`", shown(name))))

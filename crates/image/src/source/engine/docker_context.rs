@@ -14,14 +14,17 @@ use crate::source::environment::Environment;
 use crate::source::regular::open_regular;
 use inscan_facts::digest::Sha256;
 use inscan_facts::error::{shown, usage};
-use inscan_facts::json::or_empty;
+use inscan_facts::json::Form;
 
 const MAX_BYTES: u64 = 4 << 20;
+
+const CONFIGURATION: Form = Form::Object(&[("currentContext", Form::Text)]);
+const META: Form = Form::Object(&[("Endpoints", Form::Object(&[("docker", DOCKER)]))]);
+const DOCKER: Form = Form::Object(&[("Host", Form::Text), ("SkipTLSVerify", Form::Any)]);
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Configuration {
-    #[serde(deserialize_with = "or_empty")]
     current_context: String,
 }
 
@@ -40,9 +43,9 @@ struct Endpoints {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct DockerEndpoint {
-    #[serde(rename = "Host", deserialize_with = "or_empty")]
+    #[serde(rename = "Host")]
     host: String,
-    #[serde(rename = "SkipTLSVerify", deserialize_with = "or_empty")]
+    #[serde(rename = "SkipTLSVerify")]
     skip_tls_verify: bool,
 }
 
@@ -57,7 +60,8 @@ pub(super) fn current(image: &str, environment: &Environment) -> anyhow::Result<
     let (name, named_by) = match environment.text("DOCKER_CONTEXT") {
         Some(name) => (name.to_owned(), "DOCKER_CONTEXT"),
         None => {
-            let configuration: Option<Configuration> = read(&directory.join("config.json"))?;
+            let configuration: Option<Configuration> =
+                read(&directory.join("config.json"), &CONFIGURATION)?;
             (configuration.unwrap_or_default().current_context, "the current context")
         }
     };
@@ -66,7 +70,7 @@ pub(super) fn current(image: &str, environment: &Environment) -> anyhow::Result<
     }
     let below =
         |kind: &str| directory.join("contexts").join(kind).join(Sha256::of(name.as_bytes()).hex());
-    let meta: Option<Meta> = read(&below("meta").join("meta.json"))?;
+    let meta: Option<Meta> = read(&below("meta").join("meta.json"), &META)?;
     let endpoint = meta.and_then(|meta| meta.endpoints.docker).ok_or_else(|| {
         usage(format!(
             "{named_by} of Docker is `{0}`, and there is no such context; `docker context ls` shows what there is",
@@ -81,14 +85,17 @@ pub(super) fn current(image: &str, environment: &Environment) -> anyhow::Result<
     Endpoint::parse(&endpoint.host, &named_by, tls, &save).map(Some)
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+fn read<T: DeserializeOwned>(path: &Path, form: &Form) -> anyhow::Result<Option<T>> {
     let name = || shown(path.as_os_str().as_encoded_bytes());
     let Some(file) = open_regular(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(MAX_BYTES)
         .read_to_end(&mut bytes)
         .with_context(|| format!("could not read `{}`", name()))?;
-    documents::parse_object(&bytes, format_args!("`{}`", name())).map(Some)
+    // Docker is silent of a file without anything in it.
+    let is_empty = matches!(bytes.trim_ascii(), b"" | b"null");
+    let read = || documents::parse_object(&bytes, form, format_args!("`{}`", name()));
+    (!is_empty).then(read).transpose()
 }
 
 #[cfg(test)]
