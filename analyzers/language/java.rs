@@ -6,10 +6,13 @@
 //! known by `META-INF/MANIFEST.MF` and by the name of the file.
 //! <https://docs.oracle.com/javase/8/docs/technotes/guides/jar/jar.html>
 
+mod file_name;
+mod groups;
 mod identity;
 mod legacy;
 mod manifest;
 mod pom;
+mod repository;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -20,6 +23,7 @@ use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
 use crate::{Analyzer, Content, Error, Facts, FileHead, Files, Pattern, Result, Want, path};
+use groups::Classes;
 use inscan_facts::window::stream;
 use inscan_zip::{Data, Member, Zip};
 use manifest::Manifest;
@@ -74,12 +78,14 @@ impl Analyzer for Java {
 }
 
 /// One archive, with everything in it that identifies it.
+#[derive(Default)]
 struct Archive {
     /// `app.war:WEB-INF/lib/inner.jar`
     location: BString,
     sha1: String,
     manifest: Option<Manifest>,
     poms: Vec<Pom>,
+    classes: Classes,
 }
 
 impl Archive {
@@ -117,18 +123,18 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn archive(&mut self, location: BString, content: &dyn Content, depth: usize) -> Result<()> {
         let zip = Zip::open(content)?;
-        let mut archive =
-            Archive { location, sha1: sha1(content)?, manifest: None, poms: Vec::new() };
+        let sha1 = sha1(content)?;
+        let mut archive = Archive { location, sha1, ..Archive::default() };
         for member in &zip.members {
+            archive.classes.count(&member.name);
             if let Err(error) = self.member(&zip, member, &mut archive, depth) {
                 self.problem(&archive, &error);
             }
         }
-        let complete = archive.poms.iter().filter(|pom| pom.is_complete());
-        let mut known: HashSet<BString> = complete.map(|pom| pom.directory.clone()).collect();
+        let mut seen: HashSet<BString> = HashSet::new();
         for member in zip.members.iter().filter(|member| is_pom(&member.name)) {
             let directory = path::parent(&member.name);
-            if known.insert(directory.into()) {
+            if seen.insert(directory.into()) {
                 let text = self.metadata(&zip, member);
                 match text.and_then(|text| Pom::from_xml(directory, &text)) {
                     Ok(pom) => archive.poms.push(pom),

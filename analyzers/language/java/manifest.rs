@@ -29,10 +29,41 @@ impl Manifest {
         is_filled.then_some(value)
     }
 
+    /// The licences of `Bundle-License`: clauses between commas, each a name with parameters
+    /// behind `;`. Names that contain commas without quotes are not taken apart.
+    /// <https://docs.osgi.org/specification/osgi.core/8.0.0/framework.module.html#framework.module-bundle-license>
+    pub(super) fn licences(&self) -> Vec<String> {
+        let Some(header) = self.get("Bundle-License") else { return Vec::new() };
+        let clauses = outside_quotes(header, ',');
+        let is_clause = |clause: &&str| {
+            let name = clause.split(';').next().unwrap_or_default().trim();
+            clause.contains(';') || name.starts_with('"') || !name.contains(char::is_whitespace)
+        };
+        let clauses = match clauses.iter().all(is_clause) || clauses.len() == 1 {
+            true => clauses,
+            false => vec![header],
+        };
+        let name = |clause: &str| {
+            let name = outside_quotes(clause, ';').first().copied().unwrap_or_default().trim();
+            name.trim_matches('"').to_owned()
+        };
+        clauses.into_iter().map(name).filter(|name| !name.is_empty()).collect()
+    }
+
     /// The whole text, for the legacy document; `None` where it is not UTF-8.
     pub(super) fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok()
     }
+}
+
+/// The parts between separators that are not between quotes.
+fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
+    let mut is_quoted = false;
+    text.split(|letter| {
+        is_quoted ^= letter == '"';
+        letter == separator && !is_quoted
+    })
+    .collect()
 }
 
 /// The lines with their continuations.
@@ -61,5 +92,22 @@ mod tests {
         assert_eq!(manifest.get("implementation-version"), Some("1.2.3"));
         assert_eq!(manifest.get("Empty"), None);
         assert_eq!(manifest.get("Other"), None);
+    }
+
+    #[test]
+    fn bundle_licence_is_a_list_of_clauses() {
+        let check = |header: &str, expected: &[&str]| {
+            let manifest = Manifest::new(format!("Bundle-License: {header}\n").into_bytes());
+            assert_eq!(manifest.licences(), expected, "{header}");
+        };
+        check(
+            "http://a.example/A-2.0, https://b.example/b",
+            &["http://a.example/A-2.0", "https://b.example/b"],
+        );
+        let parameters = r#"Apache-2.0;link="https://a.example",MIT;description="a, b""#;
+        check(parameters, &["Apache-2.0", "MIT"]);
+        check("The Apache License, Version 2.0", &["The Apache License, Version 2.0"]);
+        check(r#""GPL 2; with, more";link=x, MIT"#, &["GPL 2; with, more", "MIT"]);
+        check("MIT", &["MIT"]);
     }
 }
