@@ -5,7 +5,7 @@
 //! apk package (`var/lib/db/sbom/*.spdx.json`), others one beside the program.
 //! They are read in `inscan-sbom`.
 
-use inscan_sbom::{Listed, MAX_DEPTH};
+use inscan_sbom::MAX_DEPTH;
 use serde_json::Value;
 
 use crate::{Analyzer, Content, Error, Facts, FileHead, Package, Pattern, Result, Want};
@@ -38,12 +38,16 @@ impl Analyzer for Sbom {
         }
         let document: Value = serde_json::from_slice(&content.bytes()?)
             .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
-        let Listed { packages, is_whole } = inscan_sbom::listed(&document).unwrap_or_default();
-        if !is_whole {
+        let sbom = match inscan_sbom::of(&document) {
+            Ok(sbom) => sbom,
+            Err(inscan_sbom::Error::None) => return Ok(()),
+            Err(error) => return Err(Error::new(error.to_string())),
+        };
+        if !sbom.is_whole {
             out.problem(format!("components nested deeper than {MAX_DEPTH} are skipped"));
         }
-        for package in packages {
-            out.package(Package { location: file.path.into(), ..package });
+        for component in sbom.components {
+            out.package(Package { location: file.path.into(), ..component.package });
         }
         Ok(())
     }
@@ -70,13 +74,14 @@ mod tests {
         let expected = [
             "bitnami - hello 2.4.54-1 Apache-2.0",
             "maven org.example hi 1.0 ",
+            "unidentified - without purl 1.0 ",
             "apk - libhi 1.2-r3 MIT",
         ];
         assert_eq!(found(&facts), expected);
         let hello = facts.packages().next().unwrap();
         assert_eq!(hello.evidence, Evidence::Sbom);
         assert_eq!(hello.arch.as_deref(), Some("amd64"));
-        assert_eq!(hello.origin.as_deref(), Some("Organization: Example"));
+        assert_eq!(hello.origin.as_deref(), Some("Example"));
         let cpe = "cpe:2.3:*:hello:hello:2.4.54:*:*:*:*:*:*:*";
         assert_eq!(hello.attributes["cpe"], cpe);
         assert_eq!(hello.location, "opt/bitnami/hello/.spdx-hello.spdx");

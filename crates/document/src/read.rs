@@ -21,6 +21,8 @@ pub enum ReadError {
     Json(#[from] serde_json::Error),
     #[error("not an analysis document: it has neither `inscan` nor `document`, nor is it an SBOM")]
     NoPart,
+    #[error("an SBOM that cannot be read: {0}")]
+    Sbom(#[source] inscan_sbom::Error),
     #[error("the document has format {found}, and this inscan reads {FORMAT}: use a newer inscan")]
     Format { found: String },
     #[error("the legacy document has no image")]

@@ -1,53 +1,90 @@
 //! An SBOM in place of a document: what it tells of an image and its packages, in
-//! the form of our own part. CycloneDX, SPDX and Syft's own form, in JSON.
+//! the form of our own part. The forms that are read: `inscan-sbom`.
 //!
 //! It tells nothing of files and layers.
 
+use std::collections::HashMap;
+
 use inscan_facts::package::{Distribution, Package};
 use inscan_facts::problem::{Hides, OVER_LIMIT};
-use inscan_facts::purl;
-use serde_json::Value;
+use inscan_facts::{distribution, encoding, purl};
+use inscan_sbom::{Sbom, UNIDENTIFIED};
 
 use super::licence;
 use super::read::{self, ReadError};
 use super::section::*;
 use super::text::{exact, shown};
 
+/// What its packages and problems are said to be found by.
+const ANALYZER: &str = "sbom";
+/// The transport of an SBOM.
+const SOURCE: &str = "sbom";
+
 /// Reads a document, or an SBOM in its place.
 pub fn read(bytes: &[u8]) -> Result<Section, ReadError> {
-    match read::read(bytes) {
-        Err(ReadError::NoPart) => section(bytes).ok_or(ReadError::NoPart),
+    let bytes = &*encoding::in_utf8(bytes);
+    let is_document = bytes.trim_ascii_start().starts_with(b"{");
+    let found = if is_document { read::read(bytes) } else { Err(ReadError::NoPart) };
+    match found {
+        // Several documents in one file are no JSON.
+        Err(ReadError::NoPart | ReadError::Json(_)) => match inscan_sbom::read(bytes) {
+            Ok(sbom) => Ok(section(sbom)),
+            Err(inscan_sbom::Error::None) => found,
+            Err(error) => Err(ReadError::Sbom(error)),
+        },
         found => found,
     }
 }
 
-/// `None` where it is no SBOM.
-fn section(bytes: &[u8]) -> Option<Section> {
-    let json: Value = serde_json::from_slice(bytes).ok()?;
-    let listed = inscan_sbom::listed(&json)?;
-    let distribution = distribution(&json);
-    let mut packages: Vec<PackageRow> =
-        listed.packages.iter().map(|package| row(package, distribution.as_ref())).collect();
-    packages.sort_by(|a, b| {
-        let key = |row: &PackageRow| {
-            (row.kind.clone(), row.name.clone(), row.version.clone(), row.location.clone())
-        };
-        key(a).cmp(&key(b))
+fn section(sbom: Sbom) -> Section {
+    let Sbom { mut components, distribution, image, tool, serial, is_whole, gaps } = sbom;
+    components.sort_by_cached_key(|component| {
+        let package = &component.package;
+        let (name, location) = (package.name.clone(), package.location.clone());
+        (package.kind.clone(), name, package.version.clone(), location)
     });
-    packages.dedup();
-    let problems = match listed.is_whole {
-        true => Vec::new(),
-        false => vec![ProblemRow {
-            code: OVER_LIMIT.to_owned(),
-            hides: Hides::Packages,
-            message: "components that lie too deep within others are not listed".to_owned(),
-            ..ProblemRow::default()
-        }],
+    let places: HashMap<String, usize> = components
+        .iter()
+        .enumerate()
+        .filter(|(_, component)| !component.reference.is_empty())
+        .map(|(index, component)| (component.reference.clone(), index))
+        .collect();
+    let packages = components.iter().enumerate().map(|(index, component)| {
+        let of = component.parents.iter().filter_map(|of| places.get(of).copied());
+        let mut part_of: Vec<usize> = of.filter(|of| *of != index).collect();
+        part_of.sort_unstable();
+        part_of.dedup();
+        let owned_by = component.owner.as_ref().and_then(|owner| places.get(owner).copied());
+        PackageRow { part_of, owned_by, ..row(&component.package, distribution.as_ref()) }
+    });
+    let packages = packages.collect();
+    let bom = serial.map(|(serial, version)| BomInfo {
+        serial,
+        version,
+        references: components.into_iter().map(|component| component.reference).collect(),
+    });
+    let deep =
+        (!is_whole).then(|| "components that lie too deep within others are not listed".to_owned());
+    let problem = |message| ProblemRow {
+        analyzer: Some(ANALYZER.to_owned()),
+        code: OVER_LIMIT.to_owned(),
+        hides: Hides::Packages,
+        message,
+        ..ProblemRow::default()
     };
-    Some(Section {
+    Section {
         format: FORMAT.to_owned(),
-        tool: Tool { name: tool(&json), ..Tool::default() },
-        image: image(&json),
+        tool: Tool { name: tool.unwrap_or_else(|| ANALYZER.to_owned()), ..Tool::default() },
+        image: ImageInfo {
+            source: SOURCE.to_owned(),
+            reference: image.reference,
+            digest: image.digest,
+            id: image.id,
+            os: image.os,
+            architecture: image.architecture,
+            bom,
+            ..ImageInfo::default()
+        },
         distribution: distribution.map(|found| DistributionInfo {
             id: found.id,
             version: found.version,
@@ -57,9 +94,9 @@ fn section(bytes: &[u8]) -> Option<Section> {
             ..DistributionInfo::default()
         }),
         packages,
-        problems,
+        problems: deep.into_iter().chain(gaps).map(problem).collect(),
         ..Section::default()
-    })
+    }
 }
 
 fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
@@ -70,7 +107,10 @@ fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
         version: package.version.clone(),
         epoch: package.epoch,
         arch: package.arch.clone(),
-        purl: purl::written(package, distribution),
+        purl: match package.kind == UNIDENTIFIED {
+            true => String::new(),
+            false => purl::written(package, distribution),
+        },
         source: package.source.as_ref().map(|source| SourcePackage {
             name: source.name.clone(),
             version: source.version.clone(),
@@ -79,9 +119,11 @@ fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
         licence_expressions: licence::expressions(&package.licenses),
         origin: package.origin.clone(),
         evidence: package.evidence,
-        analyzer: "sbom".to_owned(),
+        analyzer: ANALYZER.to_owned(),
         location: shown(&package.location).into_owned(),
         location_bytes: exact(&package.location),
+        distribution: distribution::apart(package.distribution.as_ref(), distribution)
+            .map(ReleaseName::of),
         attributes: package.attributes.clone(),
         identity: package.identity.clone(),
         role: package.role,
@@ -89,87 +131,10 @@ fn row(package: &Package, distribution: Option<&Distribution>) -> PackageRow {
     }
 }
 
-/// As the SBOM states it, or else as its packages' URLs do: `distro=debian-12`.
-fn distribution(json: &Value) -> Option<Distribution> {
-    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let syft = &json["distro"];
-    if let Some(id) = text(&syft["id"]) {
-        let like = list(&syft["idLike"]).iter().filter_map(text).collect();
-        let version = text(&syft["versionID"]).unwrap_or_default();
-        let (codename, name) = (text(&syft["versionCodename"]), text(&syft["prettyName"]));
-        return Some(Distribution { id, version, like, codename, name, ..Distribution::default() });
-    }
-    let named = |value: &Value, version: &str| {
-        let version = text(&value[version]).unwrap_or_default();
-        Some(Distribution { id: text(&value["name"])?, version, ..Distribution::default() })
-    };
-    let components = list(&json["components"]);
-    if let Some(system) = components.iter().find(|it| it["type"] == "operating-system") {
-        return named(system, "version");
-    }
-    let packages = list(&json["packages"]);
-    if let Some(system) =
-        packages.iter().find(|it| it["primaryPackagePurpose"] == "OPERATING-SYSTEM")
-    {
-        return named(system, "versionInfo");
-    }
-    let references = packages.iter().flat_map(|package| list(&package["externalRefs"]));
-    let of_spdx = references.filter_map(|reference| text(&reference["referenceLocator"]));
-    let of_cyclonedx = components.iter().filter_map(|component| text(&component["purl"]));
-    let stated = of_spdx.chain(of_cyclonedx).find_map(|text| {
-        let purl = purl::parse(&text)?;
-        purl.qualifiers.get("distro").cloned()
-    })?;
-    let (id, version) = stated.rsplit_once('-').unwrap_or((&stated, ""));
-    Some(Distribution { id: id.to_owned(), version: version.to_owned(), ..Distribution::default() })
-}
-
-/// Of the image what the SBOM describes.
-fn image(json: &Value) -> ImageInfo {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let syft = &json["source"];
-    let details = if syft["metadata"].is_object() { &syft["metadata"] } else { &syft["target"] };
-    let described = &json["metadata"]["component"];
-    let reference = [&details["userInput"], &syft["name"], &described["name"], &json["name"]]
-        .into_iter()
-        .map(text)
-        .find(|name| !name.is_empty())
-        .unwrap_or_default();
-    let digests = [&details["manifestDigest"], &described["version"]].into_iter().map(text);
-    let property = |name: &str| {
-        let all = described["properties"].as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().find(|it| it["name"] == name).map(|it| text(&it["value"])).unwrap_or_default()
-    };
-    let ids = [text(&details["imageID"]), property("aquasecurity:trivy:ImageID")];
-    let ids = ids.iter().map(|id| id.trim_start_matches("sha256:").to_owned());
-    let optional = |value: &Value| value.as_str().map(str::to_owned);
-    ImageInfo {
-        source: "sbom".to_owned(),
-        reference,
-        digest: digests
-            .into_iter()
-            .find(|digest| digest.starts_with("sha256:"))
-            .unwrap_or_default(),
-        id: ids.into_iter().find(|id| !id.is_empty()).unwrap_or_default(),
-        os: optional(&details["os"]),
-        architecture: optional(&details["architecture"]),
-        ..ImageInfo::default()
-    }
-}
-
-/// Who wrote it.
-fn tool(json: &Value) -> String {
-    let tools = &json["metadata"]["tools"];
-    let named = [&json["descriptor"]["name"], &tools["components"][0]["name"], &tools[0]["name"]];
-    let creators = json["creationInfo"]["creators"].as_array();
-    let creator = creators.into_iter().flatten().find_map(|it| it.as_str()?.strip_prefix("Tool: "));
-    named.into_iter().find_map(Value::as_str).or(creator).unwrap_or("sbom").to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn read(json: Value) -> Section {
         super::read(json.to_string().as_bytes()).unwrap()
@@ -195,7 +160,7 @@ mod tests {
         }));
         assert_eq!(
             purls(&section),
-            ["pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl"]
+            ["pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl", ""]
         );
         let package = &section.packages[0];
         assert_eq!(package.source.as_ref().unwrap().name, "openssl");

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use inscan_facts::package::{Evidence, Identity, Role};
+use inscan_facts::package::{Distribution, Evidence, Identity, Role};
 use inscan_facts::problem::{Hides, MALFORMED};
 use inscan_facts::secret::Severity;
 use serde::{Deserialize, Serialize, Serializer};
@@ -85,6 +85,19 @@ pub struct ImageInfo {
     pub author: Option<String>,
     pub config: ContainerConfig,
     pub history: Vec<HistoryRow>,
+    /// Of an SBOM that stands in place of a document: by what others refer to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bom: Option<BomInfo>,
+}
+
+/// CycloneDX's serial number, so that statements about one of its components find it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BomInfo {
+    /// Without `urn:uuid:`, in lower case.
+    pub serial: String,
+    pub version: u64,
+    /// What each package is called in it, by position.
+    pub references: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +184,12 @@ pub struct PackageRow {
     /// The OS package that brought the file at `location`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owned_by: Option<usize>,
+    /// What brought it besides, by position: what an SBOM says contains it or depends on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub part_of: Vec<usize>,
+    /// The distribution it was made for, where that is another one than the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<ReleaseName>,
     /// How many files its manager recorded; the files name their package.
     pub files: usize,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -186,6 +205,24 @@ pub struct PackageRow {
 
 fn doubts<S: Serializer>(identity: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(identity.doubts())
+}
+
+/// A distribution by name and release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReleaseName {
+    /// `ID` of os-release.
+    pub id: String,
+    /// Empty where no release is stated.
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codename: Option<String>,
+}
+
+impl ReleaseName {
+    pub fn of(distribution: &Distribution) -> Self {
+        let Distribution { id, version, codename, .. } = distribution.clone();
+        ReleaseName { id, version, codename }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,8 @@
 
 pub mod content;
 pub mod digest;
+pub mod distribution;
+pub mod encoding;
 pub mod error;
 pub mod escape;
 pub mod format;

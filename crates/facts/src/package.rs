@@ -48,6 +48,9 @@ pub struct Package {
     pub licenses: Vec<String>,
     /// Maintainer, vendor or author, as the package writes it.
     pub origin: Option<String>,
+    /// The distribution it was made for, where it is said of it alone: its SBOM may be of another
+    /// one than the image. `None`: the image's. Without a version: which release is not said.
+    pub distribution: Option<Distribution>,
     /// Installed size in bytes, as the package states it.
     pub size: Option<u64>,
     /// What kind of record proves it.

@@ -1,7 +1,7 @@
 //! Percent-encoding (<https://www.rfc-editor.org/rfc/rfc3986#section-2.1>), and which
 //! bytes stay as they are in each place where we write it.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 /// What RFC 3986 calls unreserved stays: letters, digits and `-._~`.
 pub const UNRESERVED: &AsciiSet =
@@ -18,6 +18,11 @@ pub const FILE_PATH: &AsciiSet = &UNRESERVED.remove(b'/').add(b'~');
 /// The bytes, each that is not kept written `%XX` in capital hex digits.
 pub fn encoded(bytes: impl AsRef<[u8]>, encode: &'static AsciiSet) -> String {
     percent_encode(bytes.as_ref(), encode).to_string()
+}
+
+/// `%40` is `@`. What is not two hex digits stays as it is.
+pub fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
+use crate::percent::decoded as decode;
 
 use crate::package_type;
 
@@ -88,11 +88,6 @@ pub fn parse(text: &str) -> Option<Purl> {
         version: version.map(decode).filter(|version| !version.is_empty()),
         qualifiers: qualifiers.collect(),
     })
-}
-
-/// `%40` is `@`. What is not two hex digits stays as it is.
-fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::distribution;
 use crate::package::{Distribution, Package};
 use crate::package_type;
 use crate::percent::{PURL_PART, encoded};
 
-/// The package's URL. The distribution gives OS packages their namespace.
+/// The package's URL. The distribution, which is the package's own or else the image's, gives OS
+/// packages their namespace.
 pub fn written(package: &Package, distribution: Option<&Distribution>) -> String {
+    let distribution =
+        distribution::apart(package.distribution.as_ref(), distribution).or(distribution);
     let kind = package.kind.to_ascii_lowercase();
     let (namespace, name) = names(&kind, package, distribution);
     let mut url = format!("pkg:{kind}");

@@ -19,7 +19,7 @@ use inscan_document::licence;
 use inscan_document::section::*;
 use inscan_document::text::{exact, shown};
 use inscan_facts::digest::hex;
-use inscan_facts::purl;
+use inscan_facts::{distribution, purl};
 
 const SET_ID_BITS: u32 = 0o6000;
 
@@ -169,6 +169,7 @@ impl SectionOf<'_> {
             author: config.author,
             history: self.history(),
             config: config.container,
+            bom: None,
         }
     }
 
@@ -378,6 +379,12 @@ impl SectionOf<'_> {
             location_bytes: exact(&package.location),
             layer: found.layer,
             owned_by,
+            distribution: distribution::apart(
+                package.distribution.as_ref(),
+                self.analysis.distribution.as_ref(),
+            )
+            .map(ReleaseName::of),
+            part_of: Vec::new(),
             files: package.files.len(),
             attributes: package.attributes.clone(),
             identity: package.identity.clone(),

@@ -1,0 +1,227 @@
+//! CycloneDX 1.2 and later: <https://cyclonedx.org/docs/1.6/json/>.
+
+use std::collections::BTreeMap;
+
+use inscan_facts::distribution;
+use inscan_facts::package::{Distribution, SourcePackage};
+use serde_json::Value;
+
+use crate::described::{self, Stated};
+use crate::{Component, Image, MAX_DEPTH, Sbom, array, text};
+
+/// Types of components that are no packages.
+/// <https://cyclonedx.org/docs/1.6/json/#components_items_type>
+const NO_PACKAGES: [&str; 8] = [
+    "container",
+    "cryptographic-asset",
+    "data",
+    "device",
+    "file",
+    "machine-learning-model",
+    "operating-system",
+    "platform",
+];
+
+pub(crate) fn read(document: &Value) -> Sbom {
+    let described = &document["metadata"]["component"];
+    let mut found = Found::default();
+    if described.is_object() {
+        found.component(described, None, 0, true);
+    }
+    let root = found.components.first().map(|it| it.reference.clone()).unwrap_or_default();
+    found.components(document, None, 0);
+    relate(document, &mut found.components);
+    // What nothing else is said to have brought is of what the document describes.
+    for component in &mut found.components {
+        if !root.is_empty() && component.reference != root && component.parents.is_empty() {
+            component.parents.push(root.clone());
+        }
+    }
+    let mut sbom = Sbom {
+        distribution: match found.systems.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        },
+        components: found.components,
+        image: image(described),
+        tool: tool(document),
+        serial: serial(document),
+        is_whole: !found.is_cut,
+        ..Sbom::default()
+    };
+    let said = properties(&document["metadata"]);
+    sbom.gaps.extend(said.get("inscan:not-understood").map(|number| {
+        format!("{number} files could not be understood when it was written, and may hold packages")
+    }));
+    sbom
+}
+
+#[derive(Default)]
+struct Found {
+    components: Vec<Component>,
+    /// Those with a version.
+    systems: Vec<Distribution>,
+    is_cut: bool,
+}
+
+impl Found {
+    fn components(&mut self, parent: &Value, reference: Option<&str>, depth: usize) {
+        for component in array(parent, "components") {
+            if depth == MAX_DEPTH {
+                self.is_cut = true;
+                return;
+            }
+            self.component(component, reference, depth, false);
+        }
+    }
+
+    fn component(&mut self, json: &Value, parent: Option<&str>, depth: usize, is_described: bool) {
+        let reference = text(json, "bom-ref");
+        let kind = json["type"].as_str().unwrap_or_default();
+        if kind == "operating-system" {
+            let system = distribution::named(
+                json["name"].as_str().unwrap_or_default(),
+                json["version"].as_str().unwrap_or_default(),
+            );
+            let system = Distribution { name: text(json, "description"), ..system };
+            let is_release = !system.version.is_empty() || system.codename.is_some();
+            if is_release
+                && !self
+                    .systems
+                    .iter()
+                    .any(|known| known.id == system.id && known.version == system.version)
+            {
+                self.systems.push(system);
+            }
+        }
+        if let Some(mut package) = package(json, kind, is_described) {
+            package.reference = reference.clone().unwrap_or_default();
+            package.parents.extend(parent.map(str::to_owned));
+            self.components.push(package);
+        }
+        self.components(json, reference.as_deref().or(parent), depth + 1);
+    }
+}
+
+/// `None` for what is no package.
+fn package(json: &Value, kind: &str, is_described: bool) -> Option<Component> {
+    let said = properties(json);
+    let purl = text(json, "purl");
+    let is_image = purl.as_deref().is_some_and(|purl| described::is_no_package(purl, is_described));
+    let has_purl = purl.as_deref().and_then(inscan_facts::purl::parse).is_some();
+    // A lock file, as Trivy lists it, has a class and no version; what is described without a
+    // package URL is an image, a directory or a project.
+    let is_place = said.contains_key("aquasecurity:trivy:Class") || is_described;
+    if is_image || NO_PACKAGES.contains(&kind) && !has_purl {
+        return None;
+    }
+    if !has_purl && (is_place || said.contains_key("syft:package:foundBy") && kind == "file") {
+        return None;
+    }
+    let stated = Stated {
+        purl: purl.as_deref(),
+        group: text(json, "group"),
+        name: text(json, "name"),
+        version: text(json, "version"),
+    };
+    let mut package = stated.package()?;
+    package.licenses = licences(json);
+    package.origin = text(json, "publisher")
+        .or_else(|| text(&json["supplier"], "name"))
+        .or_else(|| text(&json["manufacturer"], "name"));
+    package.attributes.extend(text(json, "cpe").and_then(described::cpe));
+    package.location = described::located(
+        said.get("syft:location:0:path")
+            .cloned()
+            .or_else(|| said.get("aquasecurity:trivy:FilePath").cloned())
+            .or_else(|| text(&json["evidence"]["occurrences"][0], "location")),
+    );
+    package.source = package.source.or_else(|| source(&said));
+    let label = ["syft:metadata:modularityLabel", "aquasecurity:trivy:Modularitylabel"];
+    if let Some(label) = label.iter().find_map(|name| said.get(*name)) {
+        package.attributes.entry("modularity-label".to_owned()).or_insert_with(|| label.clone());
+    }
+    described::with_own_facts(&mut package, &said);
+    let owner = said.get("inscan:owned-by").cloned();
+    Some(Component { package, owner, ..Component::default() })
+}
+
+fn licences(json: &Value) -> Vec<String> {
+    let licences = array(json, "licenses").filter_map(|choice| {
+        let license = choice.get("license").unwrap_or(choice);
+        ["id", "name", "expression"].iter().find_map(|key| text(license, key))
+    });
+    licences.collect()
+}
+
+/// Each once: of several with one name the first.
+fn properties(json: &Value) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for property in array(json, "properties") {
+        if let (Some(name), Some(value)) = (text(property, "name"), text(property, "value")) {
+            all.entry(name).or_insert(value);
+        }
+    }
+    all
+}
+
+/// Trivy states the source package beside the package URL; Syft the file's name for rpm.
+fn source(said: &BTreeMap<String, String>) -> Option<SourcePackage> {
+    let stated = |name: &str| said.get(&format!("aquasecurity:trivy:Src{name}"));
+    let Some(name) = stated("Name") else {
+        return described::of_file_name(said.get("syft:metadata:sourceRpm")?);
+    };
+    let release = stated("Release").map(|release| format!("-{release}")).unwrap_or_default();
+    let epoch = stated("Epoch").filter(|epoch| *epoch != "0");
+    let epoch = epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default();
+    let version = stated("Version").map(|version| format!("{epoch}{version}{release}"));
+    Some(SourcePackage { name: name.clone(), version })
+}
+
+/// `dependencies`: who depends on whom.
+fn relate(document: &Value, components: &mut [Component]) {
+    let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for dependency in array(document, "dependencies") {
+        let Some(of) = dependency["ref"].as_str() else { continue };
+        for on in array(dependency, "dependsOn").filter_map(Value::as_str) {
+            parents.entry(on).or_default().push(of);
+        }
+    }
+    for component in components {
+        let of = parents.get(component.reference.as_str()).into_iter().flatten();
+        component.parents.extend(of.map(|of| (*of).to_owned()));
+    }
+}
+
+fn image(described: &Value) -> Image {
+    let said = properties(described);
+    let value = |name: &str| said.get(name).cloned().unwrap_or_default();
+    let name = text(described, "name").unwrap_or_default();
+    let version = text(described, "version").unwrap_or_default();
+    let digest = [version.as_str(), &value("aquasecurity:trivy:RepoDigest")]
+        .iter()
+        .filter_map(|text| text.find("sha256:").map(|at| text[at..].to_owned()))
+        .next();
+    let ids = [value("aquasecurity:trivy:ImageID"), value("inscan:image:id")];
+    let id = ids.iter().map(|id| id.trim_start_matches("sha256:")).find(|id| !id.is_empty());
+    let optional = |name: &str| said.get(name).cloned();
+    Image {
+        reference: optional("inscan:image:reference").unwrap_or(name),
+        digest: digest.unwrap_or_default(),
+        id: id.unwrap_or_default().to_owned(),
+        os: optional("inscan:image:os"),
+        architecture: optional("inscan:image:architecture"),
+    }
+}
+
+/// A serial number is a UUID: <https://cyclonedx.org/capabilities/bomlink/>.
+fn serial(document: &Value) -> Option<(String, u64)> {
+    let serial = text(document, "serialNumber")?.to_ascii_lowercase();
+    let version = document["version"].as_u64().unwrap_or(1);
+    Some((serial.strip_prefix("urn:uuid:").unwrap_or(&serial).to_owned(), version))
+}
+
+fn tool(document: &Value) -> Option<String> {
+    let tools = &document["metadata"]["tools"];
+    text(&tools["components"][0], "name").or_else(|| text(&tools[0], "name"))
+}
