@@ -7,12 +7,16 @@
 //! anywhere we know, and its packages are never compared with its parent's: a
 //! derivative changes versions as it likes.
 
+use std::collections::BTreeSet;
+
 use inscan_document::section::DistributionInfo;
+use inscan_facts::distribution;
 
 /// What is known of a distribution before the database is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Release {
-    /// In OSV's words. Several where it splits a release by repository (Red Hat, SUSE).
+    /// In OSV's words. Several where it splits a release by repository (Red Hat, SUSE): of these
+    /// those that the database has.
     pub(super) ecosystems: Vec<String>,
     /// In the words of the legacy engine's feeds, the closest first: one of them holds.
     pub(super) feeds: Vec<String>,
@@ -45,13 +49,15 @@ enum Style {
     Ubuntu,
     /// `5.0`, as it is stated.
     Whole,
-    /// `enterprise_linux:9::baseos`: a part of a CPE.
+    /// `enterprise_linux:9::baseos`, `enterprise_linux:10.0`, `rhel_eus:9.4::baseos`: parts of CPEs.
     RedHat,
     /// `Leap 15.6`.
     Leap,
     Tumbleweed,
-    /// `Linux Enterprise Server 15 SP5`, and its modules.
+    /// `Linux Enterprise Server 15 SP5`, `Linux Enterprise Server 16.0`, and its modules.
     SuseEnterprise,
+    /// `Linux Enterprise Micro 5.5`, `Linux Micro 6.0`.
+    SuseMicro,
     /// `24.03-LTS-SP1`: the service pack is stated in the name only.
     OpenEuler,
 }
@@ -108,27 +114,11 @@ const DISTRIBUTIONS: &[Row] = &[
     ("photon", "Photon OS", Style::Whole, "", Names::BinaryThenSource, &["VMware"]),
     ("rhel", "Red Hat", Style::RedHat, "rhel", Names::BinaryThenSource, &["Red Hat"]),
     ("rocky", "Rocky Linux", Style::Major, "rocky", Names::BinaryThenSource, &["Rocky"]),
+    ("sl-micro", "SUSE", Style::SuseMicro, "", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
+    ("sle-micro", "SUSE", Style::SuseMicro, "", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
     ("sles", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
     ("ubuntu", "Ubuntu", Style::Ubuntu, "ubuntu", Names::Source, &[]),
     ("wolfi", "Wolfi", Style::Rolling, "wolfi", Names::Both, &[]),
-];
-
-/// Repositories of Red Hat Enterprise Linux, as its advisories name them.
-const RED_HAT_PARTS: &[&str] = &[
-    "appstream",
-    "baseos",
-    "client",
-    "computenode",
-    "crb",
-    "highavailability",
-    "nfv",
-    "realtime",
-    "resilientstorage",
-    "sap",
-    "sap_hana",
-    "server",
-    "supplementary",
-    "workstation",
 ];
 
 /// Products and modules of SUSE Linux Enterprise, before the number of the release.
@@ -148,50 +138,44 @@ const SUSE_PARTS: &[&str] = &[
     "Linux Enterprise Module for Web and Scripting",
 ];
 
-/// Debian's testing and unstable state no number: <https://wiki.debian.org/DebianReleases>.
-const DEBIAN_CODENAMES: &[(&str, &str)] = &[
-    ("jessie", "8"),
-    ("stretch", "9"),
-    ("buster", "10"),
-    ("bullseye", "11"),
-    ("bookworm", "12"),
-    ("trixie", "13"),
-    ("forky", "14"),
-    ("duke", "15"),
-];
-
 /// CentOS Stream runs ahead of Red Hat Enterprise Linux with builds of its own, of which no
 /// advisory speaks. It has CentOS' id; the last release of CentOS Linux was 8.
 pub(super) fn is_centos_stream(distribution: &DistributionInfo) -> bool {
     let name = distribution.name.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let major = distribution.version.split('.').next().unwrap_or_default();
+    let version = distribution.version.to_ascii_lowercase();
+    let major = version.split('.').next().unwrap_or_default();
     let after_linux = major.parse::<u32>().is_ok_and(|major| major > 8);
-    distribution.id.eq_ignore_ascii_case("centos") && (name.contains("stream") || after_linux)
+    distribution.id.eq_ignore_ascii_case("centos")
+        && (name.contains("stream") || version.contains("stream") || after_linux)
 }
 
-/// `None`: in no list of advisories we know.
-pub(super) fn release(distribution: &DistributionInfo) -> Option<Release> {
+/// `None`: in no list of advisories we know. `covered` are the names that the database has.
+pub(super) fn release(
+    distribution: &DistributionInfo,
+    covered: &BTreeSet<String>,
+) -> Option<Release> {
     if is_centos_stream(distribution) {
         return None;
     }
     let id = distribution.id.as_str();
     let (_, family, style, feed, names, vendors) =
         DISTRIBUTIONS.iter().find(|row| row.0.eq_ignore_ascii_case(id))?;
+    let codename = distribution.codename.as_deref();
     let is_unreleased = *family == "Debian" && distribution.version.is_empty();
-    let version = match (is_unreleased, distribution.codename.as_deref()) {
-        (true, None) => return None,
-        (true, Some(codename)) => {
-            let known = DEBIAN_CODENAMES.iter().find(|(name, _)| *name == codename);
-            known.map_or("", |(_, number)| number)
+    let version = match (distribution.version.as_str(), codename) {
+        ("", None) if is_unreleased => return None,
+        // Debian's testing and unstable state no number.
+        ("", codename) => {
+            distribution::version_of(id, codename.unwrap_or_default()).unwrap_or_default()
         }
-        (false, _) => &distribution.version,
+        (version, _) => distribution::version_of(id, version).unwrap_or(version),
     };
     let mut feeds = feeds(feed, version);
     if is_unreleased {
         feeds = vec!["debian:unstable".to_owned()];
     }
     Some(Release {
-        ecosystems: ecosystems(family, *style, version, distribution),
+        ecosystems: ecosystems(family, *style, version, distribution, covered),
         feeds,
         names: *names,
         vendors,
@@ -203,7 +187,14 @@ fn ecosystems(
     style: Style,
     version: &str,
     distribution: &DistributionInfo,
+    covered: &BTreeSet<String>,
 ) -> Vec<String> {
+    let listed = |is_of: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let rest = |name: &&String| {
+            name.strip_prefix(family).and_then(|rest| rest.strip_prefix(':')).is_some_and(is_of)
+        };
+        covered.iter().filter(rest).cloned().collect()
+    };
     let major = version.split('.').next().unwrap_or_default();
     let one = |release: &str| match release {
         "" => Vec::new(),
@@ -224,18 +215,23 @@ fn ecosystems(
             (release, false) => one(release),
         },
         Style::RedHat if major.is_empty() => Vec::new(),
-        Style::RedHat => {
-            let part = |part: &&str| format!("{family}:enterprise_linux:{major}::{part}");
-            RED_HAT_PARTS.iter().map(part).collect()
-        }
+        Style::RedHat => listed(&|name| is_red_hat(name, version)),
         Style::Leap if version.is_empty() => Vec::new(),
         Style::Leap => one(&format!("Leap {version}")),
         Style::Tumbleweed => one("Tumbleweed"),
         Style::SuseEnterprise if major.is_empty() => Vec::new(),
         Style::SuseEnterprise => {
-            let pack = version.split('.').nth(1).filter(|pack| *pack != "0");
-            let pack = pack.map_or_else(String::new, |pack| format!(" SP{pack}"));
-            SUSE_PARTS.iter().map(|part| format!("{family}:{part} {major}{pack}")).collect()
+            let release = suse_release(version);
+            listed(&|name| {
+                let parts = SUSE_PARTS.iter().filter_map(|part| name.strip_prefix(part));
+                parts.filter_map(|rest| rest.strip_prefix(' ')).any(|rest| {
+                    rest.strip_prefix(&*release).is_some_and(|rest| matches!(rest, "" | "-LTSS"))
+                })
+            })
+        }
+        Style::SuseMicro => {
+            let names = ["Linux Enterprise Micro", "Linux Micro"];
+            names.iter().map(|name| format!("{family}:{name} {}", first_two(version))).collect()
         }
         Style::OpenEuler => {
             let stated = distribution.name.as_deref().unwrap_or_default();
@@ -245,6 +241,32 @@ fn ecosystems(
                 None => one(version),
             }
         }
+    }
+}
+
+/// Whether a name of Red Hat's is about a release: `enterprise_linux:9::baseos` about all of 9,
+/// `enterprise_linux:10.1` about all of 10 (from there on minor releases are named, and a fix that
+/// came with 10.1 mends what 10.0 has), an extended stream about its minor release.
+fn is_red_hat(name: &str, version: &str) -> bool {
+    const EXTENDED: [&str; 4] = ["rhel_aus", "rhel_e4s", "rhel_eus", "rhel_tus"];
+    let mut parts = name.split(':');
+    let (product, release) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    match product {
+        "enterprise_linux" | "rhel_els" => major(release) == major(version),
+        extended if EXTENDED.contains(&extended) => release == first_two(version),
+        _ => false,
+    }
+}
+
+/// `15 SP5`, `15`, and from 16 on `16.0`.
+fn suse_release(version: &str) -> String {
+    let (major, minor) = version.split_once('.').unwrap_or((version, ""));
+    match (major.parse::<u32>(), minor) {
+        (Ok(16..), "") => format!("{major}.0"),
+        (Ok(16..), _) => first_two(version).to_owned(),
+        (_, "" | "0") => major.to_owned(),
+        (_, pack) => format!("{major} SP{}", pack.split('.').next().unwrap_or_default()),
     }
 }
 
@@ -306,13 +328,29 @@ pub(super) fn of_type(kind: &str) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
 
+    fn covered() -> BTreeSet<String> {
+        let names = [
+            "Red Hat:enterprise_linux:9::appstream",
+            "Red Hat:enterprise_linux:9::baseos",
+            "Red Hat:enterprise_linux:10.0",
+            "Red Hat:enterprise_linux:10.1",
+            "Red Hat:rhel_eus:9.4::baseos",
+            "Red Hat:rhel_eus:9.2::baseos",
+            "Red Hat:openshift:4.12::el9",
+            "SUSE:Linux Enterprise Server 15 SP5",
+            "SUSE:Linux Enterprise Server 15 SP5-LTSS",
+            "SUSE:Linux Enterprise Server 16.0",
+            "SUSE:Linux Enterprise Module for Basesystem 15 SP5",
+        ];
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     #[track_caller]
     fn check(id: &str, version: &str, expected: &str) {
         let distribution =
             DistributionInfo { id: id.into(), version: version.into(), ..Default::default() };
-        let release = release(&distribution).map(|release| release.ecosystems);
-        let first = release.as_ref().and_then(|names| names.first()).map_or("", String::as_str);
-        assert_eq!(first, expected, "{id} {version}");
+        let release = release(&distribution, &covered()).map(|release| release.ecosystems);
+        assert_eq!(release.unwrap_or_default().join(" | "), expected, "{id} {version}");
     }
 
     #[test]
@@ -325,10 +363,25 @@ mod tests {
         check("alpine", "3.21.0_alpha20240807", "Alpine:edge");
         check("rocky", "9.3", "Rocky Linux:9");
         check("almalinux", "8.10", "AlmaLinux:8");
-        check("rhel", "9.2", "Red Hat:enterprise_linux:9::appstream");
+        let nine = "Red Hat:enterprise_linux:9::appstream | Red Hat:enterprise_linux:9::baseos";
+        check("rhel", "9.3", nine);
+        check("rhel", "9.4", &format!("{nine} | Red Hat:rhel_eus:9.4::baseos"));
+        let ten = "Red Hat:enterprise_linux:10.0 | Red Hat:enterprise_linux:10.1";
+        check("rhel", "10.0", ten);
+        check("rhel", "10.2", ten);
+        check("centos", "8", "");
+        check("centos", "9", "");
         check("opensuse-leap", "15.6", "openSUSE:Leap 15.6");
         check("opensuse-tumbleweed", "20240801", "openSUSE:Tumbleweed");
-        check("sles", "15.5", "SUSE:Linux Enterprise Server 15 SP5");
+        check(
+            "sles",
+            "15.5",
+            "SUSE:Linux Enterprise Module for Basesystem 15 SP5 \
+             | SUSE:Linux Enterprise Server 15 SP5 | SUSE:Linux Enterprise Server 15 SP5-LTSS",
+        );
+        check("sles", "16.0", "SUSE:Linux Enterprise Server 16.0");
+        check("sles", "15", "");
+        check("debian", "bookworm", "Debian:12");
         check("wolfi", "20230201", "Wolfi");
         check("mariner", "2.0.20240609", "Azure Linux:2");
         check("photon", "5.0", "Photon OS:5.0");
@@ -341,14 +394,17 @@ mod tests {
     fn what_a_release_does_not_state_in_its_number() {
         let mut distribution = DistributionInfo { id: "debian".into(), ..Default::default() };
         distribution.codename = Some("trixie".into());
-        assert_eq!(release(&distribution).unwrap().ecosystems, ["Debian:13"]);
+        assert_eq!(release(&distribution, &covered()).unwrap().ecosystems, ["Debian:13"]);
         distribution.codename = Some("sid".into());
-        let sid = release(&distribution).unwrap();
+        let sid = release(&distribution, &covered()).unwrap();
         assert_eq!((sid.ecosystems, sid.feeds), (vec![], vec!["debian:unstable".to_owned()]));
         distribution.id = "openEuler".into();
         distribution.version = "22.03".into();
         distribution.name = Some("openEuler 22.03 (LTS-SP3)".into());
-        assert_eq!(release(&distribution).unwrap().ecosystems, ["openEuler:22.03-LTS-SP3"]);
+        assert_eq!(
+            release(&distribution, &covered()).unwrap().ecosystems,
+            ["openEuler:22.03-LTS-SP3"]
+        );
     }
 
     #[test]
@@ -366,7 +422,8 @@ mod tests {
                 name: Some(name.into()),
                 ..Default::default()
             };
-            assert_eq!(release(&distribution).is_some(), expected, "{version} {name}");
+            let found = release(&distribution, &BTreeSet::new());
+            assert_eq!(found.is_some(), expected, "{version} {name}");
         }
     }
 

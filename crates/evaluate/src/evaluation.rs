@@ -533,6 +533,8 @@ pub enum UncoveredCode {
     NoDataForEcosystem,
     /// The release gets no updates and no advisories any more: what is found is a part of the truth.
     EndOfLife,
+    /// Components of an SBOM that no package URL identifies.
+    Unidentified,
     /// The package states no version, or one that its ecosystem's order does not know.
     VersionNotComparable,
     /// From a repository of somebody else than the distribution, whose advisories are not there.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::evaluation::{Match, Package, Uncovered};
 use super::matching::{self, Compared, Lists};
-use super::names::{LookUp, Place, Subject};
+use super::names::{LookUp, Places, Subject};
 use super::{Data, Options, finding, identity};
 use inscan_document::Section;
 use inscan_document::section::PackageRow;
@@ -48,7 +48,7 @@ pub fn explain(
         explanation.advisories.extend(data.database.advisory(name)?);
     }
     let covered = super::covered(data.database)?;
-    let place = Place::new(section, &covered, options.lockfiles);
+    let places = Places::new(section, &covered, options.lockfiles);
     let mut lists = Lists::new(data.database);
     for (index, row) in section.packages.iter().enumerate() {
         let described = finding::described(index, row);
@@ -60,6 +60,7 @@ pub fn explain(
         if !is_meant {
             continue;
         }
+        let place = places.of(row);
         let subject = place.subject(row);
         let (look_ups, cpes) = match &subject {
             Subject::LookUp(look_ups) => (look_ups.as_slice(), place.cpes(row)),

@@ -35,13 +35,14 @@ pub(super) struct Findings<'a> {
     database: &'a Database,
     known: BTreeMap<Vec<String>, Known>,
     texts: BTreeMap<String, Rc<Text>>,
-    /// The release gets no updates any more.
-    pub(super) release_is_over: bool,
+    /// The package's release gets no updates any more.
+    release_is_over: bool,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(database: &'a Database, release_is_over: bool) -> Self {
-        Findings { database, known: BTreeMap::new(), texts: BTreeMap::new(), release_is_over }
+    pub(super) fn new(database: &'a Database) -> Self {
+        let (known, texts) = (BTreeMap::new(), BTreeMap::new());
+        Findings { database, known, texts, release_is_over: false }
     }
 
     /// The findings of one package, each with why it is exempt, if it is.
@@ -50,8 +51,10 @@ impl<'a> Findings<'a> {
         index: usize,
         package: &PackageRow,
         scheme: Scheme,
+        release_is_over: bool,
         hits: &[Hit],
     ) -> vulndb::Result<Vec<(Finding, Option<Exempt>)>> {
+        self.release_is_over = release_is_over;
         let names = hits.iter().map(|hit| hit.names.clone()).collect();
         let mut findings = Vec::new();
         for (names, positions) in identity::merged(names) {

@@ -18,12 +18,14 @@ mod identity;
 mod ignore;
 mod matching;
 mod names;
+pub mod naming;
 mod osv;
 mod severity;
 mod stated;
 mod third_party;
 mod totals;
 mod upgrades;
+mod variant;
 pub mod versions;
 pub mod vex;
 
@@ -46,7 +48,8 @@ use ignore::Ledger;
 use inscan_document::Section;
 use inscan_vulndb::{self as vulndb, Database as VulnDb, Freshness};
 use matching::{Exempt, Hit, Lists};
-use names::{Place, Subject};
+use names::{Places, Subject};
+use stated::Statements;
 
 /// How to judge.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,10 +120,16 @@ pub fn evaluate(
         mark_new(&mut findings, baseline, data, options)?;
     }
     let mut ledger = Ledger::new(&options.exceptions, options.today);
-    let (held, mut suppressed) =
-        sorted_out(section, findings, &judged.answered_for, options, &mut ledger);
+    let mut statements = Statements::new(&options.vex);
+    let (held, mut suppressed) = sorted_out(
+        section,
+        findings,
+        &judged.answered_for,
+        options,
+        (&mut ledger, &mut statements),
+    );
     evaluation.warnings.extend(ledger.warnings());
-    evaluation.warnings.extend(stated::warnings(&options.vex));
+    evaluation.warnings.extend(statements.warnings());
     let (shown, hidden) = reported(held, options);
     evaluation.findings = shown;
     suppressed.sort_by(|a, b| finding::by_risk(&a.finding, &b.finding));
@@ -194,15 +203,16 @@ fn judge(
     evaluation: &mut Evaluation,
 ) -> vulndb::Result<Judged> {
     let covered = covered(database)?;
-    let place = Place::new(section, &covered, options.lockfiles);
-    let over = end_of_life(section, &place, database, options, evaluation)?;
+    let places = Places::new(section, &covered, options.lockfiles);
+    let over = end_of_life(&places, database, options, evaluation)?;
     let mut lists = Lists::new(database);
-    let mut findings = Findings::new(database, over);
+    let mut findings = Findings::new(database);
     let mut gaps = coverage::Gaps::default();
     let mut judged = Judged::default();
     let owners: BTreeSet<usize> = section.packages.iter().filter_map(|it| it.owned_by).collect();
     let mut not_installed = 0;
     for (index, package) in section.packages.iter().enumerate() {
+        let place = places.of(package);
         let look_ups = match place.subject(package) {
             Subject::LookUp(look_ups) => {
                 judged.judged.insert(index);
@@ -227,7 +237,8 @@ fn judge(
         let cpes = place.cpes(package);
         hits.extend(lists.hits(section, package, &cpes)?.0);
         if let (false, Some(first)) = (hits.is_empty(), look_ups.first().or(cpes.first())) {
-            judged.findings.extend(findings.of(index, package, first.scheme, &hits)?);
+            let is_over = over.contains(&place.distribution());
+            judged.findings.extend(findings.of(index, package, first.scheme, is_over, &hits)?);
             judged.hits.insert(index, hits);
         }
     }
@@ -255,30 +266,32 @@ fn covered(database: &VulnDb) -> vulndb::Result<BTreeSet<String>> {
     Ok(covered)
 }
 
-/// Says what is known of the release's end; true where it is over.
+/// Says what is known of the releases' ends; those that are over.
 fn end_of_life(
-    section: &Section,
-    place: &Place<'_>,
+    places: &Places<'_>,
     database: &VulnDb,
     options: &Options,
     evaluation: &mut Evaluation,
-) -> vulndb::Result<bool> {
-    let Some(found) = &section.distribution else { return Ok(false) };
-    let release = if found.version.is_empty() {
-        found.codename.as_deref().unwrap_or_default()
-    } else {
-        &found.version
-    };
-    let end = database.end_of_life(&found.id, release)?;
-    if let Some(distribution) = &mut evaluation.image.distribution {
-        distribution.ecosystem = place.lists().first().map(|list| (*list).to_owned());
-        let ends = end.as_ref().and_then(|end| coverage::last_day(&found.id, end));
-        distribution.end_of_life = ends.map(|date| date.to_string());
+) -> vulndb::Result<BTreeSet<String>> {
+    let mut over = BTreeSet::new();
+    for (number, place) in places.all().enumerate() {
+        let Some(found) = place.info() else { continue };
+        let release = if found.version.is_empty() {
+            found.codename.as_deref().unwrap_or_default()
+        } else {
+            &found.version
+        };
+        let end = database.end_of_life(&found.id, release)?;
+        if let (0, Some(distribution)) = (number, &mut evaluation.image.distribution) {
+            distribution.ecosystem = place.lists().first().map(|list| (*list).to_owned());
+            let ends = end.as_ref().and_then(|end| coverage::last_day(&found.id, end));
+            distribution.end_of_life = ends.map(|date| date.to_string());
+        }
+        let name = place.distribution();
+        let told = end.and_then(|end| coverage::end_of_life(&name, &end, options.today));
+        over.extend(told.is_some().then_some(name));
+        evaluation.uncovered.extend(told);
     }
-    let told =
-        end.and_then(|end| coverage::end_of_life(&place.distribution(), &end, options.today));
-    let over = told.is_some();
-    evaluation.uncovered.extend(told);
     Ok(over)
 }
 
@@ -312,14 +325,15 @@ fn sorted_out(
     findings: Vec<(Finding, Option<Exempt>)>,
     answered_for: &BTreeSet<usize>,
     options: &Options,
-    ledger: &mut Ledger<'_>,
+    (ledger, statements): (&mut Ledger<'_>, &mut Statements<'_>),
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let (mut held, mut suppressed) = (Vec::new(), Vec::new());
     for (finding, exempt) in findings {
-        // Exceptions are asked first, so that one that matches is known to be used.
+        // Both are asked, so that what matches is known to be used.
+        let stated = statements.suppression(section, &finding);
         let by = ledger
             .suppression(&finding)
-            .or_else(|| stated::suppression(section, &finding, &options.vex))
+            .or(stated)
             .or_else(|| exemption(&finding, exempt, options))
             .or_else(|| owned(section, &finding, answered_for, options));
         match by {

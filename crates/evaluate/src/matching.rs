@@ -16,6 +16,8 @@ use inscan_vulndb::{Advisory, Affected, Database, Event, Result, Status};
 pub(super) struct Lists<'a> {
     pub(super) database: &'a Database,
     known: HashMap<(String, String), Rc<[Rc<Advisory>]>>,
+    /// Names in lower case, and how the list writes them; by list.
+    in_lower_case: HashMap<String, HashMap<String, Vec<String>>>,
 }
 
 /// One advisory that holds for a package.
@@ -53,7 +55,7 @@ pub enum Compared {
 
 impl<'a> Lists<'a> {
     pub(super) fn new(database: &'a Database) -> Self {
-        Lists { database, known: HashMap::new() }
+        Lists { database, known: HashMap::new(), in_lower_case: HashMap::new() }
     }
 
     /// The advisories that name the package, withdrawn ones aside.
@@ -62,11 +64,32 @@ impl<'a> Lists<'a> {
         if let Some(known) = self.known.get(&key) {
             return Ok(Rc::clone(known));
         }
-        let found = self.database.advisories_for(&look_up.ecosystem, &look_up.name)?;
+        let mut found = self.database.advisories_for(&look_up.ecosystem, &look_up.name)?;
+        if found.is_empty() && look_up.in_lower_case {
+            for name in self.written(&look_up.ecosystem, &look_up.name)? {
+                found.extend(self.database.advisories_for(&look_up.ecosystem, &name)?);
+            }
+        }
         let held = found.into_iter().filter(|advisory| advisory.withdrawn.is_none());
         let held: Rc<[Rc<Advisory>]> = held.map(Rc::new).collect();
         self.known.insert(key, Rc::clone(&held));
         Ok(held)
+    }
+
+    /// How the list writes a name that is known in lower case.
+    fn written(&mut self, ecosystem: &str, name: &str) -> Result<Vec<String>> {
+        if !self.in_lower_case.contains_key(ecosystem) {
+            let mut names: HashMap<String, Vec<String>> = HashMap::new();
+            for key in self.database.keys(ecosystem)? {
+                let lower = key.to_lowercase();
+                if lower != key {
+                    names.entry(lower).or_default().push(key);
+                }
+            }
+            self.in_lower_case.insert(ecosystem.to_owned(), names);
+        }
+        let names = self.in_lower_case.get(ecosystem).and_then(|names| names.get(name));
+        Ok(names.cloned().unwrap_or_default())
     }
 
     /// Those of the questions that are to be asked: the fallbacks only where nothing else is known.
@@ -167,6 +190,10 @@ pub(super) fn compared(
     if let Some(reason) = another_stream(package, advisory, affected) {
         return Compared::NotAffected(reason);
     }
+    // Alpine's and Wolfi's version `0`: its maintainers have looked, and it never was.
+    if affected.status == Status::NotAffected && names_no_version(affected) {
+        return Compared::NotAffected("it says that the package was never affected".to_owned());
+    }
     if look_up.name_of == NameOf::Cpe {
         return by_cpe(advisory, affected, look_up);
     }
@@ -181,6 +208,11 @@ pub(super) fn compared(
         Ok(Judgement::NotAffected { range }) => Compared::NotAffected(range),
         Err(problem) => Compared::Unreadable(problem.to_string()),
     }
+}
+
+fn names_no_version(affected: &Affected) -> bool {
+    let nothing = affected.ranges.is_empty() && affected.versions.is_empty();
+    nothing && affected.specific.expression.is_none()
 }
 
 /// With the highest epoch that the entry names: `1:2.0-3` where it is fixed in `1:2.0-4`.

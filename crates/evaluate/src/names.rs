@@ -1,7 +1,8 @@
 //! Under which names and versions a package is looked up, and in which lists;
 //! or why it cannot be.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inscan_facts::package::Evidence;
 use inscan_facts::package_type;
@@ -10,9 +11,10 @@ use super::cpe;
 use super::ecosystem::{self, Names, Release};
 use super::evaluation::{Match, NameOf, UncoveredCode};
 use super::third_party;
+use super::variant;
 use crate::versions::{self, Scheme};
 use inscan_document::Section;
-use inscan_document::section::PackageRow;
+use inscan_document::section::{DistributionInfo, PackageRow, ReleaseName};
 use inscan_vulndb::Advisory;
 
 /// One question to the database.
@@ -27,6 +29,8 @@ pub(super) struct LookUp {
     pub(super) fallback: bool,
     /// The package does not say its epoch, which is taken as the advisory's.
     pub(super) any_epoch: bool,
+    /// The name comes from a package URL that has no capitals: the list may.
+    pub(super) in_lower_case: bool,
 }
 
 impl LookUp {
@@ -66,37 +70,69 @@ pub(super) struct Uncovered {
     pub(super) message: String,
 }
 
-/// What is the same for all packages of an image.
+/// What is the same for all packages of one distribution.
 pub(super) struct Place<'a> {
-    section: &'a Section,
-    pub(super) release: Option<Release>,
+    distribution: Option<Cow<'a, DistributionInfo>>,
+    release: Option<Release>,
     /// The ecosystems of which the database knows anything.
     covered: &'a BTreeSet<String>,
     lockfiles: bool,
 }
 
-impl<'a> Place<'a> {
+/// The places of a document's packages: the image's own, and those of packages that were made
+/// for another distribution.
+pub(super) struct Places<'a> {
+    image: Place<'a>,
+    others: BTreeMap<ReleaseName, Place<'a>>,
+}
+
+impl<'a> Places<'a> {
     pub(super) fn new(
         section: &'a Section,
         covered: &'a BTreeSet<String>,
         lockfiles: bool,
     ) -> Self {
-        let release = section.distribution.as_ref().and_then(ecosystem::release);
-        Place { section, release, covered, lockfiles }
+        let place = |distribution: Option<Cow<'a, DistributionInfo>>| Place {
+            release: distribution.as_deref().and_then(|found| ecosystem::release(found, covered)),
+            distribution,
+            covered,
+            lockfiles,
+        };
+        let own = section.packages.iter().filter_map(|package| package.distribution.as_ref());
+        let others = own.collect::<BTreeSet<_>>().into_iter().map(|release| {
+            let ReleaseName { id, version, codename } = release.clone();
+            let info = DistributionInfo { id, version, codename, ..DistributionInfo::default() };
+            (release.clone(), place(Some(Cow::Owned(info))))
+        });
+        let others = others.collect();
+        Places { image: place(section.distribution.as_ref().map(Cow::Borrowed)), others }
+    }
+
+    pub(super) fn of(&self, package: &PackageRow) -> &Place<'a> {
+        let other = package.distribution.as_ref().and_then(|release| self.others.get(release));
+        other.unwrap_or(&self.image)
+    }
+
+    /// The image's, and then the others.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Place<'a>> {
+        [&self.image].into_iter().chain(self.others.values())
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn info(&self) -> Option<&DistributionInfo> {
+        self.distribution.as_deref()
     }
 
     /// `debian 12`.
     pub(super) fn distribution(&self) -> String {
-        let distribution = self.section.distribution.as_ref();
-        distribution.map_or_else(String::new, |found| {
+        self.info().map_or_else(String::new, |found| {
             let version = match found.version.as_str() {
                 "" => found.codename.as_deref().unwrap_or_default(),
                 version => version,
             };
-            match ecosystem::is_centos_stream(found) {
-                true => format!("CentOS Stream {version}").trim().to_owned(),
-                false => format!("{} {version}", found.id).trim().to_owned(),
-            }
+            let id = if ecosystem::is_centos_stream(found) { "CentOS Stream" } else { &found.id };
+            format!("{id} {version}").trim().to_owned()
         })
     }
 
@@ -113,6 +149,7 @@ impl<'a> Place<'a> {
             scheme: Scheme::Semver,
             fallback: false,
             any_epoch: false,
+            in_lower_case: false,
         };
         cpe::names(package).into_iter().map(look_up).collect()
     }
@@ -141,6 +178,7 @@ impl<'a> Place<'a> {
         }
         let look_ups = match package.kind.as_str() {
             "rpm" if package.name == "gpg-pubkey" => return Subject::NoPackage,
+            UNIDENTIFIED => Err(unidentified()),
             kind if package_type::has_release_advisories(kind) => self.of_distribution(package),
             _ => self.of_language(package),
         };
@@ -187,26 +225,32 @@ impl<'a> Place<'a> {
                 ),
             });
         }
-        let rebuilt = self.rebuilt(package);
+        let variant = variant::of(package, release, &distribution, self.covered)?;
+        let is_variant = !variant.is_empty();
         let lists =
-            if rebuilt.is_empty() { lists } else { rebuilt.iter().map(|it| &**it).collect() };
+            if variant.is_empty() { lists } else { variant.iter().map(|it| &**it).collect() };
         // The legacy engine's documents leave rpm's epochs out.
         let any_epoch = package.kind == "rpm" && package.analyzer == "legacy";
         let look_ups = |name: &str, version: &str, name_of, fallback| {
-            lists
-                .iter()
-                .map(|list| LookUp {
-                    ecosystem: (*list).to_owned(),
-                    name: name.to_owned(),
-                    name_of,
-                    version: version.to_owned(),
-                    scheme,
-                    fallback,
-                    any_epoch,
-                })
-                .collect::<Vec<_>>()
+            let look_up = |(number, list): (usize, &&str)| LookUp {
+                ecosystem: (*list).to_owned(),
+                name: name.to_owned(),
+                name_of,
+                version: version.to_owned(),
+                scheme,
+                // Of a variant's lists the closest that knows the package.
+                fallback: fallback || is_variant && number > 0,
+                any_epoch,
+                in_lower_case: false,
+            };
+            lists.iter().enumerate().map(look_up).collect::<Vec<_>>()
         };
         let (source, source_version) = source(package);
+        // Where the list speaks of the signed source itself, that is meant.
+        let signed = signed_from(source, &source_version);
+        let of_signed = signed.map_or_else(Vec::new, |(name, version)| {
+            look_ups(&name, &version, NameOf::Source, true)
+        });
         let is_same = source == package.name;
         let name_of = if is_same { NameOf::Package } else { NameOf::Source };
         let binary_version = with_epoch(package, &package.version);
@@ -214,7 +258,7 @@ impl<'a> Place<'a> {
         // The feeds' groups have either name, and the legacy engine takes both.
         let is_feed = lists.iter().any(|list| release.feeds.iter().any(|feed| feed == list));
         let names = if is_feed { Names::Both } else { release.names };
-        Ok(match names {
+        let mut all = match names {
             Names::Source => look_ups(source, &source_version, name_of, false),
             _ if is_same => of_binary,
             names => {
@@ -222,21 +266,9 @@ impl<'a> Place<'a> {
                 let of_source = look_ups(source, &source_version, name_of, fallback);
                 of_binary.into_iter().chain(of_source).collect()
             }
-        })
-    }
-
-    /// Lists for packages that somebody built anew under the distribution's names
-    /// and says so in the version: Ubuntu Pro, Root.
-    fn rebuilt(&self, package: &PackageRow) -> Vec<String> {
-        let Some(release) = &self.release else { return Vec::new() };
-        let lists = release.ecosystems.iter().filter_map(|name| {
-            if package.version.contains("root.io") {
-                return Some(format!("Root:{}", name.replace(":v", ":").trim_end_matches(":LTS")));
-            }
-            let pro = name.strip_prefix("Ubuntu:").filter(|_| package.version.contains("esm"));
-            pro.map(|release| format!("Ubuntu:Pro:{release}"))
-        });
-        lists.filter(|name| self.covered.contains(name)).collect()
+        };
+        all.extend(of_signed);
+        Ok(all)
     }
 
     fn of_language(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
@@ -246,7 +278,7 @@ impl<'a> Place<'a> {
                 (vec!["Bitnami"], upstream(&package.name).to_owned())
             }
             kind => match ecosystem::of_type(kind) {
-                Some((osv, feed)) => (vec![osv, feed], full_name(package)),
+                Some((osv, feed)) => (vec![osv, feed], known_name(package)),
                 None => (Vec::new(), String::new()),
             },
         };
@@ -264,10 +296,7 @@ impl<'a> Place<'a> {
         if kind == "generic" && name.is_empty() {
             return Err(no_data(&format!("the program {}", package.name)));
         }
-        let version = match kind {
-            "golang" => package.version.trim_start_matches("go").to_owned(),
-            _ => package.version.clone(),
-        };
+        let version = versions::plain(kind, &package.version).into_owned();
         let look_up = |ecosystem: &str| LookUp {
             ecosystem: ecosystem.to_owned(),
             name: name.clone(),
@@ -276,6 +305,7 @@ impl<'a> Place<'a> {
             scheme,
             fallback: false,
             any_epoch: false,
+            in_lower_case: lost_its_case(package, &name),
         };
         let mut look_ups = vec![look_up(list)];
         // Drupal has a repository of its own for its modules.
@@ -314,6 +344,35 @@ fn comparable(
     }
 }
 
+/// Package URLs of Go are in lower case, while paths of modules have capitals: what an SBOM has
+/// in lower case may be either.
+fn lost_its_case(package: &PackageRow, name: &str) -> bool {
+    let folds = package.kind == "golang";
+    folds && package.evidence == Evidence::Sbom && !name.contains(|it: char| it.is_uppercase())
+}
+
+/// The type of a component in an SBOM that no package URL identifies: `inscan_sbom::UNIDENTIFIED`.
+const UNIDENTIFIED: &str = "unidentified";
+
+fn unidentified() -> Uncovered {
+    Uncovered {
+        code: UncoveredCode::Unidentified,
+        subject: "components without a package URL".to_owned(),
+        message:
+            "components of the SBOM have no package URL, so that nobody can tell what they are"
+                .to_owned(),
+    }
+}
+
+/// As its ecosystem's list calls it. Go's standard library has the name `stdlib` there, and `std`
+/// in its own go.mod, as cyclonedx-gomod has it.
+fn known_name(package: &PackageRow) -> String {
+    match (package.kind.as_str(), full_name(package)) {
+        ("golang", name) if name == "std" => "stdlib".to_owned(),
+        (_, name) => name,
+    }
+}
+
 /// As people and advisories call it: with npm's scope, Maven's group, composer's vendor.
 pub fn full_name(package: &PackageRow) -> String {
     match (package.namespace.as_deref().unwrap_or_default(), package.kind.as_str()) {
@@ -334,6 +393,48 @@ fn source(package: &PackageRow) -> (&str, String) {
         None if package.kind == "deb" => (name, without_rebuild(&package.version).to_owned()),
         None => (name, with_epoch(package, &package.version)),
     }
+}
+
+/// What a source package of signed programs was built from, which advisories speak of, and its
+/// version: `linux` 6.1.76-1 for Debian's `linux-signed-amd64` 6.1.76+1, `grub2` 2.06-13 for
+/// `grub-efi-amd64-signed` 1+2.06+13. <https://wiki.debian.org/SecureBoot/Discussion>
+fn signed_from(source: &str, version: &str) -> Option<(String, String)> {
+    // Ubuntu's have the version of what they sign: `linux-signed-hwe-6.5` of `linux-hwe-6.5`.
+    if let Some(flavour) = source.strip_prefix("linux-signed") {
+        let flavour = flavour.trim_start_matches("-amd64").trim_start_matches("-arm64");
+        let flavour = flavour.trim_start_matches("-i386");
+        let version = match version.contains('-') {
+            true => version.split('+').next().unwrap_or_default().to_owned(),
+            false => version.replacen('+', "-", 1),
+        };
+        return Some((format!("linux{flavour}"), version));
+    }
+    let of = match source {
+        "shim-signed" => "shim",
+        "grub2-signed" => "grub2",
+        "fwupd-signed" => "fwupd-efi",
+        source => {
+            let signed = source.strip_suffix("-signed")?;
+            let (program, _arch) = signed.rsplit_once('-')?;
+            match program {
+                "grub-efi" => "grub2",
+                "fwupd" => return Some(("fwupd-efi".into(), version.replacen('+', "-", 1))),
+                "systemd-boot-efi" => {
+                    return Some(("systemd".into(), version.replacen('+', "-", 1)));
+                }
+                "shim-helpers" => "shim",
+                _ => return None,
+            }
+        }
+    };
+    // Its own version stands before the other's: `1+2.06+13`, `1.187.6+2.06-2ubuntu14.4`.
+    let begins = |(at, _): (usize, &str)| {
+        let rest = &version[at + 1..];
+        rest.starts_with(|char: char| char.is_ascii_digit()).then_some(rest)
+    };
+    let rest = version.match_indices('+').find_map(begins)?;
+    let version = if rest.contains('-') { rest.to_owned() } else { rest.replacen('+', "-", 1) };
+    Some((of.to_owned(), version))
 }
 
 /// rpm keeps the epoch apart, and a source package's file name has none: it has its binaries'.
@@ -427,14 +528,17 @@ mod tests {
             "Bitnami",
             "Ubuntu:22.04:LTS",
             "Ubuntu:Pro:22.04:LTS",
+            "Ubuntu:Pro:FIPS:22.04:LTS",
+            "Ubuntu:Pro:FIPS-updates:22.04:LTS",
+            "Ubuntu:24.04:LTS",
             "Wolfi",
             "alpine:3.12",
             "Root:Debian:12",
             "Packagist:https://packages.drupal.org/8",
         ];
         let covered = covered.iter().map(|name| (*name).to_owned()).collect();
-        let place = Place::new(&section, &covered, false);
-        let found = match place.subject(package) {
+        let places = Places::new(&section, &covered, false);
+        let found = match places.of(package).subject(package) {
             Subject::LookUp(look_ups) => look_ups
                 .iter()
                 .map(|it| {
@@ -489,6 +593,7 @@ mod tests {
         scoped.namespace = Some("@scope".into());
         check("x 1", &scoped, &["npm @scope/core 1.0.0"]);
         check("", &package("golang", "stdlib", "go1.22.1"), &["Go stdlib 1.22.1"]);
+        check("", &package("golang", "std", "v1.22.1"), &["Go stdlib v1.22.1"]);
         let drupal = package("composer", "drupal/core", "9.0.0");
         let lists = [
             "Packagist drupal/core 9.0.0",
@@ -508,11 +613,64 @@ mod tests {
             &package("deb", "a", "1-1+esm2"),
             &["Ubuntu:Pro:22.04:LTS a 1-1+esm2"],
         );
+        let fips = package("deb", "a", "1-1+Fips1");
+        let lists = [
+            "Ubuntu:Pro:FIPS-updates:22.04:LTS a 1-1+Fips1",
+            "Ubuntu:Pro:FIPS:22.04:LTS a 1-1+Fips1 or",
+        ];
+        check("ubuntu 22.04", &fips, &lists);
+        let none = "the database has no advisories for the FIPS packages of ubuntu 24.04";
+        check("ubuntu 24.04", &fips, &[none]);
         check(
             "debian 12",
             &package("deb", "a", "1-1+root.io.1"),
             &["Root:Debian:12 a 1-1+root.io.1"],
         );
+    }
+
+    #[test]
+    fn what_is_signed_is_judged_by_what_it_was_built_from() {
+        #[track_caller]
+        fn signed(source: &str, version: &str, expected: (&str, &str)) {
+            let found = signed_from(source, version).unwrap_or_default();
+            assert_eq!((found.0.as_str(), found.1.as_str()), expected, "{source} {version}");
+        }
+        signed("linux-signed-amd64", "6.1.76+1", ("linux", "6.1.76-1"));
+        signed("linux-signed-arm64", "6.5.10+1~bpo12+1", ("linux", "6.5.10-1~bpo12+1"));
+        signed("linux-signed", "6.8.0-31.31", ("linux", "6.8.0-31.31"));
+        signed(
+            "linux-signed-hwe-6.5",
+            "6.5.0-28.29~22.04.1",
+            ("linux-hwe-6.5", "6.5.0-28.29~22.04.1"),
+        );
+        signed("linux-signed-aws", "6.8.0-1008.8+1", ("linux-aws", "6.8.0-1008.8"));
+        signed("grub-efi-amd64-signed", "1+2.06+13+deb12u1", ("grub2", "2.06-13+deb12u1"));
+        signed("grub2-signed", "1.187.6+2.06-2ubuntu14.4", ("grub2", "2.06-2ubuntu14.4"));
+        signed("shim-signed", "1.44~1+deb12u1+15.8-1~deb12u1", ("shim", "15.8-1~deb12u1"));
+        signed("fwupd-amd64-signed", "1:1.4+1", ("fwupd-efi", "1:1.4-1"));
+        signed("linux", "6.1.76-1", ("", ""));
+        signed("shim-signed", "1.44", ("", ""));
+        let kernel = from(
+            package("deb", "linux-image-6.1.0-18-amd64", "6.1.76-1"),
+            "linux-signed-amd64",
+            Some("6.1.76+1"),
+        );
+        let lists = ["Debian:12 linux-signed-amd64 6.1.76+1", "Debian:12 linux 6.1.76-1 or"];
+        check("debian 12", &kernel, &lists);
+    }
+
+    #[test]
+    fn a_package_of_another_distribution_has_its_own_list() {
+        let mut foreign = package("rpm", "a", "1-1.el9");
+        let release = ReleaseName { id: "almalinux".into(), version: "9.4".into(), codename: None };
+        foreign.distribution = Some(release);
+        // `check` makes the section without packages, so that only the names count here.
+        let section = Section { packages: vec![foreign.clone()], ..Section::default() };
+        let covered = ["AlmaLinux:9".to_owned()].into_iter().collect();
+        let places = Places::new(&section, &covered, false);
+        assert!(matches!(places.of(&foreign).subject(&foreign), Subject::LookUp(_)));
+        foreign.distribution = None;
+        assert!(matches!(places.of(&foreign).subject(&foreign), Subject::Uncovered(_)));
     }
 
     #[test]
@@ -540,6 +698,11 @@ mod tests {
             &["the database has no advisories for packages of type cargo"],
         );
         check("", &package("npm", "a", ""), &["a has no version"]);
+        let stream = "the database has no advisories for CentOS Stream 9";
+        check("centos 9", &package("rpm", "a", "1-1.el9"), &[stream]);
+        let unidentified =
+            "components of the SBOM have no package URL, so that nobody can tell what they are";
+        check("", &package("unidentified", "a", "1"), &[unidentified]);
         check("rocky 9", &package("rpm", "gpg-pubkey", "1-1"), &["NoPackage"]);
         let mut docker = package("deb", "docker-ce", "5:24.0.7-1");
         docker.origin = Some("Docker <support@docker.com>".into());

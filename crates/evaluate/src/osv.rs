@@ -135,7 +135,7 @@ fn is_listed(listed: &[String], scheme: Scheme, version: &str) -> bool {
         || listed
             .iter()
             .filter(|other| may_be_equal(other, version))
-            .any(|other| versions::compare(scheme, other, version) == Ok(Ordering::Equal))
+            .any(|other| versions::against(scheme, version, other) == Ok(Ordering::Equal))
 }
 
 /// Lists are long and comparing costs: the first numbers tell most apart. Epochs of zero may
@@ -172,7 +172,7 @@ impl Placed<'_> {
     /// Whether it has a say about the version.
     fn concerns(&self, scheme: Scheme, version: &str) -> Result<bool, Unreadable> {
         let Some(at) = self.at else { return Ok(true) };
-        let order = versions::compare(scheme, version, at)?;
+        let order = versions::against(scheme, version, at)?;
         Ok(if matches!(self.event, Event::LastAffected(_)) { order.is_gt() } else { order.is_ge() })
     }
 }
@@ -245,7 +245,7 @@ fn is_before_limits(range: &Range, scheme: Scheme, version: &str) -> Result<bool
         if limit == "*" || versions::check(scheme, limit).is_err() {
             return Ok(true);
         }
-        if versions::compare(scheme, version, limit)?.is_lt() {
+        if versions::against(scheme, version, limit)?.is_lt() {
             return Ok(true);
         }
         limited = true;

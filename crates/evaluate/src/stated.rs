@@ -1,54 +1,96 @@
 //! What VEX documents state about a finding: one that is said not to affect its
 //! product, or to be fixed there, is not held against the image.
 
+use std::collections::BTreeSet;
+
 use super::evaluation::{Finding, Suppression, SuppressionCode, Warning};
-use crate::vex::{Document, Subject};
+use crate::vex::{Document, Statement, Subject};
 use inscan_document::Section;
 
-/// Of all statements that hold the latest decides.
-pub(super) fn suppression(
-    section: &Section,
-    finding: &Finding,
-    documents: &[Document],
-) -> Option<Suppression> {
-    let package = section.packages.get(finding.package.index)?;
-    let owner = package.owned_by.and_then(|owner| section.packages.get(owner));
-    let image = &section.image;
-    let names: Vec<&str> =
-        [&image.reference].into_iter().chain(&image.names).map(String::as_str).collect();
-    let subject = Subject {
-        purl: &package.purl,
-        owner: owner.map(|owner| owner.purl.as_str()),
-        image: &names,
-        digests: &[&image.digest, &image.id],
-    };
-    // As for exceptions: whoever has looked at one CVE of several has not at the others.
-    let is_cve = |name: &&String| name.starts_with("CVE-");
-    let several = finding.aliases.iter().filter(is_cve).count() > 1;
-    let meant: Vec<String> =
-        finding.aliases.iter().filter(|name| !(several && is_cve(name))).cloned().collect();
-    let (document, statement) = documents
-        .iter()
-        .filter_map(|document| Some((document, document.statement(&meant, &subject)?)))
-        .max_by(|(_, a), (_, b)| a.timestamp.cmp(&b.timestamp))?;
-    let why = statement.justification.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    statement.status.is_settled().then(|| Suppression {
-        code: SuppressionCode::Vex,
-        reason: format!("a VEX statement in {}: {}{why}", document.source, statement.status.name()),
-        source: Some(document.source.clone()),
-        rule: meant.first().cloned(),
-        note: statement.note.clone(),
-        ..Suppression::default()
-    })
+/// The documents, and which of their statements held for anything.
+pub(super) struct Statements<'a> {
+    documents: &'a [Document],
+    used: Vec<BTreeSet<usize>>,
 }
 
-/// Of products that nothing can be compared with.
-pub(super) fn warnings(documents: &[Document]) -> impl Iterator<Item = Warning> {
-    documents.iter().filter(|document| document.unnamed_products > 0).map(|document| Warning {
+impl<'a> Statements<'a> {
+    pub(super) fn new(documents: &'a [Document]) -> Self {
+        Statements { documents, used: vec![BTreeSet::new(); documents.len()] }
+    }
+
+    /// Of all statements that hold the latest decides.
+    pub(super) fn suppression(
+        &mut self,
+        section: &Section,
+        finding: &Finding,
+    ) -> Option<Suppression> {
+        let subject = Subject { section, index: finding.package.index };
+        // As for exceptions: whoever has looked at one CVE of several has not at the others.
+        let is_cve = |name: &&String| name.starts_with("CVE-");
+        let several = finding.aliases.iter().filter(is_cve).count() > 1;
+        let meant: Vec<String> =
+            finding.aliases.iter().filter(|name| !(several && is_cve(name))).cloned().collect();
+        let mut latest: Option<(&Document, &Statement)> = None;
+        for (document, used) in self.documents.iter().zip(&mut self.used) {
+            for position in document.holding(&meant, &subject) {
+                used.insert(position);
+            }
+            if let Some((_, statement)) = document.statement(&meant, &subject)
+                && latest.is_none_or(|(_, known)| known.timestamp <= statement.timestamp)
+            {
+                latest = Some((document, statement));
+            }
+        }
+        let (document, statement) = latest?;
+        let why =
+            statement.justification.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let status = statement.status.name();
+        statement.status.is_settled().then(|| Suppression {
+            code: SuppressionCode::Vex,
+            reason: format!("a VEX statement in {}: {status}{why}", document.source),
+            source: Some(document.source.clone()),
+            rule: meant.first().cloned(),
+            note: statement.note.clone(),
+            ..Suppression::default()
+        })
+    }
+
+    /// Of products that nothing can be compared with, and of statements that hold for nothing.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        let all = self.documents.iter().zip(&self.used);
+        all.flat_map(|(document, used)| [unnamed(document), unused(document, used)]).flatten()
+    }
+}
+
+fn unnamed(document: &Document) -> Option<Warning> {
+    (document.unnamed_products > 0).then(|| Warning {
         code: "vex-products".to_owned(),
         message: format!(
             "{}: {} products are named by no package URL, and what is stated of them holds for nothing",
             document.source, document.unnamed_products
+        ),
+    })
+}
+
+/// How many vulnerabilities a warning names.
+const EXAMPLES: usize = 3;
+
+fn unused(document: &Document, used: &BTreeSet<usize>) -> Option<Warning> {
+    let all = document.statements.iter().enumerate();
+    let unused = all.filter(|(position, _)| !used.contains(position));
+    let mut names: Vec<&str> =
+        unused.clone().filter_map(|(_, it)| it.names.first()).map(String::as_str).collect();
+    names.dedup();
+    let more = if names.len() > EXAMPLES { " …" } else { "" };
+    names.truncate(EXAMPLES);
+    let number = unused.count();
+    (number > 0).then(|| Warning {
+        code: "vex-unused".to_owned(),
+        message: format!(
+            "{}: {number} of {} statements match no finding: {}{more}",
+            document.source,
+            document.statements.len(),
+            names.join(", ")
         ),
     })
 }
@@ -77,7 +119,8 @@ mod tests {
             ..PackageRow::default()
         }];
         let aliases = aliases.iter().map(|name| (*name).to_owned()).collect();
-        suppression(&section, &Finding { aliases, ..Finding::default() }, documents)
+        let finding = Finding { aliases, ..Finding::default() };
+        Statements::new(documents).suppression(&section, &finding)
     }
 
     #[test]
@@ -102,8 +145,11 @@ mod tests {
 
     #[test]
     fn products_that_hold_for_nothing_are_said() {
-        let document = Document { source: "v".into(), unnamed_products: 2, ..Document::default() };
-        let said: Vec<_> = warnings(&[document]).map(|warning| warning.message).collect();
+        let unnamed = Document { source: "v".into(), unnamed_products: 2, ..Document::default() };
+        let documents = [unnamed, document("w", "01-01", "fixed")];
+        let statements = Statements::new(&documents);
+        let said: Vec<_> = statements.warnings().map(|warning| warning.message).collect();
         assert!(said[0].starts_with("v: 2 products"), "{said:?}");
+        assert_eq!(said[1], "w: 1 of 1 statements match no finding: CVE-1");
     }
 }

@@ -155,7 +155,8 @@ mod tests {
     fn of(id: &str) -> Release {
         let version = if id == "alpine" { "3.20" } else { "9" };
         let (id, version) = (id.into(), version.into());
-        release(&DistributionInfo { id, version, ..Default::default() }).unwrap()
+        let info = DistributionInfo { id, version, ..Default::default() };
+        release(&info, &Default::default()).unwrap()
     }
 
     #[track_caller]

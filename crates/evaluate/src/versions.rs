@@ -26,7 +26,9 @@ mod portage;
 pub mod range;
 mod rpm;
 mod semver;
+pub(crate) mod vers;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use inscan_facts::escape;
@@ -165,6 +167,47 @@ pub fn compare(scheme: Scheme, a: &str, b: &str) -> Result<Ordering, Unreadable>
     }
 }
 
+/// An installed version against one that an advisory or a statement names. PEP 440: where that has
+/// no local label, the installed one's is not compared (`2.0.0+cu117` is in `<= 2.0.0`).
+/// <https://peps.python.org/pep-0440/#version-matching>
+pub fn against(scheme: Scheme, installed: &str, named: &str) -> Result<Ordering, Unreadable> {
+    match installed.split_once('+') {
+        Some((public, _)) if scheme == Scheme::Pep440 && !named.contains('+') => {
+            check(scheme, installed)?;
+            compare(scheme, public, named)
+        }
+        _ => compare(scheme, installed, named),
+    }
+}
+
+/// The version alone, of what stands in its place: Go's toolchains write `go1.21.5 X:experiment`,
+/// and a gem's platform stands behind it (`1.16.5-java`; no version of a gem has a dash).
+pub fn plain<'a>(purl_type: &str, version: &'a str) -> Cow<'a, str> {
+    match purl_type {
+        "golang" => {
+            let version = version.split_whitespace().next().unwrap_or_default();
+            let digits = version
+                .strip_prefix("go")
+                .filter(|rest| rest.starts_with(|it: char| it.is_ascii_digit()));
+            Cow::Borrowed(digits.unwrap_or(version))
+        }
+        "gem" => Cow::Borrowed(version.split('-').next().unwrap_or_default()),
+        _ => Cow::Borrowed(version),
+    }
+}
+
+/// Whether two texts are one version of packages of a type: `v1.0`, `1.0` and `1.0.0`, with an
+/// epoch of zero and without. What its order cannot read is the same only as text.
+pub fn is_same(purl_type: &str, name: &str, installed: &str, named: &str) -> bool {
+    if installed == named {
+        return true;
+    }
+    let (installed, named) = (plain(purl_type, installed), plain(purl_type, named));
+    let scheme = of_package(purl_type, name);
+    let order = scheme.map(|scheme| against(scheme, &installed, &named));
+    installed == named || order == Some(Ok(Ordering::Equal))
+}
+
 /// Whether the ecosystem can read it at all.
 pub fn check(scheme: Scheme, version: &str) -> Result<(), Unreadable> {
     compare(scheme, version, version).map(drop)
@@ -195,6 +238,33 @@ fn shown(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_version_is_written_in_several_ways() {
+        for (kind, installed, named, expected) in [
+            ("golang", "v0.10.0", "0.10.0", true),
+            ("golang", "v0.10.0", "v0.9.0", false),
+            ("golang", "1.21.5", "go1.21.5", true),
+            ("golang", "go1.21.5 X:boringcrypto", "v1.21.5", true),
+            ("gem", "1.16.5", "1.16.5-java", true),
+            ("pypi", "2.0.0+cu117", "2.0.0", true),
+            ("pypi", "2.0.0+cu117", "2.0.0+cu117", true),
+            ("pypi", "2.0.0+cu117", "2.0.0+cpu", false),
+            ("pypi", "2.0.0", "2.0.0+cu117", false),
+            ("deb", "1.0-1", "0:1.0-1", true),
+            ("rpm", "0:1.0-1", "1.0-1", true),
+            ("rpm", "1:1.0-1", "1.0-1", false),
+            ("npm", "v1.0.0", "1.0.0", true),
+            ("npm", "latest", "1.0.0", false),
+            ("conda", "1.0", "1.0.0", false),
+        ] {
+            assert_eq!(
+                is_same(kind, "x", installed, named),
+                expected,
+                "{kind} {installed} {named}"
+            );
+        }
+    }
 
     fn check_all(cases: &[(Scheme, &str, &str, Ordering)]) {
         for (scheme, a, b, expected) in cases {

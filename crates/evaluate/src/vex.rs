@@ -11,9 +11,13 @@ mod cyclonedx;
 mod openvex;
 mod target;
 
+use inscan_facts::encoding;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
-pub use target::{Subject, Target};
+pub use target::{Condition, Subject, Target, Version};
 
 /// The statements of one file, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +39,8 @@ pub struct Statement {
     pub justification: Option<String>,
     /// In the author's.
     pub note: Option<String>,
-    /// RFC 3339. Of two statements that hold, the later counts.
-    pub timestamp: Option<String>,
+    /// Of two statements that hold, the later counts.
+    pub timestamp: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +86,7 @@ pub enum Error {
 
 /// What a file states; the form is told by its content.
 pub fn read(source: &str, text: &[u8]) -> Result<Document, Error> {
-    let json: Value = serde_json::from_slice(text)?;
+    let json: Value = serde_json::from_slice(&encoding::in_utf8(text))?;
     let mut document = if is_openvex(&json) {
         openvex::read(&json)?
     } else if json["document"]["csaf_version"].is_string() {
@@ -102,16 +106,37 @@ fn is_openvex(json: &Value) -> bool {
 }
 
 impl Document {
-    /// The statement that counts for a vulnerability in a package: of all that hold, the latest;
-    /// of two of one time, the one further behind. Names are compared without case.
-    pub fn statement(&self, names: &[String], subject: &Subject) -> Option<&Statement> {
-        let is_meant = |name: &String| names.iter().any(|other| other.eq_ignore_ascii_case(name));
-        self.statements
-            .iter()
-            .filter(|it| it.names.iter().any(is_meant))
-            .filter(|it| it.targets.iter().any(|target| target.is(subject)))
-            .max_by(|a, b| a.timestamp.cmp(&b.timestamp))
+    /// The statement that counts for a vulnerability in a package, by its position: of all that
+    /// hold, the latest; of two of one time, the one further behind. Names are compared without
+    /// case.
+    pub fn statement(&self, names: &[String], subject: &Subject) -> Option<(usize, &Statement)> {
+        let holding = self.holding(names, subject).map(|at| (at, &self.statements[at]));
+        holding.max_by(|(_, a), (_, b)| a.timestamp.cmp(&b.timestamp))
     }
+
+    /// The positions of all that hold.
+    pub(crate) fn holding(
+        &self,
+        names: &[String],
+        subject: &Subject,
+    ) -> impl Iterator<Item = usize> {
+        let all = self.statements.iter().enumerate();
+        all.filter(|(_, it)| it.holds(names, subject)).map(|(position, _)| position)
+    }
+}
+
+impl Statement {
+    fn holds(&self, names: &[String], subject: &Subject) -> bool {
+        let is_meant = |name: &String| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        self.names.iter().any(is_meant) && self.targets.iter().any(|target| target.is(subject))
+    }
+}
+
+/// A moment, whatever offset it is written with. A day begins at midnight in UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| Some(day()?.timestamp()))
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {

@@ -135,6 +135,16 @@ impl Database {
         Ok(advisories)
     }
 
+    /// The keys of an ecosystem's packages, in order.
+    pub fn keys(&self, ecosystem: &str) -> Result<Vec<String>> {
+        let Some(number) = self.ecosystems.get(ecosystem) else { return Ok(Vec::new()) };
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT key FROM package WHERE ecosystem = ?1 ORDER BY key")?;
+        let keys = statement.query_map([number], |row| row.get(0))?;
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+
     /// All of one advisory. Where a feed service has it in several groups: the
     /// public record, or else the first group's.
     pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {

@@ -3,11 +3,12 @@
 
 use serde_json::Value;
 
-use super::{Document, Error, Statement, Status, Target, array, text};
+use super::{Condition, Document, Error, Statement, Status, Target, array, moment, text};
 
 pub(super) fn read(json: &Value) -> Result<Document, Error> {
     let mut document = Document::default();
     let whole = text(json, "last_updated").or_else(|| text(json, "timestamp"));
+    let whole = whole.and_then(|text| moment(&text));
     for (number, statement) in array(json, "statements").iter().enumerate() {
         let wrong = |reason: String| Error::Statement { number: number + 1, reason };
         let names = names(&statement["vulnerability"]);
@@ -23,7 +24,12 @@ pub(super) fn read(json: &Value) -> Result<Document, Error> {
         };
         let mut targets = Vec::new();
         for product in array(statement, "products") {
-            targets.extend(self::targets(product, &mut document.unnamed_products));
+            // Beside the products, before 0.2, and there it says which parts of all are meant.
+            let components = match array(product, "subcomponents") {
+                [] => array(statement, "subcomponents"),
+                own => own,
+            };
+            targets.extend(self::targets(product, components, &mut document.unnamed_products));
         }
         let of_its_own = text(statement, "last_updated").or_else(|| text(statement, "timestamp"));
         document.statements.push(Statement {
@@ -34,7 +40,7 @@ pub(super) fn read(json: &Value) -> Result<Document, Error> {
             note: ["impact_statement", "status_notes", "action_statement"]
                 .iter()
                 .find_map(|key| text(statement, key)),
-            timestamp: of_its_own.or_else(|| whole.clone()),
+            timestamp: of_its_own.and_then(|text| moment(&text)).or(whole),
         });
     }
     Ok(document)
@@ -54,20 +60,21 @@ fn names(vulnerability: &Value) -> Vec<String> {
     names
 }
 
-fn targets(product: &Value, unnamed: &mut usize) -> Vec<Target> {
+fn targets(product: &Value, components: &[Value], unnamed: &mut usize) -> Vec<Target> {
     let Some(name) = name(product) else {
         *unnamed += 1;
         return Vec::new();
     };
-    let components = array(product, "subcomponents");
     if components.is_empty() {
-        return vec![Target { product: Some(name), component: None }];
+        return vec![Target { conditions: digests(product), ..Target::of(Some(&name), None) }];
     }
     let mut targets = Vec::new();
     for component in components {
         match self::name(component).filter(|name| name.starts_with("pkg:")) {
-            Some(component) => {
-                targets.push(Target { product: Some(name.clone()), component: Some(component) })
+            Some(component_name) => {
+                let conditions = [digests(product), digests(component)].concat();
+                let target = Target::of(Some(&name), Some(&component_name));
+                targets.push(Target { conditions, ..target });
             }
             None => *unnamed += 1,
         }
@@ -78,4 +85,11 @@ fn targets(product: &Value, unnamed: &mut usize) -> Vec<Target> {
 fn name(product: &Value) -> Option<String> {
     let plain = product.as_str().map(str::to_owned);
     plain.or_else(|| text(&product["identifiers"], "purl")).or_else(|| text(product, "@id"))
+}
+
+/// `{"hashes": {"sha-256": "…"}}`.
+fn digests(product: &Value) -> Vec<Condition> {
+    let stated = product.get("hashes").and_then(Value::as_object).filter(|all| !all.is_empty());
+    let all = stated.map(|all| all.values().filter_map(Value::as_str).map(str::to_owned).collect());
+    all.map(Condition::Digests).into_iter().collect()
 }

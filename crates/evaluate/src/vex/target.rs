@@ -1,102 +1,119 @@
 //! What a statement is about, and whether that is what was found.
 
-use inscan_facts::purl::{self, Purl};
+use inscan_document::Section;
+use inscan_document::section::PackageRow;
+
+use crate::naming::Name;
+use crate::versions::{self, vers};
 
 /// A product, a component of any product, or a component of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
-    /// A package URL, or the name of an image.
-    pub product: Option<String>,
-    /// A package URL.
-    pub component: Option<String>,
+    pub product: Option<Name>,
+    pub component: Option<Name>,
+    /// All of them have to hold.
+    pub conditions: Vec<Condition>,
 }
 
-/// The package in which a vulnerability was found, and the image it is in.
-#[derive(Clone, Copy, Debug, Default)]
+/// What else has to be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The package has one of these versions.
+    Versions(Vec<Version>),
+    /// The package, or else the image, is made for it.
+    Architecture(String),
+    /// It is this component of that document: CycloneDX's BOM-Link.
+    Bom { serial: String, version: Option<u64>, reference: String },
+    /// One of these digests, in hex, is the image's or is stated of the package.
+    Digests(Vec<String>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    Exact(String),
+    /// `vers:npm/>=1.0|<1.2`.
+    Range(String),
+}
+
+/// The package in which a vulnerability was found, in what it was found in.
+#[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    pub purl: &'a str,
-    /// Of the package that brought it.
-    pub owner: Option<&'a str>,
-    /// Names of the image: its reference, and others it carries.
-    pub image: &'a [&'a str],
-    /// Digests of its manifest and of its configuration, with or without `sha256:`.
-    pub digests: &'a [&'a str],
+    pub section: &'a Section,
+    /// Position of the package.
+    pub index: usize,
+}
+
+impl<'a> Subject<'a> {
+    fn package(self) -> Option<&'a PackageRow> {
+        self.section.packages.get(self.index)
+    }
 }
 
 impl Target {
+    /// A product, or a component in one.
+    pub(super) fn of(product: Option<&str>, component: Option<&str>) -> Target {
+        let (product, component) = (product.map(Name::read), component.map(Name::read));
+        Target { product, component, conditions: Vec::new() }
+    }
+
     pub(super) fn is(&self, subject: &Subject) -> bool {
-        let is_package =
-            |named: &str| purl::parse(named).is_some_and(|named| fits(&named, subject.purl));
-        match (&self.product, &self.component) {
-            (Some(product), None) => is_package(product) || is_image(product, subject),
+        let section = subject.section;
+        let Some(package) = subject.package() else { return false };
+        let is_package = |name: &Name| name.is_package(section, package);
+        let is_named = match (&self.product, &self.component) {
+            (Some(product), None) => is_package(product) || product.is_image(&section.image),
             (None, Some(component)) => is_package(component),
             (Some(product), Some(component)) => {
-                let owner = subject.owner.zip(purl::parse(product));
-                let is_owner = owner.is_some_and(|(owner, product)| fits(&product, owner));
-                is_package(component) && (is_owner || is_image(product, subject))
+                is_package(component)
+                    && (product.is_image(&section.image) || product.holds(section, subject.index))
             }
-            (None, None) => false,
+            (None, None) => self.conditions.iter().any(|it| matches!(it, Condition::Bom { .. })),
+        };
+        is_named && self.conditions.iter().all(|condition| condition.holds(subject, package))
+    }
+}
+
+impl Condition {
+    fn holds(&self, subject: &Subject, package: &PackageRow) -> bool {
+        let image = &subject.section.image;
+        match self {
+            Condition::Versions(all) => all.iter().any(|version| version.is(package)),
+            Condition::Architecture(stated) => {
+                let own = package.arch.as_ref().or(image.architecture.as_ref());
+                own.is_some_and(|own| Name::is_architecture(own, stated))
+            }
+            Condition::Bom { serial, version, reference } => {
+                let Some(bom) = &image.bom else { return false };
+                let own = bom.references.get(subject.index);
+                bom.serial == *serial
+                    && version.is_none_or(|version| version == bom.version)
+                    && (own.is_some_and(|own| own == reference)
+                        || Name::read(reference).is_package(subject.section, package))
+            }
+            Condition::Digests(all) => {
+                let of_image = [&image.digest, &image.id];
+                let of_package = ["md5", "sha1", "sha256", "sha384", "sha512"];
+                let of_package = of_package.iter().filter_map(|name| package.attributes.get(*name));
+                let own = of_image.into_iter().chain(of_package);
+                let plain = |text: &str| text.trim_start_matches("sha256:").to_ascii_lowercase();
+                let own: Vec<String> = own.map(|text| plain(text)).collect();
+                all.iter().any(|digest| own.contains(&plain(digest)))
+            }
         }
     }
 }
 
-/// A version or a qualifier that is not stated leaves it open.
-fn fits(named: &Purl, found: &str) -> bool {
-    let Some(found) = purl::parse(found) else { return false };
-    let same_name = match named.kind.as_str() {
-        "pypi" => python(&named.name) == python(&found.name),
-        _ => named.name.eq_ignore_ascii_case(&found.name),
-    };
-    named.kind == found.kind
-        && same_name
-        && named.has_namespace_of(&found)
-        && named.version.as_ref().is_none_or(|version| found.version.as_ref() == Some(version))
-        && named.qualifiers.iter().all(|(key, value)| found.qualifiers.get(key) == Some(value))
-}
-
-fn python(name: &str) -> String {
-    name.to_lowercase().replace(['_', '.'], "-")
-}
-
-/// `pkg:oci/app@sha256:…?repository_url=registry.example/team/app`, or the image's name as it is.
-fn is_image(product: &str, subject: &Subject) -> bool {
-    let plain = |digest: &str| digest.trim_start_matches("sha256:").to_ascii_lowercase();
-    let has_digest = |digest: &str| {
-        subject.digests.iter().any(|own| !own.is_empty() && plain(own) == plain(digest))
-    };
-    let Some(purl) = purl::parse(product) else {
-        return subject.image.contains(&product)
-            || product.rsplit_once('@').is_some_and(|(_, digest)| has_digest(digest));
-    };
-    if !matches!(purl.kind.as_str(), "oci" | "docker") {
-        return false;
-    }
-    let is_digest = |version: &&String| version.starts_with("sha256:");
-    if let Some(digest) = purl.version.as_ref().filter(is_digest) {
-        return has_digest(digest);
-    }
-    let repository = match (purl.qualifiers.get("repository_url"), &purl.namespace) {
-        (Some(url), _) => url.trim_start_matches("https://").trim_end_matches('/').to_owned(),
-        (None, Some(namespace)) => format!("{namespace}/{}", purl.name),
-        (None, None) => purl.name.clone(),
-    };
-    // An oci type may state the repository without its last part, the name.
-    let with_name = format!("{repository}/{}", purl.name);
-    let tag = purl.qualifiers.get("tag").or(purl.version.as_ref());
-    subject.image.iter().any(|image| {
-        let (name, own_tag) = split_tag(image);
-        let ends = |wanted: &str| {
-            name.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+impl Version {
+    fn is(&self, package: &PackageRow) -> bool {
+        let (kind, name) = (package.kind.as_str(), package.name.as_str());
+        let installed = match package.epoch.filter(|epoch| kind == "rpm" && *epoch > 0) {
+            Some(epoch) => format!("{epoch}:{}", package.version),
+            None => package.version.clone(),
         };
-        (ends(&repository) || ends(&with_name)) && tag.is_none_or(|tag| own_tag == Some(tag))
-    })
-}
-
-/// A colon behind the last slash begins a tag; a digest is cut off.
-fn split_tag(image: &str) -> (&str, Option<&str>) {
-    let image = image.split_once('@').map_or(image, |(image, _digest)| image);
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (image, None),
+        match self {
+            Version::Exact(stated) => versions::is_same(kind, name, &installed, stated),
+            // One that cannot be read has nothing in it.
+            Version::Range(range) => vers::contains(range, name, &installed).unwrap_or(false),
+        }
     }
 }

@@ -1,24 +1,42 @@
+use inscan_document::Section;
+use inscan_document::section::{BomInfo, PackageRow};
+
 use super::*;
 
-const IMAGE: &[&str] = &["registry.example/team/app:1.2"];
-const DIGESTS: &[&str] = &["sha256:aaaa", "bbbb"];
-
-fn subject(purl: &str) -> Subject<'_> {
-    Subject { purl, owner: None, image: IMAGE, digests: DIGESTS }
+fn section(purl: &str) -> Section {
+    let mut section = Section::default();
+    section.image.reference = "registry.example/team/app:1.2".into();
+    section.image.digest = "sha256:aaaa".into();
+    section.image.id = "bbbb".into();
+    let bom = BomInfo { serial: "0-0".into(), version: 1, references: vec!["comp-1".into()] };
+    section.image.bom = Some(bom);
+    let parsed = inscan_facts::purl::parse(purl).unwrap();
+    section.packages = vec![PackageRow {
+        kind: parsed.kind,
+        name: parsed.name,
+        version: parsed.version.unwrap_or_default(),
+        purl: purl.into(),
+        ..PackageRow::default()
+    }];
+    section
 }
 
 #[track_caller]
 fn check(target: (&str, &str), purl: &str, expected: bool) {
-    let named = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let target = Target { product: named(target.0), component: named(target.1) };
-    assert_eq!(target.is(&subject(purl)), expected, "{target:?} {purl}");
+    let (product, component) = target;
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let target = Target::of(some(product).as_deref(), some(component).as_deref());
+    let section = section(purl);
+    assert_eq!(target.is(&Subject { section: &section, index: 0 }), expected, "{target:?} {purl}");
 }
 
 /// Of each the names, the status and the justification, where it holds for that package.
 fn stated(text: &str, purl: &str) -> Vec<(String, &'static str, Option<String>)> {
     let document = read("v.json", text.as_bytes()).unwrap();
+    let section = section(purl);
+    let subject = Subject { section: &section, index: 0 };
     let of = |it: &Statement| (it.names.join(" "), it.status.name(), it.justification.clone());
-    let holds = |it: &&Statement| it.targets.iter().any(|target| target.is(&subject(purl)));
+    let holds = |it: &&Statement| it.targets.iter().any(|target| target.is(&subject));
     document.statements.iter().filter(holds).map(of).collect()
 }
 
@@ -45,7 +63,7 @@ fn an_image_is_known_by_digest_and_by_name() {
         "pkg:oci/app@sha256%3Abbbb?repository_url=elsewhere.example/app",
         "pkg:oci/app?repository_url=registry.example/team&tag=1.2",
         "pkg:oci/app?repository_url=registry.example/team/app",
-        "pkg:docker/team/app@1.2",
+        "pkg:docker/team/app@1.2?repository_url=registry.example",
         "pkg:oci/app",
         "registry.example/team/app:1.2",
         "registry.example/team/app@sha256:aaaa",
@@ -58,6 +76,9 @@ fn an_image_is_known_by_digest_and_by_name() {
         "pkg:oci/app@sha256:cccc",
         "pkg:oci/other",
         "pkg:oci/pp",
+        "pkg:docker/team/app@1.2",
+        "pkg:oci/app?arch=arm64",
+        "pkg:oci/app?unheard=of",
         "pkg:oci/app?tag=1.3",
         "pkg:oci/app?repository_url=elsewhere.example/team/app",
         "app",
@@ -67,16 +88,43 @@ fn an_image_is_known_by_digest_and_by_name() {
     }
 }
 
+/// Whether a statement about a component in a product holds for the first of the packages.
+#[track_caller]
+fn within(product: &str, packages: Vec<PackageRow>, expected: bool) {
+    let mut section = section("pkg:pypi/urllib3@1.26");
+    let component = section.packages[0].purl.clone();
+    section.packages.splice(..1, packages);
+    let target = Target::of(Some(product), Some(&component));
+    assert_eq!(target.is(&Subject { section: &section, index: 0 }), expected, "{product}");
+}
+
 #[test]
 fn a_component_of_a_package_is_meant_where_the_package_brought_it() {
-    let target = Target {
-        product: Some("pkg:deb/debian/python3-pip".into()),
-        component: Some("pkg:pypi/urllib3".into()),
+    let row = |purl: &str, location: &str, part_of: &[usize]| PackageRow {
+        location: location.into(),
+        part_of: part_of.to_vec(),
+        ..section(purl).packages.remove(0)
     };
-    let purl = "pkg:pypi/urllib3@1.26";
-    assert!(!target.is(&subject(purl)));
-    let owner = Some("pkg:deb/debian/python3-pip@23.0.1?arch=all");
-    assert!(target.is(&Subject { owner, ..subject(purl) }));
+    let own = |location: &str, part_of: &[usize]| row("pkg:pypi/urllib3@1.26", location, part_of);
+    let pip = || row("pkg:deb/debian/python3-pip@23.0.1?arch=all", "", &[]);
+    let product = "pkg:deb/debian/python3-pip";
+    within(product, vec![own("", &[]), pip()], false);
+    within(product, vec![PackageRow { owned_by: Some(1), ..own("", &[]) }, pip()], true);
+    within(product, vec![own("", &[1]), pip()], true);
+    let through = row("pkg:pypi/requests@2", "", &[2]);
+    within(product, vec![own("", &[1]), through.clone(), pip()], true);
+    // Somebody else has it too.
+    within(
+        product,
+        vec![own("", &[1, 3]), through.clone(), pip(), row("pkg:pypi/x@1", "", &[])],
+        false,
+    );
+    let circle = row("pkg:pypi/requests@2", "", &[0]);
+    within(product, vec![own("", &[1]), circle, pip()], false);
+    let jar = "pkg:maven/com.acme/app@1.0";
+    let outer = |location: &str| row(jar, location, &[]);
+    within(jar, vec![own("a.jar:lib/b.jar", &[]), outer("a.jar")], true);
+    within(jar, vec![own("c.jar:lib/b.jar", &[]), outer("a.jar")], false);
 }
 
 #[test]
@@ -160,14 +208,19 @@ fn the_latest_statement_counts() {
         {"vulnerability": "CVE-1", "products": ["pkg:deb/debian/curl"], "status": "not_affected", "timestamp": "2026-03-01T00:00:00Z"},
         {"vulnerability": "CVE-1", "products": ["pkg:deb/debian/curl"], "status": "affected", "timestamp": "2026-01-01T00:00:00Z"},
         {"vulnerability": "CVE-2", "products": ["pkg:deb/debian/curl"], "status": "under_investigation"},
-        {"vulnerability": "CVE-2", "products": ["pkg:deb/debian/curl"], "status": "fixed"}]}"#;
+        {"vulnerability": "CVE-2", "products": ["pkg:deb/debian/curl"], "status": "fixed"},
+        {"vulnerability": "CVE-4", "products": ["pkg:deb/debian/curl"], "status": "not_affected", "timestamp": "2026-01-02T01:00:00Z"},
+        {"vulnerability": "CVE-4", "products": ["pkg:deb/debian/curl"], "status": "affected", "timestamp": "2026-01-01T23:00:00.5-05:00"}]}"#;
     let document = read("v", text.as_bytes()).unwrap();
+    let section = section(CURL);
+    let subject = Subject { section: &section, index: 0 };
     let status = |name: &str| {
-        document.statement(&[name.to_owned()], &subject(CURL)).map(|statement| statement.status)
+        document.statement(&[name.to_owned()], &subject).map(|(_, statement)| statement.status)
     };
     assert_eq!(status("cve-1"), Some(Status::NotAffected));
     assert_eq!(status("CVE-2"), Some(Status::Fixed));
     assert_eq!(status("CVE-3"), None);
+    assert_eq!(status("CVE-4"), Some(Status::Affected), "later, though its text is before");
 }
 
 #[test]
