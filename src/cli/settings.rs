@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
 use clap::{Arg, ArgMatches, Command};
+use inscan_facts::encoding;
 use serde_json::Value;
 
 use super::environment::Environment;
@@ -241,7 +242,7 @@ pub(super) fn text(path: &Path, what: &str) -> Result<String> {
         let metadata = fs::metadata(path)?;
         anyhow::ensure!(metadata.is_file(), "not a regular file");
         anyhow::ensure!(metadata.len() <= MAX_SIZE, "larger than {MAX_SIZE} bytes");
-        Ok(fs::read_to_string(path)?)
+        Ok(String::from_utf8(encoding::in_utf8(&fs::read(path)?).into_owned())?)
     };
     read().map_err(|error| {
         Failure::usage(error.context(format!("could not read {what} `{}`", path.display())))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::content_id::uuid;
 use super::json::some;
-use super::{json, sbom, wording};
+use super::{address, json, sbom, wording};
 use inscan_document::section::PackageRow;
 use inscan_document::{Section, licence_expression};
 use inscan_evaluate::{
@@ -216,11 +216,11 @@ fn vulnerability(finding: &Finding, by: Option<&Suppression>) -> Value {
     let aliases = finding.aliases.iter().filter(|alias| **alias != finding.id);
     let aliases = aliases.map(|alias| json!({"id": alias, "source": source(alias)}));
     let advisories = finding.advisories.iter().filter_map(|advisory| {
-        let url = advisory.url.as_deref().filter(|url| wording::is_web(url))?;
+        let url = advisory.url.as_deref().filter(|url| address::is_web(url))?;
         Some(json!({"title": advisory.id, "url": url}))
     });
     let references = finding.references.iter().map(|reference| reference.url.as_str());
-    let references = references.filter(|url| wording::is_web(url)).map(|url| json!({"url": url}));
+    let references = references.filter(|url| address::is_web(url)).map(|url| json!({"url": url}));
     let number = |cwe: &String| cwe.strip_prefix("CWE-")?.parse::<u32>().ok().filter(|it| *it > 0);
     let kev = finding.kev.as_ref();
     let said = [

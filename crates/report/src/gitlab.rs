@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::content_id::uuid;
 use super::json::some;
 use super::text::printable;
-use super::{json, wording};
+use super::{address, json, wording};
 use inscan_evaluate::{Evaluation, Finding, Outcome, Severity};
 
 const VERSION: &str = "15.0.4";
@@ -63,7 +63,7 @@ fn vulnerability(
     let links = wording::page(finding).into_iter();
     let links = links.chain(finding.references.iter().map(|reference| reference.url.as_str()));
     let mut addresses: Vec<&str> = Vec::new();
-    for url in links.filter(|url| wording::is_web(url)) {
+    for url in links.filter(|url| address::is_web(url)) {
         if !addresses.contains(&url) {
             addresses.push(url);
         }
@@ -123,7 +123,7 @@ fn identifier(id: &str) -> Value {
         _ => ("osv", "https://osv.dev/vulnerability/"),
     };
     let url = format!("{page}{id}");
-    let url = Some(url).filter(|url| wording::is_web(url));
+    let url = Some(url).filter(|url| address::is_web(url));
     json!({"type": kind, "name": id, "value": id, "url": url})
 }
 

@@ -14,6 +14,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value as Context};
 use serde_json::{Value, json};
 
+use super::address;
 use super::policy as policies;
 use super::text::{counted, printable};
 use super::wording;
@@ -274,9 +275,9 @@ fn finding(finding: &Finding, by: Option<&Suppression>) -> Value {
     let text = |text: &Option<String>| text.as_deref().map(printable);
     let Finding { package, severity, .. } = finding;
     let references = finding.references.iter().map(|reference| reference.url.as_str());
-    let references = references.filter(|url| wording::is_web(url)).take(MAX_REFERENCES);
+    let references = references.filter(|url| address::is_web(url)).take(MAX_REFERENCES);
     let advisories = finding.advisories.iter().map(|advisory| {
-        let url = advisory.url.as_deref().filter(|url| wording::is_web(url));
+        let url = advisory.url.as_deref().filter(|url| address::is_web(url));
         (printable(&advisory.id), url)
     });
     let advisories = advisories.map(|(id, url)| json!({"id": id, "url": url}));

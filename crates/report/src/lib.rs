@@ -1,6 +1,7 @@
 //! What is shown of an evaluation and of policies: one file for each format. Nothing here
 //! knows the command line, and nothing is written but to what is handed in.
 
+mod address;
 pub mod anchore;
 pub mod bundle;
 mod content_id;

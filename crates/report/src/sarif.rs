@@ -13,7 +13,7 @@ use super::content_id::fingerprint;
 use super::markdown::{code, plain};
 use super::sbom::repository_and_tag;
 use super::text::printable;
-use super::{json, wording};
+use super::{address, json, wording};
 use inscan_evaluate::{Evaluation, Finding, Outcome, Rating, Severity, Suppression, Uncovered};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -167,7 +167,7 @@ fn help_markdown(worst: &Finding, findings: &[&Finding], evaluation: &Evaluation
     let references = worst.references.iter().map(|reference| reference.url.as_str());
     let pages: Vec<_> = wording::page(worst).into_iter().chain(references).collect();
     let mut listed: Vec<&str> = Vec::new();
-    for page in pages.into_iter().filter(|page| wording::is_web(page)) {
+    for page in pages.into_iter().filter(|page| address::is_web(page)) {
         if !listed.contains(&page) && listed.len() < 20 {
             listed.push(page);
         }

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use inscan_facts::package::Evidence;
 use inscan_facts::percent::{PURL_PART, encoded};
 
-use super::wording;
+use super::address;
+
 use inscan_document::Section;
 use inscan_document::section::{FileRow, ImageInfo, PackageRow};
 use inscan_facts::digest::hex;
@@ -105,7 +106,7 @@ pub(super) fn cpe(package: &PackageRow) -> Option<&str> {
 }
 
 pub(super) fn homepage(package: &PackageRow) -> Option<&str> {
-    package.attributes.get("homepage").map(String::as_str).filter(|url| wording::is_web(url))
+    package.attributes.get("homepage").map(String::as_str).filter(|url| address::is_web(url))
 }
 
 #[cfg(test)]

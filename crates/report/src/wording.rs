@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::address::is_web;
 use super::text::{count, counted, printable};
 use inscan_evaluate::{
     Evaluation, Finding, LayerOf, Match, NameOf, Outcome, Severity, Status, SuppressionCode,
@@ -24,13 +25,6 @@ pub(super) fn page(finding: &Finding) -> Option<&str> {
     let advisories = finding.advisories.iter().filter_map(|advisory| advisory.url.as_deref());
     let references = finding.references.iter().map(|reference| reference.url.as_str());
     advisories.chain(references).find(|url| is_web(url))
-}
-
-/// An address that a reader may follow: nothing but http and https, and nothing that ends it early.
-pub(super) fn is_web(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let plain = |char: char| char.is_ascii_graphic() && !"\"<>\\^`{|}".contains(char);
-    rest.is_some_and(|rest| !rest.is_empty() && rest.len() < 2000 && rest.chars().all(plain))
 }
 
 /// What was not looked at, in one line without an end: `2 unreadable, 1 over a limit (there may be
@@ -290,23 +284,6 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(made_by(line), expected);
-        }
-    }
-
-    #[test]
-    fn only_addresses_of_the_web_are_links() {
-        for good in ["https://example.org/a?b=c#d", "http://example.org"] {
-            assert!(is_web(good), "{good}");
-        }
-        for bad in [
-            "javascript:alert(1)",
-            "https://",
-            "https://a b",
-            "https://a\"onclick",
-            "//a",
-            "https://a\u{202e}b",
-        ] {
-            assert!(!is_web(bad), "{bad}");
         }
     }
 
