@@ -7,30 +7,47 @@
 //!
 //! `secrets/rules.toml` holds the forms by which a secret is known,
 //! `secrets/providers.toml` the names of those whose credentials have no form
-//! and are known by the words beside them. Text in UTF-16 is decoded. In
-//! binary files (a NUL among the first bytes) only private keys in PEM armour
-//! are looked for. Documentation, tests and minified code count less: see
-//! `secrets/file_class.rs`.
+//! and are known by the words beside them. Settings are read as the programs
+//! that use them read them (`secrets/setting.rs`), text in any encoding
+//! (`secrets/reading.rs`), base64 once (`secrets/encoded.rs`), and members of
+//! archives as files (`secrets/archive.rs`). Among the bytes of a binary file
+//! only what has a form of its own counts. Documentation and tests count less:
+//! see `secrets/file_class.rs`. Who brought a file is not asked here.
 
+mod archive;
 mod assignment;
+mod encoded;
 mod excerpt;
 mod file_class;
+mod format;
+mod key_file;
+mod kubernetes;
 mod locate;
+mod login_file;
 mod pack;
+mod password;
+mod reading;
+mod setting;
 mod value;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use assignment::{
-    Assigned, Context, is_credible, may_assign, name_before, names_credential, value_after,
+    Context, is_credible, is_credible_setting, is_identifier, may_assign, name_before,
+    names_credential, value_after,
 };
-use excerpt::{Lines, excerpt};
+use excerpt::{Lines, Masks, excerpt};
 use file_class::FileClass;
+use format::Format;
+use login_file::LoginFile;
 use pack::{Meaning, Pack, Rule, pack};
+use reading::Reading;
 use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder};
 
+use bstr::BString;
+use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
+use sha1::{Digest, Sha1};
 
 use crate::Severity;
 use crate::{
@@ -55,32 +72,109 @@ struct Hit<'a> {
     secret: Range<usize>,
     /// Of two that overlap the one of the lower rank is kept.
     rank: u8,
+    /// Known by the words beside it, and not by its form.
+    by_name: bool,
+}
+
+/// What is looked at: a file, a member of an archive, or a piece of the configuration.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// Its path, also within an archive.
+    name: &'a [u8],
+    class: FileClass,
+    format: Format,
+}
+
+impl<'a> Place<'a> {
+    fn of(name: &'a [u8]) -> Self {
+        Place { name, class: FileClass::of(name), format: Format::of(name) }
+    }
 }
 
 /// The secrets in a text outside of files: an environment variable, a history line, a
 /// label. `name` is classified like a path.
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
-    let hits = hits(pack(), text, file_class::of(name));
-    stated(text, &hits[..hits.len().min(MAX_SECRETS)])
+    let place = Place::of(name);
+    let all = all_hits(pack(), text, place);
+    let kept = without_overlaps(all.clone());
+    stated(text, place, &kept[..kept.len().min(MAX_SECRETS)], &all)
+}
+
+/// A text with the secrets in it masked.
+pub fn masked(name: &[u8], text: &str) -> String {
+    let bytes = text.as_bytes();
+    let all = all_hits(pack(), bytes, Place::of(name));
+    if all.is_empty() {
+        return text.to_owned();
+    }
+    let masks = Masks::of(bytes, all.iter().map(|hit| &hit.secret));
+    String::from_utf8_lossy(&masks.apply(bytes)).into_owned()
+}
+
+/// A rule that may find something: its id, what it finds, and how bad that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// `github-token`.
+    pub id: String,
+    /// In one sentence.
+    pub about: String,
+    /// In an ordinary file.
+    pub severity: Severity,
+}
+
+/// Rules that are small parsers.
+const PARSERS: [(&str, &str, Severity); 7] = [
+    (
+        "generic-credential",
+        "A value that looks random beside a name such as api_key",
+        Severity::Medium,
+    ),
+    ("kubernetes-secret", "A value of a Secret of Kubernetes", Severity::High),
+    (
+        "login-file-password",
+        "A password in a file of logins such as .netrc or .pgpass",
+        Severity::High,
+    ),
+    ("netrc-password", "A password in the form of .netrc", Severity::High),
+    ("password", "A password beside a name that says so", Severity::Medium),
+    ("private-key", "A private key in PEM or PGP armour", Severity::Critical),
+    ("url-password", "A password in a URL", Severity::Medium),
+];
+
+/// All rules, sorted by id.
+pub fn rules() -> Vec<RuleInfo> {
+    let pack = pack();
+    let info =
+        |id: &str, about: &str, severity| RuleInfo { id: id.into(), about: about.into(), severity };
+    let mut all: Vec<RuleInfo> = PARSERS
+        .into_iter()
+        .chain(key_file::rules())
+        .map(|(id, about, severity)| info(id, about, severity))
+        .chain(pack.rules.iter().map(|rule| info(&rule.id, &rule.description, rule.severity)))
+        .chain(pack.providers.iter().map(|provider| {
+            info(&provider.rule, &format!("A credential of {}", provider.name), Severity::High)
+        }))
+        .collect();
+    all.sort_by(|left, right| left.id.cmp(&right.id));
+    all.dedup_by(|left, right| left.id == right.id);
+    all
 }
 
 /// What a rule finds, in one sentence. `None` for an unknown id.
 pub fn description(rule: &str) -> Option<String> {
     let pack = pack();
-    match rule {
-        "generic-credential" => {
-            Some("A value that looks random beside a name such as api_key".into())
-        }
-        "private-key" => Some("A private key in PEM or PGP armour".into()),
-        "url-password" => Some("A password in a URL".into()),
-        _ => {
-            let by_form = pack.rules.iter().find(|known| known.id == rule);
-            let named = pack.providers.iter().find(|provider| provider.rule == rule);
-            by_form
-                .map(|rule| rule.description.clone())
-                .or_else(|| named.map(|provider| format!("A credential of {}", provider.name)))
-        }
-    }
+    let parser =
+        PARSERS.iter().find(|(id, _, _)| *id == rule).map(|(_, about, _)| (*about).to_owned());
+    let by_form =
+        || pack.rules.iter().find(|known| known.id == rule).map(|rule| rule.description.clone());
+    let named = || {
+        let provider = pack.providers.iter().find(|provider| provider.rule == rule);
+        provider.map(|provider| format!("A credential of {}", provider.name))
+    };
+    parser
+        .or_else(by_form)
+        .or_else(|| key_file::description(rule).map(str::to_owned))
+        .or_else(named)
 }
 
 impl Secrets {
@@ -99,7 +193,7 @@ impl Analyzer for Secrets {
     }
 
     fn about(&self) -> &'static str {
-        "Keys, tokens and passwords in text files, by a pack of rules"
+        "Keys, tokens and passwords in files and archives, by a pack of rules"
     }
 
     /// Most large files are binary, and their size is not a problem. `inspect` reports those
@@ -108,98 +202,149 @@ impl Analyzer for Secrets {
         if !self.config.enabled {
             return Vec::new();
         }
-        vec![Want::inspect_heads(Pattern::Any, self.config.max_file_size)]
+        let archives = archive::SUFFIXES
+            .map(|suffix| Want::inspect_heads(Pattern::suffix(suffix), archive::MAX_ARCHIVE));
+        let any = Want::inspect_heads(Pattern::Any, self.config.max_file_size);
+        archives.into_iter().chain([any]).collect()
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let class = file_class::of(file.path);
-        if class == FileClass::Ignored || file.size == 0 {
+        if file.size == 0 {
             return Ok(());
         }
-        let is_utf16 = file.start.starts_with(b"\xff\xfe") || file.start.starts_with(b"\xfe\xff");
-        let is_binary = file.start.contains(&0) && !is_utf16;
+        if archive::is_archive(file.path, file.start) && file.size <= archive::MAX_ARCHIVE {
+            archive::search(file.path, content, self.config.max_file_size, out);
+            return Ok(());
+        }
         if file.size > self.config.max_file_size {
-            if !is_binary {
+            if reading::is_text(file.start) {
                 let limit = self.config.max_file_size;
                 out.problem(format!("not searched for secrets: larger than {limit} bytes"));
             }
             return Ok(());
         }
-        let bytes = content.bytes()?;
-        if is_binary {
-            if let Some(secret) = in_binary(&bytes, class) {
-                out.push(Fact::Secret(secret));
-            }
-            return Ok(());
-        }
-        let text = decoded(&bytes, is_utf16);
-        let hits = hits(pack(), &text, class);
-        if hits.len() > MAX_SECRETS {
-            let all = hits.len();
-            out.problem(format!(
-                "{all} secrets found, of which the first {MAX_SECRETS} are listed"
-            ));
-        }
-        for secret in stated(&text, &hits[..hits.len().min(MAX_SECRETS)]) {
-            out.push(Fact::Secret(secret));
-        }
+        search_file(file.path, None, &content.bytes()?, out);
         Ok(())
     }
 }
 
-/// UTF-16 text as UTF-8; any other as it is.
-fn decoded(bytes: &[u8], is_utf16: bool) -> Cow<'_, [u8]> {
-    if !is_utf16 {
-        return Cow::Borrowed(bytes);
+/// Searches the bytes of a file, or of a member of an archive. `name` says what kind of
+/// file they are.
+fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts) {
+    let place = Place::of(name);
+    let member = member.map(BString::from);
+    let mut put = |mut secret: Secret| {
+        secret.member = member.clone();
+        out.push(Fact::Secret(secret));
+    };
+    if let Some(mut secret) = key_file::find(bytes, place.name) {
+        secret.severity = place.class.severity(secret.severity, false);
+        secret.fingerprint = fingerprint(&[secret.rule.as_bytes(), place.name].concat(), bytes);
+        put(secret);
+        return;
     }
-    let is_little = bytes.first() == Some(&0xff);
-    let units = bytes.get(2..).unwrap_or_default().chunks_exact(2).map(|unit| {
-        let unit = [unit[0], unit[1]];
-        if is_little { u16::from_le_bytes(unit) } else { u16::from_be_bytes(unit) }
-    });
-    let text: String = char::decode_utf16(units)
-        .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
-    Cow::Owned(text.into_bytes())
+    let (text, is_binary) = match reading::read(bytes, place.name) {
+        Reading::Text(text) => (text, false),
+        Reading::Binary(text) => (text, true),
+    };
+    if is_binary {
+        in_binary(&text, place).into_iter().for_each(put);
+        return;
+    }
+    let all = all_hits(pack(), &text, place);
+    if all.is_empty() {
+        return;
+    }
+    let kept = without_overlaps(all.clone());
+    stated(&text, place, &kept[..kept.len().min(MAX_SECRETS)], &all).into_iter().for_each(&mut put);
+    if kept.len() > MAX_SECRETS {
+        let all = kept.len();
+        out.problem(format!("{all} secrets found, of which the first {MAX_SECRETS} are listed"));
+    }
 }
 
 /// The first stage: every keyword of the text, and what it leads to.
-fn hits<'a>(pack: &'a Pack, text: &[u8], class: FileClass) -> Vec<Hit<'a>> {
-    if class == FileClass::Ignored {
-        return Vec::new();
+fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
+    let mut scan = Scan::new(pack, text, place);
+    if let Some(logins) = LoginFile::of(place.name) {
+        for secret in logins.passwords(text) {
+            scan.put("login-file-password", Severity::High, secret, 1, true);
+        }
     }
-    let mut scan = Scan { pack, text, class, hits: Vec::new(), done: vec![0; pack.rules.len()] };
     for keyword in pack.keywords.find_overlapping_iter(text) {
         for meaning in &pack.meanings[keyword.pattern()] {
             scan.look(*meaning, keyword.range());
         }
     }
-    without_overlaps(scan.hits)
+    scan.hits
+}
+
+/// What has a form of its own in a text that was decoded.
+fn by_form<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Option<Hit<'a>> {
+    let mut scan = Scan::new(pack, text, place);
+    for keyword in pack.keywords.find_overlapping_iter(text) {
+        for meaning in &pack.meanings[keyword.pattern()] {
+            match meaning {
+                Meaning::Rule(position, written) if !pack.rules[*position].contextual => {
+                    scan.rule(*position, *written, keyword.range());
+                }
+                Meaning::PrivateKey => scan.private_key(keyword.start()),
+                _ => {}
+            }
+        }
+    }
+    scan.hits.into_iter().min_by_key(|hit| hit.rank)
 }
 
 struct Scan<'a, 't> {
     pack: &'a Pack,
     text: &'t [u8],
-    class: FileClass,
+    place: Place<'t>,
     hits: Vec<Hit<'a>>,
     /// For each rule the end of its last match, where the next search begins.
     done: Vec<usize>,
+    /// The end of the last encoded text.
+    decoded: usize,
+    /// The end of the last name that a password was looked for behind.
+    named: usize,
 }
 
-impl<'a> Scan<'a, '_> {
+impl<'a, 't> Scan<'a, 't> {
+    fn new(pack: &'a Pack, text: &'t [u8], place: Place<'t>) -> Self {
+        let done = vec![0; pack.rules.len()];
+        Scan { pack, text, place, hits: Vec::new(), done, decoded: 0, named: 0 }
+    }
+
+    fn put(
+        &mut self,
+        rule: &'a str,
+        severity: Severity,
+        secret: Range<usize>,
+        rank: u8,
+        by_name: bool,
+    ) {
+        let severity = self.place.class.severity(severity, by_name);
+        self.hits.push(Hit { rule, severity, secret, rank, by_name });
+    }
+
     fn look(&mut self, meaning: Meaning, keyword: Range<usize>) {
         match meaning {
             Meaning::Rule(position, written) => self.rule(position, written, keyword),
             Meaning::PrivateKey => self.private_key(keyword.start),
             Meaning::Url => self.url(keyword.start),
+            Meaning::Encoded(position) => self.encoded(position, keyword),
+            _ if !self.place.class.has_context() => {}
             Meaning::Provider(position) => self.provider(position, keyword),
             Meaning::Credential => self.credential(keyword),
+            Meaning::Password => self.password(keyword.start),
+            Meaning::KubernetesSecret => self.kubernetes_secret(keyword),
+            Meaning::Netrc => self.netrc(keyword.start),
         }
     }
 
     fn rule(&mut self, position: usize, written: usize, keyword: Range<usize>) {
         let rule = &self.pack.rules[position];
-        if rule.contextual && self.class != FileClass::Ordinary
+        if rule.contextual && !self.place.class.has_context()
             || !rule.may_match(self.text, keyword.clone(), &rule.keywords[written])
         {
             return;
@@ -209,34 +354,85 @@ impl<'a> Scan<'a, '_> {
             return;
         }
         let from = from.max(self.done[position]);
-        let Some((whole, secret)) = matched(rule, self.text, from, keyword.start) else { return };
+        let found = matched(rule.regex(), rule, self.text, from, keyword.start);
+        let Some((whole, secret)) = found else { return };
         self.done[position] = whole.end;
-        if is_accepted(rule, &self.text[secret.clone()]) {
-            let severity =
-                if self.class == FileClass::Sample { Severity::Low } else { rule.severity };
+        let is_picture = rule.is_of_letters() && is_within_blob(self.text, &secret);
+        if is_accepted(rule, &self.text[secret.clone()]) && !is_picture {
             let rank = u8::from(rule.contextual);
-            self.hits.push(Hit { rule: &rule.id, severity, secret, rank });
+            self.put(&rule.id, rule.severity, secret, rank, rule.contextual);
         }
     }
 
     fn private_key(&mut self, words: usize) {
         if let Some(secret) = locate::private_key(self.text, words) {
-            self.hits.push(private_key_hit(secret, self.class));
+            self.put("private-key", Severity::Critical, secret, 0, false);
+        }
+    }
+
+    /// What is encoded is decoded once, and what is found in it is found here.
+    fn encoded(&mut self, position: usize, keyword: Range<usize>) {
+        let written = self.pack.encoded[position].as_bytes();
+        if keyword.start < self.decoded || &self.text[keyword.clone()] != written {
+            return;
+        }
+        let run = encoded::run_around(self.text, &keyword);
+        self.decoded = run.end;
+        // Where other letters stand directly before it, the text begins at any of four.
+        for skip in 0..4 {
+            let run = run.start + skip..run.end;
+            let Some(decoded) = self.text.get(run.clone()).and_then(encoded::decode) else {
+                continue;
+            };
+            if let Some(hit) = by_form(self.pack, &decoded, self.place) {
+                self.put(hit.rule, hit.severity, run, 0, false);
+                return;
+            }
         }
     }
 
     fn url(&mut self, colon: usize) {
-        if self.class != FileClass::Ordinary {
+        if let Some(secret) = locate::url_password(self.text, colon) {
+            self.put("url-password", Severity::Medium, secret, 2, true);
+        }
+    }
+
+    fn kubernetes_secret(&mut self, keyword: Range<usize>) {
+        for secret in kubernetes::values(self.text, keyword) {
+            self.put("kubernetes-secret", Severity::High, secret, 2, true);
+        }
+    }
+
+    fn netrc(&mut self, machine: usize) {
+        let begins =
+            machine.checked_sub(1).is_none_or(|before| self.text[before].is_ascii_whitespace());
+        if !begins || LoginFile::of(self.place.name).is_some() {
             return;
         }
-        if let Some(secret) = locate::url_password(self.text, colon) {
-            let (rule, severity) = ("url-password", Severity::Medium);
-            self.hits.push(Hit { rule, severity, secret, rank: 2 });
+        let password = login_file::netrc(self.text, machine);
+        if let Some(secret) =
+            password.filter(|it| !password::stands_for_another(&self.text[it.clone()]))
+        {
+            self.put("netrc-password", Severity::High, secret, 1, true);
+        }
+    }
+
+    fn password(&mut self, at: usize) {
+        if at < self.named {
+            return;
+        }
+        let Some(word) = password::word_at(self.text, at) else { return };
+        let Some(setting) = setting::read(self.text, &word, self.place.format) else { return };
+        self.named = setting.name.end;
+        if password::ends_name(self.text, word.end, setting.name.end)
+            && password::is_password(self.text, &setting, self.place.format)
+        {
+            self.put("password", Severity::Medium, setting.value, 3, true);
         }
     }
 
     fn provider(&mut self, position: usize, name: Range<usize>) {
-        if self.class != FileClass::Ordinary || !begins_word(self.text, &name) {
+        if !begins_word(self.text, &name) {
             return;
         }
         let Some(assigned) = value_after(self.text, name.end) else { return };
@@ -244,35 +440,66 @@ impl<'a> Scan<'a, '_> {
             if assigned.credential { Context::ProviderCredential } else { Context::Provider };
         if is_credible(&self.text[assigned.value.clone()], &assigned, context) {
             let rule = &self.pack.providers[position].rule;
-            self.assigned(rule, Severity::High, assigned, 3);
+            self.put(rule, Severity::High, assigned.value, 3, true);
         }
     }
 
     fn credential(&mut self, word: Range<usize>) {
-        if self.class != FileClass::Ordinary || !may_assign(self.text, word.end) {
-            return;
-        }
-        let Some(assigned) = value_after(self.text, word.end) else { return };
-        let value = &self.text[assigned.value.clone()];
-        if !is_credible(value, &assigned, Context::ProviderCredential) {
+        if !may_assign(self.text, word.end) {
             return;
         }
         let name = name_before(self.text, &word);
-        if let Some(position) = common_provider(self.pack, &name) {
-            let rule = &self.pack.providers[position].rule;
-            self.assigned(rule, Severity::High, assigned, 3);
-        } else if names_credential(&name) && is_credible(value, &assigned, Context::Credential) {
-            self.assigned("generic-credential", Severity::Medium, assigned, 4);
+        if let Some(assigned) = value_after(self.text, word.end) {
+            let value = &self.text[assigned.value.clone()];
+            if is_credible(value, &assigned, Context::ProviderCredential) {
+                if let Some(position) = common_provider(self.pack, &name) {
+                    let rule = &self.pack.providers[position].rule;
+                    return self.put(rule, Severity::High, assigned.value, 3, true);
+                }
+                if names_credential(&name) && is_credible(value, &assigned, Context::Credential) {
+                    return self.put(
+                        "generic-credential",
+                        Severity::Medium,
+                        assigned.value,
+                        4,
+                        true,
+                    );
+                }
+            }
         }
+        self.credential_setting(&word, &name);
     }
 
-    fn assigned(&mut self, rule: &'a str, severity: Severity, assigned: Assigned, rank: u8) {
-        self.hits.push(Hit { rule, severity, secret: assigned.value, rank });
+    /// The same, where the value is written as its program reads it, with any sign.
+    fn credential_setting(&mut self, word: &Range<usize>, name: &[u8]) {
+        if !names_credential(name) {
+            return;
+        }
+        let Some(setting) = setting::read(self.text, word, self.place.format) else { return };
+        let ends = password::ends_name(self.text, word.end, setting.name.end)
+            || self.text[word.end..setting.name.end].eq_ignore_ascii_case(b"_key");
+        if ends
+            && !is_identifier(&self.text[setting.name.clone()])
+            && is_credible_setting(&self.text[setting.value.clone()])
+        {
+            self.put("generic-credential", Severity::Medium, setting.value, 4, true);
+        }
     }
+}
+
+/// Whether a match is a piece of something longer in base64: a picture, a font.
+fn is_within_blob(text: &[u8], secret: &Range<usize>) -> bool {
+    let before = secret.start.checked_sub(1).map_or(b' ', |before| text[before]);
+    let behind = text.get(secret.end).copied().unwrap_or(b' ');
+    if b"+/".contains(&before) || b"+/".contains(&behind) {
+        return true;
+    }
+    encoded::run_around(text, secret).len() > secret.len() + 200
 }
 
 /// The second stage: a rule's pattern in the window around its keyword.
 fn matched(
+    regex: &Regex,
     rule: &Rule,
     text: &[u8],
     from: usize,
@@ -286,14 +513,14 @@ fn matched(
             return None;
         }
         let input = Input::new(text).range(from..end).anchored(anchored);
-        let whole = rule.regex().search(&input)?.range();
+        let whole = regex.search(&input)?.range();
         // A match up to the window's edge may be the beginning of a longer one.
         if whole.end == end && end < text.len() && length < MAX_MATCH_LEN {
             length *= 4;
             continue;
         }
-        let mut groups = rule.regex().create_captures();
-        rule.regex().search_captures(&input, &mut groups);
+        let mut groups = regex.create_captures();
+        regex.search_captures(&input, &mut groups);
         let secret = (1..groups.group_len()).find_map(|group| groups.get_group(group));
         let secret = secret.map_or(whole.clone(), |group| group.range());
         return (!secret.is_empty()).then_some((whole, secret));
@@ -313,24 +540,78 @@ fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
         && (rule.entropy == 0.0 || entropy(secret) >= rule.entropy)
 }
 
-fn private_key_hit(secret: Range<usize>, class: FileClass) -> Hit<'static> {
-    let severity = if class == FileClass::Sample { Severity::Low } else { Severity::Critical };
-    Hit { rule: "private-key", severity, secret, rank: 0 }
+/// Findings of one binary file. Those that programs keep to test themselves stand side by
+/// side, and one of a rule says it all.
+const MAX_IN_BINARY: usize = 10;
+
+/// The first of each rule that has a form of its own. The bytes around it are no line of
+/// text, so only the kind of key or the first letters are shown.
+fn in_binary(bytes: &[u8], place: Place<'_>) -> Vec<Secret> {
+    let pack = pack();
+    let mut hits: Vec<Hit<'_>> = Vec::new();
+    for keyword in pack.keywords.find_overlapping_iter(bytes) {
+        for meaning in &pack.meanings[keyword.pattern()] {
+            let hit = match meaning {
+                Meaning::PrivateKey => {
+                    let key = locate::private_key(bytes, keyword.start());
+                    key.map(|key| ("private-key", Severity::Critical, key))
+                }
+                Meaning::Rule(position, written) => {
+                    rule_in_binary(&pack.rules[*position], *written, bytes, keyword.range())
+                }
+                _ => None,
+            };
+            if let Some((rule, severity, secret)) = hit
+                && hits.len() < MAX_IN_BINARY
+                && hits.iter().all(|hit| hit.rule != rule)
+            {
+                let severity = place.class.severity(severity, false);
+                hits.push(Hit { rule, severity, secret, rank: 0, by_name: false });
+            }
+        }
+    }
+    let hits = without_overlaps(hits);
+    let mut secrets = stated(bytes, place, &hits, &hits);
+    for (secret, hit) in secrets.iter_mut().zip(&hits) {
+        secret.excerpt = shown_of_binary(&bytes[hit.secret.clone()]);
+    }
+    secrets
 }
 
-/// The first private key of a binary file. Those that programs keep to test
-/// themselves with stand side by side: one says it all. The bytes around it are
-/// no line of text, so only its armour is shown.
-fn in_binary(bytes: &[u8], class: FileClass) -> Option<Secret> {
-    let words = memchr::memmem::find_iter(bytes, "PRIVATE KEY");
-    let key = words.filter_map(|words| locate::private_key(bytes, words)).next()?;
-    let secret = stated(bytes, &[private_key_hit(key.clone(), class)]).pop()?;
-    let key = &bytes[key];
-    let behind = bstr::ByteSlice::find(key, b"PRIVATE KEY")? + b"PRIVATE KEY".len();
-    let dash = behind + key[behind..].iter().position(|&byte| byte == b'-')?;
-    let closing = key[dash..].iter().take_while(|&&byte| byte == b'-').count();
-    let armour = String::from_utf8_lossy(&key[..dash + closing]);
-    Some(Secret { excerpt: format!("{armour}********"), ..secret })
+fn rule_in_binary<'a>(
+    rule: &'a Rule,
+    written: usize,
+    bytes: &[u8],
+    keyword: Range<usize>,
+) -> Option<(&'a str, Severity, Range<usize>)> {
+    let is_written = {
+        let written = rule.keywords[written].as_bytes();
+        !written.iter().any(u8::is_ascii_uppercase) || &bytes[keyword.clone()] == written
+    };
+    if !rule.is_strong() || !is_written {
+        return None;
+    }
+    // Nothing before the keyword belongs to it: texts stand side by side.
+    let rest = &bytes[keyword.start..bytes.len().min(keyword.start + MAX_MATCH_LEN)];
+    let (_, secret) = matched(rule.regex_in_binary(), rule, rest, 0, 0)?;
+    let is_printable = rest[secret.clone()].iter().all(|byte| (b' '..0x7f).contains(byte));
+    let secret = keyword.start + secret.start..keyword.start + secret.end;
+    (is_printable && is_accepted(rule, &bytes[secret.clone()])).then_some((
+        &rule.id,
+        rule.severity,
+        secret,
+    ))
+}
+
+fn shown_of_binary(secret: &[u8]) -> String {
+    let armour = bstr::ByteSlice::find(secret, b"PRIVATE KEY").and_then(|words| {
+        let behind = words + b"PRIVATE KEY".len();
+        let dash = behind + secret[behind..].iter().position(|&byte| byte == b'-')?;
+        let closing = secret[dash..].iter().take_while(|&&byte| byte == b'-').count();
+        Some(&secret[..dash + closing])
+    });
+    let shown = armour.unwrap_or(&secret[..secret.len().min(4)]);
+    format!("{}********", String::from_utf8_lossy(shown))
 }
 
 /// A provider's name begins a word, also within `camelCase`, and is no part of
@@ -380,21 +661,40 @@ fn without_overlaps(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
     kept
 }
 
-fn stated(text: &[u8], hits: &[Hit<'_>]) -> Vec<Secret> {
+/// `all`: what overlaps with a hit that was kept is masked as well.
+fn stated(text: &[u8], place: Place<'_>, hits: &[Hit<'_>], all: &[Hit<'_>]) -> Vec<Secret> {
     let mut lines = Lines::new(text);
-    let all: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
+    let masks = Masks::of(text, all.iter().map(|hit| &hit.secret));
     hits.iter()
         .map(|hit| {
             let (line, column, within) = lines.position(hit.secret.start);
             Secret {
                 rule: hit.rule.to_owned(),
                 severity: hit.severity,
+                by_name: hit.by_name,
                 line,
                 column,
-                excerpt: excerpt(text, within, &hit.secret, &all),
+                excerpt: excerpt(text, within, &hit.secret, &masks),
+                member: None,
+                fingerprint: fingerprint(
+                    &[hit.rule.as_bytes(), place.name].concat(),
+                    &text[hit.secret.clone()],
+                ),
             }
         })
         .collect()
+}
+
+/// Twenty bits of a hash of a secret and its place: enough to see that it is another one,
+/// and too few to tell which: of any million guesses one has the same.
+fn fingerprint(salt: &[u8], secret: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(b"inscan secret\0");
+    hash.update(salt);
+    hash.update(b"\0");
+    hash.update(secret);
+    let hash = hash.finalize();
+    format!("{:02x}{:02x}{:x}", hash[0], hash[1], hash[2] >> 4)
 }
 
 #[cfg(test)]

@@ -185,7 +185,8 @@ impl Matcher {
         // The larger allowance wins where two wants of one analyzer meet.
         found.sort_by_key(|&id| {
             let (analyzer, want) = &self.wants[id];
-            (*analyzer, want.use_ == Use::Inspect, std::cmp::Reverse(want.max_size))
+            let sizes = (want.max_size, want.content_up_to);
+            (*analyzer, want.use_ == Use::Inspect, std::cmp::Reverse(sizes))
         });
         found.dedup_by_key(|id| {
             let (analyzer, want) = &self.wants[*id];

@@ -19,7 +19,7 @@ use inscan_report::wording;
 pub fn render(analysis: &Analysis<'_>, identity: &Identity, style: &Style) -> String {
     let mut page = Page::new(style);
     what_it_is(analysis, identity, &mut page);
-    how_it_runs(&analysis.config.container, &mut page);
+    how_it_runs(&analysis.shown.container, &mut page);
     packages(analysis, &mut page);
     files(analysis, &mut page);
     secrets(analysis, &mut page);
@@ -176,13 +176,21 @@ fn secret(found: &FoundSecret, page: &mut Page<'_>) {
     };
     let severity = page.style.severity(found.secret.severity.into(), &format!("{severity:8}"));
     let place = match &found.path {
-        Some(path) => format!("/{}:{}", shown(path), found.secret.line),
+        Some(path) => {
+            let member = found.secret.member.as_ref();
+            let member = member.map_or_else(String::new, |member| format!(":{}", shown(member)));
+            format!("/{}{member}:{}", shown(path), found.secret.line)
+        }
         None => "the image's configuration".to_owned(),
     };
     let layer = match (found.layer, found.visible) {
         (Some(layer), true) => format!("  in layer {}", layer + 1),
         (Some(layer), false) => format!("  in layer {}, deleted by a later layer", layer + 1),
         (None, _) => String::new(),
+    };
+    let layer = match &found.origin {
+        Some(package) => format!("{layer}, as {} brought it", shown(package.as_bytes())),
+        None => layer,
     };
     let rule = shown(found.secret.rule.as_bytes());
     page.line(&format!("  {severity}  {rule}"));
@@ -212,7 +220,7 @@ fn layers(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     page.heading("Layers", "");
     let header = format!("  {:>3}  {:>9}  {:>9}  {:>8}  made by", "#", "size", "stored", "entries");
     page.line(&page.style.dim(&header));
-    let config = &analysis.config;
+    let config = &analysis.shown;
     let lines = config.history_of_layers(analysis.layers.len());
     for (number, layer) in analysis.layers.iter().enumerate() {
         let line = format!(
@@ -300,6 +308,7 @@ mod tests {
         let mut analysis = Analysis {
             image: &image,
             config: ImageConfig::read(&image.config),
+            shown: ImageConfig::read(&image.config),
             layers: &layers,
             fs: flatten(&layers),
             analyzers: &[],
@@ -374,9 +383,13 @@ mod tests {
                     layer: Some(0),
                     path: Some(b"root/\x1b[2J.env".to_vec()),
                     visible: false,
+                    origin: None,
                     secret: Secret {
                         rule: "github-token".into(),
                         severity: Severity::Critical,
+                        by_name: false,
+                        member: None,
+                        fingerprint: String::new(),
                         line: 3,
                         column: 1,
                         excerpt: "TOKEN=ghp_****".into(),

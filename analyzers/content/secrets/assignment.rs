@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::value::{Shape, contains, entropy, is_hex, is_placeholder, is_uuid};
+use super::password::stands_for_another;
+use super::value::{Shape, contains, entropy, has_sequence, is_hex, is_placeholder, is_uuid};
 
 /// A value, and what is between it and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,6 +339,41 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
         (1, _) => shape.length >= 16 && entropy(value) > 3.2,
         (digits, _) => digits * 14 >= shape.length || shape.turns > 4 || entropy(value) > 4.2,
     }
+}
+
+/// Whether a whole value of a setting that a word such as `secret` names looks drawn at
+/// random: several kinds of signs, and no words among them.
+pub(super) fn is_credible_setting(value: &[u8]) -> bool {
+    let shape = Shape::of(value);
+    let others = shape.length - shape.letters() - shape.digits;
+    let kinds = [shape.digits, shape.lower, shape.upper, others];
+    let kinds = kinds.into_iter().filter(|&count| count > 0).count();
+    let is_secret = shape.length >= 12
+        && shape.length <= 512
+        && kinds >= 3
+        && shape.digits >= 2
+        && shape.distinct >= 9
+        && entropy(value) > 3.0;
+    // Signs that join words are in names of things too: what is random among those is told
+    // by other tests.
+    let has_sign =
+        value.iter().any(|byte| !byte.is_ascii_alphanumeric() && !b"_-.:/".contains(byte));
+    is_secret
+        && has_sign
+        && !has_sequence(value)
+        && !stands_for_another(value)
+        && !value.iter().any(u8::is_ascii_whitespace)
+        && !contains(value, b"(")
+        && !contains(value, b"..")
+        && !is_path_or_reference(value, &shape)
+}
+
+/// Names of things that are no secret by themselves: `api_key_id`, `tokenUrl`.
+pub(super) fn is_identifier(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    [&b"id"[..], b"url", b"uri", b"name", b"path", b"file", b"type", b"ref"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// The test for a value behind a mere word such as `api_key`: it has to look random.

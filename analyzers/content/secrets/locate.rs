@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::value::{Shape, is_placeholder};
+use super::value::{Shape, is_placeholder, is_reference};
 
 /// How far behind its first line the body of a key is looked at.
 const MAX_BODY_LEN: usize = 16 << 10;
@@ -67,7 +67,13 @@ fn is_material(material: &[u8]) -> bool {
 pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     let from = colon + 3;
     let rest = text.get(from..text.len().min(from + 300))?;
-    let is_end = |&byte: &u8| byte <= b' ' || b"\"'`<>\\|^".contains(&byte) || byte >= 0x7f;
+    let of_scheme = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+.-".contains(byte);
+    let scheme = text[..colon].iter().rev().take(40).take_while(of_scheme).count();
+    // An apostrophe may be in a password, but not where one stands before the URL.
+    let is_quoted = (colon - scheme).checked_sub(1).is_some_and(|before| text[before] == b'\'');
+    let is_end = |&byte: &u8| {
+        byte <= b' ' || b"\"`<>\\|^".contains(&byte) || byte >= 0x7f || is_quoted && byte == b'\''
+    };
     let authority = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
     let separator = authority.iter().position(|byte| b":/?#@".contains(byte))?;
     if authority[separator] != b':' {
@@ -85,18 +91,17 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     let host = authority.get(at + 1..)?;
     let user = &authority[..separator];
     let is_name = host.first().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let is_template = |part: &[u8]| part.iter().any(|byte| b"${}()*[]%".contains(byte));
-    let is_escaped = |part: &[u8]| {
-        // `%40` is an escape, `%s` a template.
-        part.split(|&byte| byte == b'%').skip(1).all(|escape| {
-            escape.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-        }) && !part.iter().any(|byte| b"${}()*[]".contains(byte))
-    };
+    let is_template =
+        |part: &[u8]| is_reference(part) || part.iter().any(|byte| b"{}".contains(byte));
+    // `%40` is an escape; a value of a program's format is none of a URL.
+    let is_format = [&b"%d"[..], b"%v", b"%q"].iter().any(|format| password == *format);
     if password.len() < 3
         || !is_name
+        || is_format
         || is_template(user)
-        || !is_escaped(password)
+        || is_template(password)
         || is_placeholder(password)
+        || is_variable(password)
         || is_well_known(user, password)
     {
         return None;
@@ -105,13 +110,20 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     Some(start..start + password.len())
 }
 
+/// `$PASSWORD`, which a shell puts a value in place of.
+fn is_variable(password: &[u8]) -> bool {
+    let name = password.strip_prefix(b"$").or_else(|| password.strip_prefix(b"@"));
+    name.is_some_and(|name| name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_'))
+}
+
 /// What manuals write where a user would write a name and a password.
 fn is_well_known(user: &[u8], password: &[u8]) -> bool {
     let is_one_of = |value: &[u8], words: &[&str]| {
         words.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
     };
-    is_one_of(password, &["pass", "passwd", "pwd", "pw", "xxx", "password1", "port"])
-        || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
+    let is_manuals =
+        is_one_of(password, &["pass", "passwd", "pwd", "pw", "xxx", "password1", "port"]);
+    is_manuals || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
 }
 
 #[cfg(test)]
@@ -130,6 +142,12 @@ mod tests {
         check_url("x=postgres://app:h%40ck3d@db:5432/app", Some("h%40ck3d"));
         check_url("mongodb+srv://a:b@c!d@host/x", Some("b@c!d"));
         check_url("redis://:s3cr3t@cache", Some("s3cr3t"));
+        check_url("mongodb://app:Tr0ub4dor3*@db/x", Some("Tr0ub4dor3*"));
+        check_url("postgres://app:Tr0ub(4dor)3!@db/x", Some("Tr0ub(4dor)3!"));
+        check_url("postgres://app:$a&b;c,d=9@db/x", Some("$a&b;c,d=9"));
+        check_url("postgres://%(user)s:%(password)s@db/x", None);
+        check_url("postgres://{user}:{password}@db/x", None);
+        check_url("postgres://app:$PASSWORD@db/x", None);
         check_url("https://host:8080/a:b@c", None);
         check_url("https://user:${PASSWORD}@host", None);
         check_url("https://user:%s@host", None);

@@ -9,6 +9,7 @@ use regex_automata::meta::{self, Regex};
 use regex_automata::util::syntax;
 use serde::Deserialize;
 
+use super::encoded;
 use crate::Severity;
 
 /// All rules. Made once, at the first file that is looked at.
@@ -30,6 +31,8 @@ pub(super) struct Pack {
     pub(super) keywords: AhoCorasick,
     /// What each keyword of the automaton stands for.
     pub(super) meanings: Vec<Vec<Meaning>>,
+    /// Pieces of base64, as they are written.
+    pub(super) encoded: Vec<String>,
 }
 
 /// What a keyword announces.
@@ -41,7 +44,15 @@ pub(super) enum Meaning {
     Provider(usize),
     /// A word such as `secret`.
     Credential,
+    /// A word such as `password`.
+    Password,
+    /// `kind: Secret`.
+    KubernetesSecret,
+    /// `machine`, the begin of an entry of netrc.
+    Netrc,
     PrivateKey,
+    /// Position of what a text has within base64.
+    Encoded(usize),
     Url,
 }
 
@@ -91,6 +102,8 @@ pub(super) struct Rule {
     pub(super) published: Vec<String>,
     #[serde(skip)]
     regex: OnceLock<Regex>,
+    #[serde(skip)]
+    in_binary: OnceLock<Regex>,
 }
 
 fn default_after() -> usize {
@@ -117,19 +130,31 @@ const MAX_PATTERN_SIZE: usize = 2 << 20;
 
 impl Rule {
     pub(super) fn regex(&self) -> &Regex {
-        self.regex.get_or_init(|| self.compile().expect("a test compiles every pattern"))
+        self.regex.get_or_init(|| compile(&self.pattern).expect("a test compiles every pattern"))
     }
 
-    pub(super) fn compile(&self) -> Result<Regex, Box<meta::BuildError>> {
-        let config = meta::Config::new()
-            .utf8_empty(false)
-            .nfa_size_limit(Some(MAX_PATTERN_SIZE))
-            .onepass(false);
-        Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build(&self.pattern)
-            .map_err(Box::new)
+    /// The same without what has to follow: texts of a binary file stand side by side.
+    pub(super) fn regex_in_binary(&self) -> &Regex {
+        let pattern = without_end(&self.pattern);
+        self.in_binary.get_or_init(|| compile(pattern).expect("a test compiles every pattern"))
+    }
+
+    /// Whether its form alone tells it among any bytes: each of its keywords is long, and
+    /// no word.
+    pub(super) fn is_strong(&self) -> bool {
+        let is_long = |keyword: &String| {
+            let is_sign = |byte: u8| !byte.is_ascii_alphanumeric() || byte.is_ascii_uppercase();
+            keyword.len() >= 5 || keyword.len() == 4 && keyword.bytes().any(is_sign)
+        };
+        !self.contextual && !self.assigned && self.before == 0 && self.keywords.iter().all(is_long)
+    }
+
+    /// Whether its matches begin with few letters that base64 has as well.
+    pub(super) fn is_of_letters(&self) -> bool {
+        let is_letters = |keyword: &String| {
+            keyword.len() < 6 && keyword.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        !self.contextual && self.before == 0 && self.keywords.iter().all(is_letters)
     }
 
     /// Cheap tests of a keyword's surroundings, before the pattern is run: its case if it is
@@ -155,6 +180,27 @@ impl Rule {
     }
 }
 
+pub(super) fn compile(pattern: &str) -> Result<Regex, Box<meta::BuildError>> {
+    let config =
+        meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MAX_PATTERN_SIZE)).onepass(false);
+    Regex::builder()
+        .configure(config)
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .build(pattern)
+        .map_err(Box::new)
+}
+
+/// A pattern without the border at its end: `\b`, or `(?:[^A-Za-z0-9]|$)`.
+fn without_end(pattern: &str) -> &str {
+    if let Some(rest) = pattern.strip_suffix(r"\b") {
+        return rest;
+    }
+    match pattern.rfind("(?:[^").filter(|_| pattern.ends_with("|$)")) {
+        Some(begin) if begin > 0 => &pattern[..begin],
+        _ => pattern,
+    }
+}
+
 /// `=` or `:` within the next few letters, quotes and blanks.
 fn has_operator(text: &[u8]) -> bool {
     let mut between = text
@@ -172,8 +218,14 @@ pub(super) struct Rules {
 }
 
 /// Words that name a credential in a program or in settings.
-const CREDENTIAL_WORDS: [&str; 6] =
-    ["credential", "credentials", "key", "passphrase", "secret", "token"];
+const CREDENTIAL_WORDS: [&str; 5] = ["credential", "credentials", "key", "secret", "token"];
+
+/// Words that name a password, as far as they begin alike.
+const PASSWORD_WORDS: [&str; 8] =
+    ["authtok", "bindpw", "masterauth", "pass", "psk", "pwd", "rootpw", "userpw"];
+
+/// Letters of base64 that a keyword's form has to have at least.
+const MIN_ENCODED: usize = 5;
 
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {
@@ -200,8 +252,19 @@ impl Pack {
         for word in CREDENTIAL_WORDS {
             add(word, Meaning::Credential);
         }
+        for word in PASSWORD_WORDS {
+            add(word, Meaning::Password);
+        }
+        for words in ["kind: secret", "\"kind\": \"secret\"", "\"kind\":\"secret\""] {
+            add(words, Meaning::KubernetesSecret);
+        }
+        add("machine", Meaning::Netrc);
         add("private key", Meaning::PrivateKey);
         add("://", Meaning::Url);
+        let encoded = encoded_forms(&rules.rules);
+        for (position, form) in encoded.iter().enumerate() {
+            add(form, Meaning::Encoded(position));
+        }
         let keywords = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
@@ -215,8 +278,21 @@ impl Pack {
             common,
             keywords,
             meanings: meanings.into_values().collect(),
+            encoded,
         }
     }
+}
+
+/// Private keys at any place of an encoded text, and tokens at its begin.
+fn encoded_forms(rules: &[Rule]) -> Vec<String> {
+    let mut all = Vec::from(encoded::forms(b"PRIVATE KEY"));
+    for rule in rules.iter().filter(|rule| rule.is_strong()) {
+        let begins = rule.keywords.iter().map(|keyword| encoded::forms(keyword.as_bytes()));
+        all.extend(begins.map(|[form, _, _]| form).filter(|form| form.len() >= MIN_ENCODED));
+    }
+    all.sort();
+    all.dedup();
+    all
 }
 
 impl Provider {

@@ -49,19 +49,32 @@ fn examples() -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// Those that are none of a rule (`no:ID`), or none of any (`no`).
+fn is_negative(id: &str) -> bool {
+    id == "no" || id.starts_with("no:")
+}
+
 #[test]
 fn every_rule_finds_its_example() {
-    for (id, text) in examples().into_iter().filter(|(id, _)| *id != "no") {
-        let found = find(b"etc/app.conf", text.as_bytes());
-        assert!(found.iter().any(|secret| secret.rule == id), "{id}: {text:?} gave {found:?}");
-    }
+    let missed: Vec<_> = examples()
+        .into_iter()
+        .filter(|(id, _)| !is_negative(id))
+        .filter(|(id, text)| {
+            !find(b"etc/app.conf", text.as_bytes()).iter().any(|it| it.rule == *id)
+        })
+        .collect();
+    assert_eq!(missed, []);
 }
 
 #[test]
 fn nothing_is_found_in_the_other_examples() {
-    for (_, text) in examples().into_iter().filter(|(id, _)| *id == "no") {
-        assert_eq!(find(b"etc/app.conf", text.as_bytes()), [], "{text}");
-    }
+    let found: Vec<_> = examples()
+        .into_iter()
+        .filter(|(id, _)| is_negative(id))
+        .map(|(_, text)| (find(b"etc/app.conf", text.as_bytes()), text))
+        .filter(|(found, _)| !found.is_empty())
+        .collect();
+    assert_eq!(found, []);
 }
 
 #[test]
@@ -82,8 +95,13 @@ fn every_rule_is_complete_and_has_an_example() {
         assert!(rule.description.len() > 10, "{id} has a description");
         assert!(!rule.keywords.is_empty(), "{id} has keywords");
         assert!(rule.keywords.iter().all(|keyword| keyword.len() >= 2), "{id}");
-        assert!(rule.compile().is_ok(), "{id} compiles");
+        assert!(pack::compile(&rule.pattern).is_ok(), "{id} compiles");
+        if rule.is_strong() {
+            rule.regex_in_binary();
+        }
         assert!(examples.iter().any(|(example, _)| example == id), "{id} has an example");
+        let negative = format!("no:{id}");
+        assert!(examples.iter().any(|(example, _)| *example == negative), "{id} has another");
     }
 }
 
@@ -113,19 +131,69 @@ fn a_private_key_is_found_at_its_first_line() {
 }
 
 #[test]
-fn only_private_keys_are_found_in_binary_files() {
-    let bytes = [b"\0\0", token().as_bytes(), b"\n", private_key().as_bytes()].concat();
-    check_at("opt/app", &bytes, &[("private-key", 2, 1)]);
+fn what_has_a_form_of_its_own_is_found_in_binary_files() {
+    let bytes = [b"\0\0", token().as_bytes(), b"\0", private_key().as_bytes()].concat();
+    let elf = [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", &bytes[..]].concat();
+    check_at("opt/app", &elf, &[("github-token", 1, 19), ("private-key", 1, 60)]);
+    let named = b"\x7fELF\x02\x01\0\0\0acme_api_key = \"q8w7e6r5t4y3u2i1o0p9a8s7\"\0\0";
+    check_at("opt/app", named, &[]);
     // A program that reads keys has the armour's first line as a constant.
-    check_at("opt/app", b"\0-----BEGIN PRIVATE KEY-----\0-----END PRIVATE KEY-----\0", &[]);
+    check_at("opt/app", b"\x7fELF\0-----BEGIN PRIVATE KEY-----\0-----END PRIVATE KEY-----\0", &[]);
 }
 
 #[test]
-fn a_binary_file_has_one_finding_and_shows_only_the_armour() {
-    let bytes = [b"\0\x01\x02", private_key().as_bytes(), b"\0", private_key().as_bytes()].concat();
+fn a_binary_file_has_one_finding_of_a_rule_and_shows_only_the_armour() {
+    let key = private_key();
+    let bytes = [b"\x7fELF\0\x01\x02", key.as_bytes(), b"\0", key.as_bytes()].concat();
     let facts = Image::new([("opt/app", bytes)]).run(&secrets());
     let [Fact::Secret(secret)] = &facts.facts[..] else { panic!("{facts:?}") };
     assert_eq!(secret.excerpt, format!("-----BEGIN {}-----********", "PRIVATE KEY"));
+}
+
+#[test]
+fn a_stray_nul_hides_nothing() {
+    let text = format!("\0DB_PASSWORD=q8W7#e6R5\nT={}\n", token());
+    check_at("app/.env", text.as_bytes(), &[("password", 1, 14), ("github-token", 2, 3)]);
+}
+
+#[test]
+fn what_is_encoded_once_is_found() {
+    use base64::Engine;
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let key = encode(&private_key());
+    let config = format!("users:\n- user:\n    client-key-data: {key}\n");
+    check_at("root/.kube/config", config.as_bytes(), &[("private-key", 3, 22)]);
+    let bundle = encode(&format!("-----BEGIN CERTIFICATE-----\nMII=\n{}", private_key()));
+    check(&format!("A={bundle}\n"), &[("private-key", 1, 3)]);
+    check(
+        &format!("A={}\n", encode(&format!("npm_{}", "q8W7e6R5t4Y3u2I1o0P9a8S7d6F5g4H3j2K1"))),
+        &[("npm-token", 1, 3)],
+    );
+    check(&format!("A={}\n", encode("-----BEGIN CERTIFICATE-----\nMIIB\n")), &[]);
+}
+
+#[test]
+fn members_of_archives_are_searched_as_files() {
+    let text = format!("spring.datasource.password=q8W7#e6R5\ngithub={}\n", token());
+    let jar = inscan_test_support::zip(&[
+        ("META-INF/MANIFEST.MF", &b"a: b"[..]),
+        ("BOOT-INF/application.properties", text.as_bytes()),
+    ]);
+    let facts = Image::new([("app/a.jar", jar)]).run(&secrets());
+    let found = facts.facts.iter().map(|fact| match fact {
+        Fact::Secret(secret) => (secret.rule.as_str(), secret.member.clone().unwrap_or_default()),
+        other => panic!("unexpected {other:?}"),
+    });
+    let member = || "BOOT-INF/application.properties".into();
+    assert_eq!(found.collect::<Vec<_>>(), [("password", member()), ("github-token", member())]);
+}
+
+#[test]
+fn pictures_have_no_tokens() {
+    let picture = "iVBORw0KGgoAAAANSUhEUgAAq8W7".repeat(60);
+    let token = format!("EAA{}", "w798WWudfE7jJMeVFFlyVurq6kqK19E1ww1v5nU2vtyMLR9r");
+    check(&format!("data:image/png;base64,{picture}/{token}+{picture}"), &[]);
+    check(&format!("access_token={token}&fields=id"), &[("facebook-access-token", 1, 14)]);
 }
 
 #[test]
@@ -143,9 +211,33 @@ fn the_kind_of_file_decides_what_counts() {
     let text = format!("acme_api_key = \"q8w7e6r5t4y3u2i1o0p9a8s7\"\n{}", token());
     let both = [("generic-credential", 1, 17), ("github-token", 2, 1)];
     check_at("srv/settings.py", text.as_bytes(), &both);
-    check_at("usr/lib/node_modules/a/index.js", text.as_bytes(), &both[1..]);
-    check_at("srv/tests/a.py", text.as_bytes(), &both[1..]);
-    check_at("srv/yarn.lock", text.as_bytes(), &[]);
+    check_at("usr/lib/node_modules/a/index.js", text.as_bytes(), &both);
+    check_at("srv/tests/a.py", text.as_bytes(), &both);
+    check_at("srv/yarn.lock", text.as_bytes(), &both[1..]);
+    let severities = |path: &str| {
+        let found = find(path.as_bytes(), text.as_bytes());
+        found.into_iter().map(|secret| secret.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(severities("srv/settings.py"), [Severity::Medium, Severity::Critical]);
+    assert_eq!(severities("srv/README.md"), [Severity::Low, Severity::Low]);
+    assert_eq!(severities("srv/app.min.js"), [Severity::Low, Severity::Critical]);
+}
+
+#[test]
+fn a_fingerprint_tells_secrets_and_their_places_apart() {
+    let of = |name: &[u8], token: &str| find(name, token.as_bytes())[0].fingerprint.clone();
+    let other = token().replace("q8W7", "z8W7");
+    assert_eq!(of(b"a", &token()), of(b"a", &token()));
+    assert_ne!(of(b"a", &token()), of(b"b", &token()));
+    assert_ne!(of(b"a", &token()), of(b"a", &other));
+    assert_eq!(of(b"a", &token()).len(), 5);
+}
+
+#[test]
+fn a_text_is_shown_with_its_secrets_masked() {
+    let text = format!("RUN |1 NPM_TOKEN={} /bin/sh -c npm ci", token());
+    assert_eq!(masked(b"history", &text), "RUN |1 NPM_TOKEN=ghp_******** /bin/sh -c npm ci");
+    assert_eq!(masked(b"history", "RUN make"), "RUN make");
 }
 
 #[test]
@@ -174,5 +266,5 @@ fn keywords_without_end_cost_little() {
 
 #[test]
 fn any_cut_of_a_file_is_searched_without_panic() {
-    cut_everywhere(&secrets(), "secrets");
+    cut_everywhere(&secrets(), "secret-files");
 }

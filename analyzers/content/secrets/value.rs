@@ -131,28 +131,59 @@ const PLACEHOLDERS: [&[u8]; 22] = [
 
 /// True for what stands in place of a secret: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    if value.first().is_some_and(|first| b"$<{%[(".contains(first)) && has_reference(value) {
-        return true;
-    }
-    if contains(value, b"${") || contains(value, b"{{") || contains(value, b"%s") {
+    if is_reference(value) {
         return true;
     }
     let lower = value.to_ascii_lowercase();
     PLACEHOLDERS.iter().any(|word| contains(&lower, word)) || is_repetitive(value)
 }
 
-/// `$NAME`, `<name>`, `{name}`, `%NAME%`, `[name]`, `(name)`.
-fn has_reference(value: &[u8]) -> bool {
+/// What a template or a shell puts a value in place of: `${NAME}`, `$NAME`, `<name>`,
+/// `{name}`, `%NAME%`, `%(name)s`, `[name]`, `(name)`.
+pub(super) fn is_reference(value: &[u8]) -> bool {
+    const WITHIN: [&[u8]; 7] = [b"${", b"{{", b"$(", b"#{", b"<%", b"%(", b"%s"];
+    if WITHIN.iter().any(|sign| contains(value, sign)) {
+        return true;
+    }
+    let is_name = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
     match value {
-        [b'$' | b'%', next, ..] => next.is_ascii_alphabetic() || b"({_".contains(next),
-        [b'<', ..] => true,
+        [b'$', name @ ..] if is_begin_of_path(name) => true,
+        [b'$', name @ ..] => {
+            let is_short = name.len() < 2 || name.first().is_some_and(u8::is_ascii_digit);
+            is_name(name) && !is_short && is_of_one_case(name)
+        }
+        [b'%', name @ .., b'%'] | [b'@', name @ .., b'@'] => is_name(name),
+        [b'_', b'_', name @ .., b'_', b'_'] => is_name(name),
+        [b'<', .., b'>'] => true,
         [b'{', .., b'}'] | [b'[', .., b']'] | [b'(', .., b')'] => true,
+        [b'<', ..] => contains(value, b" "),
         _ => false,
     }
 }
 
+/// `$BASE_URL/login`: the name of a variable, and then a path.
+fn is_begin_of_path(text: &[u8]) -> bool {
+    let of_name = |byte: &&u8| byte.is_ascii_uppercase() || **byte == b'_';
+    let length = text.iter().take_while(of_name).count();
+    length > 2 && text.get(length) == Some(&b'/')
+}
+
+/// Names of variables are in one case, or begin each word of them with a capital.
+fn is_of_one_case(name: &[u8]) -> bool {
+    let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let has_upper = name.iter().any(u8::is_ascii_uppercase);
+    let has_lower = name.iter().any(u8::is_ascii_lowercase);
+    !(has_upper && has_lower && digits > 1) && digits * 3 < name.len()
+}
+
 /// Fewer than five different bytes in a dozen, or one of them over and over.
-fn is_repetitive(value: &[u8]) -> bool {
+pub(super) fn is_repetitive(value: &[u8]) -> bool {
+    let is_mask = |byte: &u8| b"*xX.-_#".contains(byte);
+    if value.len() > 2 && value.iter().all(is_mask) {
+        return true;
+    }
     if value.len() < 8 {
         return false;
     }
@@ -234,7 +265,9 @@ mod tests {
         ] {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }
-        for value in ["8f2c1d", "super$ecret", "#gets0m3", "A1b2C3d4E5f6G7h8"] {
+        for value in
+            ["8f2c1d", "super$ecret", "#gets0m3", "A1b2C3d4E5f6G7h8", "$Zq9mmX4t", "%Zq9!x"]
+        {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
         }
     }

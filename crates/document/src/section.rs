@@ -301,9 +301,12 @@ pub struct SetIdFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretRow {
     pub rule: String,
+    /// What the rule finds, in one sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
     pub severity: Severity,
     pub analyzer: String,
-    /// Absent: in the image's configuration.
+    /// Absent: in the image's configuration. Of a member of an archive: `a.jar:b.properties`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,6 +315,13 @@ pub struct SecretRow {
     pub layer: Option<usize>,
     /// False: a later layer replaces or deletes the file; it can still be taken from the image.
     pub visible: bool,
+    /// The published package whose file it is in, unchanged: everyone can have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// A few bits of a hash over rule, path and text, which tell this secret from another
+    /// one and do not tell what it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
     /// Counts from 1.
     pub line: u32,
     /// Counts from 1, in bytes.

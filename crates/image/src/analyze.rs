@@ -1,6 +1,8 @@
 //! Runs the analyzers over the flattened image, and stamps what they find.
 
+mod configuration;
 mod join;
+mod origin;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -27,6 +29,8 @@ pub struct Analysis<'a> {
     pub image: &'a Image,
     /// The image's configuration; what is wrong with it is in its `problems`.
     pub config: ImageConfig,
+    /// The configuration as it is shown: what is known to be a secret in it is masked.
+    pub shown: ImageConfig,
     pub layers: &'a [LayerScan],
     pub fs: ImageFs<'a>,
     /// The analyzers that ran; facts of a layer name them by position.
@@ -67,6 +71,8 @@ pub struct FoundSecret {
     pub path: Option<Vec<u8>>,
     /// False: a later layer replaces or deletes the file; it can still be taken from the image.
     pub visible: bool,
+    /// The published package whose file it is in: everyone can have it.
+    pub origin: Option<String>,
     pub secret: Secret,
 }
 
@@ -142,9 +148,11 @@ pub fn analyze<'a>(
         })
         .collect();
 
+    let config = ImageConfig::read(&image.config);
     let mut analysis = Analysis {
         image,
-        config: ImageConfig::read(&image.config),
+        shown: configuration::masked(&config),
+        config,
         layers,
         fs,
         analyzers,
@@ -272,6 +280,7 @@ impl<'a> Analysis<'a> {
                     layer: None,
                     path: None,
                     visible: true,
+                    origin: None,
                     secret,
                 }),
                 Fact::Licenses(_) | Fact::Match(_) => {}
@@ -351,6 +360,7 @@ impl FromFile<'_> {
                     layer: Some(layer),
                     path: Some(path.to_vec()),
                     visible,
+                    origin: None,
                     secret: secret.clone(),
                 }),
                 Fact::Package(package) if visible => packages.push(FoundPackage {

@@ -46,7 +46,7 @@ pub fn write(
     let mut to = BufWriter::with_capacity(1 << 16, to);
     let document = Document {
         document: Legacy { analysis, config, identity },
-        inscan: SectionOf { analysis, config, identity, run, begun },
+        inscan: SectionOf { analysis, config: &analysis.shown, identity, run, begun },
     };
     serde_json::to_writer(&mut to, &document)?;
     to.write_all(b"\n")?;
@@ -56,7 +56,7 @@ pub fn write(
 /// What a reader of the document would have of our own part, but for the files that are no
 /// package: there may be millions of them, and they are not all held in memory.
 pub fn section(analysis: &Analysis<'_>, identity: &Identity, run: &Run) -> Section {
-    let config = &analysis.config;
+    let config = &analysis.shown;
     SectionOf { analysis, config, identity, run, begun: Instant::now() }.without_other_files()
 }
 

@@ -1,12 +1,11 @@
-//! Joins between analyzers: what one finds tells what another's find is worth,
-//! and the image's configuration is searched for secrets as its files are.
+//! Joins between analyzers: what one finds tells what another's find is worth.
 
 use std::collections::HashSet;
 
-use inscan_analyzers::{Evidence, Package, path, secrets};
+use inscan_analyzers::{Evidence, Package, path};
 use inscan_facts::package_type;
 
-use super::{Analysis, FoundSecret};
+use super::Analysis;
 use crate::flatten::At;
 
 impl Analysis<'_> {
@@ -15,6 +14,7 @@ impl Analysis<'_> {
         self.drop_assemblies_of_packages();
         self.drop_programs_of_packages();
         self.search_configuration();
+        self.judge_origins();
     }
 
     /// An SBOM in the image says little where stronger evidence says the same.
@@ -81,29 +81,6 @@ impl Analysis<'_> {
         let keep: Vec<bool> = self.packages.iter().map(|found| !is_owned(&found.package)).collect();
         let mut keep = keep.into_iter();
         self.packages.retain(|_| keep.next().unwrap_or(true));
-    }
-
-    /// Environment, labels and history: `ENV TOKEN=…` is in every copy of the image.
-    fn search_configuration(&mut self) {
-        let searches =
-            |name| self.analyzers.iter().find(|one| one.name() == name && !one.wants().is_empty());
-        let Some(analyzer) = searches("secrets").map(|analyzer| analyzer.name()) else { return };
-        // What is wrong with a configuration is said where the document is written.
-        let config = &self.config;
-        let mut put = |layer: Option<usize>, name: &str, text: &str| {
-            for secret in secrets::find(name.as_bytes(), text.as_bytes()) {
-                let path = None;
-                self.secrets.push(FoundSecret { analyzer, layer, path, visible: true, secret });
-            }
-        };
-        config.container.env.iter().for_each(|variable| put(None, "env", variable));
-        for (name, value) in &config.container.labels {
-            put(None, "labels", &format!("{name}={value}"));
-        }
-        let layers = config.layers_of_history(self.layers.len());
-        for (line, layer) in config.history.iter().zip(layers) {
-            put(layer, "history", &line.created_by);
-        }
     }
 }
 

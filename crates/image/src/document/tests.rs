@@ -83,9 +83,12 @@ fn with_all(analysis: &mut Analysis<'_>) {
     let secret = Secret {
         rule: "token".into(),
         severity: Severity::High,
+        by_name: true,
         line: 1,
         column: 2,
         excerpt: "***".into(),
+        member: None,
+        fingerprint: "1f3a9".into(),
     };
     let path = Some(b"odd\xff".to_vec());
     for (path, layer) in [(path, Some(1)), (None, None)] {
@@ -95,6 +98,7 @@ fn with_all(analysis: &mut Analysis<'_>) {
             layer,
             path,
             visible: false,
+            origin: None,
             secret,
         });
     }

@@ -14,6 +14,7 @@ use crate::analyze::{Analysis, FoundPackage};
 use crate::flatten::{At, File};
 use crate::layer::{Compression, EntryKind};
 use crate::source::{HistoryItem, ImageConfig};
+use inscan_analyzers::secrets;
 use inscan_document::Identity;
 use inscan_document::licence;
 use inscan_document::section::*;
@@ -146,10 +147,14 @@ impl SectionOf<'_> {
     }
 
     fn tool(&self) -> Tool {
+        // Whether the image was searched for secrets decides about a gate.
+        let ran = |name: &str, wants: usize| name != "secrets" || wants > 0;
+        let analyzers = self.analysis.analyzers.iter();
+        let analyzers = analyzers.filter(|one| ran(one.name(), one.wants().len()));
         Tool {
             name: "inscan".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            analyzers: self.analysis.analyzers.iter().map(|one| one.name().to_owned()).collect(),
+            analyzers: analyzers.map(|one| one.name().to_owned()).collect(),
         }
     }
 
@@ -246,14 +251,22 @@ impl SectionOf<'_> {
     }
 
     fn secrets(&self) -> Vec<SecretRow> {
+        let place = |found: &crate::analyze::FoundSecret| match (&found.path, &found.secret.member)
+        {
+            (Some(path), Some(member)) => Some([path, &b":"[..], member].concat()),
+            (path, _) => path.clone(),
+        };
         let row = |found: &crate::analyze::FoundSecret| SecretRow {
             rule: found.secret.rule.clone(),
+            about: secrets::description(&found.secret.rule).unwrap_or_default(),
             severity: found.secret.severity,
             analyzer: found.analyzer.to_owned(),
-            path: found.path.as_deref().map(|path| shown(path).into_owned()),
-            path_bytes: found.path.as_deref().and_then(exact),
+            path: place(found).map(|path| shown(&path).into_owned()),
+            path_bytes: place(found).and_then(|path| exact(&path)),
             layer: found.layer,
             visible: found.visible,
+            origin: found.origin.clone(),
+            fingerprint: found.secret.fingerprint.clone(),
             line: found.secret.line,
             column: found.secret.column,
             excerpt: found.secret.excerpt.clone(),

@@ -1,0 +1,178 @@
+//! Members of archives: jar, war, wheels, zip, and what gzip compressed. What is in them
+//! is in the image.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use inscan_zip::{Data, Zip};
+
+use super::search_file;
+use crate::{Content, Fact, Facts, Severity, path};
+
+/// Archives by the endings of their names.
+pub(super) const SUFFIXES: [&str; 10] =
+    [".aar", ".ear", ".egg", ".gz", ".jar", ".nupkg", ".par", ".war", ".whl", ".zip"];
+/// Larger ones are not opened.
+pub(super) const MAX_ARCHIVE: u64 = 512 << 20;
+/// Bytes that the members of one archive may have together, inflated.
+const MAX_INFLATED: u64 = 128 << 20;
+/// Members of one archive, and archives within archives.
+const MAX_MEMBERS: usize = 20_000;
+const MAX_DEPTH: usize = 2;
+
+/// Members that hold no text: code, pictures, sounds, fonts.
+const PASSED_OVER: [&str; 26] = [
+    "avif",
+    "bin",
+    "bmp",
+    "class",
+    "dat",
+    "dll",
+    "dylib",
+    "eot",
+    "exe",
+    "gif",
+    "ico",
+    "jpeg",
+    "jpg",
+    "kotlin_builtins",
+    "kotlin_module",
+    "lib",
+    "mp3",
+    "mp4",
+    "otf",
+    "pdf",
+    "png",
+    "so",
+    "ttf",
+    "webp",
+    "woff",
+    "woff2",
+];
+
+/// Whether its members are searched in place of its bytes.
+pub(super) fn is_archive(file: &[u8], start: &[u8]) -> bool {
+    let name = path::name(file).to_ascii_lowercase();
+    let is_named = SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()));
+    is_named && (is_gzip(start) || start.starts_with(b"PK\x03\x04"))
+}
+
+fn is_gzip(start: &[u8]) -> bool {
+    start.starts_with(b"\x1f\x8b\x08")
+}
+
+/// Searches each member that may hold text. What a limit leaves out is a problem.
+pub(super) fn search(file: &[u8], content: &dyn Content, max_member: u64, out: &mut Facts) {
+    let mut search = Search { file, max_member, inflated: 0, members: 0, left_out: 0, out };
+    let mut start = [0; 4];
+    let is_gzip = content.read_at(0, &mut start).is_ok() && is_gzip(&start);
+    if is_gzip {
+        search.gzip(content);
+    } else {
+        search.zip(content, b"", 0);
+    }
+    let left_out = search.left_out;
+    if left_out > 0 {
+        out.problem(format!(
+            "{left_out} members were not searched for secrets: too large, too many, or damaged"
+        ));
+    }
+}
+
+struct Search<'a, 'o> {
+    file: &'a [u8],
+    max_member: u64,
+    inflated: u64,
+    members: usize,
+    left_out: usize,
+    out: &'o mut Facts,
+}
+
+impl Search<'_, '_> {
+    fn gzip(&mut self, content: &dyn Content) {
+        let name = path::name(self.file);
+        let inner = &self.file[..self.file.len() - if name.len() > 3 { 3 } else { 0 }];
+        let Ok(bytes) = content.bytes() else { return self.left_out += 1 };
+        let mut inflated = Vec::new();
+        let limit = self.max_member.saturating_mul(4);
+        let outcome = MultiGzDecoder::new(&*bytes).take(limit + 1).read_to_end(&mut inflated);
+        if inflated.len() as u64 > limit {
+            inflated.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            self.left_out += 1;
+        } else if outcome.is_err() && inflated.is_empty() {
+            return self.left_out += 1;
+        }
+        search_file(inner, None, &inflated, self.out);
+    }
+
+    fn zip(&mut self, content: &dyn Content, before: &[u8], depth: usize) {
+        let Ok(zip) = Zip::open(content) else { return self.left_out += 1 };
+        for member in &zip.members {
+            let name = &member.name[..];
+            if name.ends_with(b"/") || is_passed_over(name) {
+                continue;
+            }
+            self.members += 1;
+            if self.members > MAX_MEMBERS || self.inflated > MAX_INFLATED {
+                self.left_out += 1;
+                continue;
+            }
+            let is_nested = is_zip(name);
+            let limit = if is_nested { MAX_INFLATED - self.inflated } else { self.max_member };
+            let Ok(data) = zip.data(member, limit) else {
+                self.left_out += 1;
+                continue;
+            };
+            let whole = [before, name].concat();
+            match data {
+                Data::Stored(window) if is_nested => self.nested(&window, &whole, depth),
+                Data::Stored(window) if window.len() > limit => self.left_out += 1,
+                Data::Stored(window) => match window.bytes() {
+                    Ok(bytes) => self.member(&whole, &bytes, depth),
+                    Err(_) => self.left_out += 1,
+                },
+                Data::Inflated(bytes) if is_nested => {
+                    self.inflated += bytes.len() as u64;
+                    self.nested(&&bytes[..], &whole, depth);
+                }
+                Data::Inflated(bytes) => self.member(&whole, &bytes, depth),
+            }
+        }
+    }
+
+    fn nested(&mut self, content: &dyn Content, name: &[u8], depth: usize) {
+        if depth + 1 < MAX_DEPTH {
+            self.zip(content, &[name, b":"].concat(), depth + 1);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn member(&mut self, name: &[u8], bytes: &[u8], depth: usize) {
+        self.inflated += bytes.len() as u64;
+        let from = self.out.facts.len();
+        search_file(name, Some(name), bytes, self.out);
+        // An archive within an archive is a library: words in it say little.
+        for fact in &mut self.out.facts[from..] {
+            if let Fact::Secret(secret) = fact
+                && depth > 0
+                && secret.by_name
+            {
+                secret.severity = Severity::Low;
+            }
+        }
+    }
+}
+
+fn ending(name: &[u8]) -> Vec<u8> {
+    path::name(name).rsplit(|&byte| byte == b'.').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn is_zip(name: &[u8]) -> bool {
+    [&b"jar"[..], b"war", b"ear", b"zip", b"whl", b"aar"].contains(&&ending(name)[..])
+}
+
+fn is_passed_over(name: &[u8]) -> bool {
+    let ending = ending(name);
+    PASSED_OVER.iter().any(|one| one.as_bytes() == ending)
+}
