@@ -1,12 +1,13 @@
 //! Judging a document: the options that every command has that does it, as typed
 //! and as meant, and how the verdict becomes an exit code.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use inscan_document::{self as document, Section};
 use inscan_evaluate::vex;
 use inscan_evaluate::{
@@ -43,7 +44,7 @@ struct ScopeArgs {
     /// Report findings of this severity or worse: unknown, negligible, low, medium, high, critical
     ///
     /// What fails the gate is always reported.
-    #[arg(long, value_name = "SEVERITY", default_value = "unknown")]
+    #[arg(long, value_name = "SEVERITY", default_value = "unknown", value_parser = severity())]
     severity: Severity,
 
     /// Hide findings without a fix
@@ -83,8 +84,12 @@ struct ScopeArgs {
 #[command(next_help_heading = "Gate: what fails (exit code 1)")]
 struct GateArgs {
     /// Fail on vulnerabilities of this severity or worse
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     fail_on: Option<Severity>,
+
+    /// Fail on secrets of this severity or worse: low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on_secrets: Option<SecretSeverity>,
 
     /// Fail only on vulnerabilities with a fix
     #[arg(long, value_parser = BoolishValueParser::new())]
@@ -108,6 +113,7 @@ struct GateArgs {
 
     /// Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated
     ///
+    /// For secrets the entries are of secret (the rule), path, fingerprint, reason, expires.
     /// A plain list of ids is read as well, and so are lists of Sysdig's vulnerability exceptions and
     /// whitelists of policies: they apply to the gate and to policies. Exceptions that expired or
     /// match nothing are reported.
@@ -133,6 +139,56 @@ enum WhenUncovered {
     Fail,
     /// Only show it in the report
     Ignore,
+}
+
+/// The names of severities, so that shells can complete them; in any case.
+fn severity() -> impl TypedValueParser<Value = Severity> {
+    #[derive(Clone)]
+    struct AnyCase(PossibleValuesParser);
+
+    impl TypedValueParser for AnyCase {
+        type Value = Severity;
+
+        fn parse_ref(
+            &self,
+            command: &clap::Command,
+            arg: Option<&clap::Arg>,
+            value: &OsStr,
+        ) -> std::result::Result<Severity, clap::Error> {
+            let value = value.to_ascii_lowercase();
+            let name = self.0.parse_ref(command, arg, &value)?;
+            Ok(name.parse().expect("one of the names of severities"))
+        }
+
+        fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+            self.0.possible_values()
+        }
+    }
+    AnyCase(PossibleValuesParser::new(Severity::ALL.map(Severity::name)))
+}
+
+/// How bad a secret has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SecretSeverity {
+    /// Also what is published, in documentation or in tests
+    Low,
+    /// Known by the words around it
+    Medium,
+    /// The credential of one service
+    High,
+    /// A whole account or a private key
+    Critical,
+}
+
+impl From<SecretSeverity> for Severity {
+    fn from(severity: SecretSeverity) -> Severity {
+        match severity {
+            SecretSeverity::Low => Severity::Low,
+            SecretSeverity::Medium => Severity::Medium,
+            SecretSeverity::High => Severity::High,
+            SecretSeverity::Critical => Severity::Critical,
+        }
+    }
 }
 
 fn probability(text: &str) -> Result<f64, String> {
@@ -180,6 +236,7 @@ impl JudgeArgs {
             informational: scope.informational,
             gate: Gate {
                 fail_on: gate.fail_on,
+                fail_on_secrets: gate.fail_on_secrets.map(Severity::from),
                 only_fixed: gate.only_fixed,
                 fail_on_kev: gate.fail_on_kev,
                 epss_above: gate.epss_above,
@@ -202,7 +259,7 @@ impl JudgeArgs {
             },
         };
         let database = data.open()?;
-        if database.is_none() && options.gate.is_set() {
+        if database.is_none() && options.gate.needs_database() {
             return Err(Failure::of(JudgeError::NoDatabase));
         }
         let options = JudgeOptions { evaluate: options, baseline, list_vulnerable: false };

@@ -40,6 +40,12 @@ pub struct Evaluation {
     pub findings: Vec<Finding>,
     /// What matched and is not held against the image, each with its reason; in the same order.
     pub suppressed: Vec<Suppressed>,
+    /// Secrets that lie in the image, the worst first; never with their text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretFinding>,
+    /// Secrets that an exception lets pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed_secrets: Vec<SuppressedSecret>,
     /// What nobody can judge: never to be taken for clean.
     pub uncovered: Vec<Uncovered>,
     /// The upgrades that fix findings, the one that fixes the most first.
@@ -114,6 +120,9 @@ pub struct Gate {
     /// Fail from this severity on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on: Option<Severity>,
+    /// Fail from this severity of a secret on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on_secrets: Option<Severity>,
     /// Only what has a fixed version fails.
     pub only_fixed: bool,
     /// Anything known to be exploited fails.
@@ -177,7 +186,8 @@ pub enum Outcome {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `severity`, `kev`, `epss`, `hidden`, `uncovered`, `no-database`, `database-age`.
+    /// `severity`, `kev`, `epss`, `hidden`, `secrets`, `secrets-not-searched`, `uncovered`,
+    /// `no-database`, `database-age`.
     pub code: String,
     /// One sentence.
     pub message: String,
@@ -201,6 +211,11 @@ pub struct Counts {
     pub kev: usize,
     /// Findings that fail the gate.
     pub failing: usize,
+    /// Secrets that are held against the image, and of them those that fail the gate.
+    #[serde(default)]
+    pub secrets: usize,
+    #[serde(default)]
+    pub failing_secrets: usize,
     /// Not in the baseline; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<usize>,
@@ -295,6 +310,45 @@ pub struct Finding {
     /// False: the baseline has it already. Absent without a baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
+}
+
+/// A secret in a file of the image or in its configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretFinding {
+    /// `github-token`.
+    pub rule: String,
+    /// What the rule finds, in one sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    pub severity: Severity,
+    /// Without a leading slash. Absent: in the image's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerOf>,
+    /// False: a later layer replaces or deletes the file; it can still be taken from the image.
+    pub visible: bool,
+    /// The published package whose file it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Count from 1.
+    pub line: u32,
+    pub column: u32,
+    /// The line with all secrets masked.
+    pub excerpt: String,
+    /// Tells it from another secret at its place, and does not tell what it is.
+    pub fingerprint: String,
+    /// True: it fails the gate.
+    pub fails: bool,
+    /// False: the baseline has it already. Absent without a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressedSecret {
+    pub secret: SecretFinding,
+    pub by: Suppression,
 }
 
 fn is_false(value: &bool) -> bool {

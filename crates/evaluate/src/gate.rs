@@ -5,8 +5,13 @@ use super::evaluation::*;
 use super::severity::Severity;
 
 impl Gate {
-    /// Whether there is any condition that needs a database.
+    /// Whether there is any condition.
     pub fn is_set(&self) -> bool {
+        self.needs_database() || self.fail_on_secrets.is_some()
+    }
+
+    /// Whether there is any condition that needs a database.
+    pub fn needs_database(&self) -> bool {
         self.fail_on.is_some()
             || self.fail_on_kev
             || self.epss_above.is_some()
@@ -58,7 +63,7 @@ pub(super) fn judge(
     database: Option<&Database>,
 ) -> Verdict {
     let hidden = hidden(gate, uncovered);
-    if !gate.is_set() {
+    if !gate.needs_database() {
         return failed_or(Outcome::NoGate, hidden.into_iter().collect());
     }
     let Some(database) = database else {
@@ -131,6 +136,45 @@ fn subjects(uncovered: &[Uncovered], kind: UncoveredKind) -> Option<String> {
     let of_kind = uncovered.iter().filter(|one| one.kind == kind);
     let subjects: Vec<&str> = of_kind.map(|one| one.subject.as_str()).collect();
     (!subjects.is_empty()).then(|| subjects.join(", "))
+}
+
+/// Marks the secrets that fail, and adds them to the verdict. They need no database.
+pub(super) fn judge_secrets(
+    gate: &Gate,
+    secrets: &mut [SecretFinding],
+    were_searched: bool,
+    verdict: &mut Verdict,
+) {
+    let Some(from) = gate.fail_on_secrets else { return };
+    if verdict.outcome == Outcome::NoGate {
+        verdict.outcome = Outcome::Pass;
+    }
+    for secret in secrets.iter_mut() {
+        secret.fails = secret.severity >= from && secret.new != Some(false);
+    }
+    let failing = secrets.iter().filter(|secret| secret.fails).count();
+    let reason = |code: &str, message: String| Reason {
+        code: code.to_owned(),
+        message,
+        findings: Vec::new(),
+    };
+    if failing > 0 {
+        let number =
+            if failing == 1 { "1 secret".to_owned() } else { format!("{failing} secrets") };
+        let worse = if from == Severity::Critical { "" } else { " or worse" };
+        let new =
+            gate.baseline.as_ref().map(|baseline| format!(", not in the baseline {baseline}"));
+        let new = new.unwrap_or_default();
+        let message = format!("{number} of severity {}{worse}{new}", from.name());
+        verdict.reasons.push(reason("secrets", message));
+    }
+    if !were_searched {
+        let message = "nobody searched the image for secrets".to_owned();
+        verdict.reasons.push(reason("secrets-not-searched", message));
+    }
+    if verdict.outcome == Outcome::Pass && !verdict.reasons.is_empty() {
+        verdict.outcome = Outcome::Fail;
+    }
 }
 
 /// What to say where the database is older than was asked for.
@@ -213,6 +257,35 @@ mod tests {
         check(Gate { epss_above: Some(0.1), ..Gate::default() }, &[2]);
         check(Gate { only_fixed: true, ..Gate::default() }, &[]);
         check(Gate { fail_on: high, baseline: Some("b".into()), ..Gate::default() }, &[0]);
+    }
+
+    #[track_caller]
+    fn check_secrets(gate: Gate, were_searched: bool, expected: Outcome, codes: &[&str]) {
+        let mut secrets = [Severity::Critical, Severity::Low].map(|severity| SecretFinding {
+            severity,
+            new: gate.baseline.as_ref().map(|_| severity == Severity::Low),
+            ..SecretFinding::default()
+        });
+        let mut verdict = judge(&gate, &mut [], &[], None);
+        judge_secrets(&gate, &mut secrets, were_searched, &mut verdict);
+        assert_eq!(verdict.outcome, expected);
+        let reasons: Vec<_> = verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        assert_eq!(reasons, codes);
+    }
+
+    #[test]
+    fn secrets_fail_by_their_severity_and_without_a_database() {
+        let from = |severity| Gate { fail_on_secrets: Some(severity), ..Gate::default() };
+        let baseline = Some("b".to_owned());
+        check_secrets(Gate::default(), true, Outcome::NoGate, &[]);
+        check_secrets(from(Severity::High), true, Outcome::Fail, &["secrets"]);
+        let known = Gate { baseline: baseline.clone(), ..from(Severity::High) };
+        check_secrets(known, true, Outcome::Pass, &[]);
+        check_secrets(Gate { baseline, ..from(Severity::Low) }, true, Outcome::Fail, &["secrets"]);
+        let codes = &["secrets", "secrets-not-searched"];
+        check_secrets(from(Severity::Critical), false, Outcome::Fail, codes);
+        let both = Gate { fail_on: Some(Severity::High), ..from(Severity::Critical) };
+        check_secrets(both, true, Outcome::NotJudged, &["no-database", "secrets"]);
     }
 
     #[test]

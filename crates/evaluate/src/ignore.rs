@@ -11,10 +11,14 @@
 //!     path: usr/lib/python3/*  # the file that proves the package
 //!     reason: only reachable from the build network
 //!     expires: 2026-12-31      # the last day
+//!   - secret: password         # the rule that found a secret; `*` stands for anything
+//!     path: app/test/*.env     # its file
+//!     fingerprint: 1f3a9       # this secret, and no other in its place
+//!     reason: of a test database
 //! ```
 //!
 //! At least one of the first four is needed, and all that are there have to
-//! match. A plain list, one id on a line with `exp:2026-12-31` behind it where
+//! match. With `secret` an entry is about secrets and nothing else. A plain list, one id on a line with `exp:2026-12-31` behind it where
 //! it ends, and `#` before remarks, is read as well; and so are the lists of
 //! backends ([`lists`]).
 
@@ -24,7 +28,7 @@ use inscan_facts::purl;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::evaluation::{Finding, Package, Suppression, SuppressionCode, Warning};
+use super::evaluation::{Finding, Package, SecretFinding, Suppression, SuppressionCode, Warning};
 
 /// Of one file, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct Exception {
     pub package: Option<String>,
     pub purl: Option<String>,
     pub path: Option<String>,
+    /// The rule that found a secret.
+    pub secret: Option<String>,
+    /// Of a secret, as reports show it.
+    pub fingerprint: Option<String>,
     pub reason: Option<String>,
     pub expires: Option<String>,
     /// Set while reading.
@@ -111,15 +119,29 @@ fn plain(text: &str) -> Result<Option<Vec<Exception>>, String> {
 impl Exception {
     fn check(&mut self) -> Result<(), String> {
         let patterns = [&self.id, &self.package, &self.purl, &self.path];
+        if self.secret.is_some() {
+            let others = [("id", &self.id), ("package", &self.package), ("purl", &self.purl)];
+            if let Some((name, _)) = others.into_iter().find(|(_, pattern)| pattern.is_some()) {
+                return Err(format!("`{name}` is of vulnerabilities, and `secret` is of secrets"));
+            }
+            return self.check_day();
+        }
+        if self.fingerprint.is_some() {
+            return Err("`fingerprint` needs `secret`, the rule that found it".to_owned());
+        }
         if patterns.iter().all(|pattern| pattern.is_none()) && self.by_trigger {
             return Err("it would except all vulnerabilities".to_owned());
         }
         if patterns.iter().all(|pattern| pattern.is_none()) {
-            return Err("one of `id`, `package`, `purl`, `path` is needed".to_owned());
+            return Err("one of `id`, `package`, `purl`, `path`, `secret` is needed".to_owned());
         }
         if let Some(empty) = patterns.into_iter().flatten().find(|text| text.trim().is_empty()) {
             return Err(format!("`{empty}` matches nothing"));
         }
+        self.check_day()
+    }
+
+    fn check_day(&mut self) -> Result<(), String> {
         self.last_day =
             match &self.expires {
                 None => None,
@@ -136,13 +158,31 @@ impl Exception {
 
     /// In a message: `CVE-2024-1 in openssl`.
     fn shown(&self) -> String {
-        let what = self.id.as_deref().unwrap_or("everything");
+        let secret = self.secret.as_ref().map(|rule| match &self.fingerprint {
+            Some(fingerprint) => format!("the secret {rule} ({fingerprint})"),
+            None => format!("the secret {rule}"),
+        });
+        let what = secret.as_deref().or(self.id.as_deref()).unwrap_or("everything");
         let places = [&self.package, &self.purl, &self.path];
         let places: Vec<&str> = places.into_iter().flatten().map(String::as_str).collect();
         if places.is_empty() { what.to_owned() } else { format!("{what} in {}", places.join(", ")) }
     }
 
+    fn matches_secret(&self, secret: &SecretFinding) -> bool {
+        let Some(rule) = &self.secret else { return false };
+        let path = |pattern: &String| {
+            let path = secret.path.as_deref().unwrap_or_default();
+            glob(pattern.trim_start_matches('/'), path)
+        };
+        glob(rule, &secret.rule)
+            && self.path.as_ref().is_none_or(path)
+            && self.fingerprint.as_ref().is_none_or(|own| *own == secret.fingerprint)
+    }
+
     fn matches(&self, finding: &Finding) -> bool {
+        if self.secret.is_some() {
+            return false;
+        }
         let fits = |pattern: &Option<String>, texts: &[&str]| {
             let fits = |pattern: &String| texts.iter().any(|text| glob(pattern, text));
             pattern.as_ref().is_none_or(fits)
@@ -207,9 +247,18 @@ impl<'a> Ledger<'a> {
 
     /// The first exception that holds for a finding; all that match it are used.
     pub(super) fn suppression(&mut self, finding: &Finding) -> Option<Suppression> {
+        self.first(|entry| entry.matches(finding))
+    }
+
+    /// The same for a secret.
+    pub(super) fn secret_suppression(&mut self, secret: &SecretFinding) -> Option<Suppression> {
+        self.first(|entry| entry.matches_secret(secret))
+    }
+
+    fn first(&mut self, matches: impl Fn(&Exception) -> bool) -> Option<Suppression> {
         let mut found = None;
         for (file, entry, used) in &mut self.entries {
-            if !entry.matches(finding) {
+            if !matches(entry) {
                 continue;
             }
             *used += 1;

@@ -20,6 +20,7 @@ mod matching;
 mod names;
 pub mod naming;
 mod osv;
+mod secrets;
 mod severity;
 mod stated;
 mod third_party;
@@ -41,6 +42,7 @@ pub use gate::with_policies;
 pub use ignore::{Exception, Exceptions};
 pub use matching::Compared;
 pub use names::full_name;
+pub use secrets::secrets_of;
 pub use severity::{Severity, cvss_parts};
 
 use finding::Findings;
@@ -128,6 +130,8 @@ pub fn evaluate(
         options,
         (&mut ledger, &mut statements),
     );
+    (evaluation.secrets, evaluation.suppressed_secrets) =
+        secrets::of(section, baseline, &mut ledger);
     evaluation.warnings.extend(ledger.warnings());
     evaluation.warnings.extend(statements.warnings());
     let (shown, hidden) = reported(held, options);
@@ -141,6 +145,8 @@ pub fn evaluate(
         &evaluation.uncovered,
         evaluation.database.as_ref(),
     );
+    let searched = secrets::were_searched(section);
+    gate::judge_secrets(&options.gate, &mut evaluation.secrets, searched, &mut evaluation.verdict);
     let smallest = |findings: &[&Finding]| smallest_upgrade(findings, &judged.hits);
     evaluation.upgrades = upgrades::of(&evaluation.findings, smallest);
     totals::fill(section, judged.judged.len(), hidden, &mut evaluation);

@@ -35,6 +35,9 @@ pub(super) fn fill(section: &Section, judged: usize, hidden: usize, evaluation: 
             })
         });
     }
+    for layer in evaluation.secrets.iter_mut().filter_map(|secret| secret.layer.as_mut()) {
+        layer.base = is_base(layer.index);
+    }
     for finding in &evaluation.findings {
         let layer = finding.layer.as_ref().and_then(|it| evaluation.layers.get_mut(it.index));
         if let Some(layer) = layer {
@@ -56,6 +59,8 @@ fn counts(judged: usize, hidden: usize, evaluation: &Evaluation) -> Counts {
         fixable: number(&|one| !one.fixed_versions.is_empty()),
         kev: number(&|one| one.kev.is_some()),
         failing: number(&|one| one.fails),
+        secrets: evaluation.secrets.len(),
+        failing_secrets: evaluation.secrets.iter().filter(|one| one.fails).count(),
         new: (evaluation.gate.baseline.is_some()).then(|| number(&|one| one.new == Some(true))),
         not_shown: hidden,
         judged_packages: judged,

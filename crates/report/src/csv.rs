@@ -4,7 +4,7 @@
 //! <https://www.rfc-editor.org/rfc/rfc4180>
 
 use super::wording;
-use inscan_evaluate::{Evaluation, Finding, Suppression, Uncovered};
+use inscan_evaluate::{Evaluation, Finding, SecretFinding, Suppression, Uncovered};
 
 const COLUMNS: [&str; 32] = [
     "State",
@@ -49,6 +49,12 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
     }
     for suppressed in &evaluation.suppressed {
         row(cells(&suppressed.finding, Some(&suppressed.by), evaluation), &mut csv);
+    }
+    for secret in &evaluation.secrets {
+        row(secret_cells(secret, None, evaluation), &mut csv);
+    }
+    for suppressed in &evaluation.suppressed_secrets {
+        row(secret_cells(&suppressed.secret, Some(&suppressed.by), evaluation), &mut csv);
     }
     for uncovered in &evaluation.uncovered {
         row(not_evaluated(uncovered, evaluation), &mut csv);
@@ -98,6 +104,40 @@ fn cells(finding: &Finding, by: Option<&Suppression>, evaluation: &Evaluation) -
         wording::image(evaluation).to_owned(),
         evaluation.image.digest.clone(),
     ]
+}
+
+/// A secret has the rule for its id, and no package.
+fn secret_cells(
+    secret: &SecretFinding,
+    by: Option<&Suppression>,
+    evaluation: &Evaluation,
+) -> [String; 32] {
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let layer = secret.layer.as_ref();
+    let mut cells = [const { String::new() }; 32];
+    for (column, cell) in COLUMNS.iter().zip(&mut cells) {
+        *cell = match *column {
+            "State" if by.is_some() => "suppressed".to_owned(),
+            "State" => "secret".to_owned(),
+            "Id" => secret.rule.clone(),
+            "Severity" => secret.severity.name().to_owned(),
+            "Type" => "secret".to_owned(),
+            "Fails gate" => yes(secret.fails),
+            "New" => secret.new.map(yes).unwrap_or_default(),
+            "Location" => wording::place_of_secret(secret),
+            "Layer" => layer.map(|layer| (layer.index + 1).to_string()).unwrap_or_default(),
+            "Layer made by" => layer.map(|layer| layer.created_by.clone()).unwrap_or_default(),
+            "Base image" => layer.and_then(|layer| layer.base).map(yes).unwrap_or_default(),
+            "Aliases" => secret.fingerprint.clone(),
+            "Summary" => wording::about_secret(secret),
+            "Reason" => by.map(|by| by.reason.clone()).unwrap_or_default(),
+            "Expires" => by.and_then(|by| by.expires.clone()).unwrap_or_default(),
+            "Image" => wording::image(evaluation).to_owned(),
+            "Image digest" => evaluation.image.digest.clone(),
+            _ => continue,
+        };
+    }
+    cells
 }
 
 fn not_evaluated(uncovered: &Uncovered, evaluation: &Evaluation) -> [String; 32] {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::text::{counted, printable};
 use super::{policy as of_policy, wording};
-use inscan_evaluate::{Evaluation, Finding, Outcome, Severity};
+use inscan_evaluate::{Evaluation, Finding, Outcome, SecretFinding, Severity};
 use inscan_judge::{self as policy, Action};
 
 /// GitHub shows ten of each level for one step, and drops the others in silence.
@@ -32,6 +32,17 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
             _ => "notice",
         };
         levels.entry(level).or_default().push(annotation(level, findings, evaluation));
+    }
+    for secret in &evaluation.secrets {
+        let level = match secret.severity {
+            _ if secret.fails => "error",
+            Severity::Critical | Severity::High => "warning",
+            _ => "notice",
+        };
+        // A leaked credential comes before what an upgrade fixes.
+        let rows = levels.entry(level).or_default();
+        let place = rows.iter().take_while(|line| line.contains(" title=secret%3A ")).count();
+        rows.insert(place, of_secret(level, secret));
     }
     for row in of_policies.iter().flat_map(|of_policies| &of_policies.rows) {
         let level = match row.action {
@@ -126,6 +137,18 @@ fn annotation(level: &str, findings: &[&Finding], evaluation: &Evaluation) -> St
         let _ = write!(message, "\nBrought by {}.", wording::layer(layer, evaluation));
     }
     let _ = write!(message, "\n/{}", printable(&first.package.location));
+    line(level, &title, &message)
+}
+
+fn of_secret(level: &str, secret: &SecretFinding) -> String {
+    let title = format!("secret: {} ({})", printable(&secret.rule), secret.severity.name());
+    let place = wording::place_of_secret(secret);
+    let mut message = format!("{} in {place}", wording::about_secret(secret));
+    let remarks = wording::remarks_on_secret(secret);
+    if !remarks.is_empty() {
+        let _ = write!(message, "\n{remarks}");
+    }
+    let _ = write!(message, "\n{}", wording::SECRET_ADVICE);
     line(level, &title, &message)
 }
 

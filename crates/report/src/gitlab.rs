@@ -12,7 +12,7 @@ use super::content_id::uuid;
 use super::json::some;
 use super::text::printable;
 use super::{address, json, wording};
-use inscan_evaluate::{Evaluation, Finding, Outcome, Severity};
+use inscan_evaluate::{Evaluation, Finding, Outcome, SecretFinding, Severity};
 
 const VERSION: &str = "15.0.4";
 const SCHEMA: &str = "https://gitlab.com/gitlab-org/security-products/security-report-schemas/-/raw/v15.0.4/dist/container-scanning-report-format.json";
@@ -34,6 +34,8 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
     let mut seen = BTreeMap::new();
     let vulnerabilities =
         evaluation.findings.iter().map(|it| vulnerability(it, &mut seen, evaluation));
+    let mut same = BTreeMap::new();
+    let secrets = evaluation.secrets.iter().map(|it| secret(it, &mut same, evaluation));
     json::text(json!({
         "version": VERSION,
         "schema": SCHEMA,
@@ -46,7 +48,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
             "status": if evaluation.database.is_some() { "success" } else { "failure" },
             "messages": some(messages(evaluation)),
         },
-        "vulnerabilities": vulnerabilities.collect::<Vec<_>>(),
+        "vulnerabilities": vulnerabilities.chain(secrets).collect::<Vec<_>>(),
     }))
 }
 
@@ -97,6 +99,42 @@ fn vulnerability(
                 "package": {"name": printable(&package.name)},
                 "version": printable(&package.version),
             },
+            "operating_system": operating_system(evaluation),
+            "image": image(evaluation),
+        },
+    })
+}
+
+/// The form knows packages alone: the file stands in the place of one.
+fn secret(
+    secret: &SecretFinding,
+    seen: &mut BTreeMap<String, usize>,
+    evaluation: &Evaluation,
+) -> Value {
+    let place = wording::place_of_secret(secret);
+    let path = secret.path.as_deref().unwrap_or_default();
+    let same = format!("{}\0{path}\0{}", secret.rule, secret.fingerprint);
+    let number = seen.entry(same).or_default();
+    *number += 1;
+    let parts = ["secret", &secret.rule, path, &secret.fingerprint, &number.to_string()];
+    let title = format!("{} in {place}", wording::about_secret(secret));
+    let remarks = wording::remarks_on_secret(secret);
+    let description = match remarks.is_empty() {
+        true => format!("{title}."),
+        false => format!("{title}, {remarks}."),
+    };
+    let name = printable(&secret.rule);
+    let rule = json!({"type": "inscan_secret", "name": name, "value": name});
+    json!({
+        "id": uuid(&parts),
+        "name": wording::shortened(&title, MAX_NAME),
+        "description": description,
+        "severity": severity(secret.severity),
+        "solution": wording::SECRET_ADVICE,
+        "identifiers": [rule],
+        "details": {"file": {"type": "text", "name": "File", "value": place}},
+        "location": {
+            "dependency": {"package": {"name": place}, "version": ""},
             "operating_system": operating_system(evaluation),
             "image": image(evaluation),
         },

@@ -18,7 +18,7 @@ use super::address;
 use super::policy as policies;
 use super::text::{counted, printable};
 use super::wording;
-use inscan_evaluate::{Evaluation, Finding, Match, Outcome, Severity, Suppression};
+use inscan_evaluate::{Evaluation, Finding, Match, Outcome, SecretFinding, Severity, Suppression};
 use inscan_facts::digest::Sha256;
 use inscan_judge::{self as policy, Action};
 
@@ -28,6 +28,7 @@ const SCRIPT: &str = include_str!("html/page.js");
 
 const MAX_UPGRADES: usize = 10;
 const MAX_REFERENCES: usize = 15;
+const MAX_SECRETS: usize = 500;
 
 pub(super) fn render(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> String {
     let mut environment = Environment::new();
@@ -84,6 +85,9 @@ fn context(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Valu
         "extent": extent(evaluation),
         "tiles": tiles(evaluation),
         "upgrades": upgrades.collect::<Vec<_>>(),
+        "secrets": secrets(evaluation),
+        "more_secrets": evaluation.secrets.len().saturating_sub(MAX_SECRETS),
+        "secret_advice": wording::SECRET_ADVICE,
         "layers": layers(evaluation),
         "base": base,
         "severities": Severity::ALL.map(Severity::name),
@@ -97,6 +101,32 @@ fn context(evaluation: &Evaluation, policy: Option<&policy::Evaluation>) -> Valu
             evaluation.database.as_ref().and_then(|it| it.date.as_deref()).unwrap_or("no database")),
         "data": data(evaluation),
     })
+}
+
+/// For the text of an element. The template engine's own escapes slashes too, and then no
+/// path can be searched for in the page.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#x27;")
+}
+
+/// The worst first; those that an exception lets pass are last.
+fn secrets(evaluation: &Evaluation) -> Vec<Value> {
+    let row = |secret: &SecretFinding, by: Option<&Suppression>| {
+        json!({
+            "severity": secret.severity.name(),
+            "rule": printable(&secret.rule),
+            "about": wording::about_secret(secret),
+            "place": escaped(&wording::place_of_secret(secret)),
+            "remarks": wording::remarks_on_secret(secret),
+            "excerpt": printable(&secret.excerpt),
+            "fails": secret.fails,
+            "excepted": by.map(|by| printable(&by.reason)),
+        })
+    };
+    let open = evaluation.secrets.iter().take(MAX_SECRETS).map(|secret| row(secret, None));
+    let excepted = evaluation.suppressed_secrets.iter().take(MAX_SECRETS);
+    open.chain(excepted.map(|it| row(&it.secret, Some(&it.by)))).collect()
 }
 
 /// Most matches of one rule on the page.

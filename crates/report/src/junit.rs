@@ -23,6 +23,8 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
         suite.add(&suppressed.finding, Some(&suppressed.by), evaluation);
     }
     let mut named: Vec<(String, Suite)> = vec![("gate".to_owned(), gate(evaluation))];
+    let secrets = secrets(evaluation);
+    named.extend((secrets.tests > 0).then(|| ("secrets".to_owned(), secrets)));
     named.extend(of_policies.map(|of_policies| ("policy".to_owned(), policies(of_policies))));
     named.extend(suites.into_iter().map(|(kind, suite)| (printable(kind), suite)));
     let uncovered = uncovered(evaluation);
@@ -179,6 +181,30 @@ fn policies(evaluation: &policy::Evaluation) -> Suite {
 
 fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+fn secrets(evaluation: &Evaluation) -> Suite {
+    let mut suite = Suite::default();
+    let open = evaluation.secrets.iter().map(|secret| (secret, None));
+    let excepted = evaluation.suppressed_secrets.iter().map(|it| (&it.secret, Some(&it.by)));
+    for (secret, by) in open.chain(excepted) {
+        let place = wording::place_of_secret(secret);
+        let severity = secret.severity.name();
+        let message = format!("{severity}: {} in {place}", wording::about_secret(secret));
+        let reason = by.map(|by| format!("suppressed: {}", by.reason));
+        let end = match &reason {
+            Some(reason) => End::Skipped(reason),
+            None if secret.fails => End::Failure(severity, &message),
+            None => End::Passed,
+        };
+        let mut lines = vec![message.clone(), wording::remarks_on_secret(secret)];
+        lines.push(wording::SECRET_ADVICE.to_owned());
+        lines.retain(|line| !line.is_empty());
+        let class = format!("secret.{}", secret.rule);
+        let name = format!("{} in {place}", secret.rule);
+        suite.test(&class, &name, end, &lines.join("\n"));
+    }
+    suite
 }
 
 fn uncovered(evaluation: &Evaluation) -> Suite {

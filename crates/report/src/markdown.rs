@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::text::{counted, printable};
 use super::{policy as of_policy, wording};
-use inscan_evaluate::{Evaluation, Finding, Outcome, Severity};
+use inscan_evaluate::{Evaluation, Finding, Outcome, SecretFinding, Severity};
 use inscan_judge::{self as policy, Action};
 
 /// What GitHub takes as a comment, in characters, less what a bot may add.
@@ -34,6 +34,7 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
             evaluation.findings.iter().take(top).for_each(|it| page.push_str(&row(it)));
         }
     }
+    secrets(evaluation, &mut page);
     if let Some(of_policies) = of_policies {
         policies(of_policies, &mut page);
     }
@@ -41,6 +42,38 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
     let end = end(evaluation);
     rest(evaluation, MAX_LENGTH.saturating_sub(end.len()), &mut page);
     page + &end
+}
+
+/// Rows of secrets.
+const SECRET_ROWS: usize = 25;
+
+/// Secrets above low, and those that fail; the others are counted.
+fn secrets(evaluation: &Evaluation, page: &mut String) {
+    let all = &evaluation.secrets;
+    if all.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "\n### Secrets\n");
+    let is_told = |one: &&SecretFinding| one.severity > Severity::Low || one.fails;
+    let told: Vec<_> = all.iter().filter(is_told).collect();
+    if !told.is_empty() {
+        page.push_str("| Rule | Severity | Place | |\n|---|---|---|---|\n");
+    }
+    for one in told.iter().take(SECRET_ROWS) {
+        let fails = if one.fails { " **fails**" } else { "" };
+        let _ = writeln!(
+            page,
+            "| {} | {}{fails} | {} | {} |",
+            code(&one.rule),
+            one.severity.name(),
+            code(&wording::place_of_secret(one)),
+            plain(&wording::remarks_on_secret(one)),
+        );
+    }
+    let others = all.len() - told.len().min(SECRET_ROWS);
+    if others > 0 {
+        let _ = writeln!(page, "\n… and {others} more: `-o json` has them all");
+    }
 }
 
 /// What the policies say, what stops first.

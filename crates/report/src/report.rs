@@ -161,3 +161,46 @@ fn json(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     out.write_all(b"\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use inscan_document::Section;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn every_report_of_findings_names_the_secrets_and_their_places() {
+        let evaluation = testing::with_secrets();
+        let style = Style::plain();
+        let report = Report {
+            evaluation: &evaluation,
+            policy: None,
+            section: &Section::default(),
+            style: &style,
+            show_suppressed: true,
+            every_match: false,
+            template: None,
+        };
+        let all = [
+            Format::Table,
+            Format::Json,
+            Format::Sarif,
+            Format::Junit,
+            Format::Gitlab,
+            Format::Github,
+            Format::Csv,
+            Format::Markdown,
+            Format::Html,
+        ];
+        for format in all {
+            let mut out = Vec::new();
+            write(format, &report, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for expected in ["github-token", "srv/app/.env"] {
+                assert!(text.contains(expected), "{}: no `{expected}`:\n{text}", format.name());
+            }
+            assert!(!text.contains("<b>") || format != Format::Html, "{text}");
+        }
+    }
+}

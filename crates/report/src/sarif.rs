@@ -14,7 +14,9 @@ use super::markdown::{code, plain};
 use super::sbom::repository_and_tag;
 use super::text::printable;
 use super::{address, json, wording};
-use inscan_evaluate::{Evaluation, Finding, Outcome, Rating, Severity, Suppression, Uncovered};
+use inscan_evaluate::{
+    Evaluation, Finding, Outcome, Rating, SecretFinding, Severity, Suppression, Uncovered,
+};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -43,6 +45,9 @@ pub(super) fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
     let results = shown.iter().map(|(finding, by)| {
         result(finding, *by, positions[finding.id.as_str()], &mut seen, evaluation)
     });
+    let secrets = Secrets::of(evaluation, with_suppressed, MAX_RESULTS - shown.len());
+    let (secret_rules, secret_results) = (secrets.rules(), secrets.results(positions.len()));
+    let left_out = all.len() - shown.len() + secrets.left_out;
     let image = &evaluation.image;
     let repository = printable(repository_and_tag(wording::image(evaluation)).0);
     json::text(json!({
@@ -53,21 +58,21 @@ pub(super) fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
                 "name": evaluation.tool.name,
                 "version": evaluation.tool.version,
                 "semanticVersion": evaluation.tool.version,
-                "rules": rules.collect::<Vec<_>>(),
+                "rules": rules.chain(secret_rules).collect::<Vec<_>>(),
             }},
             // Up to the last slash it is the category: uploads for other images leave the alerts
             // of this one alone, and those of its next build take their place.
             "automationDetails": {"id": format!("{}/{}/", evaluation.tool.name, repository)},
             "invocations": [{
                 "executionSuccessful": evaluation.verdict.outcome != Outcome::NotJudged,
-                "toolExecutionNotifications": notifications(evaluation, all.len() - shown.len()),
+                "toolExecutionNotifications": notifications(evaluation, left_out),
             }],
             "originalUriBaseIds": {"IMAGE": {
                 "uri": "file:///",
                 "description": {"text": "The root of the image's file system."},
             }},
             "columnKind": "utf16CodeUnits",
-            "results": results.collect::<Vec<_>>(),
+            "results": results.chain(secret_results).collect::<Vec<_>>(),
             "properties": {
                 "image": image.reference,
                 "imageDigest": image.digest,
@@ -80,6 +85,133 @@ pub(super) fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
             },
         }],
     }))
+}
+
+/// The secrets that there is room for, each with its exception.
+struct Secrets<'a> {
+    shown: Vec<(&'a SecretFinding, Option<&'a Suppression>)>,
+    /// Their rules, each with the worst secret that it found.
+    by_rule: BTreeMap<&'a str, &'a SecretFinding>,
+    left_out: usize,
+}
+
+impl<'a> Secrets<'a> {
+    fn of(evaluation: &'a Evaluation, with_suppressed: bool, room: usize) -> Self {
+        let open = evaluation.secrets.iter().map(|secret| (secret, None));
+        let excepted = evaluation.suppressed_secrets.iter().filter(|_| with_suppressed);
+        let excepted = excepted.map(|it| (&it.secret, Some(&it.by)));
+        let mut shown: Vec<_> = open.chain(excepted).collect();
+        let left_out = shown.len().saturating_sub(room);
+        shown.truncate(room);
+        let mut by_rule: BTreeMap<&str, &SecretFinding> = BTreeMap::new();
+        for (secret, _) in &shown {
+            let worst = by_rule.entry(&secret.rule).or_insert(secret);
+            if secret.severity > worst.severity {
+                *worst = secret;
+            }
+        }
+        Secrets { shown, by_rule, left_out }
+    }
+
+    fn rules(&self) -> Vec<Value> {
+        let rule = |(id, worst): (&&str, &&SecretFinding)| {
+            let about = wording::about_secret(worst);
+            let rating = Rating { level: worst.severity, ..Rating::default() };
+            json!({
+                "id": id,
+                "name": "Secret",
+                "shortDescription": {"text": about},
+                "fullDescription": {"text": format!("{about} lies in the image.")},
+                "help": {"text": wording::SECRET_ADVICE, "markdown": plain(wording::SECRET_ADVICE)},
+                "defaultConfiguration": {"level": level(worst.severity)},
+                "properties": {
+                    "tags": ["secret", "security", worst.severity.name()],
+                    "precision": "high",
+                    "security-severity": score(&rating).map(|score| format!("{score:.1}")),
+                },
+            })
+        };
+        self.by_rule.iter().map(rule).collect()
+    }
+
+    /// `first`: how many rules stand before those of secrets.
+    fn results(&self, first: usize) -> Vec<Value> {
+        let positions: BTreeMap<&str, usize> = self.by_rule.keys().copied().zip(first..).collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let result = |(secret, by): &(&SecretFinding, Option<&Suppression>)| {
+            let path = secret.path.as_deref().unwrap_or_default();
+            let fingerprint = fingerprint(&["secret", &secret.rule, path, &secret.fingerprint]);
+            let number = seen.entry(fingerprint.clone()).or_default();
+            *number += 1;
+            let fingerprint = format!("{fingerprint}:{number}");
+            secret_result(secret, *by, positions[secret.rule.as_str()], &fingerprint)
+        };
+        self.shown.iter().map(result).collect()
+    }
+}
+
+fn secret_result(
+    secret: &SecretFinding,
+    by: Option<&Suppression>,
+    rule: usize,
+    fingerprint: &str,
+) -> Value {
+    let about = wording::about_secret(secret);
+    let mut text = format!("{about} in {}", wording::place_of_secret(secret));
+    let remarks = wording::remarks_on_secret(secret);
+    if !remarks.is_empty() {
+        let _ = write!(text, ", {remarks}");
+    }
+    let _ = write!(text, ". {}", wording::SECRET_ADVICE);
+    let layer = secret.layer.as_ref().map(|layer| {
+        json!([{
+            "name": format!("layer {}", layer.index + 1),
+            "fullyQualifiedName": layer.diff_id,
+            "decoratedName": printable(&layer.created_by),
+            "kind": "layer",
+        }])
+    });
+    let line = secret.line.max(1);
+    json!({
+        "ruleId": secret.rule,
+        "ruleIndex": rule,
+        "level": level(secret.severity),
+        "message": {"text": text.replace('[', "\\[").replace(']', "\\]")},
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": {
+                    "uri": uri(secret.path.as_deref().unwrap_or_default()),
+                    "uriBaseId": "IMAGE",
+                },
+                "region": {"startLine": line, "startColumn": secret.column.max(1)},
+            },
+            "logicalLocations": layer,
+        }],
+        "partialFingerprints": {
+            "primaryLocationLineHash": fingerprint,
+            "inscanFinding/v1": fingerprint,
+        },
+        "baselineState": secret.new.map(|new| if new { "new" } else { "unchanged" }),
+        "suppressions": by.map(suppression),
+        "properties": {
+            "severity": secret.severity,
+            "excerpt": printable(&secret.excerpt),
+            "fingerprint": secret.fingerprint,
+            "visible": secret.visible,
+            "origin": secret.origin.as_deref().map(printable),
+            "layer": secret.layer,
+            "failsGate": secret.fails,
+        },
+    })
+}
+
+fn suppression(by: &Suppression) -> Value {
+    json!([{
+        "kind": "external",
+        "status": "accepted",
+        "justification": printable(&by.reason),
+        "properties": {"code": by.code, "note": by.note, "expires": by.expires},
+    }])
 }
 
 fn rule(findings: &[&Finding], evaluation: &Evaluation) -> Value {
@@ -203,7 +335,7 @@ fn level(severity: Severity) -> &'static str {
 
 fn result<'a>(
     finding: &'a Finding,
-    suppression: Option<&Suppression>,
+    by: Option<&Suppression>,
     rule: usize,
     seen: &mut BTreeMap<String, usize>,
     evaluation: &'a Evaluation,
@@ -249,12 +381,7 @@ fn result<'a>(
             "inscanFinding/v1": fingerprint,
         },
         "baselineState": finding.new.map(|new| if new { "new" } else { "unchanged" }),
-        "suppressions": suppression.map(|by| json!([{
-            "kind": "external",
-            "status": "accepted",
-            "justification": printable(&by.reason),
-            "properties": {"code": by.code, "note": by.note, "expires": by.expires},
-        }])),
+        "suppressions": by.map(suppression),
         "rank": finding.epss.as_ref().map(|epss| (epss.score * 100.0).clamp(0.0, 100.0)),
         "properties": {
             "package": package.name,

@@ -9,7 +9,9 @@ use super::policy;
 use super::report::Report;
 use super::text::{count, counted, cut, shown, width};
 use super::wording;
-use inscan_evaluate::{Evaluation, Finding, Outcome, Severity, Suppressed, UncoveredCode};
+use inscan_evaluate::{
+    Evaluation, Finding, Outcome, SecretFinding, Severity, Suppressed, UncoveredCode,
+};
 use inscan_facts::package_type;
 
 /// Most upgrades that are named; `-o json` has all.
@@ -25,6 +27,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     findings(evaluation, &mut page);
     layers(evaluation, &mut page);
     upgrades(evaluation, &mut page);
+    secrets(evaluation, &mut page);
     suppressed(report, &mut page);
     uncovered(evaluation, &mut page);
     warnings(evaluation, &mut page);
@@ -226,6 +229,41 @@ fn upgrades(evaluation: &Evaluation, page: &mut Page<'_>) {
     if more > 0 {
         page.line(&page.style.dim(&format!("  … and {more} more: `-o json` has them all")));
     }
+}
+
+/// Those of severity low are counted alone, unless they fail.
+fn secrets(evaluation: &Evaluation, page: &mut Page<'_>) {
+    let all = &evaluation.secrets;
+    let excepted = evaluation.suppressed_secrets.len();
+    if all.is_empty() && excepted == 0 {
+        return;
+    }
+    let excepted = if excepted > 0 { format!(", {excepted} excepted") } else { String::new() };
+    let failing = evaluation.counts.failing_secrets;
+    let failing = if failing > 0 { format!(", {failing} fail") } else { String::new() };
+    page.heading("Secrets", &format!("{}{failing}{excepted}", count(all.len() as u64)));
+    let is_told = |one: &&SecretFinding| one.severity > Severity::Low || one.fails;
+    let told: Vec<&SecretFinding> = all.iter().filter(is_told).collect();
+    page.list(&told, |page, one| secret(one, page));
+    let others = all.len() - told.len();
+    if others > 0 {
+        let line = format!("  {} of severity low: `-o json` has them all", count(others as u64));
+        page.line(&page.style.dim(&line));
+    }
+}
+
+fn secret(secret: &SecretFinding, page: &mut Page<'_>) {
+    let level = secret.severity;
+    let severity = page.style.severity(level, &format!("{:SEVERITY$}", level.name()));
+    let mark = if secret.fails { page.style.bold("✗") } else { " ".to_owned() };
+    let place = shown(wording::place_of_secret(secret).as_bytes());
+    let rule = shown(secret.rule.as_bytes());
+    page.line(&format!("  {mark} {severity}{rule}  {place}"));
+    let remarks = wording::remarks_on_secret(secret);
+    let about = wording::about_secret(secret);
+    let about = if remarks.is_empty() { about } else { format!("{about}; {remarks}") };
+    let room = page.style.columns.saturating_sub(14);
+    page.line(&format!("              {}", page.style.dim(&cut(&about, room))));
 }
 
 fn suppressed(report: &Report<'_>, page: &mut Page<'_>) {

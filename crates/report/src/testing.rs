@@ -151,6 +151,8 @@ pub(super) fn evaluation() -> Evaluation {
         base: Some(Base { layers: 1, name: None, how: "a guess by the history".into() }),
         findings: vec![django, tls, low],
         suppressed: vec![suppressed],
+        secrets: Vec::new(),
+        suppressed_secrets: Vec::new(),
         uncovered: vec![Uncovered {
             code: UncoveredCode::NoDataForEcosystem,
             message: "the database has nothing about conda".into(),
@@ -435,4 +437,47 @@ pub(super) fn hostile_section() -> Section {
         }
     }
     section
+}
+
+/// The same, of an image with a key in a layer and a password in its configuration; one more
+/// is excepted.
+pub(super) fn with_secrets() -> Evaluation {
+    let mut evaluation = evaluation();
+    let secret = |rule: &str, severity, path: Option<&str>| SecretFinding {
+        rule: rule.into(),
+        about: format!("Found by {rule}"),
+        severity,
+        path: path.map(str::to_owned),
+        visible: true,
+        line: 3,
+        column: 7,
+        excerpt: "KEY=ghp_******** <b>".into(),
+        fingerprint: "1f3a9".into(),
+        ..SecretFinding::default()
+    };
+    let layer = LayerOf {
+        index: 1,
+        diff_id: DIFF_IDS[1].into(),
+        created_by: CREATED_BY[1].into(),
+        base: Some(false),
+    };
+    evaluation.secrets = vec![
+        SecretFinding {
+            layer: Some(layer),
+            visible: false,
+            fails: true,
+            ..secret("github-token", Severity::Critical, Some("srv/app/.env"))
+        },
+        secret("password", Severity::Medium, None),
+    ];
+    let by = Suppression {
+        code: SuppressionCode::Ignored,
+        reason: "an exception in f".into(),
+        ..Suppression::default()
+    };
+    let secret = secret("jwt", Severity::Medium, Some("srv/test.env"));
+    evaluation.suppressed_secrets = vec![SuppressedSecret { secret, by }];
+    evaluation.counts.secrets = 2;
+    evaluation.counts.failing_secrets = 1;
+    evaluation
 }

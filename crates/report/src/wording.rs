@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::address::is_web;
 use super::text::{count, counted, printable};
 use inscan_evaluate::{
-    Evaluation, Finding, LayerOf, Match, NameOf, Outcome, Severity, Status, SuppressionCode,
-    UncoveredKind,
+    Evaluation, Finding, LayerOf, Match, NameOf, Outcome, SecretFinding, Severity, Status,
+    SuppressionCode, UncoveredKind,
 };
 use inscan_facts::history;
 use inscan_facts::problem::{Hides, named};
@@ -143,6 +143,34 @@ pub(super) fn shortened(text: &str, characters: usize) -> String {
         Some(_) => text.chars().take(characters - 1).chain(['…']).collect(),
     }
 }
+
+/// Where a secret lies: `/srv/.env:3`, or the image's configuration.
+pub(super) fn place_of_secret(secret: &SecretFinding) -> String {
+    match &secret.path {
+        Some(path) => printable(&format!("/{path}:{}", secret.line)),
+        None => "the image's configuration".to_owned(),
+    }
+}
+
+/// What a rule found: its sentence, or its name where there is none.
+pub(super) fn about_secret(secret: &SecretFinding) -> String {
+    printable(if secret.about.is_empty() { &secret.rule } else { &secret.about })
+}
+
+/// What else is known of a secret: its layer, whether it is gone, who brought it.
+pub(super) fn remarks_on_secret(secret: &SecretFinding) -> String {
+    let layer = secret.layer.as_ref().map(|layer| format!("in layer {}", layer.index + 1));
+    let gone =
+        (!secret.visible).then(|| "deleted by a later layer, and still in the image".to_owned());
+    let origin =
+        secret.origin.as_ref().map(|package| format!("as {} brought it", printable(package)));
+    let new = (secret.new == Some(true)).then(|| "new".to_owned());
+    [layer, gone, origin, new].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What to do about a secret.
+pub(super) const SECRET_ADVICE: &str =
+    "Withdraw it where it is valid, and build the image without it: `RUN --mount=type=secret`.";
 
 /// The verdict in one word or two.
 pub(super) fn outcome(evaluation: &Evaluation) -> &'static str {
