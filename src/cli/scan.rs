@@ -118,7 +118,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let begun = Instant::now();
     let run = clock.run(&scan)?;
     let section = scan.section(&run);
-    let request = policies.as_ref().map(|policies| of_scan(policies, &scan));
+    let request = policies.as_ref().map(|policies| of_scan(policies, &scan, &section));
     let judgement = judging.judge(&section, request, session)?;
     let shown = Shown { scan: &scan, section: &section, judgement: &judgement, run, detail };
     let is_usual = outputs.is_empty();
@@ -154,11 +154,15 @@ fn reports(outputs: &[Output<Format>]) -> impl Iterator<Item = report::Format> {
 }
 
 /// What policies are asked of: an image that was just scanned.
-pub(super) fn of_scan<'a>(policies: &'a Policies, scan: &'a Scan) -> PolicyRequest<'a> {
+pub(super) fn of_scan<'a>(
+    policies: &'a Policies,
+    scan: &'a Scan,
+    section: &'a Section,
+) -> PolicyRequest<'a> {
     let identity = scan.identity();
     PolicyRequest {
         policies,
-        facts: Facts::of_analysis(scan.legacy_part()),
+        facts: Facts::of_analysis(scan.legacy_part(), section),
         image: policy::Image {
             tag: identity.full_tag.clone(),
             digest: identity.image_digest.clone(),

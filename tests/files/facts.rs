@@ -80,7 +80,7 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     write(&analysis, &identity, &Run::default(), &mut text).unwrap();
     let section = document::read(&text).unwrap();
     let written = Facts::of_document(&text, &section).unwrap();
-    let made = Facts::of_analysis(Outputs::of(&analysis, &identity));
+    let made = Facts::of_analysis(Outputs::of(&analysis, &identity), &section);
     judge(&written, &made);
 }
 

@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 use crate::spec::TriggerError;
 use crate::vulnerable::VulnerabilityList;
+use inscan_document::config::ContainerConfig;
 use inscan_document::{self as document, LegacyPart, Section};
+use inscan_evaluate::{SecretFinding, Severity};
 use inscan_vulndb::Database;
 
 pub use accounts::Account;
@@ -56,6 +58,22 @@ pub struct Facts<'a> {
     accounts: Part<Vec<Account>>,
     malware: Part<Vec<MalwareScan>>,
     vulnerabilities: Option<Arc<VulnerabilityList>>,
+    found_secrets: Option<Vec<SecretFinding>>,
+    secrets_of_engine: Part<Vec<SecretFinding>>,
+    configuration: Option<&'a ContainerConfig>,
+}
+
+/// What writes our own documents.
+const OWN_TOOL: &str = "inscan";
+
+fn of_engine(found: &Found) -> SecretFinding {
+    SecretFinding {
+        rule: found.name().to_owned(),
+        severity: Severity::High,
+        path: Some(found.path.trim_start_matches('/').to_owned()),
+        visible: true,
+        ..SecretFinding::default()
+    }
 }
 
 /// A part that is made when it is asked for.
@@ -74,12 +92,54 @@ impl<'a> Facts<'a> {
     /// nothing else, and only questions about packages are answered for it.
     pub fn of_document(text: &'a [u8], section: &'a Section) -> Result<Self, DocumentError> {
         let is_of_engine = section.tool.name == document::LEGACY_TOOL;
-        Ok(Facts { source: source::read(text, section)?, is_of_engine, ..Facts::default() })
+        let source = source::read(text, section)?;
+        Ok(Facts { source, is_of_engine, ..Facts::of_section(section) })
     }
 
-    /// Of an analysis that was just made.
-    pub fn of_analysis(outputs: impl LegacyPart + 'a) -> Self {
-        Facts { source: Source::Analysis(Box::new(outputs)), ..Facts::default() }
+    /// Of an analysis that was just made, with our own part of its document.
+    pub fn of_analysis(outputs: impl LegacyPart + 'a, section: &'a Section) -> Self {
+        Facts { source: Source::Analysis(Box::new(outputs)), ..Facts::of_section(section) }
+    }
+
+    /// What the legacy part does not tell, or tells by guesses alone.
+    fn of_section(section: &'a Section) -> Self {
+        let is_own = section.tool.name == OWN_TOOL;
+        let configuration = is_own.then_some(&section.image.config);
+        let found_secrets = inscan_evaluate::secrets_of(section);
+        Facts { found_secrets, configuration, ..Facts::default() }
+    }
+
+    /// In place of those of the document: without those that an exception lets pass.
+    pub fn with_secrets(mut self, secrets: Vec<SecretFinding>) -> Self {
+        self.found_secrets = Some(secrets);
+        self
+    }
+
+    /// Whether our own search for secrets told anything of this image.
+    pub(crate) fn has_found_secrets(&self) -> bool {
+        self.found_secrets.is_some()
+    }
+
+    /// What our own search for secrets found. Of a document of the legacy engine, what its
+    /// search found: severe, as its expressions are about keys.
+    pub fn found_secrets(&self) -> Result<&[SecretFinding], TriggerError> {
+        if let Some(found) = &self.found_secrets {
+            return Ok(found);
+        }
+        if self.is_of_engine {
+            let found = self.secrets()?;
+            return Ok(once(&self.secrets_of_engine, || {
+                Ok(found.iter().map(of_engine).collect())
+            })?);
+        }
+        let answer = self.source.needs("secrets");
+        let reason = answer.err().unwrap_or_else(|| self.source.lacks("secrets of the image"));
+        Err(TriggerError::NotAnswerable(reason))
+    }
+
+    /// How containers are started, as the image says it. `None`: only the history tells.
+    pub fn configuration(&self) -> Option<&'a ContainerConfig> {
+        self.configuration
     }
 
     /// With the lists of packages that are known to npm and RubyGems, as a feed service has them.

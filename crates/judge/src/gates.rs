@@ -16,6 +16,7 @@ mod passwd_file;
 mod retrieved_files;
 mod ruby_gems;
 mod secret_scans;
+mod secrets;
 #[cfg(test)]
 mod testing;
 mod vulnerabilities;
@@ -39,6 +40,7 @@ pub fn gates() -> &'static [&'static Gate] {
         &retrieved_files::GATE,
         &ruby_gems::GATE,
         &secret_scans::GATE,
+        &secrets::GATE,
         &vulnerabilities::GATE,
     ];
     GATES

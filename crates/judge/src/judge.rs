@@ -130,7 +130,10 @@ pub fn judge<'a>(
     let vulnerable = vulnerable(section, data, asked.as_ref(), options, &evaluation)?;
     let policy = match asked {
         None => None,
-        Some(asked) => Some(asked.judged(data, vulnerable.clone(), &mut warnings)?),
+        Some(asked) => {
+            let asked = asked.with_secrets_of(&evaluation);
+            Some(asked.judged(data, vulnerable.clone(), &mut warnings)?)
+        }
     };
     Ok(Judgement { evaluation, policy, vulnerable, warnings })
 }
@@ -201,6 +204,14 @@ impl<'a> PolicyRequest<'a> {
             false => None,
         };
         Ok(self.with(Some(data), list))
+    }
+
+    /// Exceptions for secrets hold for policies as well.
+    fn with_secrets_of(mut self, evaluation: &Evaluation) -> PolicyRequest<'a> {
+        if self.facts.has_found_secrets() {
+            self.facts = self.facts.with_secrets(evaluation.secrets.clone());
+        }
+        self
     }
 
     fn with(

@@ -48,7 +48,7 @@ impl Here {
         let section = scan.section(&Run::default());
         let judgement = self
             .judging
-            .judgement(&section, Some(of_scan(&self.policies, scan)))
+            .judgement(&section, Some(of_scan(&self.policies, scan, &section)))
             .map_err(|error| unanswered(name, error))?;
         let Some(evaluation) = judgement.policy else {
             return Err(Stopped("Cannot judge the image: no policy was asked".to_owned()));

@@ -69,7 +69,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         None => {
             let scan = scanned(image, session)?;
             let section = scan.section(&Run::default());
-            telling.tell(&judging.with_data(of_scan(&policies, &scan), &section)?)
+            telling.tell(&judging.with_data(of_scan(&policies, &scan, &section), &section)?)
         }
     }
 }

@@ -170,6 +170,25 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Members that look like the end of an exception, and are none that is known: an exception
+    /// that was to end would never do.
+    pub(super) fn no_expiry_but(&self, known: &[&str], findings: &mut Findings) {
+        const WORDS: [&str; 9] = [
+            "deadline", "enddate", "endson", "expir", "lastday", "notafter", "ttl", "until",
+            "validto",
+        ];
+        for (key, node) in self.entries {
+            let letters: String =
+                key.to_lowercase().chars().filter(|char| char.is_alphanumeric()).collect();
+            let is_end = WORDS.iter().any(|word| letters.contains(word));
+            if is_end && !known.contains(&key.as_str()) {
+                let place = Place { path: self.below(key), at: Some(node.at) };
+                let problem = Problem::new(place, "is not known, so that the exception has no end");
+                findings.wrong(problem.hint(format!("write `{}`", known.join("` or `"))));
+            }
+        }
+    }
+
     /// Tells of members that look like a known one, and are none: they would say nothing.
     pub(super) fn unknown(&self, known: &[&str], findings: &mut Findings) {
         for (key, node) in self.entries {

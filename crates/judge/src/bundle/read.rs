@@ -23,6 +23,7 @@ const PARAMS: [&str; 2] = ["params", "parameters"];
 
 pub(super) fn bundle(bytes: &[u8], mode: Mode) -> Result<Bundle, Vec<Problem>> {
     let root = tree::read(bytes).map_err(|problem| vec![problem])?;
+    let root = as_stored(root);
     let mut findings = Findings::default();
     let bundle = read(&root, &mut findings);
     let Findings { mut problems, mut warnings } = findings;
@@ -39,6 +40,38 @@ pub(super) fn bundle(bytes: &[u8], mode: Mode) -> Result<Bundle, Vec<Problem>> {
     warnings.sort_by_key(|problem| problem.place.at);
     bundle.warnings = warnings;
     Ok(bundle)
+}
+
+/// The bundle within what the engine's API gives out: its record of a bundle, or a list of
+/// such records, of which the active one is meant.
+fn as_stored(root: Node) -> Node {
+    const WITHIN: [&str; 3] = ["policybundle", "policyBundle", "policy_bundle"];
+    let member = |node: &Node, names: &[&str]| match &node.tree {
+        Tree::Map(entries) => {
+            let found = entries.iter().find(|(key, _)| names.contains(&key.as_str()));
+            found.map(|(_, node)| node.clone())
+        }
+        _ => None,
+    };
+    let record = match &root.tree {
+        Tree::List(records) => {
+            let is_active = |record: &&Node| {
+                let active = member(record, &["active"]);
+                active.is_some_and(|node| node.tree == Tree::Flag(true))
+            };
+            let only = if records.len() == 1 { records.first() } else { None };
+            only.or_else(|| records.iter().find(is_active)).cloned()
+        }
+        _ => None,
+    };
+    let record = record.unwrap_or(root);
+    if member(&record, &["policies", "mappings"]).is_some() {
+        return record;
+    }
+    match member(&record, &WITHIN) {
+        Some(bundle) if matches!(bundle.tree, Tree::Map(_)) => bundle,
+        _ => record,
+    }
 }
 
 fn read(root: &Node, findings: &mut Findings) -> Option<Bundle> {
@@ -177,8 +210,9 @@ fn item(node: &Node, path: &str, findings: &mut Findings) -> Option<Item> {
     let trigger_id = fields.required_text(&["trigger_id"], findings);
     let expires = [expires_on(&fields, findings), expiration_date(&fields, findings)];
     let enabled = enabled(&fields, findings);
-    let known = ["gate", "trigger_id", "expires_on", "expiration_date", "enabled"];
-    fields.unknown(&known, findings);
+    let ends = ["expires_on", "expiration_date"];
+    fields.no_expiry_but(&ends, findings);
+    fields.unknown(&["gate", "trigger_id", "enabled"], findings);
     let notes = fields.optional_text(&["notes"], findings);
     let notes = notes.or_else(|| fields.optional_text(&["description", "comment"], findings));
     let trigger_id = trigger_id.and_then(|(pattern, place)| match NamePattern::new(&pattern) {

@@ -57,6 +57,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Node, Problem> {
     if bytes.len() > MAX_SIZE {
         return Err(Problem::whole(format!("the bundle is larger than {MAX_SIZE} bytes")));
     }
+    let decoded = utf16(bytes);
+    let bytes = decoded.as_deref().map_or(bytes, str::as_bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Problem::whole(format!("the bundle is not UTF-8: byte {}", error.valid_up_to()))
     })?;
@@ -66,6 +68,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<Node, Problem> {
         Some('{' | '[') => json::read(text),
         Some(_) => yaml::read(text),
     }
+}
+
+/// What PowerShell's `>` writes: with a mark, or told by the NUL in the first letter.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (is_little, bytes) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (true, rest),
+        [0xfe, 0xff, rest @ ..] => (false, rest),
+        [first, 0, ..] if *first != 0 => (true, bytes),
+        [0, second, ..] if *second != 0 => (false, bytes),
+        _ => return None,
+    };
+    let units = bytes.chunks_exact(2).map(|unit| {
+        let unit = [unit[0], unit[1]];
+        if is_little { u16::from_le_bytes(unit) } else { u16::from_be_bytes(unit) }
+    });
+    char::decode_utf16(units).collect::<Result<String, _>>().ok()
 }
 
 impl Node {

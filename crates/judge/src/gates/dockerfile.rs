@@ -6,6 +6,7 @@ use super::comparison::text_holds;
 use crate::facts::{DockerfileMode, Facts, ImageFacts};
 use crate::params::{Invalid, Params, ValueError};
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
+use inscan_document::config::ContainerConfig;
 use inscan_python_regex::text::Pattern;
 
 const ACTUAL_ONLY: Param = Param::optional(
@@ -21,7 +22,7 @@ const LIST_TYPE: Kind = Kind::OneOf(&["whitelist", "blacklist", "allowlist", "de
 pub(super) static GATE: Gate = Gate {
     name: "dockerfile",
     about: "What the Dockerfile says: the one given with `--dockerfile`, or else the one that the \
-            image's history lets guess",
+            image's history and configuration let guess",
     triggers: &[
         Trigger {
             name: "instruction",
@@ -182,7 +183,14 @@ fn holds(check: &str, value: Option<&str>, text: &str) -> Result<bool, TriggerEr
 fn effective_user(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let last = lines.iter().rfind(|line| line.instruction == "USER");
-    let user = last.map_or("root", |line| line.rest.trim_matches(['[', ']', ' ']));
+    let last = last.map(|line| line.rest.trim_matches(['[', ']', ' ']));
+    // Who containers run as stands in the image's configuration; the Dockerfile tells it
+    // where that is not known.
+    let user = match facts.configuration() {
+        Some(config) => Some(config.user.as_str()).filter(|user| !user.is_empty()),
+        None => last,
+    };
+    let user = user.unwrap_or("root");
     let is_listed = is_listed(user, params.list("users").unwrap_or_default());
     let message = match (is_allowlist(params), is_listed) {
         (false, true) => {
@@ -214,7 +222,14 @@ fn is_allowlist(params: &Params) -> bool {
 fn exposed_ports(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let listed = params.list("ports").unwrap_or_default();
-    let exposed = lines.iter().filter(|line| line.instruction == "EXPOSE").flat_map(ports);
+    let mut exposed: Vec<&str> =
+        lines.iter().filter(|line| line.instruction == "EXPOSE").flat_map(ports).collect();
+    // What the history does not tell: of base images, and of builders that write none.
+    for port in facts.configuration().iter().flat_map(|config| &config.exposed_ports) {
+        if !exposed.iter().any(|told| number(told) == number(port)) {
+            exposed.push(port.strip_suffix("/tcp").unwrap_or(port));
+        }
+    }
     // The engine compares words, also where one is a range.
     let words = facts.is_of_engine();
     let is_listed = |port: &str, of_range: fn(&str, &[String]) -> bool| match words {
@@ -298,11 +313,58 @@ pub(super) struct Line {
 fn lines(facts: &Facts<'_>, params: &Params) -> Result<Option<Vec<Line>>, TriggerError> {
     let image = facts.image()?;
     let actual_only = params.flag("actual_dockerfile_only").unwrap_or(false);
+    let configured = || facts.configuration().map(of_configuration).unwrap_or_default();
     Ok(match image.dockerfile_mode {
-        DockerfileMode::Unknown => None,
-        DockerfileMode::Guessed if actual_only => None,
-        DockerfileMode::Guessed | DockerfileMode::Actual => Some(parsed(image)),
+        DockerfileMode::Guessed | DockerfileMode::Unknown if actual_only => None,
+        DockerfileMode::Unknown => Some(configured()).filter(|lines| !lines.is_empty()),
+        DockerfileMode::Guessed => {
+            let mut lines = parsed(image);
+            let known = |line: &Line| lines.iter().any(|one| one.instruction == line.instruction);
+            let more: Vec<Line> = configured().into_iter().filter(|line| !known(line)).collect();
+            lines.extend(more);
+            Some(lines)
+        }
+        DockerfileMode::Actual => Some(parsed(image)),
     })
+}
+
+/// The instructions that an image's configuration is made by: builders that write no history
+/// (Jib, ko, Bazel, buildpacks) leave nothing else.
+fn of_configuration(config: &ContainerConfig) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut put = |instruction: &str, rest: String| {
+        lines.push(Line { instruction: instruction.to_owned(), rest });
+    };
+    let words = |words: &[String]| serde_json::to_string(words).unwrap_or_default();
+    for port in &config.exposed_ports {
+        put("EXPOSE", port.strip_suffix("/tcp").unwrap_or(port).to_owned());
+    }
+    config.env.iter().for_each(|variable| put("ENV", variable.clone()));
+    config.labels.iter().for_each(|(name, value)| put("LABEL", format!("{name}={value}")));
+    config.volumes.iter().for_each(|path| put("VOLUME", path.clone()));
+    config.on_build.iter().for_each(|line| put("ONBUILD", line.clone()));
+    if !config.entrypoint.is_empty() {
+        put("ENTRYPOINT", words(&config.entrypoint));
+    }
+    if !config.cmd.is_empty() {
+        put("CMD", words(&config.cmd));
+    }
+    if let Some(check) = config.healthcheck.as_ref().filter(|check| !check.test.is_empty()) {
+        put("HEALTHCHECK", check.test.join(" "));
+    }
+    if !config.working_dir.is_empty() {
+        put("WORKDIR", config.working_dir.clone());
+    }
+    if let Some(signal) = &config.stop_signal {
+        put("STOPSIGNAL", signal.clone());
+    }
+    if !config.shell.is_empty() {
+        put("SHELL", words(&config.shell));
+    }
+    if !config.user.is_empty() {
+        put("USER", config.user.clone());
+    }
+    lines
 }
 
 /// Lines that end in a backslash go on in the next that is no comment.

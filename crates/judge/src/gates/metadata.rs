@@ -1,5 +1,7 @@
 //! Attributes of the image: distribution, size, architecture, layers.
 
+use std::cmp::Ordering;
+
 use super::comparison::{order_holds, text_holds};
 use crate::facts::{Facts, ImageFacts};
 use crate::params::{Invalid, Params, ValueError};
@@ -94,7 +96,12 @@ fn attribute(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerEr
         "layer_count" => Value::Number(Kind::Integer.number(value)),
         _ => Value::Text(Some(value.to_owned())),
     };
-    if !holds(attribute, check, &of_image, &wanted)? {
+    // The engine compares letters, in which 9 comes after 12.
+    let order = match attribute {
+        "distro_version" if !facts.is_of_engine() => version_order,
+        _ => |left: &str, right: &str| left.cmp(right),
+    };
+    if !holds(attribute, check, &of_image, &wanted, order)? {
         return Ok(Vec::new());
     }
     let message = format!(
@@ -145,10 +152,11 @@ fn holds(
     check: &str,
     of_image: &Value,
     wanted: &Value,
+    of_texts: fn(&str, &str) -> Ordering,
 ) -> Result<bool, TriggerError> {
     let order = |text: &str| match (of_image, wanted) {
         (Value::Number(Some(number)), Value::Number(Some(wanted))) => number.cmp(wanted),
-        _ => text.cmp(&wanted.shown()),
+        _ => of_texts(text, &wanted.shown()),
     };
     match (check, of_image.text()) {
         ("exists", text) => Ok(text.is_some()),
@@ -163,6 +171,24 @@ fn holds(
         (_, Some(text)) => text_holds(check, &text, &wanted.shown())
             .map_err(|error| TriggerError::Pattern { param: "value", error }),
     }
+}
+
+/// Numbers as numbers, part by part: 12 is above 9, and 3.10 above 3.7.0.
+fn version_order(left: &str, right: &str) -> Ordering {
+    let parts = |text: &str| -> Vec<(u64, String)> {
+        text.trim()
+            .split(['.', '-', '_'])
+            .map(|part| {
+                let digits = part.chars().take_while(char::is_ascii_digit).count();
+                (part[..digits].parse().unwrap_or(0), part[digits..].to_owned())
+            })
+            .collect()
+    };
+    let (mut left, mut right) = (parts(left), parts(right));
+    let length = left.len().max(right.len());
+    left.resize(length, (0, String::new()));
+    right.resize(length, (0, String::new()));
+    left.cmp(&right)
 }
 
 #[cfg(test)]
@@ -197,7 +223,10 @@ mod tests {
             ("distro", "not_exists", "1", None),
             ("distro_version", "like", "3.7.*", Some(("3.7.*", "3.7.0"))),
             ("distro_version", "not_like", "3.7.*", None),
-            ("distro_version", ">", "3.10", Some(("3.10", "3.7.0"))),
+            ("distro_version", ">", "3.10", None),
+            ("distro_version", "<", "3.10", Some(("3.10", "3.7.0"))),
+            ("distro_version", ">=", "3.7", Some(("3.7", "3.7.0"))),
+            ("distro_version", "<", "12", Some(("12", "3.7.0"))),
             ("like_distro", "in", "debian, alpine", Some(("debian, alpine", "alpine"))),
             ("os_type", "!=", "linux", Some(("linux", "None"))),
             ("os_type", "not_exists", "1", Some(("1", "None"))),

@@ -48,6 +48,13 @@ pub(super) fn failure(
     answer(gate, trigger, params, image).unwrap_err()
 }
 
+/// The parameters of a rule, which are right.
+pub(super) fn params(gate: &'static Gate, trigger: &str, params: &[(&str, &str)]) -> Params {
+    let trigger = gate.triggers.iter().find(|it| it.name == trigger).expect("a trigger");
+    let given = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Params::of(trigger, "rule-1", &given.collect::<Vec<_>>()).expect("right parameters")
+}
+
 fn answer(
     gate: &'static Gate,
     trigger: &str,
