@@ -234,6 +234,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Stri
             Failure::usage(anyhow::anyhow!("{}: {}", in_file(), first_line(&error)))
         })?;
     }
+    // Each is right by itself: what is wrong now is the variable.
+    let matches = settings::with_outputs(command).try_get_matches_from(&arguments)?;
     Ok((Cli::from_arg_matches(&matches)?, warnings))
 }
 

@@ -1,5 +1,6 @@
 //! What a backend says of an image: its verdict, and why.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Backend, Error, Reason};
@@ -77,7 +78,7 @@ fn read(raw: &Value, digest: &str, full_tag: &str) -> Result<Option<Check>, Wron
     let of_digest = first.get(digest).ok_or(Wrong::Form("it is about another image"))?;
     let of_tag = of_digest.get(full_tag).ok_or(Wrong::Form("it is about another name"))?;
     let evaluations = of_tag.as_array().ok_or(Wrong::Form("it has no list of evaluations"))?;
-    let Some(evaluation) = evaluations.first() else { return Ok(None) };
+    let Some(evaluation) = newest(evaluations) else { return Ok(None) };
     let text = |key: &str| evaluation[key].as_str().map(str::to_owned);
     let status = text("status").ok_or(Wrong::Form("the evaluation has no status"))?;
     let verdict = match status.as_str() {
@@ -95,10 +96,23 @@ fn read(raw: &Value, digest: &str, full_tag: &str) -> Result<Option<Check>, Wron
     }))
 }
 
+/// The evaluation that was made last: a backend with history lists older ones as well, in
+/// no order that is promised. Of those that tell no time the first.
+fn newest(evaluations: &[Value]) -> Option<&Value> {
+    let time = |evaluation: &Value| {
+        let text = evaluation["last_evaluation"].as_str()?;
+        text.parse::<Timestamp>().ok()
+    };
+    // Of equal ones the last would win.
+    evaluations.iter().rev().max_by_key(|evaluation| time(evaluation))
+}
+
 impl Check {
     /// `detail` of the evaluation: `policy` and `result`.
     pub fn detail(&self) -> &Value {
-        &self.raw[0][&self.digest][&self.full_tag][0]["detail"]
+        let evaluations = self.raw[0][&self.digest][&self.full_tag].as_array();
+        let newest = evaluations.and_then(|evaluations| newest(evaluations));
+        newest.map_or(&Value::Null, |evaluation| &evaluation["detail"])
     }
 
     /// What was decided, where it is told: `stop`, `warn` or `go`.
@@ -167,6 +181,21 @@ mod tests {
             json!([{"sha256:1": {"a:1": {"status": "pass"}}}]),
         ] {
             assert!(matches!(check(wrong.clone()), Err(Wrong::Form(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn of_several_evaluations_the_newest_counts() {
+        let of = |status: &str, day: &str| {
+            json!({"status": status, "last_evaluation": format!("2026-11-{day}T00:00:00Z"),
+                   "detail": {"result": {"final_action": status}}})
+        };
+        for all in [[of("pass", "01"), of("fail", "02")], [of("fail", "02"), of("pass", "01")]] {
+            let raw = json!([{"d": {"t": all}}]);
+            let mut check = read(&raw, "d", "t").unwrap().unwrap();
+            (check.raw, check.digest, check.full_tag) = (raw, "d".into(), "t".into());
+            assert_eq!(check.verdict, Verdict::Fail);
+            assert_eq!(check.final_action(), Some("fail"));
         }
     }
 

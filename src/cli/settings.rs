@@ -11,6 +11,7 @@
 //! below what the user's own file says, and nothing else ([`HARMLESS`]).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,13 +36,78 @@ pub(super) struct Settings {
 pub(super) fn with_environment(command: Command) -> Command {
     let command = command.mut_args(|arg| match (arg.get_long(), arg.is_positional()) {
         (Some(long), false) if !matches!(long, "help" | "version") => {
-            let name = format!("INSCAN_{}", long.replace('-', "_").to_uppercase());
+            let name = variable(long);
+            if is_passed_over(long, Environment::get().raw(&name)) {
+                return arg;
+            }
             // Values are not shown in `--help`: one day one of them is a token.
             arg.env(name).hide_env_values(true)
         }
         _ => arg,
     });
     command.mut_subcommands(with_environment)
+}
+
+fn variable(long: &str) -> String {
+    format!("INSCAN_{}", long.replace('-', "_").to_uppercase())
+}
+
+/// Flags whose variable is not passed over where it is set to nothing: a job that means to set
+/// a gate, and sets none, is not to pass.
+const GATES: [&str; 9] = [
+    "baseline",
+    "db-max-age",
+    "epss-above",
+    "fail-on",
+    "fail-on-kev",
+    "fail-on-secrets",
+    "on-uncovered",
+    "policy",
+    "policy-id",
+];
+
+/// A variable that is set to nothing is as good as not set, as in shells; and one with several
+/// outputs is read by [`with_outputs`].
+fn is_passed_over(long: &str, value: Option<&OsString>) -> bool {
+    let Some(value) = value else { return false };
+    value.is_empty() && !GATES.contains(&long)
+        || long == "output" && value.to_str().is_some_and(|text| outputs(text).len() > 1)
+}
+
+/// `INSCAN_OUTPUT` with several outputs, between commas or line feeds, as defaults: above the
+/// settings files, below what is typed.
+pub(super) fn with_outputs(command: Command) -> Command {
+    let Some(text) = Environment::get().text(&variable("output")) else { return command };
+    let outputs = outputs(text);
+    if outputs.len() < 2 {
+        return command;
+    }
+    let subcommands: Vec<String> =
+        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    subcommands.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| {
+            let several = |arg: &Arg| matches!(arg.get_action(), clap::ArgAction::Append);
+            let takes =
+                sub.get_arguments().any(|arg| arg.get_long() == Some("output") && several(arg));
+            if takes { set(sub, "output", &outputs, &mut false) } else { sub }
+        })
+    })
+}
+
+/// A comma before a format's name is between two outputs, any other is part of a file's name.
+fn outputs(text: &str) -> Vec<String> {
+    let mut outputs: Vec<String> = Vec::new();
+    for part in text.split([',', '\n']).map(str::trim) {
+        let name = part.split('=').next().unwrap_or_default();
+        let is_output =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        match outputs.last_mut() {
+            Some(last) if !is_output && !part.is_empty() => *last = format!("{last},{part}"),
+            _ if part.is_empty() => {}
+            _ => outputs.push(part.to_owned()),
+        }
+    }
+    outputs
 }
 
 /// Where the vulnerability database lies where no place is named.
@@ -87,6 +153,7 @@ const HARMLESS: &[(&str, Option<&str>)] = &[
     ("show-suppressed", Some("true")),
     ("fail-on", None),
     ("fail-on-kev", Some("true")),
+    ("fail-on-secrets", None),
     ("epss-above", None),
     ("on-uncovered", Some("fail")),
     ("db-max-age", None),
@@ -273,6 +340,24 @@ mod tests {
         let matches = command.get_matches_from(typed);
         let scan = matches.subcommand_matches("scan").unwrap();
         scan.get_many::<String>(flag).unwrap_or_default().cloned().collect()
+    }
+
+    #[test]
+    fn several_outputs_are_told_from_a_comma_in_a_name() {
+        assert_eq!(outputs("table"), ["table"]);
+        assert_eq!(outputs("table,sarif=a.sarif, json=b"), ["table", "sarif=a.sarif", "json=b"]);
+        assert_eq!(outputs("table\njson=b\n"), ["table", "json=b"]);
+        assert_eq!(outputs("json=A,B.json"), ["json=A,B.json"]);
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_none_but_for_gates() {
+        let empty = OsString::new();
+        assert!(is_passed_over("platform", Some(&empty)));
+        assert!(!is_passed_over("fail-on", Some(&empty)));
+        assert!(!is_passed_over("platform", Some(&"linux/amd64".into())));
+        assert!(is_passed_over("output", Some(&"table,json=x".into())));
+        assert!(!is_passed_over("platform", None));
     }
 
     #[test]

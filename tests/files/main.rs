@@ -10,6 +10,7 @@ mod house;
 mod judging;
 mod policy;
 mod readme;
+mod secrets;
 mod sources;
 mod vulnerabilities;
 

@@ -18,6 +18,9 @@ use crate::progress::Progress;
 use crate::source::{Blobs, Image, LayerRef};
 use inscan_facts::digest::{Digest, Sha256};
 
+/// Layers that are fetched at once.
+const MAX_THREADS: usize = 64;
+
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// A layout has few images; its index is small.
@@ -89,7 +92,7 @@ impl Layout {
         let outcome = Mutex::new(Ok(Kept::default()));
         let locked = || outcome.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
-            for _ in 0..threads.clamp(1, image.layers.len().max(1)) {
+            for _ in 0..threads.clamp(1, image.layers.len().max(1)).min(MAX_THREADS) {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -293,6 +293,11 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
     let name = form.map_or("archive", Form::transport);
     let packing = packing(&file)?;
     match packing {
+        Packing::Plain if is_json(&file)? => {
+            return Err(usage(
+                "it is JSON and no image; what is in an analysis document or an SBOM is judged by `inscan evaluate FILE`",
+            ));
+        }
         Packing::Plain => {}
         Packing::Gzip | Packing::Zstd => {
             return Ok(Opened::Stream(Stream {
@@ -327,6 +332,14 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         read_documents(&index, form, &choice, |form| source(form.transport(), path, &choice))?;
     debug_assert!(image.source.starts_with(form.transport()));
     Ok(Opened::Image { image, blobs: Box::new(index) })
+}
+
+/// Whether a file begins as a JSON object: no tar does.
+fn is_json(file: &File) -> anyhow::Result<bool> {
+    let mut start = [0; 64];
+    let read = std::os::unix::fs::FileExt::read_at(file, &mut start, 0)?;
+    let start = start[..read].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start[..read]);
+    Ok(start.trim_ascii_start().first() == Some(&b'{'))
 }
 
 /// Reads an archive as what it is, or as what it is said to be.
