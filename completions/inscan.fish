@@ -127,8 +127,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-max-age -d 'Th
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-secrets -d 'Fail on secrets of this severity or worse: low, medium, high, critical' -r -f -a "low\t'Also what is published, in documentation or in tests'
+medium\t'Known by the words around it'
+high\t'The credential of one service'
+critical\t'A whole account or a private key'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -194,8 +208,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-max-age -d
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-secrets -d 'Fail on secrets of this severity or worse: low, medium, high, critical' -r -f -a "low\t'Also what is published, in documentation or in tests'
+medium\t'Known by the words around it'
+high\t'The credential of one service'
+critical\t'A whole account or a private key'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -269,8 +297,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-max-age -d 
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-secrets -d 'Fail on secrets of this severity or worse: low, medium, high, critical' -r -f -a "low\t'Also what is published, in documentation or in tests'
+medium\t'Known by the words around it'
+high\t'The credential of one service'
+critical\t'A whole account or a private key'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -775,8 +817,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update -d 'Fetch a newer database from here first, where that was not tried within a day' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-update-deadline -d 'How long to wait for a newer database; what has come by then is kept for the next time' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l db-verify-key -d 'Take only a newer database that is signed with this key: Ed25519 or ECDSA P-256, as PEM' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r
-complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l severity -d 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on -d 'Fail on vulnerabilities of this severity or worse' -r -f -a "critical\t''
+high\t''
+medium\t''
+low\t''
+negligible\t''
+unknown\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l fail-on-secrets -d 'Fail on secrets of this severity or worse: low, medium, high, critical' -r -f -a "low\t'Also what is published, in documentation or in tests'
+medium\t'Known by the words around it'
+high\t'The credential of one service'
+critical\t'A whole account or a private key'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'

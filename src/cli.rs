@@ -209,7 +209,7 @@ pub fn definition() -> clap::Command {
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<String>)> {
     let arguments: Vec<OsString> = arguments.into_iter().map(no_option).collect();
     let mut command = settings::with_environment(definition());
-    let mut matches = command.clone().try_get_matches_from(&arguments)?;
+    let matches = command.clone().try_get_matches_from(&arguments)?;
     let mut warnings = Vec::new();
     for file in settings::files(settings::named_file(&matches)) {
         let in_file = || format!("settings file `{}`", file.path.display());
@@ -230,7 +230,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Stri
             settings.apply(command).map_err(|error| Failure::usage(error.context(in_file())))?;
         warnings.extend(unknown.into_iter().map(|warning| format!("{}: {warning}", in_file())));
         // What was typed is right: the first parse said so. What is wrong now is the file.
-        matches = command.clone().try_get_matches_from(&arguments).map_err(|error| {
+        command.clone().try_get_matches_from(&arguments).map_err(|error| {
             Failure::usage(anyhow::anyhow!("{}: {}", in_file(), first_line(&error)))
         })?;
     }

@@ -33,8 +33,8 @@ mod value;
 use std::ops::Range;
 
 use assignment::{
-    Context, is_credible, is_credible_setting, is_identifier, may_assign, name_before,
-    names_credential, value_after,
+    Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
+    may_assign, name_before, names_credential, value_after,
 };
 use excerpt::{Lines, Masks, excerpt};
 use file_class::FileClass;
@@ -42,7 +42,9 @@ use format::Format;
 use login_file::LoginFile;
 use pack::{Meaning, Pack, Rule, pack};
 use reading::Reading;
-use value::{Shape, entropy, fnv1a, has_sequence, is_common_word, is_placeholder};
+use value::{
+    Shape, entropy, fnv1a, has_sequence, is_camel_case, is_common_word, is_placeholder, is_uuid,
+};
 
 use bstr::BString;
 use regex_automata::meta::Regex;
@@ -456,7 +458,9 @@ impl<'a, 't> Scan<'a, 't> {
                     let rule = &self.pack.providers[position].rule;
                     return self.put(rule, Severity::High, assigned.value, 3, true);
                 }
-                if names_credential(&name) && is_credible(value, &assigned, Context::Credential) {
+                let is_key = is_bare_key(&name) || is_plain_key(&name) && is_uuid(value);
+                let is_named = names_credential(&name) && !is_key;
+                if is_named && is_credible(value, &assigned, Context::Credential) {
                     return self.put(
                         "generic-credential",
                         Severity::Medium,
@@ -472,7 +476,7 @@ impl<'a, 't> Scan<'a, 't> {
 
     /// The same, where the value is written as its program reads it, with any sign.
     fn credential_setting(&mut self, word: &Range<usize>, name: &[u8]) {
-        if !names_credential(name) {
+        if !names_credential(name) || is_plain_key(name) {
             return;
         }
         let Some(setting) = setting::read(self.text, word, self.place.format) else { return };
@@ -534,6 +538,8 @@ fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
         || rule.refuse_sequences && has_sequence(secret)
         || rule.refuse_words && is_common_word(secret)
         || rule.mixed && shape.letters() == shape.length
+        || rule.is_weak()
+            && is_camel_case(secret.rsplit(|&byte| byte == b'.').next().unwrap_or(secret))
         || rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret)));
     !is_refused
         && shape.digits >= rule.digits

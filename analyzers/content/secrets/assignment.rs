@@ -364,6 +364,7 @@ pub(super) fn is_credible_setting(value: &[u8]) -> bool {
         && !stands_for_another(value)
         && !value.iter().any(u8::is_ascii_whitespace)
         && !contains(value, b"(")
+        && !contains(value, b"\\x")
         && !contains(value, b"..")
         && !is_path_or_reference(value, &shape)
 }
@@ -382,7 +383,8 @@ fn is_generic(value: &[u8], shape: &Shape) -> bool {
         return true;
     }
     if is_hex(value) {
-        return matches!(shape.length, 32 | 40 | 64) && shape.digits >= 4 && entropy(value) > 3.0;
+        let is_length = (24..=128).contains(&shape.length) && shape.length.is_multiple_of(2);
+        return is_length && shape.digits >= 4 && entropy(value) > 3.0;
     }
     let is_mixed = shape.digits >= 3 && shape.turns >= 5 && shape.distinct >= 12;
     let is_plain = shape.is_alphanumeric() && shape.length >= 20;
@@ -407,7 +409,7 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
-    const PUBLIC: [&[u8]; 27] = [
+    const PUBLIC: [&[u8]; 50] = [
         b"public",
         b"pub",
         b"foreign",
@@ -431,20 +433,55 @@ pub(super) fn names_credential(name: &[u8]) -> bool {
         b"turkey",
         b"antiforgery",
         b"authenticity",
+        // Keys of tables, maps, messages and keyboards.
+        b"primary",
+        b"partition",
+        b"rowkey",
+        b"row_key",
+        b"mapkey",
+        b"map_key",
+        b"groupkey",
+        b"group_key",
+        b"objectkey",
+        b"object_key",
+        b"dedup",
+        b"routing",
+        b"topology",
+        b"registry",
+        b"hotkey",
+        b"hot_key",
+        b"shortcut",
+        b"unique",
+        b"index",
+        b"lookup",
+        b"message_key",
+        b"event_key",
+        b"idempotency",
         // Their credentials have a form of their own, and rules for it.
         b"_authtoken",
         b"meraki",
         b"okta",
         b"telegram",
     ];
+    if PUBLIC.iter().any(|word| contains(name, word)) {
+        return false;
+    }
+    true
+}
+
+/// `key` and nothing before it, which is a key of anything.
+pub(super) fn is_bare_key(name: &[u8]) -> bool {
+    let word = name.rsplit(|byte| b" .".contains(byte)).next().unwrap_or(name);
+    matches!(word.trim_ascii(), b"key" | b"_key" | b"-key")
+}
+
+/// `acme_key`, of which only the value tells that it is no key of a table.
+pub(super) fn is_plain_key(name: &[u8]) -> bool {
     const OF_KEYS: [&[u8]; 16] = [
         b"api", b"access", b"private", b"secret", b"auth", b"encrypt", b"signing", b"account",
         b"service", b"client", b"admin", b"master", b"session", b"app", b"license", b"storage",
     ];
-    if PUBLIC.iter().any(|word| contains(name, word)) {
-        return false;
-    }
-    !name.ends_with(b"key") || OF_KEYS.iter().any(|word| contains(name, word))
+    name.ends_with(b"key") && !OF_KEYS.iter().any(|word| contains(name, word))
 }
 
 #[cfg(test)]
@@ -506,7 +543,7 @@ mod tests {
             ("auth_token", true),
             ("publickeytoken", false),
             ("cache_key", false),
-            ("key", false),
+            ("sort_key", false),
         ] {
             assert_eq!(names_credential(name.as_bytes()), expected, "{name}");
         }

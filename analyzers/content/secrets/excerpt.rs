@@ -89,9 +89,9 @@ fn shown(mask: &Range<usize>) -> usize {
 
 /// A match up to the end of the value that it is in: a rule may know the beginning only.
 fn whole(text: &[u8], secret: &Range<usize>) -> Range<usize> {
-    let is_end = |byte: &u8| *byte <= b' ' || b"\"'`<>,;(){}[]|&\\".contains(byte);
+    let is_end = |&byte: &u8| byte <= b' ' || b"\"'`<>,;(){}[]|&\\".contains(&byte);
     let behind = &text[secret.end..text.len().min(secret.end + MAX_GROWTH)];
-    let more = behind.iter().position(|byte| is_end(byte)).unwrap_or(behind.len());
+    let more = behind.iter().position(is_end).unwrap_or(behind.len());
     // The host behind the password of a URL is no part of it.
     let more = if behind.first() == Some(&b'@') { 0 } else { more };
     let before = &text[secret.start.saturating_sub(MAX_GROWTH)..secret.start];

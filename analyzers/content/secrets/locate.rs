@@ -94,7 +94,7 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     let is_template =
         |part: &[u8]| is_reference(part) || part.iter().any(|byte| b"{}".contains(byte));
     // `%40` is an escape; a value of a program's format is none of a URL.
-    let is_format = [&b"%d"[..], b"%v", b"%q"].iter().any(|format| password == *format);
+    let is_format = [&b"%d"[..], b"%v", b"%q"].contains(&password);
     if password.len() < 3
         || !is_name
         || is_format

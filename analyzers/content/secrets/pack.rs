@@ -180,6 +180,13 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Whether its keywords stand in many words: then a match may be a word too.
+    pub(super) fn is_weak(&self) -> bool {
+        self.keywords.iter().all(|keyword| keyword.len() <= 2)
+    }
+}
+
 pub(super) fn compile(pattern: &str) -> Result<Regex, Box<meta::BuildError>> {
     let config =
         meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MAX_PATTERN_SIZE)).onepass(false);

@@ -200,12 +200,23 @@ pub(super) fn is_repetitive(value: &[u8]) -> bool {
 pub(super) fn has_sequence(value: &[u8]) -> bool {
     let mut length = 1;
     for pair in value.windows(2) {
-        length = if pair[1] == pair[0].wrapping_add(1) { length + 1 } else { 1 };
+        let goes_on = pair[1] == pair[0].wrapping_add(1) || pair == b"90";
+        length = if goes_on { length + 1 } else { 1 };
         if length >= 10 {
             return true;
         }
     }
     false
+}
+
+/// Words that begin with capitals, as names of functions do: no letters drawn at random
+/// have so many small ones in a row.
+pub(super) fn is_camel_case(value: &[u8]) -> bool {
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let small_runs = value.split(|byte| !byte.is_ascii_lowercase());
+    let longest = small_runs.map(<[u8]>::len).max().unwrap_or(0);
+    capitals > 0 && longest >= 5 && letters >= capitals * 5
 }
 
 /// Words that manuals use in place of a password.

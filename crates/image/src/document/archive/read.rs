@@ -53,8 +53,12 @@ struct Detail {
 impl Archive {
     /// The document, if it is of the image that the archive says it is of.
     pub fn section(&self) -> Result<Section, Error> {
-        let section = inscan_document::read(&self.document)
+        let mut section = inscan_document::read(&self.document)
             .map_err(|error| Error::content(format!("its member `analysis`: {error}")))?;
+        // What was found is in no archive: that there is nothing in it says nothing.
+        if section.secrets.is_empty() {
+            section.tool.analyzers.retain(|analyzer| analyzer != "secrets");
+        }
         let image = &section.image;
         let Identity { image_id, image_digest, .. } = &self.identity;
         let same_digest = image.digest.is_empty() || image.digest == *image_digest;
