@@ -10,7 +10,12 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 5..=300;
 
 /// Words that name a password, longest first; with true those that count only as a
 /// word of their own.
-const WORDS: [(&[u8], bool); 9] = [
+const WORDS: [(&[u8], bool); 14] = [
+    (b"masterauth", false),
+    (b"authtok", false),
+    (b"bindpw", false),
+    (b"rootpw", false),
+    (b"userpw", false),
     (b"passphrase", false),
     (b"password", false),
     (b"passcode", false),
@@ -74,9 +79,9 @@ pub(super) fn word_at(text: &[u8], at: usize) -> Option<std::ops::Range<usize>> 
 
 /// At the begin of a word, within `camelCase` too, or behind a word that names an owner.
 fn begins_word(text: &[u8], at: usize) -> bool {
-    const OWNERS: [&[u8]; 14] = [
+    const OWNERS: [&[u8]; 15] = [
         b"db", b"my", b"sql", b"user", b"root", b"ldap", b"smtp", b"admin", b"bind", b"key",
-        b"store", b"mail", b"ssh", b"ftp",
+        b"store", b"mail", b"ssh", b"ftp", b"require",
     ];
     let Some(&before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return true };
     let is_camel = before.is_ascii_lowercase() && text[at].is_ascii_uppercase();
@@ -105,6 +110,9 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
     if value.iter().any(u8::is_ascii_whitespace) {
         return is_phrase(value, setting.form, format);
     }
+    if setting.form == Form::Scalar && (is_alias(value) || is_below_encrypted(text, setting)) {
+        return false;
+    }
     let shape = Shape::of(value);
     let is_word = shape.letters() == shape.length || is_words(value);
     match (format, setting.form) {
@@ -117,6 +125,26 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
         (_, Form::Quoted) if is_word => is_random_word(value),
         _ => !is_word && !is_code(value),
     }
+}
+
+/// `*anchor` of YAML, which stands for another value; `!vault`, which tells its kind.
+fn is_alias(value: &[u8]) -> bool {
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    matches!(value, [b'*' | b'!', name @ ..] if name.iter().all(of_name))
+}
+
+/// How far above a line the name of what it is in is looked for, in bytes.
+const MAX_ABOVE: usize = 8 << 10;
+
+/// Whether the mapping that a scalar of YAML is in is called encrypted, as in SealedSecrets.
+fn is_below_encrypted(text: &[u8], setting: &Setting) -> bool {
+    let from = setting.name.start.saturating_sub(MAX_ABOVE);
+    let above = &text[from..setting.name.start];
+    let mut lines = above.rsplit(|&byte| byte == b'\n');
+    let indent_of = |line: &[u8]| line.iter().take_while(|byte| b" -".contains(byte)).count();
+    let own = lines.next().map_or(0, indent_of);
+    let parent = lines.find(|line| !line.trim_ascii().is_empty() && indent_of(line) < own);
+    parent.is_some_and(|line| line.to_ascii_lowercase().windows(9).any(|word| word == b"encrypted"))
 }
 
 /// What stands in place of a value: references, templates, encrypted values, paths.
@@ -350,8 +378,11 @@ const DICTIONARY: &[&[u8]] = &[
     b"pw",
     b"pwd",
     b"random",
+    b"redacted",
     b"redis",
     b"repeat",
+    b"replace",
+    b"replaced",
     b"required",
     b"reset",
     b"root",
@@ -464,6 +495,8 @@ mod tests {
             "example123",
             "$(cat /run/x)",
             "not-set",
+            "replace-me",
+            "REDACTED",
         ] {
             check(Format::Lines, &format!("DB_PASSWORD={value}\n"), false);
             check(Format::Yaml, &format!("password: {value}\n"), false);
@@ -477,6 +510,8 @@ mod tests {
             (Format::Yaml, "passwordPolicy: strict9"),
             (Format::Yaml, "password: Kennwort"),
             (Format::Yaml, "password: string"),
+            (Format::Yaml, "password: *anchor9"),
+            (Format::Yaml, "encryptedData:\n  password: AgBy3i4OJSWK+PiTySYZZA9rO4\n"),
             (Format::Code, "'password' => 'Password:'"),
             (Format::Code, "forgot_password: 'Forgot your password?'"),
             (Format::Code, "addPassword = '#add-password'"),

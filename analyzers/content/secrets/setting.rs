@@ -35,7 +35,7 @@ const MAX_VALUE: usize = 4096;
 pub(super) fn read(text: &[u8], word: &Range<usize>, format: Format) -> Option<Setting> {
     let name = name_around(text, word);
     let reader = Reader { text, name: name.clone(), format };
-    let (value, form) = reader.value()?;
+    let (value, form) = reader.of_pair().or_else(|| reader.value())?;
     (!value.is_empty() && value.len() <= MAX_VALUE).then_some(Setting { name, value, form })
 }
 
@@ -81,6 +81,39 @@ impl Reader<'_> {
             at += 1;
         }
         at
+    }
+
+    /// `- name: DB_PASSWORD` and below it `value: …`; `{"name": "…", "value": "…"}`.
+    fn of_pair(&self) -> Option<(Range<usize>, Form)> {
+        const PAIRS: [(&[u8], &[u8]); 4] = [
+            (b"name", b"value"),
+            (b"key", b"value"),
+            (b"parameterkey", b"parametervalue"),
+            (b"variable", b"value"),
+        ];
+        if !matches!(self.format, Format::Yaml | Format::Json | Format::Text) {
+            return None;
+        }
+        let before = &self.text[self.name.start.saturating_sub(40)..self.name.start];
+        let of_key = |byte: &u8| byte.is_ascii_alphabetic();
+        let before =
+            before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
+        let before = before.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+        let before = before.strip_suffix(b"\"").unwrap_or(before);
+        let length = before.iter().rev().take_while(|byte| of_key(byte)).count();
+        let key = before[before.len() - length..].to_ascii_lowercase();
+        let (_, wanted) = PAIRS.into_iter().find(|(name, _)| *name == key)?;
+        // The value is the next member, on this line or the next.
+        let rest = self.rest(self.name.end);
+        let signs = |byte: &&u8| b"\"', \t\r\n-{".contains(byte);
+        let skipped = rest.iter().take(200).take_while(signs).count();
+        let member = rest.get(skipped..skipped + wanted.len())?;
+        if !member.eq_ignore_ascii_case(wanted) {
+            return None;
+        }
+        let start = self.name.end + skipped;
+        let name = start..start + wanted.len();
+        Reader { text: self.text, name, format: self.format }.value()
     }
 
     fn value(&self) -> Option<(Range<usize>, Form)> {
@@ -185,9 +218,29 @@ impl Reader<'_> {
             b'(' => Some((spaced + 1, Operator::Quotes)),
             b'"' | b'\'' if spaced > at => Some((spaced, Operator::Quotes)),
             _ if is_option && spaced > at => Some((spaced, Operator::Blank)),
+            _ if spaced > at && self.is_directive() => Some((spaced, Operator::Blank)),
             _ if spaced > at && self.format == Format::Code => self.typed(spaced),
             _ => None,
         }
+    }
+
+    /// Settings with a blank between name and value: of Redis, LDAP and others, at the begin
+    /// of a line.
+    fn is_directive(&self) -> bool {
+        const NAMES: [&[u8]; 8] = [
+            b"bindpw",
+            b"masterauth",
+            b"requirepass",
+            b"rootbindpw",
+            b"rootpw",
+            b"sentinel_pass",
+            b"tls-key-file-pass",
+            b"userpassword",
+        ];
+        let name = self.text[self.name.clone()].to_ascii_lowercase();
+        matches!(self.format, Format::Lines | Format::Text)
+            && NAMES.contains(&&name[..])
+            && self.text[self.line_start(self.name.start)..self.name.start].trim_ascii().is_empty()
     }
 
     /// `password string = "…"` of Go.
@@ -516,6 +569,15 @@ mod tests {
         }
         check(Format::Yaml, "password:\n  type: string", None);
         check(Format::Yaml, "passwordPolicy: strict", Some("strict"));
+    }
+
+    #[test]
+    fn name_and_value_may_be_members_of_their_own() {
+        check(Format::Yaml, "- name: DB_PASSWORD\n  value: ab#c\n", Some("ab#c"));
+        check(Format::Yaml, "- name: DB_PASSWORD\n  valueFrom:\n    x: y\n", None);
+        check(Format::Json, "{\"name\": \"DB_PASSWORD\", \"value\": \"ab\"}", Some("ab"));
+        check(Format::Lines, "requirepass ab#c\n", Some("ab#c"));
+        check(Format::Lines, "# requirepass ab\n", None);
     }
 
     #[test]

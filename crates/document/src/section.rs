@@ -306,11 +306,14 @@ pub struct SecretRow {
     pub about: String,
     pub severity: Severity,
     pub analyzer: String,
-    /// Absent: in the image's configuration. Of a member of an archive: `a.jar:b.properties`.
+    /// Absent: in the image's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
+    /// The member of the archive at `path` that it is in; `a.jar:b.xml` of one in another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<usize>,
     /// False: a later layer replaces or deletes the file; it can still be taken from the image.

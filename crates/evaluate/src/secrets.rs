@@ -48,7 +48,7 @@ type Key = (String, Option<String>, String);
 
 /// By rule, path and fingerprint. Documents of earlier releases have lines in its place.
 fn key(row: &SecretRow) -> [Key; 2] {
-    let (rule, path) = (&row.rule, &row.path);
+    let (rule, path) = (&row.rule, place(row));
     let line = format!("line {}", row.line);
     [&row.fingerprint, &line].map(|by| (rule.clone(), path.clone(), by.clone()))
 }
@@ -61,13 +61,19 @@ fn known(baseline: &Section) -> BTreeSet<Key> {
     keys.collect()
 }
 
+/// Of a member of an archive both: `app.jar:application.yml`.
+fn place(row: &SecretRow) -> Option<String> {
+    let path = row.path.as_ref()?;
+    Some(row.member.as_ref().map_or_else(|| path.clone(), |member| format!("{path}:{member}")))
+}
+
 fn finding(row: &SecretRow, section: &Section, known: Option<&BTreeSet<Key>>) -> SecretFinding {
     let layer = row.layer.and_then(|index| section.layers.get(index));
     SecretFinding {
         rule: row.rule.clone(),
         about: row.about.clone(),
         severity: row.severity.into(),
-        path: row.path.clone(),
+        path: place(row),
         layer: layer.map(|layer| LayerOf {
             index: layer.index,
             diff_id: layer.diff_id.clone(),
@@ -100,6 +106,7 @@ mod tests {
             analyzer: ANALYZER.into(),
             path: Some(path.into()).filter(|path: &String| !path.is_empty()),
             path_bytes: None,
+            member: None,
             layer: None,
             visible: true,
             origin: None,

@@ -251,18 +251,14 @@ impl SectionOf<'_> {
     }
 
     fn secrets(&self) -> Vec<SecretRow> {
-        let place = |found: &crate::analyze::FoundSecret| match (&found.path, &found.secret.member)
-        {
-            (Some(path), Some(member)) => Some([path, &b":"[..], member].concat()),
-            (path, _) => path.clone(),
-        };
         let row = |found: &crate::analyze::FoundSecret| SecretRow {
             rule: found.secret.rule.clone(),
             about: secrets::description(&found.secret.rule).unwrap_or_default(),
             severity: found.secret.severity,
             analyzer: found.analyzer.to_owned(),
-            path: place(found).map(|path| shown(&path).into_owned()),
-            path_bytes: place(found).and_then(|path| exact(&path)),
+            path: found.path.as_deref().map(|path| shown(path).into_owned()),
+            path_bytes: found.path.as_deref().and_then(exact),
+            member: found.secret.member.as_deref().map(|member| shown(member).into_owned()),
             layer: found.layer,
             visible: found.visible,
             origin: found.origin.clone(),
