@@ -7,6 +7,7 @@ use super::network::NetArgs;
 use super::reading::failed;
 use super::registry::RegistryArgs;
 use super::{Failure, Result, Session};
+use crate::output::file::refuse_links_of_checkout;
 use inscan_image::layout;
 use inscan_image::source::{self as image, OpenOptions, Opened, Platform, Reference};
 use inscan_net::Listener;
@@ -93,6 +94,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         }
     };
     let Place { directory, name } = args.output;
+    for part in ["", "blobs", "blobs/sha256", "index.json", "oci-layout"] {
+        refuse_links_of_checkout(&directory.join(part)).map_err(Failure::usage)?;
+    }
     let name = name.or_else(|| image.names.first().cloned());
     let kept =
         layout::keep(&image, &*blobs, &directory, name.as_deref(), args.threads.get(), &*progress);

@@ -132,23 +132,43 @@ fn descriptor(path: &Path) -> Option<u32> {
     None
 }
 
-/// Links in the working directory are the checkout's, whose author may not be who runs this: none
-/// of them says which file is written.
-fn refuse_links_of_checkout(path: &Path) -> io::Result<()> {
-    let Ok(here) = std::env::current_dir() else { return Ok(()) };
-    let whole = here.join(path);
-    let Ok(below) = whole.strip_prefix(&here) else { return Ok(()) };
-    let mut part = here.clone();
-    for component in below.components() {
-        part.push(component);
-        if component == Component::ParentDir {
-            return Ok(());
+/// Links in the checkout are its author's, who may not be who runs this: none of them says what
+/// is written.
+///
+/// # Errors
+/// Where a part of the path is such a link.
+pub fn refuse_links_of_checkout(path: &Path) -> io::Result<()> {
+    match std::env::current_dir() {
+        Ok(here) => refuse_links(path, &here, &checkout(&here)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The working directory, or what it is a part of.
+fn checkout(here: &Path) -> PathBuf {
+    let is_root = |directory: &&Path| directory.join(".git").exists();
+    here.ancestors().find(is_root).unwrap_or(here).to_owned()
+}
+
+fn refuse_links(path: &Path, here: &Path, checkout: &Path) -> io::Result<()> {
+    let mut part = PathBuf::new();
+    for component in here.join(path).components() {
+        match component {
+            Component::ParentDir => drop(part.pop()),
+            other => part.push(other),
         }
-        if part.is_symlink() {
-            let link = part.strip_prefix(&here).unwrap_or(&part).display().to_string();
-            return Err(io::Error::other(format!(
-                "`{link}` is a symbolic link in the working directory, which outputs do not follow; name the file it leads to"
-            )));
+        if !part.is_symlink() {
+            continue;
+        }
+        match part.strip_prefix(checkout) {
+            Ok(link) => {
+                return Err(io::Error::other(format!(
+                    "`{}` is a symbolic link in the working directory, which outputs do not follow; name what it leads to",
+                    link.display()
+                )));
+            }
+            // What is left is seen from where it leads to.
+            Err(_) => part = fs::canonicalize(&part).unwrap_or(part),
         }
     }
     Ok(())
@@ -236,6 +256,32 @@ mod tests {
         copied(temporary, &path, io::ErrorKind::ResourceBusy.into()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"third");
         assert_eq!(names(directory.path()), ["out.json"]);
+    }
+
+    #[test]
+    fn no_link_of_the_checkout_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        let (checkout, here) = (root.join("checkout"), root.join("checkout/part"));
+        fs::create_dir_all(&here).unwrap();
+        let link = |at: &str, to: &str| std::os::unix::fs::symlink(to, root.join(at)).unwrap();
+        link("checkout/link", "/etc");
+        link("checkout/part/file", "/etc/passwd");
+        link("outside", "checkout");
+        let follows = |path: &str| refuse_links(Path::new(path), &here, &checkout).is_ok();
+        for (path, expected) in [
+            ("new.json", true),
+            ("../new.json", true),
+            ("/dev/stdout", true),
+            ("file", false),
+            ("./file", false),
+            ("../link/new.json", false),
+            ("../part/../link", false),
+            ("../../outside/new.json", true),
+            ("../../outside/link/new.json", false),
+        ] {
+            assert_eq!(follows(path), expected, "{path}");
+        }
     }
 
     #[test]
