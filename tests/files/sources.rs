@@ -126,7 +126,6 @@ fn a_root_file_system_is_read_as_a_directory_and_as_a_tar() {
     fs::create_dir_all(format!("{root}/etc")).unwrap();
     fs::create_dir_all(format!("{root}/app")).unwrap();
     fs::write(format!("{root}/etc/os-release"), "ID=debian\nVERSION_ID=12\n").unwrap();
-    fs::write(format!("{root}/manifest.json"), r#"{"name": "shop"}"#).unwrap();
     let package = r#"{"name": "left-pad", "version": "1.3.0", "lockfileVersion": 3}"#;
     fs::create_dir_all(format!("{root}/app/node_modules/left-pad")).unwrap();
     fs::write(format!("{root}/app/node_modules/left-pad/package.json"), package).unwrap();
@@ -138,14 +137,24 @@ fn a_root_file_system_is_read_as_a_directory_and_as_a_tar() {
     for image in [&plain, &packed, &format!("dir:{root}")] {
         assert_eq!(packages(&analyzed(image)), expected, "{image}");
     }
-    let mut command = inscan(&["analyze", "-", "-q"]);
-    command.stdin(fs::File::open(&packed).unwrap());
-    assert_eq!(packages(&command.run().ends(0).json()["inscan"]), expected);
+    let from_stdin = || {
+        let mut command = inscan(&["analyze", "-", "-q"]);
+        command.stdin(fs::File::open(&packed).unwrap());
+        command.run()
+    };
+    assert_eq!(packages(&from_stdin().ends(0).json()["inscan"]), expected);
+
+    // A file of an image's name is looked at; of what passes by once nothing is left to look at.
+    fs::write(format!("{root}/manifest.json"), r#"{"name": "shop"}"#).unwrap();
+    tar(&["-cf", &plain, "-C", &root, "."]);
+    tar(&["-czf", &packed, "-C", &root, "."]);
+    assert_eq!(packages(&analyzed(&plain)), expected);
+    from_stdin().ends(2).says(&["a root file system at once"]);
 
     // What holds an image as well shows one and hides the other.
     let layout = layout(&directory);
     tar(&["-rf", &plain, "-C", &layout, "."]);
-    refused(&plain, &["an image and a root file system at once"]);
+    refused(&plain, &["a root file system at once"]);
     fs::copy(format!("{layout}/index.json"), format!("{root}/index.json")).unwrap();
     refused(&root, &["an OCI layout and a root file system at once"]);
     assert_eq!(packages(&analyzed(&format!("dir:{root}"))), expected);

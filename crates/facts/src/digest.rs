@@ -28,6 +28,95 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// A digest of a blob in one of the algorithms that images have: sha256 in nearly all of them
+/// (<https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlobDigest {
+    Sha256(Digest),
+    Sha512([u8; 64]),
+}
+
+impl BlobDigest {
+    /// The name of the algorithm, as in `sha256:…`.
+    pub fn algorithm(&self) -> &'static str {
+        match self {
+            BlobDigest::Sha256(_) => "sha256",
+            BlobDigest::Sha512(_) => "sha512",
+        }
+    }
+
+    /// The hex digits alone.
+    pub fn hex(&self) -> String {
+        match self {
+            BlobDigest::Sha256(digest) => digest.hex(),
+            BlobDigest::Sha512(digest) => hex(digest),
+        }
+    }
+
+    pub fn sha256(&self) -> Option<Digest> {
+        match self {
+            BlobDigest::Sha256(digest) => Some(*digest),
+            BlobDigest::Sha512(_) => None,
+        }
+    }
+
+    /// What the digest of these bytes is in the same algorithm.
+    pub fn of_same(&self, bytes: &[u8]) -> BlobDigest {
+        let mut hash = self.hash();
+        hash.update(bytes);
+        hash.finish()
+    }
+
+    /// To take a digest in the same algorithm, piece by piece.
+    pub fn hash(&self) -> BlobHash {
+        BlobHash(aws_lc_rs::digest::Context::new(match self {
+            BlobDigest::Sha256(_) => &aws_lc_rs::digest::SHA256,
+            BlobDigest::Sha512(_) => &aws_lc_rs::digest::SHA512,
+        }))
+    }
+}
+
+/// A digest that is being taken.
+pub struct BlobHash(aws_lc_rs::digest::Context);
+
+impl BlobHash {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn finish(self) -> BlobDigest {
+        let digest = self.0.finish();
+        match digest.as_ref().len() {
+            32 => BlobDigest::Sha256(Digest(fixed(digest.as_ref()))),
+            _ => BlobDigest::Sha512(fixed(digest.as_ref())),
+        }
+    }
+}
+
+impl From<Digest> for BlobDigest {
+    fn from(digest: Digest) -> Self {
+        BlobDigest::Sha256(digest)
+    }
+}
+
+impl fmt::Display for BlobDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm(), self.hex())
+    }
+}
+
+impl FromStr for BlobDigest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        let Some(digits) = text.strip_prefix("sha512:") else {
+            return Ok(text.parse::<Digest>()?.into());
+        };
+        let bytes = HEXLOWER.decode(digits.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(BlobDigest::Sha512).ok_or_else(|| NotADigest(text.chars().take(100).collect()))
+    }
+}
+
 /// Why a text is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hex digits")]
@@ -134,6 +223,23 @@ mod tests {
             &digest.hex(),
         ] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_blob_has_a_digest_of_either_algorithm() {
+        // Of `abc`, as FIPS 180-4 has them.
+        let sha256 = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let sha512 = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+            2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+        for text in [sha256, sha512] {
+            let digest: BlobDigest = text.parse().unwrap();
+            assert_eq!(digest.to_string(), text);
+            assert_eq!(digest.of_same(b"abc"), digest);
+            assert_ne!(digest.of_same(b"abd"), digest);
+        }
+        for wrong in ["sha512:00", &sha512.to_uppercase(), "sha384:00", &sha256[7..]] {
+            assert!(wrong.parse::<BlobDigest>().is_err(), "{wrong}");
         }
     }
 }

@@ -128,12 +128,14 @@ pub struct Stream {
     pub choice: Choice,
     /// Of an archive that an engine writes: what else it knows of the image.
     engine: Option<EngineFacts>,
+    /// It is a root file system, and no archive of an image.
+    is_root: bool,
 }
 
 impl Stream {
     /// An archive of either kind. `source` is `-` for standard input.
     pub fn new(source: String, reader: Box<dyn Read + Send>, choice: Choice) -> Self {
-        Stream { source, reader, form: None, choice, engine: None }
+        Stream { source, reader, form: None, choice, engine: None, is_root: false }
     }
 }
 
@@ -175,10 +177,26 @@ pub fn open(
             form: *form,
             choice: choice(name),
             engine: None,
+            is_root: false,
         })),
         Reference::At { place, name } => {
-            places::open_at(*place, name, options, &Environment::of_this_process())
-                .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
+            let environment = Environment::of_this_process();
+            let opened = places::open_at(*place, name, options, &environment);
+            match (opened, place.as_image(name)) {
+                // `podman:v5` is an image, too.
+                (Err(error), Some(image)) if kind_of(&error) == Kind::Absent => {
+                    let opened = places::open(&image, options, &environment, progress);
+                    opened
+                        .inspect(|_| {
+                            progress.note(&format!(
+                                "`{image}` is read as the image of that name: {error:#}"
+                            ))
+                        })
+                        .map_err(|_| error)
+                }
+                (opened, _) => opened,
+            }
+            .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
         }
         Reference::Name(name) => {
             places::open(name, options, &Environment::of_this_process(), progress)
@@ -306,6 +324,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
                 form,
                 choice,
                 engine: None,
+                is_root: false,
             }));
         }
         Packing::Bzip2 | Packing::Xz => {
@@ -316,12 +335,16 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         }
     }
     if form.is_none() && recognise::is_root_tar(&start(&file, recognise::TAR_START)?) {
+        if recognise::holds_image(&ArchiveIndex::top(file.try_clone()?)?) {
+            return Err(image_and_root());
+        }
         return Ok(Opened::Stream(Stream {
             source: source(name, path, &choice),
             reader: Box::new(file),
             form,
             choice,
             engine: None,
+            is_root: true,
         }));
     }
     let index = ArchiveIndex::read(file)?;
@@ -405,7 +428,7 @@ impl Form {
 /// A tar that is unpacked as a root file system by one (`docker import`), and as an image by another.
 fn image_and_root() -> anyhow::Error {
     usage(
-        "it is an archive of an image and a root file system at once; write docker-archive: or oci-archive: for the image, or unpack it and give the directory as dir:PATH",
+        "it is, or may be, an archive of an image and a root file system at once; write docker-archive: or oci-archive: for the image, or unpack it and give the directory as dir:PATH",
     )
 }
 

@@ -21,7 +21,7 @@ mod token;
 
 use std::time::Duration;
 
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::{BlobDigest, Digest, Sha256};
 use inscan_facts::error::{Kind, coded};
 
 use crate::{
@@ -194,9 +194,11 @@ fn top_manifest(session: &Session, name: &Name) -> Result<Vec<u8>, Failed> {
     if media_type.contains("manifest.v1+") && media_type.contains("docker") {
         return Ok(bytes);
     }
-    let found = digest_of(&bytes);
     let expected = name.digest.or_else(|| said.as_deref().and_then(|said| said.parse().ok()));
-    if let Some(expected) = expected.filter(|&expected| expected != found) {
+    if let Some(expected) = expected
+        && let found = expected.of_same(&bytes)
+        && found != expected
+    {
         return Err(Failed::Wrong(format!(
             "the manifest of `{name}` is not what its digest says: expected {expected}, got {found}"
         )));
@@ -234,7 +236,7 @@ impl Registry {
     ///
     /// # Errors
     /// Where no place gives the first byte.
-    pub fn blob(&self, digest: Digest, size: u64) -> Result<BlobReader<'_>, Failed> {
+    pub fn blob(&self, digest: BlobDigest, size: u64) -> Result<BlobReader<'_>, Failed> {
         BlobReader::open(self, digest, size)
     }
 
@@ -245,7 +247,7 @@ impl Registry {
     pub fn foreign_blob(
         &self,
         url: Url,
-        digest: Digest,
+        digest: BlobDigest,
         size: u64,
     ) -> Result<BlobReader<'_>, Failed> {
         BlobReader::open_url(self, url, digest, size)
@@ -255,14 +257,14 @@ impl Registry {
     ///
     /// # Errors
     /// The last place's reason, where none has it.
-    pub fn document(&self, digest: &Digest, is_manifest: bool) -> Result<Vec<u8>, Failed> {
+    pub fn document(&self, digest: &BlobDigest, is_manifest: bool) -> Result<Vec<u8>, Failed> {
         let kind = if is_manifest { "manifests" } else { "blobs" };
         let headers = if is_manifest { accepting() } else { HeaderMap::new() };
         let get = |session: &Session| {
             let response = session.ask(&Method::GET, &format!("{kind}/{digest}"), &headers)?;
             let bytes = response.text(MAX_DOCUMENT_BYTES)?;
             // It is verified again where it is used; here, because another attempt may bring it.
-            match digest_of(&bytes) {
+            match digest.of_same(&bytes) {
                 found if found == *digest => Ok(bytes),
                 found => Err(Failed::Wrong(format!(
                     "`{}` sends something else than it was asked for: expected {digest}, got {found}",
@@ -284,7 +286,7 @@ impl Registry {
     ///
     /// # Errors
     /// The last place's reason, where it does not say.
-    pub fn has_blob(&self, digest: &Digest) -> Result<bool, Failed> {
+    pub fn has_blob(&self, digest: &BlobDigest) -> Result<bool, Failed> {
         let ask = |session: &Session| {
             session.ask(&Method::HEAD, &format!("blobs/{digest}"), &HeaderMap::new()).map(|_| true)
         };

@@ -6,7 +6,7 @@ use inscan_document::identity::full_tag;
 use inscan_document::{Identity, Overrides};
 
 use crate::source::Image;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::BlobDigest;
 
 /// What was not said is taken from the image.
 pub fn identity(image: &Image, said: Overrides) -> Identity {
@@ -33,7 +33,7 @@ fn own_name(image: &Image) -> Cow<'_, str> {
         Some((name, tag)) => format!("{}:{tag}", repository(name)),
         None => repository(stem),
     };
-    match asked.parse::<Digest>() {
+    match asked.parse::<BlobDigest>() {
         Ok(digest) => format!("{name}@{digest}").into(),
         Err(_) => name.into(),
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_image_without_a_name_that_was_asked_for_by_its_digest_has_no_tag() {
-        let digest = Digest::default();
+        let digest = BlobDigest::Sha256(Default::default());
         let image = Image { source: format!("oci:/tmp/layout@{digest}"), ..Image::default() };
         let identity = identity(&image, Overrides::default());
         assert_eq!(identity.full_tag, format!("localbuild/layout@{digest}"));

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
-use inscan_tar::{Archive, Fragment, Packing, Piece, Pieces, Source};
+use inscan_tar::{Archive, Fragment, Limits, Packing, Piece, Pieces, Source};
 
 use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::members::{LIMITS, Member, MemberKind, cleaned, named_twice, unreadable};
@@ -16,6 +16,9 @@ use inscan_facts::error::{broken, shown};
 
 /// As the Linux kernel counts.
 const MAX_LINKS: usize = 40;
+
+/// As many as of a layer.
+const MAX_ROOT_ENTRIES: u64 = 50_000_000;
 
 /// Most stored fragments of all sparse members.
 const MAX_FRAGMENTS: usize = 1 << 20;
@@ -28,8 +31,22 @@ pub(super) struct ArchiveIndex {
 
 impl ArchiveIndex {
     pub(super) fn read(file: File) -> anyhow::Result<Self> {
+        Self::read_where(file, LIMITS, |_| true)
+    }
+
+    /// Only the members at the top of it. A root file system has many below.
+    pub(super) fn top(file: File) -> anyhow::Result<Self> {
+        let limits = Limits { entries: MAX_ROOT_ENTRIES, ..LIMITS };
+        Self::read_where(file, limits, |name| !name.contains(&b'/'))
+    }
+
+    fn read_where(
+        file: File,
+        limits: Limits,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> anyhow::Result<Self> {
         let length = file.metadata()?.len();
-        let mut archive = Archive::new(Slice { file: &file, position: 0, end: length }, LIMITS);
+        let mut archive = Archive::new(Slice { file: &file, position: 0, end: length }, limits);
         let mut members = HashMap::new();
         let mut fragments = 0;
         while let Some(entry) = archive.next_entry().map_err(unreadable)? {
@@ -42,6 +59,9 @@ impl ArchiveIndex {
                     shown(&member.name)
                 )));
             }
+            if !is_wanted(&member.name) {
+                continue;
+            }
             fragments += member.fragments.as_ref().map_or(0, Vec::len);
             if fragments > MAX_FRAGMENTS {
                 return Err(broken("the archive has sparse members of too many pieces"));
@@ -53,6 +73,12 @@ impl ArchiveIndex {
             }
         }
         Ok(ArchiveIndex { file, members })
+    }
+
+    /// Whether a member of this name is a link.
+    pub(super) fn is_link(&self, name: &str) -> bool {
+        let member = self.members.get(name.as_bytes());
+        member.is_some_and(|member| matches!(member.kind, MemberKind::Link(_)))
     }
 
     /// Of all members, cleaned.

@@ -1,7 +1,8 @@
 //! Which of several images is meant: by name, by digest, by position, by platform.
 
+use super::known_names;
 use super::platform::Platform;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::BlobDigest;
 use inscan_facts::error::{shown, usage};
 
 /// What the user said about the image wanted. Nothing said: the only one, or the one for this machine.
@@ -18,7 +19,7 @@ pub(super) struct Candidate {
     /// Full names and bare tags.
     pub(super) names: Vec<String>,
     /// Any digest it may be asked for by: manifest, index, configuration.
-    pub(super) digests: Vec<Digest>,
+    pub(super) digests: Vec<BlobDigest>,
     pub(super) platform: Option<Platform>,
     /// Those that hang on one entry of the top-level index are one image for several platforms.
     pub(super) group: usize,
@@ -32,7 +33,7 @@ impl Choice {
         };
         let text = name.strip_prefix('@').unwrap_or(name);
         // What is asked for by its digest cannot be another image, whatever it is called.
-        let digest = name.rsplit_once('@').map_or(text, |(_, digest)| digest).parse::<Digest>();
+        let digest = name.rsplit_once('@').map_or(text, |(_, digest)| digest).parse::<BlobDigest>();
         let found: Vec<usize> = if let Ok(digest) = digest {
             matching(candidates, |candidate| candidate.digests.contains(&digest))
         } else if let (true, Ok(position)) = (name.starts_with('@'), text.parse::<usize>()) {
@@ -57,16 +58,20 @@ impl Choice {
         Ok(found)
     }
 
-    /// Puts the name that was asked for before the others: it is what the image is called.
-    pub(super) fn called(&self, names: &mut [String]) {
-        if let Some(asked) = &self.name {
-            names.sort_by_key(|name| (name != asked, familiar(name) != familiar(asked)));
+    /// Puts the name that was asked for before the others: it is what the image is called. A bare
+    /// tag and a position name nothing outside.
+    pub(super) fn called(&self, names: &mut Vec<String>) {
+        let is_name = |name: &&str| name.contains(['/', ':']);
+        if let Some(asked) = self.name.as_deref().filter(is_name) {
+            known_names::called(asked, names);
         }
     }
 
     /// Whether it was asked for by a digest.
     pub(super) fn is_by_digest(&self) -> bool {
-        self.name.as_deref().is_some_and(|name| name.contains("sha256:"))
+        self.name
+            .as_deref()
+            .is_some_and(|name| name.contains("sha256:") || name.contains("sha512:"))
     }
 
     /// The one candidate for the platform asked for, or for this machine.
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn the_name_that_was_asked_for_comes_first() {
         let called = |asked: &str| {
-            let mut names = ["base:1", "docker.io/team/app:2"].map(str::to_owned);
+            let mut names = ["base:1", "docker.io/team/app:2"].map(str::to_owned).to_vec();
             choice(Some(asked), None).called(&mut names);
             names[0].clone()
         };

@@ -82,7 +82,9 @@ fn for_platform<'a>(
     let mut records = Vec::new();
     for descriptor in manifest.manifests.iter().flatten() {
         // One of another algorithm cannot be stored under its sha256.
-        let Ok(digest) = descriptor.digest("manifest") else { continue };
+        let Some(digest) = descriptor.digest("manifest").ok().and_then(|it| it.sha256()) else {
+            continue;
+        };
         if let Some(record) = images.iter().find(|image| image.has(&digest)) {
             candidates.push(Candidate { platform: descriptor.platform(), ..Candidate::default() });
             records.push((record, digest));
@@ -118,7 +120,7 @@ fn manifest(
         broken(format!("the manifest of `{}` is missing from the storage", shown(&record.id)))
     })?;
     if let Some(expected) = &expected {
-        documents::verify(&bytes, expected, "manifest")?;
+        documents::verify(&bytes, &(*expected).into(), "manifest")?;
     }
     let manifest = Manifest::parse(&bytes, "manifest")?;
     Ok((documents::digest_of(&bytes), bytes, manifest))
@@ -136,7 +138,7 @@ fn configuration(
         ))
     })?;
     documents::verify(&bytes, &digest, "configuration")?;
-    Ok((digest, bytes))
+    Ok((documents::digest_of(&bytes), bytes))
 }
 
 /// The layers, base first: the storage has each with the one below it.

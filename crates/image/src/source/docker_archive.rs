@@ -44,7 +44,7 @@ pub(super) fn read(
         let (config, digest) = configuration(documents, &one.config)?;
         entries.push(Candidate {
             names: one.repo_tags.clone(),
-            digests: vec![digest],
+            digests: vec![digest.into()],
             platform: ImageConfig::parse(&config)?.platform(),
             group: entries.len(),
         });
@@ -58,7 +58,7 @@ pub(super) fn read(
     let (config, config_digest) = configs.swap_remove(chosen);
     let names = entries
         .into_iter()
-        .filter(|entry| entry.digests[0] == config_digest)
+        .filter(|entry| entry.digests[0] == config_digest.into())
         .flat_map(|entry| entry.names);
     let mut names: Vec<String> = names.collect();
     choice.called(&mut names);
@@ -112,7 +112,7 @@ fn configuration(documents: &dyn Documents, name: &str) -> anyhow::Result<(Vec<u
         ))
     })?;
     if let Some(expected) = digest_in_name(name) {
-        documents::verify(&bytes, &expected, "configuration")?;
+        documents::verify(&bytes, &expected.into(), "configuration")?;
     }
     let digest = digest_of(&bytes);
     Ok((bytes, digest))

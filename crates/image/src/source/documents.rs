@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::manifest::Descriptor;
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::{BlobDigest, Digest, Sha256};
 use inscan_facts::error::{broken, shown};
 use inscan_facts::json::{self, Form};
 
@@ -40,13 +40,13 @@ pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
 }
 
 /// Where a blob lies in an OCI layout.
-pub(super) fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
+pub(super) fn blob_name(digest: &BlobDigest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 /// The other way round. `None` for what is no blob's name.
-pub(super) fn digest_in(name: &str) -> Option<Digest> {
-    format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
+pub(super) fn digest_in(name: &str) -> Option<BlobDigest> {
+    name.strip_prefix("blobs/")?.replacen('/', ":", 1).parse().ok()
 }
 
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {
@@ -80,8 +80,8 @@ pub(super) fn fetch(
     Ok(bytes)
 }
 
-pub(super) fn verify(bytes: &[u8], expected: &Digest, what: &str) -> anyhow::Result<()> {
-    let found = digest_of(bytes);
+pub(super) fn verify(bytes: &[u8], expected: &BlobDigest, what: &str) -> anyhow::Result<()> {
+    let found = expected.of_same(bytes);
     if found != *expected {
         return Err(broken(format!(
             "the {what} is not what its digest says: expected {expected}, got {found}; it was changed or damaged, get it again"

@@ -58,15 +58,17 @@ pub(super) fn means(wanted: &str, stored: &str) -> bool {
 }
 
 /// Puts the name that was asked for before the others: it is what the image is called. What was
-/// asked for by its digest is called so, or by a name of the same repository.
+/// asked for by its digest is called so, or by a name of the same repository; and a name with its
+/// registry is whole, also where a store leaves the registry out.
 pub(super) fn called(wanted: &str, names: &mut Vec<String>) {
     let repository =
         wanted.split_once('@').map(|(name, _)| split_tag(name).0).filter(|name| !name.is_empty());
     let is_of = |name: &str| repository.is_some_and(|it| means(it, split_tag(name).0));
     names.sort_by_key(|name| (!means(wanted, name), !is_of(name)));
-    let is_right = |name: &String| means(wanted, name) || is_of(name);
-    if repository.is_some() && !names.first().is_some_and(is_right) {
-        names.insert(0, wanted.to_owned());
+    let found = names.first().is_some_and(|name| means(wanted, name) || is_of(name));
+    let is_whole = has_registry(wanted) && names.first().is_some_and(|name| !has_registry(name));
+    if repository.is_some() && !found || found && is_whole {
+        names.insert(0, with_tag(wanted));
     }
 }
 
@@ -183,13 +185,15 @@ mod tests {
         for (wanted, expected) in [
             ("team/app:2", "docker.io/team/app:2"),
             ("docker.io/team/app:2", "docker.io/team/app:2"),
+            ("docker.io/me/tool", "docker.io/me/tool:latest"),
+            ("me/tool", "me/tool:latest"),
             ("0123ab", "docker.io/base:1"),
             (&format!("team/app@{digest}"), "docker.io/team/app:2"),
             (&format!("quay.io/a@{digest}"), &format!("quay.io/a@{digest}")),
             (&format!("@{digest}"), "docker.io/base:1"),
         ] {
-            let mut names =
-                ["docker.io/base:1", "docker.io/team/app:2"].map(str::to_owned).to_vec();
+            let names = ["docker.io/base:1", "docker.io/team/app:2", "me/tool:latest"];
+            let mut names = names.map(str::to_owned).to_vec();
             called(wanted, &mut names);
             assert_eq!(names[0], expected, "{wanted}");
         }

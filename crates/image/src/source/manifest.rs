@@ -10,7 +10,7 @@ use super::LayerRef;
 use super::config::ImageConfig;
 use super::documents::{self, blob_name};
 use super::platform::Platform;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::{BlobDigest, Digest};
 use inscan_facts::error::{Kind, broken, coded, shown, usage};
 use inscan_facts::json::Form;
 
@@ -86,10 +86,10 @@ pub(super) struct Manifest {
 }
 
 impl Descriptor {
-    pub(super) fn digest(&self, what: &str) -> anyhow::Result<Digest> {
+    pub(super) fn digest(&self, what: &str) -> anyhow::Result<BlobDigest> {
         self.digest.parse().map_err(|_| {
             broken(format!(
-                "the {what} has the digest `{}`: only sha256 digests are understood",
+                "the {what} has the digest `{}`: only sha256 and sha512 are understood",
                 shown(&self.digest)
             ))
         })
@@ -198,7 +198,7 @@ impl Manifest {
             let digest = descriptor.digest(&place)?;
             Ok(LayerRef {
                 location: blob_name(&digest),
-                digest: Some(digest),
+                digest: digest.sha256(),
                 size: descriptor.size.and_then(|size| size.try_into().ok()),
                 media_type: Some(media_type.clone()).filter(|text| !text.is_empty()),
                 diff_id: Digest::default(),

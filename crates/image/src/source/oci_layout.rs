@@ -12,12 +12,12 @@ use inscan_tar::Packing;
 
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
-use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, too_large};
+use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, digest_of, too_large};
 use super::manifest::{Descriptor, Manifest, pair, place};
 use super::platform::Platform;
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef};
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::{BlobDigest, Digest};
 use inscan_facts::error::{broken, shown, usage};
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -75,7 +75,7 @@ struct Walk<'a> {
 /// An image manifest, and the digests of what led to it: it may be asked for by each.
 struct Below {
     descriptor: Descriptor,
-    digests: Vec<Digest>,
+    digests: Vec<BlobDigest>,
 }
 
 impl Walk<'_> {
@@ -122,7 +122,8 @@ impl Walk<'_> {
             let mut found = Vec::new();
             self.descend(descriptor, &mut Vec::new(), &mut found)?;
             for Below { descriptor: leaf, mut digests } in found {
-                let index = digests.first().copied().filter(|_| digests.len() > 1);
+                let index = digests.first().filter(|_| digests.len() > 1);
+                let index = index.and_then(BlobDigest::sha256);
                 digests.reverse();
                 let platform = self.platform(&leaf, &mut digests)?;
                 if candidates
@@ -155,7 +156,7 @@ impl Walk<'_> {
     fn descend(
         &mut self,
         descriptor: &Descriptor,
-        above: &mut Vec<Digest>,
+        above: &mut Vec<BlobDigest>,
         found: &mut Vec<Below>,
     ) -> anyhow::Result<()> {
         let digest = match descriptor.digest("manifest") {
@@ -207,7 +208,7 @@ impl Walk<'_> {
     fn platform(
         &self,
         leaf: &Descriptor,
-        digests: &mut Vec<Digest>,
+        digests: &mut Vec<BlobDigest>,
     ) -> anyhow::Result<Option<Platform>> {
         if self.is_known_image(leaf) {
             return Ok(leaf.platform());
@@ -277,10 +278,11 @@ fn image(documents: &dyn Documents, leaf: &Leaf, source: &str) -> anyhow::Result
     check_stored(documents, &layers)?;
     Ok(Image {
         source: source.to_owned(),
-        manifest_digest: leaf.descriptor.digest("manifest")?,
+        // What is named by another digest is verified by that, and has this one as well.
+        manifest_digest: digest_of(&bytes),
         index_digest: leaf.index,
         manifest: Some(bytes),
-        config_digest: config_descriptor.digest("configuration")?,
+        config_digest: digest_of(&config),
         config,
         layers,
         names: leaf.names.clone(),

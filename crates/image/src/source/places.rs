@@ -41,6 +41,14 @@ impl Place {
         }
     }
 
+    /// `podman:v5` may be an image called podman as well, and its tag.
+    pub(super) fn as_image(self, name: &str) -> Option<String> {
+        let is_tag = !name.contains(['/', ':', '@']);
+        let may_be = matches!(self, Place::Podman | Place::Containerd) && is_tag;
+        let image = format!("{}{name}", self.prefix());
+        (may_be && inscan_net::registry::is_name(&image)).then_some(image)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Place::Docker => "docker",
@@ -158,3 +166,18 @@ impl fmt::Display for NotFound {
 }
 
 impl std::error::Error for NotFound {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_as_a_transport_may_be_an_image_and_its_tag() {
+        assert_eq!(Place::Podman.as_image("v5").unwrap(), "podman:v5");
+        assert_eq!(Place::Containerd.as_image("1.7").unwrap(), "containerd:1.7");
+        for name in ["app:1", "team/app", "[k8s.io]app", "app@sha256:00", ""] {
+            assert_eq!(Place::Containerd.as_image(name), None, "{name}");
+        }
+        assert_eq!(Place::Docker.as_image("1"), None);
+    }
+}

@@ -10,9 +10,11 @@ use inscan_facts::path;
 use inscan_tar::Archive;
 use serde_json::Value;
 
+use super::archive_index::ArchiveIndex;
 use super::documents::Documents;
 use super::members::{LIMITS, Member};
 use super::unpacked::Unpacked;
+use crate::layer::LayerScan;
 
 /// Directories at the root of every Linux system, which nothing else has.
 const OF_ROOTS: [&str; 16] = [
@@ -33,6 +35,8 @@ const OF_ROOTS: [&str; 16] = [
     "usr",
     "var",
 ];
+/// One of these makes a tar an archive of images.
+const OF_IMAGES: [&str; 3] = ["manifest.json", "index.json", "oci-layout"];
 /// Some of these have projects of programs, too.
 const OF_MANY_ROOTS: [&str; 5] = ["bin", "lib", "media", "run", "tmp"];
 const ENOUGH_OF_MANY: usize = 3;
@@ -96,7 +100,7 @@ fn is_root(names: &[impl AsRef<str>]) -> bool {
     count(&OF_ROOTS) > 0 || count(&OF_MANY_ROOTS) >= ENOUGH_OF_MANY
 }
 
-fn held(files: &Unpacked) -> Option<Held> {
+fn held(files: &dyn Documents) -> Option<Held> {
     let json = |name: &str| {
         let bytes = files.read(name).ok().flatten()?;
         serde_json::from_slice::<Value>(&bytes).ok()
@@ -192,6 +196,20 @@ pub(super) fn is_root_tar(start: &[u8]) -> bool {
     is_root(&firsts.into_iter().collect::<Vec<_>>())
 }
 
+/// Whether a tar of a root file system is an archive of an image as well. What is linked to may lie
+/// deeper than is looked.
+pub(super) fn holds_image(top: &ArchiveIndex) -> bool {
+    held(top).is_some() || OF_IMAGES.iter().any(|name| top.is_link(name))
+}
+
+/// Whether it may be, as far as names tell: of what was read once no content is left to look at.
+pub(super) fn may_hold_image(layer: &LayerScan) -> bool {
+    layer.entries.iter().any(|entry| {
+        let name = path::parts(layer.path(entry)).collect::<Vec<_>>().join(&b'/');
+        OF_IMAGES.iter().any(|it| it.as_bytes() == name)
+    })
+}
+
 /// Whether names of an archive are those of a root file system.
 pub(super) fn has_root<'a>(names: impl Iterator<Item = &'a [u8]>) -> bool {
     let firsts: HashSet<&str> = names.filter_map(first).collect();
@@ -203,7 +221,7 @@ fn first(name: &[u8]) -> Option<&str> {
 }
 
 /// A name that only archives of images have; `manifest.json` may be any program's.
-pub(super) fn is_of_image(name: &[u8]) -> bool {
+fn is_of_image(name: &[u8]) -> bool {
     let is_hex = |text: &[u8]| text.len() == 64 && text.iter().all(u8::is_ascii_hexdigit);
     let mut parts = path::parts(name);
     match (parts.next(), parts.next()) {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::BlobDigest;
 use inscan_facts::error::{broken, shown};
 use inscan_net::registry::{self, Failed, Found, Registry, RegistryOptions};
 use inscan_net::{NetOptions, Url};
@@ -66,8 +66,9 @@ impl RegistryImage {
         known.documents.insert("index.json".to_owned(), index.to_string().into_bytes());
         let described =
             Described { size: Some(manifest.len() as u64), is_manifest: true, urls: Vec::new() };
-        known.blobs.insert(blob_name(&digest), described);
-        known.enter(blob_name(&digest), manifest)
+        let name = blob_name(&digest.into());
+        known.blobs.insert(name.clone(), described);
+        known.enter(name, manifest)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -89,7 +90,7 @@ impl RegistryImage {
     fn check_foreign(
         &self,
         name: &str,
-        digest: &Digest,
+        digest: &BlobDigest,
         described: &Described,
     ) -> anyhow::Result<()> {
         if described.urls.is_empty() || self.registry.has_blob(digest).map_err(Failed::told)? {
@@ -178,7 +179,8 @@ impl Documents for RegistryImage {
 
 impl Blobs for RegistryImage {
     fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
-        let (Some(digest), Some(size)) = (layer.digest, layer.size) else {
+        let digest = documents::digest_in(&layer.location);
+        let (Some(digest), Some(size)) = (digest, layer.size) else {
             return Err(broken("the manifest gives no digest and size for the layer"));
         };
         let from_registry = self.registry.blob(digest, size);

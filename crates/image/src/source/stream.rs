@@ -29,7 +29,7 @@ pub type ScanLayer<'a> = dyn FnMut(&str, &mut (dyn Read + Send)) -> anyhow::Resu
 
 /// Reads a whole archive: the image, and its layers in their order, base first. They are verified.
 pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, Vec<LayerScan>)> {
-    let Stream { source, reader, form, choice, engine } = stream;
+    let Stream { source, reader, form, choice, engine, is_root: is_surely_root } = stream;
     let shown_source = if source == "-" { "standard input" } else { &source };
     let context = || format!("could not read {shown_source}");
     let mut reader = unpacked(reader).with_context(context)?;
@@ -38,10 +38,14 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
         let begin = reader.by_ref().take(recognise::TAR_START as u64).read_to_end(&mut start);
         begin.with_context(context)?;
     }
-    let is_root = recognise::is_root_tar(&start);
+    let is_root = is_surely_root || recognise::is_root_tar(&start);
     let whole: Unpacked = tar::Stream(Box::new(io::Cursor::new(start).chain(reader)));
     if is_root {
-        return root(&source, choice.platform.as_ref(), whole, scan).with_context(context);
+        let read = root(&source, choice.platform.as_ref(), whole, scan).with_context(context)?;
+        if !is_surely_root && recognise::may_hold_image(&read.1[0]) {
+            return Err(image_and_root()).with_context(context);
+        }
+        return Ok(read);
     }
     let mut archive = Archive::default();
     archive.pass_by(whole, scan).with_context(context)?;
@@ -73,10 +77,6 @@ fn root(
     scan: &mut ScanLayer<'_>,
 ) -> anyhow::Result<(Image, Vec<LayerScan>)> {
     let layer = scan("the root file system", &mut tar)?;
-    // What makes an archive of an image of it may come late.
-    if layer.entries.iter().any(|entry| recognise::is_of_image(layer.path(entry))) {
-        return Err(image_and_root());
-    }
     let place = source.strip_prefix("archive:").unwrap_or(source);
     let image = directory_image(&format!("tar:{place}"), platform, layer.diff_id);
     Ok((image, vec![layer]))

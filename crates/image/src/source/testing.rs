@@ -17,7 +17,10 @@ impl Tar {
     }
 
     pub(super) fn file(self, name: &str, content: &[u8]) -> Self {
-        self.raw(b'0', name, content)
+        match name.len() {
+            0..=100 => self.raw(b'0', name, content),
+            _ => self.pax(&[("path", name)]).raw(b'0', "long", content),
+        }
     }
 
     pub(super) fn symlink(self, name: &str, target: &str) -> Self {
@@ -99,7 +102,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Value {
         let digest = digest_of(bytes);
-        self.files.insert(blob_name(&digest), bytes.to_vec());
+        self.files.insert(blob_name(&digest.into()), bytes.to_vec());
         json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::testing::{Layout, Tar, config};
 use super::*;
 use crate::layer::{LayerScan, verify};
-use inscan_facts::digest::Sha256;
+use inscan_facts::digest::{BlobDigest, Sha256};
 
 /// What both ways of reading say, which must be the same.
 fn read(tar: &[u8], name: Option<&str>, platform: Option<&str>) -> anyhow::Result<Image> {
@@ -194,12 +194,52 @@ fn an_index_of_platforms_not_stored_gives_the_one_that_is() {
 }
 
 #[test]
+fn an_image_may_be_named_by_sha512() {
+    let mut layout = Layout::default();
+    let layer = layer("content");
+    let any: BlobDigest = format!("sha512:{}", "0".repeat(128)).parse().unwrap();
+    let mut blob = |bytes: &[u8]| {
+        let digest = any.of_same(bytes);
+        layout.files.insert(documents::blob_name(&digest), bytes.to_vec());
+        json!({"digest": digest.to_string(), "size": bytes.len()})
+    };
+    let config = blob(&config("amd64", &[&layer]));
+    let layer = blob(&layer);
+    let manifest = blob(json!({"config": config, "layers": [layer]}).to_string().as_bytes());
+    let digest = manifest["digest"].as_str().unwrap().to_owned();
+    let tar = layout.unnamed(manifest).tar();
+    assert_eq!(read(&tar, None, None).unwrap().layers.len(), 1);
+    assert!(read(&tar, Some(&digest), None).is_ok());
+}
+
+#[test]
+fn what_sha512_does_not_prove_is_refused() {
+    let mut layout = Layout::default();
+    let any: BlobDigest = format!("sha512:{}", "0".repeat(128)).parse().unwrap();
+    layout.files.insert(documents::blob_name(&any), b"{}".to_vec());
+    let tar = layout.unnamed(json!({"digest": any.to_string(), "size": 2})).tar();
+    refused(&tar, None, None, Kind::Broken, "the manifest is not what its digest says");
+}
+
+#[test]
+fn an_index_may_have_digests_that_are_not_understood_beside_the_image() {
+    let mut layout = Layout::default();
+    let image = layout.image("amd64", &[&layer("content")]);
+    let strange = json!({"digest": "sha384:00", "size": 1, "platform": {"os": "linux", "architecture": "s390x"}});
+    let index = layout.index(vec![strange.clone(), image]);
+    let tar = layout.unnamed(index).tar();
+    assert!(read(&tar, None, Some("linux/amd64")).is_ok());
+    let tar = Layout::default().unnamed(strange).tar();
+    refused(&tar, None, None, Kind::Broken, "only sha256 and sha512 are understood");
+}
+
+#[test]
 fn a_damaged_layer_is_refused_whichever_way_it_is_read() {
     let mut layout = Layout::default();
     let (good, mut bad) = (layer("good"), layer("good"));
     bad[512] ^= 1;
     let image = layout.image("amd64", &[&good]);
-    layout.files.insert(documents::blob_name(&Sha256::of(&good)), bad);
+    layout.files.insert(documents::blob_name(&Sha256::of(&good).into()), bad);
     let tar = layout.unnamed(image).tar();
     refused(&tar, None, None, Kind::Broken, "digest mismatch");
 }

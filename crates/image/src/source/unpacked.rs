@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::{BlobDigest, Digest};
 use inscan_facts::error::{broken, shown};
 use inscan_tar::Packing;
 use serde_json::json;
@@ -90,13 +90,16 @@ impl TransportDirectory {
     /// The file of a blob. Of an image for several platforms each manifest has one of its own.
     fn file(&self, name: &str) -> anyhow::Result<String> {
         let Some(digest) = digest_in(name) else { return Ok(name.to_owned()) };
-        if digest == self.manifest {
+        if digest == self.manifest.into() {
             return Ok("manifest.json".to_owned());
         }
-        let hex = digest.hex();
-        Ok(match self.files.size(&hex)? {
-            Some(_) => hex,
-            None => format!("{hex}.manifest.json"),
+        let plain = match digest {
+            BlobDigest::Sha256(digest) => digest.hex(),
+            BlobDigest::Sha512(_) => format!("{}-{}", digest.algorithm(), digest.hex()),
+        };
+        Ok(match self.files.size(&plain)? {
+            Some(_) => plain,
+            None => format!("{plain}.manifest.json"),
         })
     }
 }

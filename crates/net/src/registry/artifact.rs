@@ -102,7 +102,8 @@ impl Artifact {
             let digest = file.digest;
             return Err(broken(format!("the file {digest} is larger than {most} bytes")));
         }
-        BlobReader::open_at(&self.registry, file.digest, file.size, from).map_err(Failed::told)
+        BlobReader::open_at(&self.registry, file.digest.into(), file.size, from)
+            .map_err(Failed::told)
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use super::Registry;
 use super::failure::Failed;
 use crate::{self as net, HeaderMap, HeaderValue, Method, Response, Retry, encoding, header};
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::BlobDigest;
 
 /// After so much progress a connection may break again as often as at the beginning.
 const PROGRESS: u64 = 1 << 20;
@@ -17,7 +17,7 @@ const PROGRESS: u64 = 1 << 20;
 pub struct BlobReader<'a> {
     registry: &'a Registry,
     from: From,
-    digest: Digest,
+    digest: BlobDigest,
     /// As the manifest says: not one byte more is read.
     size: u64,
     read: u64,
@@ -40,7 +40,7 @@ impl Registry {
     fn ask_for_blob(
         &self,
         from: &From,
-        digest: &Digest,
+        digest: &BlobDigest,
         headers: &HeaderMap,
     ) -> Result<Response, Failed> {
         match from {
@@ -55,14 +55,18 @@ impl Registry {
 
 impl<'a> BlobReader<'a> {
     /// The first bytes are asked for at once, so that what is missing is known before it is read.
-    pub(super) fn open(registry: &'a Registry, digest: Digest, size: u64) -> Result<Self, Failed> {
+    pub(super) fn open(
+        registry: &'a Registry,
+        digest: BlobDigest,
+        size: u64,
+    ) -> Result<Self, Failed> {
         Self::open_at(registry, digest, size, 0)
     }
 
     /// Behind the first `read` bytes.
     pub(super) fn open_at(
         registry: &'a Registry,
-        digest: Digest,
+        digest: BlobDigest,
         size: u64,
         read: u64,
     ) -> Result<Self, Failed> {
@@ -73,7 +77,7 @@ impl<'a> BlobReader<'a> {
     pub(super) fn open_url(
         registry: &'a Registry,
         url: net::Url,
-        digest: Digest,
+        digest: BlobDigest,
         size: u64,
     ) -> Result<Self, Failed> {
         Self::begin(registry, From::Url(url), digest, size, 0)
@@ -82,7 +86,7 @@ impl<'a> BlobReader<'a> {
     fn begin(
         registry: &'a Registry,
         from: From,
-        digest: Digest,
+        digest: BlobDigest,
         size: u64,
         read: u64,
     ) -> Result<Self, Failed> {
@@ -172,11 +176,11 @@ impl<'a> BlobReader<'a> {
     /// that alone: it is asked where a server names an encoding, and no length that would tell.
     fn is_blob(&self, response: Response) -> Result<bool, Failed> {
         let mut bytes = response.take(self.size.saturating_add(1));
-        let (mut sha256, mut piece) = (Sha256::new(), vec![0; 64 << 10]);
+        let (mut hash, mut piece) = (self.digest.hash(), vec![0; 64 << 10]);
         loop {
             match bytes.read(&mut piece).map_err(|error| failed_reading(&error))? {
-                0 => return Ok(sha256.finish() == self.digest),
-                read => sha256.update(&piece[..read]),
+                0 => return Ok(hash.finish() == self.digest),
+                read => hash.update(&piece[..read]),
             }
         }
     }

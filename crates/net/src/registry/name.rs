@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::BlobDigest;
 use inscan_facts::error::{shown, usage};
 
 pub(super) const DOCKER_HUB: &str = "docker.io";
@@ -21,7 +21,7 @@ pub(super) struct Name {
     pub(super) repository: String,
     /// There is a tag, a digest, or both; a digest is what counts then.
     pub(super) tag: Option<String>,
-    pub(super) digest: Option<Digest>,
+    pub(super) digest: Option<BlobDigest>,
 }
 
 impl Name {
@@ -78,7 +78,7 @@ fn parse(text: &str) -> Result<Name, String> {
         None => (text, None),
         Some((rest, digest)) => {
             let digest = digest.parse().map_err(|_| {
-                "behind `@` there must be `sha256:` and 64 lower-case hex digits".to_owned()
+                "behind `@` there must be `sha256:` and 64 lower-case hex digits, or `sha512:` and 128".to_owned()
             })?;
             (rest, Some(digest))
         }
