@@ -4,6 +4,8 @@
 
 pub(crate) mod binary_classifier;
 pub(crate) mod hints;
+pub(crate) mod native_image;
+pub(crate) mod opaque_program;
 pub(crate) mod retrieve_files;
 pub(crate) mod sbom;
 pub mod search;

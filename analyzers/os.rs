@@ -8,6 +8,7 @@ pub mod distribution;
 pub(crate) mod dpkg;
 pub(crate) mod flatpak;
 pub(crate) mod homebrew;
+pub(crate) mod linux_kernel;
 pub(crate) mod nix;
 pub(crate) mod opkg;
 pub(crate) mod pacman;

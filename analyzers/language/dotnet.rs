@@ -1,24 +1,28 @@
 //! NuGet packages of .NET programs.
 //!
 //! Every published program has an `APP.deps.json` that names the packages it
-//! runs with (<https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md>).
-//! Assemblies (`.dll`, `.exe`) that none lists are identified by the version
-//! resource that the compiler wrote into them.
+//! runs with; a program in a single file has it inside. Assemblies (`.dll`, `.exe`) that
+//! none lists are identified by the version resource that the compiler wrote into them.
 
+mod bundle;
+mod deps;
 mod version_resource;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use crate::parse::executable;
 use crate::parse::executable::pe::Pe;
+use crate::problem::OPAQUE;
 use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
+    Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, START_LEN, Want, path,
 };
+use bundle::Entry;
 
 /// The largest seen is that of a desktop SDK, 1 MB.
 const MAX_DEPS: u64 = 32 << 20;
 const MAX_ASSEMBLY: u64 = 1 << 30;
+/// Of all assemblies in one file.
+const MAX_ASSEMBLIES: u64 = 512 << 20;
 
 pub(crate) struct Dotnet;
 
@@ -28,64 +32,61 @@ impl Analyzer for Dotnet {
     }
 
     fn about(&self) -> &'static str {
-        "NuGet packages in *.deps.json of .NET programs and in .NET assemblies"
+        "NuGet packages in *.deps.json of .NET programs, in single-file programs and in .NET assemblies"
     }
 
     fn wants(&self) -> Vec<Want> {
-        vec![
-            Want::inspect(Pattern::suffix(".deps.json"), MAX_DEPS),
-            Want::inspect(Pattern::suffix(".dll"), MAX_ASSEMBLY),
-            Want::inspect(Pattern::suffix(".exe"), MAX_ASSEMBLY),
-        ]
+        let mut wants = vec![Want::inspect(Pattern::suffix(".deps.json"), MAX_DEPS)];
+        wants.extend([".dll", ".exe"].map(|end| Want::inspect(Pattern::suffix(end), MAX_ASSEMBLY)));
+        wants.extend(executable::wants());
+        wants
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        if file.path.ends_with(b".json") {
-            return dependencies(file.path, &content.bytes()?, out);
+        if ends_with(file.path, ".deps.json") {
+            return deps::state(file.path, &content.bytes()?, out);
         }
-        if let Some(package) = assembly(file, content)? {
+        let is_assembly = ends_with(file.path, ".dll") || ends_with(file.path, ".exe");
+        if is_assembly && let Some(package) = assembly(file, content)? {
             out.package(package);
+        }
+        // A damaged executable is none of .NET's; a damaged bundle hides what it has.
+        if let Err(error) = bundle(file, content, out)
+            && executable::open(file, content).is_ok()
+        {
+            out.hidden_here(OPAQUE, format!(".NET program in a single file: {error}"));
         }
         Ok(())
     }
 }
 
-/// A `deps.json`: `libraries` lists the libraries.
-#[derive(Deserialize)]
-struct Deps {
-    #[serde(default)]
-    libraries: BTreeMap<String, Library>,
+fn ends_with(path: &[u8], end: &str) -> bool {
+    let start = path.len().saturating_sub(end.len());
+    path[start..].eq_ignore_ascii_case(end.as_bytes())
 }
 
-#[derive(Deserialize)]
-struct Library {
-    /// `package`, `project`, `reference`, `runtimepack`, …
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    sha512: Option<String>,
-}
-
-fn dependencies(location: &[u8], json: &[u8], out: &mut Facts) -> Result<()> {
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-    let deps: Deps = serde_json::from_slice(json)
-        .map_err(|error| Error::at_line(error.line(), format!("not a deps.json: {error}")))?;
-    for (id, library) in deps.libraries {
-        let Some((name, version)) = id.split_once('/') else {
-            out.problem(format!("library `{id}` has no version"));
-            continue;
-        };
-        if name.is_empty() || version.is_empty() {
-            out.problem(format!("library `{id}` has no name or no version"));
+/// The packages of a program in a single file: by its `deps.json`, and where it has none, by
+/// its assemblies.
+fn bundle(file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+    for executable in executable::open(file, content)? {
+        let Some(entries) = bundle::entries(&executable, content)? else { continue };
+        let inner = |entry: &Entry| [file.path, b":", &entry.path].concat();
+        if let Some(deps) = entries.iter().find(|entry| entry.is_deps()) {
+            let json = deps.read(content, MAX_DEPS)?;
+            deps::state(&inner(deps), &json, out)?;
             continue;
         }
-        let mut package = package(name, version, location, Evidence::InstalledPackage);
-        let attributes = &mut package.attributes;
-        attributes.insert("library-type".into(), library.kind);
-        if let Some(digest) = library.sha512.filter(|digest| !digest.is_empty()) {
-            attributes.insert("sha512".into(), digest);
+        let mut budget = MAX_ASSEMBLIES;
+        for entry in entries.iter().filter(|entry| entry.is_assembly()) {
+            let bytes = entry.read(content, budget)?;
+            budget -= bytes.len() as u64;
+            let path = inner(entry);
+            let start = &bytes[..bytes.len().min(START_LEN)];
+            let head = FileHead { path: &path, size: bytes.len() as u64, start, ..*file };
+            if let Some(package) = assembly(&head, &&bytes[..])? {
+                out.package(package);
+            }
         }
-        out.package(package);
     }
     Ok(())
 }
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn says_which_library_is_not_understood() {
         let deps = br#"{"libraries":{"NoVersion":{"type":"package"}}}"#;
-        check("a.deps.json", deps, &[], Some("library `NoVersion` has no version"));
+        check("a.deps.json", deps, &[], Some("library `NoVersion` has no name or no version"));
         check("a.deps.json", b"{\n[", &[], Some("line 2: not a deps.json"));
     }
 
@@ -197,6 +198,29 @@ mod tests {
         let odd = [("ProductVersion", "Release"), ("FileVersion", "1.2.3.4")];
         check("app/Odd.dll", &assembly(&odd, true), &["Odd 1.2.3.4"], None);
         check("app/no.dll", b"no assembly", &[], None);
+    }
+
+    #[test]
+    fn a_program_in_a_single_file_has_its_packages_inside() {
+        let deps = br#"{"libraries": {"Serilog/2.10.0": {"type": "package"}}}"#;
+        for version in [1, 2, 6] {
+            let program = bundle::made::bundle(version, "App.deps.json", 3, deps);
+            check("app/App", &program, &["Serilog 2.10.0"], None);
+        }
+        let texts = [("ProductVersion", "13.0.3"), ("OriginalFilename", "Newtonsoft.Json.dll")];
+        let program = bundle::made::bundle(6, "a.dll", 1, &assembly(&texts, true));
+        check("app/App", &program, &["Newtonsoft.Json 13.0.3"], None);
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_read_is_said() {
+        let program = bundle::made::bundle(7, "App.deps.json", 3, b"{}");
+        check("app/App", &program, &[], Some("bundle of the unknown version 7"));
+        let program = bundle::made::bundle(6, "App.deps.json", 3, b"{}");
+        check("app/App", &program[..program.len() - 3], &[], Some("is damaged"));
+        for cut in 0..program.len() {
+            Image::new([("app/App", &program[..cut])]).run(&Dotnet);
+        }
     }
 
     #[test]

@@ -1,0 +1,195 @@
+//! Programs that cannot be looked into: packed ones, and those that carry an interpreter
+//! and its packages in a form of their own. What they are made of is not known, which is
+//! said: an image does not pass for what nobody could see.
+
+use inscan_facts::content::Content;
+use inscan_facts::window::read_exact_at;
+
+use crate::parse::executable::{self, Executable};
+use crate::problem::OPAQUE;
+use crate::{Analyzer, Facts, FileHead, Result, Want};
+
+/// How much of a program's code is looked at to tell whether it is packed.
+const SAMPLE: u64 = 256 << 10;
+/// Code has some 6 bits of information in a byte, compressed or encrypted data nearly 8.
+const PACKED_BITS: f64 = 7.8;
+/// Below this the measure says little.
+const MIN_SAMPLE: usize = 16 << 10;
+/// Where marks at the end of a program stand. PyInstaller's has 88 bytes behind it at most.
+const END: u64 = 4096;
+
+pub(crate) struct OpaqueProgram;
+
+impl Analyzer for OpaqueProgram {
+    fn name(&self) -> &'static str {
+        "opaque-programs"
+    }
+
+    fn about(&self) -> &'static str {
+        "Packed programs, and programs that carry packages in a form that is not read: said as not looked at"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        executable::wants()
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if let Some(what) = what_is_carried(file, content)? {
+            out.hidden_here(OPAQUE, format!("{what}: what it is made of cannot be seen"));
+            return Ok(());
+        }
+        // What is no executable in spite of its first bytes hides none of this kind.
+        for executable in executable::open(file, content).unwrap_or_default() {
+            if let Some(what) = packer(file, &executable)? {
+                out.hidden_here(OPAQUE, format!("{what}: what it is made of cannot be seen"));
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An interpreter with its program, told by the mark that its maker leaves at the end (or, of
+/// AppImage, at the beginning).
+fn what_is_carried(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<&'static str>> {
+    // The bytes after ELF's own header mark: <https://github.com/AppImage/AppImageSpec>.
+    if file.start.get(8..10) == Some(b"AI") && file.start.starts_with(b"\x7fELF") {
+        return Ok(Some("an AppImage"));
+    }
+    let len = content.len().min(END);
+    let end = read_exact_at(content, content.len() - len, len)?;
+    let has = |mark: &[u8], within: usize| {
+        let from = end.len().saturating_sub(within);
+        memchr::memmem::find(&end[from..], mark).is_some()
+    };
+    // <https://pyinstaller.org/en/stable/advanced-topics.html#carchive>
+    if has(b"MEI\x0c\x0b\x0a\x0b\x0e", end.len()) {
+        return Ok(Some("a Python program made by PyInstaller"));
+    }
+    // The trailers that Bun and Deno look for when such a program starts.
+    if has(b"\n---- Bun! ----\n", 64) {
+        return Ok(Some("a JavaScript program made by Bun"));
+    }
+    if has(b"d3n0l4nd", 64) {
+        return Ok(Some("a JavaScript program made by Deno"));
+    }
+    Ok(nuitka(content, &end).then_some("a Python program made by Nuitka"))
+}
+
+/// Nuitka's one-file programs end with where their payload begins, which is `KA` and `X` or `Y`.
+fn nuitka(content: &dyn Content, end: &[u8]) -> bool {
+    let Some(Ok(at)) = end.last_chunk::<8>().map(|bytes| Ok::<_, ()>(u64::from_le_bytes(*bytes)))
+    else {
+        return false;
+    };
+    let is_inside = at > 0 && at.checked_add(11).is_some_and(|end| end < content.len());
+    is_inside && read_exact_at(content, at, 3).is_ok_and(|mark| mark == b"KAX" || mark == b"KAY")
+}
+
+/// What packed a program, by the names and marks it leaves, else by what its code looks like.
+fn packer(file: &FileHead<'_>, executable: &Executable<'_>) -> Result<Option<&'static str>> {
+    const SECTIONS: [(&[u8], &str); 6] = [
+        (b"UPX0", "packed by UPX"),
+        (b"UPX1", "packed by UPX"),
+        (b".MPRESS1", "packed by MPRESS"),
+        (b".aspack", "packed by ASPack"),
+        (b".petite", "packed by Petite"),
+        (b".vmp0", "packed by VMProtect"),
+    ];
+    let by_section = |section: &executable::Section| {
+        SECTIONS.iter().find(|(name, _)| *name == section.name).map(|(_, what)| *what)
+    };
+    if let Some(what) = executable.sections.iter().find_map(by_section) {
+        return Ok(Some(what));
+    }
+    // UPX leaves ELF files without sections; its mark stands behind the table of segments.
+    if !executable.sections.is_empty() || !file.start.starts_with(b"\x7fELF") {
+        return Ok(None);
+    }
+    if memchr::memmem::find(&file.start[..file.start.len().min(512)], b"UPX!").is_some() {
+        return Ok(Some("packed by UPX"));
+    }
+    let code = executable.segments.iter().max_by_key(|segment| segment.size);
+    let Some(code) = code else { return Ok(None) };
+    // The middle: headers and the code that unpacks are at the ends.
+    let from = code.offset.saturating_add(code.size.saturating_sub(SAMPLE) / 2);
+    let Ok(bytes) = executable.read(from, code.size, SAMPLE) else { return Ok(None) };
+    let is_packed = bytes.len() >= MIN_SAMPLE && bits_a_byte(&bytes) > PACKED_BITS;
+    Ok(is_packed.then_some("packed or encrypted"))
+}
+
+/// Shannon's measure of how much information a byte has: 0 to 8.
+fn bits_a_byte(bytes: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
+    let len = bytes.len() as f64;
+    let share = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / len);
+    -share.map(|share| share * share.log2()).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::executable::made::{elf, elf_of, pe, without_sections};
+    use crate::testing::Image;
+
+    fn noise(len: u32) -> Vec<u8> {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    fn code(len: u32) -> Vec<u8> {
+        (0..len)
+            .map(|at| b"\x48\x89\xe5\x55\xc3\x90\x0f\x1f"[at as usize % 8] ^ (at % 13) as u8)
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(program: &[u8], expected: Option<&str>) {
+        let found = Image::new([("usr/bin/a", program)]).run(&OpaqueProgram);
+        let said: Vec<_> = found.problems.iter().map(|it| (&*it.code, &*it.message)).collect();
+        let message = expected.map(|what| format!("{what}: what it is made of cannot be seen"));
+        let expected: Vec<_> = message.iter().map(|message| (OPAQUE, &**message)).collect();
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn packed_programs_are_said() {
+        let upx = [b"\0\0\0\0UPX!\x0d\x16\x08\x07", &noise(40_000)[..]].concat();
+        for (big, wide) in [(false, true), (false, false), (true, true)] {
+            let program = elf_of(&[(".data", &upx)], big, wide);
+            check(&program, None);
+        }
+        check(&without_sections(elf(&[(".data", &upx)])), Some("packed by UPX"));
+        check(&without_sections(elf(&[(".data", &noise(40_000))])), Some("packed or encrypted"));
+        check(&pe(&[("UPX0", b""), ("UPX1", &noise(100))]), Some("packed by UPX"));
+    }
+
+    #[test]
+    fn ordinary_programs_are_not() {
+        check(&elf(&[(".text", &noise(40_000))]), None);
+        check(&without_sections(elf(&[(".text", &code(40_000))])), None);
+        check(&without_sections(elf(&[(".text", &noise(2000))])), None);
+        check(&elf(&[(".rodata", b"how UPX! works")]), None);
+        check(&pe(&[(".text", b"x")]), None);
+        check(b"\x7fELF", None);
+    }
+
+    #[test]
+    fn interpreters_with_their_program_are_said() {
+        let with_end = |end: &[u8]| [&elf(&[(".text", b"x")])[..], end].concat();
+        let python = [b"MEI\x0c\x0b\x0a\x0b\x0e", &[0; 80][..]].concat();
+        check(&with_end(&python), Some("a Python program made by PyInstaller"));
+        let bun = b"\n---- Bun! ----\n\0\0\0\0\0\0\0\0";
+        check(&with_end(bun), Some("a JavaScript program made by Bun"));
+        let at = elf(&[(".text", b"x")]).len() as u64;
+        let nuitka = [b"KAY payload", &at.to_le_bytes()[..]].concat();
+        check(&with_end(&nuitka), Some("a Python program made by Nuitka"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Linux kernels, by the version in their image: what boots of a system image or a bootable
+//! container. x86 kernels have a header that says where the version stands
+//! (<https://www.kernel.org/doc/html/latest/arch/x86/boot.html>); those of other processors,
+//! where they are not compressed, have the text `Linux version`.
+
+use inscan_facts::content::Content;
+use inscan_facts::window::read_exact_at;
+
+use crate::{Analyzer, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
+
+pub(crate) struct LinuxKernel;
+
+const MAX_KERNEL: u64 = 512 << 20;
+/// How much of a kernel without such a header is searched.
+const MAX_SEARCH: u64 = 64 << 20;
+const MAX_VERSION: u64 = 256;
+/// Which names kernels have: `vmlinuz-6.1.0-18-amd64`, `vmlinux`, `bzImage`, `Image`.
+const NAMES: [&[u8]; 5] = [b"vmlinuz", b"vmlinux", b"bzImage", b"Image", b"kernel"];
+
+impl Analyzer for LinuxKernel {
+    fn name(&self) -> &'static str {
+        "linux-kernel"
+    }
+
+    fn about(&self) -> &'static str {
+        "Linux kernels (vmlinuz and the like), by the version in their image"
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let anywhere = NAMES.map(|name| Pattern::Name(String::from_utf8_lossy(name).into_owned()));
+        let patterns = [Pattern::within("boot", "")].into_iter().chain(anywhere);
+        patterns.map(|pattern| Want::inspect(pattern, MAX_KERNEL)).collect()
+    }
+
+    fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        let name = path::name(file.path);
+        if !NAMES.iter().any(|known| name.starts_with(known)) {
+            return Ok(());
+        }
+        let Some(version) = version(content)? else { return Ok(()) };
+        out.package(Package {
+            kind: "generic".into(),
+            name: "linux-kernel".into(),
+            version,
+            evidence: Evidence::Binary,
+            location: file.path.into(),
+            ..Package::default()
+        });
+        Ok(())
+    }
+}
+
+fn version(content: &dyn Content) -> Result<Option<String>> {
+    const HEADER: u64 = 0x202;
+    let header = read_exact_at(content, 0, content.len().min(0x210))?;
+    let text = if header.get(0x202..0x206) == Some(b"HdrS") {
+        // Counted from the end of the first sector.
+        let pointer = header.get(0x20e..).and_then(<[u8]>::first_chunk::<2>);
+        let at = 0x200 + pointer.map_or(0, |at| u64::from(u16::from_le_bytes(*at)));
+        if at <= HEADER || at >= content.len() {
+            return Ok(None);
+        }
+        read_exact_at(content, at, MAX_VERSION.min(content.len() - at))?
+    } else {
+        const TEXT: &[u8] = b"Linux version ";
+        let bytes = read_exact_at(content, 0, content.len().min(MAX_SEARCH))?;
+        let Some(at) = memchr::memmem::find(&bytes, TEXT) else { return Ok(None) };
+        let rest = &bytes[at + TEXT.len()..];
+        rest[..rest.len().min(MAX_VERSION as usize)].to_vec()
+    };
+    let word: Vec<u8> = text.into_iter().take_while(u8::is_ascii_graphic).collect();
+    Ok(String::from_utf8(word).ok().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Image;
+
+    fn x86(version: &str) -> Vec<u8> {
+        let mut kernel = vec![0; 0x300];
+        kernel[0x202..0x206].copy_from_slice(b"HdrS");
+        kernel[0x20e..0x210].copy_from_slice(&0x50u16.to_le_bytes());
+        kernel[0x250..0x250 + version.len()].copy_from_slice(version.as_bytes());
+        kernel
+    }
+
+    #[track_caller]
+    fn check(file: &str, kernel: &[u8], expected: &[&str]) {
+        let found = Image::new([(file, kernel)]).run(&LinuxKernel);
+        let versions: Vec<_> = found.packages().map(|it| it.version.as_str()).collect();
+        assert_eq!((versions.as_slice(), found.problems.len()), (expected, 0));
+    }
+
+    #[test]
+    fn the_version_is_in_the_kernel() {
+        let kernel = x86("6.1.55-custom (builder@host) #1 SMP");
+        check("boot/vmlinuz-6.1.55-custom", &kernel, &["6.1.55-custom"]);
+        check("usr/lib/modules/6.1.55-custom/vmlinuz", &kernel, &["6.1.55-custom"]);
+        check("boot/vmlinux", b"\x7fELF..Linux version 5.10.0 (gcc)", &["5.10.0"]);
+        check("boot/initrd.img", &kernel, &[]);
+        check("boot/vmlinuz", b"", &[]);
+        check("srv/Image", b"a picture", &[]);
+        for cut in 0..kernel.len() {
+            Image::new([("boot/vmlinuz", &kernel[..cut])]).run(&LinuxKernel);
+        }
+    }
+}
