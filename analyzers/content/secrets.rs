@@ -34,7 +34,7 @@ use std::ops::Range;
 
 use assignment::{
     Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
-    may_assign, name_before, names_credential, value_after,
+    is_strong_name, may_assign, name_before, names_credential, value_after,
 };
 use excerpt::{Lines, Masks, excerpt};
 use file_class::FileClass;
@@ -274,6 +274,12 @@ fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
         }
     }
     for keyword in pack.keywords.find_overlapping_iter(text) {
+        let is_other_case = pack.exact[keyword.pattern()]
+            .as_ref()
+            .is_some_and(|written| text[keyword.range()] != **written);
+        if is_other_case {
+            continue;
+        }
         for meaning in &pack.meanings[keyword.pattern()] {
             scan.look(*meaning, keyword.range());
         }
@@ -368,7 +374,9 @@ impl<'a, 't> Scan<'a, 't> {
 
     fn private_key(&mut self, words: usize) {
         if let Some(secret) = locate::private_key(self.text, words) {
-            self.put("private-key", Severity::Critical, secret, 0, false);
+            let is_published = locate::is_published(&self.text[secret.clone()]);
+            let severity = if is_published { Severity::Low } else { Severity::Critical };
+            self.put("private-key", severity, secret, 0, false);
         }
     }
 
@@ -460,7 +468,10 @@ impl<'a, 't> Scan<'a, 't> {
                 }
                 let is_key = is_bare_key(&name) || is_plain_key(&name) && is_uuid(value);
                 let is_named = names_credential(&name) && !is_key;
-                if is_named && is_credible(value, &assigned, Context::Credential) {
+                let is_strong = self.place.format.is_of_settings() && is_strong_name(&name);
+                let context =
+                    if is_strong { Context::NamedCredential } else { Context::Credential };
+                if is_named && is_credible(value, &assigned, context) {
                     return self.put(
                         "generic-credential",
                         Severity::Medium,

@@ -7,7 +7,10 @@
 use std::ops::Range;
 
 use super::password::stands_for_another;
-use super::value::{Shape, contains, entropy, has_sequence, is_hex, is_placeholder, is_uuid};
+use super::value::{
+    Shape, contains, entropy, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid,
+    longest_run,
+};
 
 /// A value, and what is between it and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(super) enum Context {
     Provider,
     /// A word such as `api_key` alone.
     Credential,
+    /// A word that nothing else is called by: `acme_token`, `client_secret`.
+    NamedCredential,
 }
 
 /// Bytes between a name and its value.
@@ -217,6 +222,7 @@ pub(super) fn may_assign(text: &[u8], word_end: usize) -> bool {
         [b'(' | b')' | b'[' | b']' | b'{' | b'}' | b';' | b'.' | b',' | b'+' | b'/' | b'\n', _] => {
             false
         }
+        [b' ', b'.'] => text.get(word_end + 2) == Some(&b'='),
         [b' ', second] => b"=:>?\"'`|".contains(second) || second.is_ascii_alphanumeric(),
         [_, _] => true,
         _ => false,
@@ -299,6 +305,10 @@ pub(super) fn is_credible(value: &[u8], assigned: &Assigned, context: Context) -
                 && !assigned.is_identifier
                 && is_generic(value, &shape)
         }
+        Context::NamedCredential => {
+            is_credible(value, assigned, Context::Credential)
+                || assigned.by_operator && assigned.on_same_line && is_drawn(value, &shape)
+        }
     }
 }
 
@@ -332,9 +342,9 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
         (0, _) => {
             by_operator
                 && shape.length >= 20
-                && shape.distinct >= 11
                 && shape.is_alphanumeric()
-                && (shape.upper == 0 || shape.lower == 0)
+                && !is_camel_case(value)
+                && !stands_for_another(value)
         }
         (1, _) => shape.length >= 16 && entropy(value) > 3.2,
         (digits, _) => digits * 14 >= shape.length || shape.turns > 4 || entropy(value) > 4.2,
@@ -383,7 +393,7 @@ fn is_generic(value: &[u8], shape: &Shape) -> bool {
         return true;
     }
     if is_hex(value) {
-        let is_length = (24..=128).contains(&shape.length) && shape.length.is_multiple_of(2);
+        let is_length = (24..=128).contains(&shape.length) && shape.length.is_multiple_of(8);
         return is_length && shape.digits >= 4 && entropy(value) > 3.0;
     }
     let is_mixed = shape.digits >= 3 && shape.turns >= 5 && shape.distinct >= 12;
@@ -393,6 +403,37 @@ fn is_generic(value: &[u8], shape: &Shape) -> bool {
         && shape.lower >= 3
         && value.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
     is_mixed && (is_plain || is_base64) && entropy(value) > 3.5
+}
+
+/// Whether letters and digits are mixed as in no word: shorter and with fewer digits than
+/// where the name says less.
+fn is_drawn(value: &[u8], shape: &Shape) -> bool {
+    (14..=128).contains(&shape.length)
+        && shape.is_alphanumeric()
+        && !is_hex(value)
+        && shape.digits >= 2
+        && shape.letters() >= 6
+        && shape.turns >= 3
+        && shape.distinct >= 9
+        && entropy(value) > 3.0
+        && longest_run(value) < 6
+        && !is_camel_case(value)
+}
+
+/// Names that are of credentials and of nothing else.
+pub(super) fn is_strong_name(name: &[u8]) -> bool {
+    const WORDS: [&[u8]; 9] = [
+        b"token",
+        b"secret",
+        b"apikey",
+        b"api_key",
+        b"api-key",
+        b"access_key",
+        b"accesskey",
+        b"auth_key",
+        b"private_key",
+    ];
+    WORDS.iter().any(|word| contains(name, word))
 }
 
 /// The name that a credential's word belongs to, lower case: what stands

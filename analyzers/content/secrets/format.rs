@@ -90,6 +90,12 @@ const SHELL_NAMES: [&str; 7] =
     ["bashrc", "command", "containerfile", "crontab", "history", "makefile", "profile"];
 
 impl Format {
+    /// Whether what stands in such files is there to be used: settings, and not programs,
+    /// texts about programs and tests of them.
+    pub(super) fn is_of_settings(self) -> bool {
+        !matches!(self, Format::Code | Format::Text)
+    }
+
     /// `name` is a path, or what a piece of the configuration is called.
     pub(super) fn of(file: &[u8]) -> Format {
         let name = path::name(file).to_ascii_lowercase();

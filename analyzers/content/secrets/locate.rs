@@ -1,7 +1,11 @@
 //! Secrets whose form a regular expression describes badly or slowly: private
 //! keys in PEM armour and passwords in URLs.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use sha1::{Digest, Sha1};
 
 use super::value::{Shape, is_placeholder, is_reference};
 
@@ -32,8 +36,31 @@ pub(super) fn private_key(text: &[u8], words: usize) -> Option<Range<usize>> {
     has_key_material(&body[..end]).then_some(start..body_start + end)
 }
 
+/// Whether a key is one that everyone has: of the tests of well-known software.
+pub(super) fn is_published(key: &[u8]) -> bool {
+    static KNOWN: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let lines = include_str!("published_keys.txt").lines();
+        lines.filter(|line| !line.starts_with('#')).collect()
+    });
+    let body = bstr::ByteSlice::find(key, b"PRIVATE KEY").map_or(key, |at| &key[at + 11..]);
+    let dashes = body.iter().position(|&byte| byte == b'-').unwrap_or(0);
+    let body = &body[dashes..];
+    let body = &body[body.iter().take_while(|&&byte| byte == b'-').count()..];
+    let digest = Sha1::digest(material(body, usize::MAX).0);
+    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    known.contains(digits.as_str())
+}
+
 /// At least two dozen letters of base64, without header lines and escapes.
 fn has_key_material(body: &[u8]) -> bool {
+    let (material, is_cut) = material(body, 512);
+    material.len() >= if is_cut { 64 } else { 24 } && is_material(&material)
+}
+
+/// The letters of base64 in the body of a key, at most so many, without header lines and
+/// escapes. True: code or prose around a mere mention of the armour ended it.
+fn material(body: &[u8], most: usize) -> (Vec<u8>, bool) {
     let mut material = Vec::new();
     for line in body.split(|&byte| byte == b'\n') {
         if line.contains(&b':') && line.len() < 100 {
@@ -47,15 +74,14 @@ fn has_key_material(body: &[u8]) -> bool {
                 }
                 b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => material.push(byte),
                 b' ' | b'\t' | b'\r' | b'"' | b'\'' | b',' | b'=' | b'.' | b'-' | b'#' => {}
-                // Code or prose around a mere mention of the armour.
-                _ => return material.len() >= 64 && is_material(&material),
+                _ => return (material, true),
             }
-            if material.len() >= 512 {
-                return is_material(&material);
+            if material.len() >= most {
+                return (material, false);
             }
         }
     }
-    material.len() >= 24 && is_material(&material)
+    (material, false)
 }
 
 fn is_material(material: &[u8]) -> bool {
@@ -160,6 +186,19 @@ mod tests {
     fn check_pem(text: &str, expected: bool) {
         let words = text.find("PRIVATE KEY").expect("a key");
         assert_eq!(private_key(text.as_bytes(), words).is_some(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_key_is_published_or_not() {
+        // Of the tests of Go's crypto/x509: RFC 8410's example of a key.
+        let published = format!(
+            "-----BEGIN {0}-----\n{1}\n-----END {0}-----",
+            "PRIVATE KEY", "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC"
+        );
+        assert!(!is_published(published.replace("MC4", "MD4").as_bytes()));
+        let known =
+            include_str!("published_keys.txt").lines().filter(|line| !line.starts_with('#'));
+        assert!(known.clone().count() > 30 && known.into_iter().all(|line| line.len() == 16));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(super) struct Pack {
     pub(super) meanings: Vec<Vec<Meaning>>,
     /// Pieces of base64, as they are written.
     pub(super) encoded: Vec<String>,
+    /// How a keyword is written that counts in that case alone: the cheapest test of all, and
+    /// the one that most hits in programs fail.
+    pub(super) exact: Vec<Option<Box<[u8]>>>,
 }
 
 /// What a keyword announces.
@@ -279,7 +282,10 @@ impl Pack {
             .kind(Some(AhoCorasickKind::DFA))
             .build(meanings.keys())
             .expect("some hundred short keywords");
+        let exact = meanings.values().map(|meanings| exact(meanings, &rules.rules, &encoded));
+        let exact = exact.collect();
         Pack {
+            exact,
             rules: rules.rules,
             providers: all,
             common,
@@ -288,6 +294,20 @@ impl Pack {
             encoded,
         }
     }
+}
+
+/// The one way in which a keyword is written, where it counts in no other.
+fn exact(meanings: &[Meaning], rules: &[Rule], encoded: &[String]) -> Option<Box<[u8]>> {
+    let mut written = meanings.iter().map(|meaning| match meaning {
+        Meaning::Rule(position, keyword) => {
+            let written = rules.get(*position)?.keywords.get(*keyword)?;
+            written.bytes().any(|byte| byte.is_ascii_uppercase()).then_some(written)
+        }
+        Meaning::Encoded(position) => encoded.get(*position),
+        _ => None,
+    });
+    let first = written.next()??;
+    written.all(|other| other == Some(first)).then(|| first.as_bytes().into())
 }
 
 /// Private keys at any place of an encoded text, and tokens at its begin.

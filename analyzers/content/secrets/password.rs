@@ -108,7 +108,7 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
         return false;
     }
     if value.iter().any(u8::is_ascii_whitespace) {
-        return is_phrase(value, setting.form, format);
+        return is_variable_in_capitals(name) && is_phrase(value, setting.form, format);
     }
     if setting.form == Form::Scalar && (is_alias(value) || is_below_encrypted(text, setting)) {
         return false;
@@ -224,6 +224,10 @@ fn is_capitalised(value: &[u8]) -> bool {
         && value[1..]
             .iter()
             .all(|byte| byte.is_ascii_lowercase() || *byte >= 0x80 || b"-_ ".contains(byte))
+}
+
+fn is_variable_in_capitals(name: &[u8]) -> bool {
+    !name.iter().any(u8::is_ascii_lowercase)
 }
 
 /// `DB_PASSWORD`, `spring.datasource.password`.
@@ -519,6 +523,7 @@ mod tests {
             (Format::Lines, "passwords_min_length=12345678"),
             (Format::Lines, "password_file=pw99.txt99"),
             (Format::Lines, "messages.password=Passwort"),
+            (Format::Lines, "error.password=It must have 8 characters"),
         ] {
             check(format, text, false);
         }

@@ -218,10 +218,19 @@ impl Reader<'_> {
             b'(' => Some((spaced + 1, Operator::Quotes)),
             b'"' | b'\'' if spaced > at => Some((spaced, Operator::Quotes)),
             _ if is_option && spaced > at => Some((spaced, Operator::Blank)),
-            _ if spaced > at && self.is_directive() => Some((spaced, Operator::Blank)),
+            _ if spaced > at && (self.is_directive() || self.is_set()) => {
+                Some((spaced, Operator::Blank))
+            }
             _ if spaced > at && self.format == Format::Code => self.typed(spaced),
             _ => None,
         }
+    }
+
+    /// `ENV NAME value` of Dockerfiles, `SetEnv NAME value` of Apache, `setenv` of csh.
+    fn is_set(&self) -> bool {
+        let before = &self.text[self.line_start(self.name.start)..self.name.start];
+        let before = before.trim_ascii().to_ascii_lowercase();
+        matches!(&before[..], b"env" | b"setenv")
     }
 
     /// Settings with a blank between name and value: of Redis, LDAP and others, at the begin
@@ -577,6 +586,7 @@ mod tests {
         check(Format::Yaml, "- name: DB_PASSWORD\n  valueFrom:\n    x: y\n", None);
         check(Format::Json, "{\"name\": \"DB_PASSWORD\", \"value\": \"ab\"}", Some("ab"));
         check(Format::Lines, "requirepass ab#c\n", Some("ab#c"));
+        check(Format::Shell, "ENV DB_PASSWORD ab#c\n", Some("ab#c"));
         check(Format::Lines, "# requirepass ab\n", None);
     }
 

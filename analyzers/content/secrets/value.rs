@@ -198,15 +198,18 @@ pub(super) fn is_repetitive(value: &[u8]) -> bool {
 
 /// A long stretch of the alphabet or of counting: typed by a person.
 pub(super) fn has_sequence(value: &[u8]) -> bool {
-    let mut length = 1;
+    longest_run(value) >= 10
+}
+
+/// Signs in a row of which each follows the one before it: `abcd`, `7890`.
+pub(super) fn longest_run(value: &[u8]) -> usize {
+    let (mut longest, mut length) = (value.len().min(1), 1);
     for pair in value.windows(2) {
         let goes_on = pair[1] == pair[0].wrapping_add(1) || pair == b"90";
         length = if goes_on { length + 1 } else { 1 };
-        if length >= 10 {
-            return true;
-        }
+        longest = longest.max(length);
     }
-    false
+    longest
 }
 
 /// Words that begin with capitals, as names of functions do: no letters drawn at random

@@ -200,7 +200,7 @@ mod tests {
             for expected in ["github-token", "srv/app/.env"] {
                 assert!(text.contains(expected), "{}: no `{expected}`:\n{text}", format.name());
             }
-            assert!(!text.contains("<b>") || format != Format::Html, "{text}");
+            assert!(!text.contains("<i>") || format != Format::Html, "{text}");
         }
     }
 }

@@ -451,7 +451,7 @@ pub(super) fn with_secrets() -> Evaluation {
         visible: true,
         line: 3,
         column: 7,
-        excerpt: "KEY=ghp_******** <b>".into(),
+        excerpt: "KEY=ghp_******** <i>".into(),
         fingerprint: "1f3a9".into(),
         ..SecretFinding::default()
     };
