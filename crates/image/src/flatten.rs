@@ -4,8 +4,12 @@
 //! (<https://github.com/opencontainers/image-spec/blob/main/layer.md>), with what
 //! it leaves open decided as a container runtime does:
 //!
-//! - A layer's whiteouts and opaque markers act on the layers below it only,
-//!   wherever they stand in the layer; then its entries are added in order.
+//! - Entries and markers of a layer act in the order of its tar. Whiteouts and
+//!   opaque markers leave alone what the same layer has put there before them.
+//! - Engines that unpack a layer on its own (overlayfs) do not see the links of
+//!   the layers below it, others do. Where a layer writes through such a link
+//!   and then takes it away, or takes away what it wrote itself, they differ: that
+//!   is a problem, since nobody can say what a container will see.
 //! - The last entry of a name wins. A directory repeated keeps its children; a
 //!   directory replaced by anything else loses them.
 //! - Parents are followed through symbolic links, inside the image: a file
@@ -15,12 +19,13 @@
 //!   was made; what later happens to the target does not touch it.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use inscan_analyzers::problem::REFUSED;
+use inscan_analyzers::problem::{AMBIGUOUS, OVER_LIMIT, REFUSED};
 use inscan_analyzers::{Hides, Problem};
+use inscan_facts::error::shown;
 use inscan_facts::path;
 
 use crate::layer::{Entry, EntryKind, LayerScan};
@@ -31,6 +36,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const AUFS: &[u8] = b".wh..wh.";
 /// As the Linux kernel counts.
 const MAX_LINKS: usize = 40;
+/// More problems are counted.
+const MAX_PROBLEMS: usize = 1000;
 const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
 
@@ -40,6 +47,8 @@ pub struct ImageFs<'a> {
     nodes: Vec<Node<'a>>,
     by_name: Names,
     problems: Vec<(usize, Problem)>,
+    /// Problems that are only counted.
+    more_problems: usize,
 }
 
 struct Node<'a> {
@@ -51,6 +60,8 @@ struct Node<'a> {
     /// The entry that made the name, and the one that holds the content: they differ for a hard link.
     own: At,
     content: At,
+    /// The last layer, counted from 1, that put the name or something below it there.
+    touched: u32,
 }
 
 /// The nodes by parent and name. It holds their numbers only: the names stand in the nodes.
@@ -101,6 +112,32 @@ pub struct At {
 
 const NOWHERE: At = At { layer: NONE, entry: NONE };
 
+impl At {
+    fn new(layer: usize, entry: usize) -> Self {
+        At { layer: layer as u32, entry: entry as u32 }
+    }
+}
+
+/// What a layer did so far, while it is applied.
+#[derive(Default)]
+struct Applied {
+    layer: usize,
+    /// Links of the layers below that it went through.
+    followed: HashSet<u32>,
+    /// Directories in which nothing is left of the layers below.
+    cleared: HashSet<u32>,
+}
+
+impl Applied {
+    /// See [`Node::touched`].
+    fn stamp(&self) -> u32 {
+        self.layer as u32 + 1
+    }
+}
+
+const REPLACED: &str = "a link of a lower layer through which this layer writes before it takes it \
+     away: engines differ in where that is written";
+
 /// One name in the flattened image.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
@@ -125,9 +162,12 @@ pub fn flatten_with<'a>(
 ) -> ImageFs<'a> {
     let mut fs = ImageFs::empty(layers);
     for (number, layer) in layers.iter().enumerate() {
-        let removed = fs.remove_what_is_whited_out(layer);
-        fs.add_entries(number, layer, &removed);
+        fs.apply(number, layer);
         after_layer(number, &fs);
+    }
+    if let (Some(last), more @ 1..) = (layers.len().checked_sub(1), fs.more_problems) {
+        let problem = Problem::new(None, format!("{more} more names could not be applied"));
+        fs.problems.push((last, problem.hiding(Hides::Content, OVER_LIMIT)));
     }
     fs
 }
@@ -184,12 +224,19 @@ impl<'a> ImageFs<'a> {
             next: NONE,
             own: NOWHERE,
             content: NOWHERE,
+            touched: 0,
         };
         // At most as many names as entries, but for directories that no layer has an entry for.
         let names = layers.iter().map(|layer| layer.entries.len()).sum::<usize>() + 1;
         let mut nodes = Vec::with_capacity(names);
         nodes.push(root);
-        ImageFs { layers, nodes, by_name: Names::with_capacity(names), problems: Vec::new() }
+        ImageFs {
+            layers,
+            nodes,
+            by_name: Names::with_capacity(names),
+            problems: Vec::new(),
+            more_problems: 0,
+        }
     }
 
     pub fn layers(&self) -> &'a [LayerScan] {
@@ -247,6 +294,11 @@ impl<'a> ImageFs<'a> {
         self.walk_below(ROOT, &mut path, &mut visit);
     }
 
+    /// Visits everything below a directory, by paths from there.
+    pub fn walk_from(&self, directory: &File<'_>, visit: &mut impl FnMut(&[u8], File<'a>)) {
+        self.walk_below(directory.node, &mut Vec::new(), visit);
+    }
+
     /// As a stack, not by recursion: an image may nest directories as deep as it likes.
     fn walk_below(&self, from: u32, path: &mut Vec<u8>, visit: &mut impl FnMut(&[u8], File<'a>)) {
         let mut stack = vec![(path.len(), self.steps(from))];
@@ -296,82 +348,103 @@ impl<'a> ImageFs<'a> {
         layer.entries.get(at.entry as usize).map(|entry| (at, entry))
     }
 
-    /// First half of a layer: everything its markers name, in the layers below.
-    /// Returns what the removed names held, for hard links of the same layer to them.
-    fn remove_what_is_whited_out(&mut self, layer: &LayerScan) -> HashMap<Vec<u8>, At> {
-        let mut removed = HashMap::new();
-        for entry in &layer.entries {
-            let path = layer.path(entry);
-            let name = path::name(path);
-            if name == OPAQUE {
-                if let Some(directory) = self.lookup(path::parent(path), true) {
-                    self.remove_children(directory, &mut removed);
-                }
-            } else if !name.starts_with(AUFS)
-                && let Some(target) = name.strip_prefix(WHITEOUT)
-                && !matches!(target, b"" | b"." | b"..")
-                && let Some(node) = self.lookup(&path::join(path::parent(path), target), false)
-                && node != ROOT
-            {
-                self.remove(node, &mut removed);
-            }
-        }
-        removed
-    }
-
-    /// Second half: the layer's entries, in order.
-    fn add_entries(&mut self, number: usize, layer: &'a LayerScan, removed: &HashMap<Vec<u8>, At>) {
+    fn apply(&mut self, number: usize, layer: &'a LayerScan) {
+        let mut applied = Applied { layer: number, ..Applied::default() };
         for (index, entry) in layer.entries.iter().enumerate() {
             let path = layer.path(entry);
-            let name = path::name(path);
-            if name.starts_with(WHITEOUT) {
-                continue;
+            match path::name(path).strip_prefix(WHITEOUT) {
+                Some(_) => self.mark(path, &mut applied),
+                None => self.add_entry(path, At::new(number, index), entry, &mut applied),
             }
-            let own = At { layer: number as u32, entry: index as u32 };
-            if path.is_empty() {
-                self.nodes[ROOT as usize].own = own;
-                self.nodes[ROOT as usize].content = own;
-                continue;
-            }
-            let content = match entry.kind {
-                EntryKind::HardLink => self.link_target(layer.link(entry), removed),
-                _ => Some(own),
-            };
-            if content.is_none() {
-                let target = String::from_utf8_lossy(layer.link(entry)).into_owned();
-                let message = format!("hard link to `{target}`, which is not in the image");
-                self.refused(number, path, message);
-            }
-            let Some(parent) = self.make_parents(path::parent(path)) else {
-                let message = "its parents are symbolic links that go round in circles";
-                self.refused(number, path, message.to_owned());
-                continue;
-            };
-            self.put(parent, name, own, content.unwrap_or(NOWHERE));
         }
+    }
+
+    /// A whiteout or an opaque marker.
+    fn mark(&mut self, path: &'a [u8], applied: &mut Applied) {
+        let name = path::name(path);
+        let is_opaque = name == OPAQUE;
+        if name.starts_with(AUFS) && !is_opaque {
+            return;
+        }
+        let target = name.strip_prefix(WHITEOUT).unwrap_or_default();
+        let Some(directory) = self.lookup_noting(path::parent(path), applied) else { return };
+        if is_opaque {
+            return self.remove_below(directory, applied);
+        }
+        if matches!(target, b"" | b"." | b"..") {
+            return;
+        }
+        let Some(node) = self.by_name.find(&self.nodes, directory, target) else { return };
+        if self.nodes[node as usize].touched == applied.stamp() {
+            let message = "a whiteout of what the same layer has put there: engines differ in it";
+            self.ambiguous(path, message, applied);
+            self.remove_below(node, applied);
+        } else {
+            self.remove(node, applied);
+        }
+    }
+
+    fn add_entry(&mut self, path: &'a [u8], own: At, entry: &Entry, applied: &mut Applied) {
+        if path.is_empty() {
+            self.nodes[ROOT as usize].own = own;
+            self.nodes[ROOT as usize].content = own;
+            return;
+        }
+        let layer = &self.layers[own.layer as usize];
+        let content = match entry.kind {
+            EntryKind::HardLink => self.link_target(layer.link(entry)),
+            _ => Some(own),
+        };
+        if content.is_none() {
+            let target = shown(layer.link(entry));
+            let message = format!("hard link to `{target}`, which is not in the image");
+            self.refused(own.layer as usize, path, message);
+        }
+        let Some(parent) = self.make_parents(path::parent(path), applied) else {
+            let message = "its parents are symbolic links that go round in circles";
+            self.refused(own.layer as usize, path, message.to_owned());
+            return;
+        };
+        self.put(parent, path, own, content.unwrap_or(NOWHERE), applied);
+    }
+
+    /// Engines differ in what they make of a layer.
+    fn ambiguous(&mut self, path: &[u8], message: &str, applied: &Applied) {
+        self.problem(applied.layer, path, AMBIGUOUS, message.to_owned());
+    }
+
+    fn problem(&mut self, layer: usize, path: &[u8], code: &'static str, message: String) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.more_problems += 1;
+            return;
+        }
+        let problem = Problem::new(Some(path.into()), message);
+        self.problems.push((layer, problem.hiding(Hides::Content, code)));
     }
 
     /// An entry that engines refuse, too: what it is for may be anywhere.
     fn refused(&mut self, layer: usize, path: &[u8], message: String) {
-        let problem = Problem::new(Some(path.into()), message);
-        self.problems.push((layer, problem.hiding(Hides::Content, REFUSED)));
+        self.problem(layer, path, REFUSED, message);
     }
 
-    fn link_target(&self, target: &[u8], removed: &HashMap<Vec<u8>, At>) -> Option<At> {
-        let found = self.lookup(target, false).map(|node| self.nodes[node as usize].content);
-        let target = found.or_else(|| removed.get(target).copied())?;
+    fn link_target(&self, target: &[u8]) -> Option<At> {
+        let target = self.nodes[self.lookup(target, false)? as usize].content;
         let is_directory =
             self.at(target).is_none_or(|(_, entry)| entry.kind == EntryKind::Directory);
         (!is_directory).then_some(target)
     }
 
-    fn put(&mut self, parent: u32, name: &'a [u8], own: At, content: At) {
+    fn put(&mut self, parent: u32, path: &'a [u8], own: At, content: At, applied: &mut Applied) {
+        let name = path::name(path);
         let is_directory =
             self.at(content).is_some_and(|(_, entry)| entry.kind == EntryKind::Directory);
         let node = match self.by_name.find(&self.nodes, parent, name) {
             Some(node) => {
+                if applied.followed.contains(&node) && !self.is_same_link(node, content) {
+                    self.ambiguous(path, REPLACED, applied);
+                }
                 if !is_directory {
-                    self.remove_children(node, &mut HashMap::new());
+                    self.remove_children(node, applied);
                 }
                 node
             }
@@ -379,6 +452,21 @@ impl<'a> ImageFs<'a> {
         };
         self.nodes[node as usize].own = own;
         self.nodes[node as usize].content = content;
+        self.touch(node, applied.stamp());
+    }
+
+    fn is_same_link(&self, node: u32, content: At) -> bool {
+        let new = self.at(content).filter(|(_, entry)| entry.kind == EntryKind::Symlink);
+        let new = new.map(|(at, entry)| self.layers[at.layer as usize].link(entry));
+        self.symlink(node) == new
+    }
+
+    /// A layer put it there, and so its parents are of that layer, too.
+    fn touch(&mut self, mut node: u32, stamp: u32) {
+        while self.nodes[node as usize].touched != stamp {
+            self.nodes[node as usize].touched = stamp;
+            node = self.nodes[node as usize].parent;
+        }
     }
 
     fn add(&mut self, parent: u32, name: &'a [u8]) -> u32 {
@@ -397,12 +485,13 @@ impl<'a> ImageFs<'a> {
             next,
             own: NOWHERE,
             content: NOWHERE,
+            touched: 0,
         });
         self.by_name.add(&self.nodes, id);
         id
     }
 
-    fn remove(&mut self, node: u32, removed: &mut HashMap<Vec<u8>, At>) {
+    fn remove(&mut self, node: u32, applied: &mut Applied) {
         let Node { parent, previous, next, .. } = self.nodes[node as usize];
         if previous == NONE {
             self.nodes[parent as usize].first_child = next;
@@ -412,28 +501,49 @@ impl<'a> ImageFs<'a> {
         if next != NONE {
             self.nodes[next as usize].previous = previous;
         }
-        self.forget(node, removed);
+        self.forget(node, applied);
     }
 
-    fn remove_children(&mut self, directory: u32, removed: &mut HashMap<Vec<u8>, At>) {
+    fn remove_children(&mut self, directory: u32, applied: &mut Applied) {
         let mut child = self.nodes[directory as usize].first_child;
         self.nodes[directory as usize].first_child = NONE;
         while child != NONE {
             let next = self.nodes[child as usize].next;
-            self.forget(child, removed);
+            self.forget(child, applied);
             child = next;
         }
     }
 
+    /// Removes what the layers below have in a directory. What is left is of this layer, so that
+    /// no directory has to be gone through twice.
+    fn remove_below(&mut self, directory: u32, applied: &mut Applied) {
+        let mut stack = vec![directory];
+        while let Some(directory) = stack.pop() {
+            if !applied.cleared.insert(directory) {
+                continue;
+            }
+            let mut child = self.nodes[directory as usize].first_child;
+            while child != NONE {
+                let next = self.nodes[child as usize].next;
+                match self.nodes[child as usize].touched == applied.stamp() {
+                    true => stack.push(child),
+                    false => self.remove(child, applied),
+                }
+                child = next;
+            }
+        }
+    }
+
     /// Takes a subtree out of the index. Its nodes stay in the arena, unreachable.
-    fn forget(&mut self, node: u32, removed: &mut HashMap<Vec<u8>, At>) {
+    fn forget(&mut self, node: u32, applied: &mut Applied) {
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
-            let path = self.path(&self.file(node));
-            let Node { content, first_child, .. } = self.nodes[node as usize];
+            if applied.followed.remove(&node) {
+                let path = self.path(&self.file(node));
+                self.ambiguous(&path, REPLACED, applied);
+            }
             self.by_name.remove(&self.nodes, node);
-            removed.insert(path, content);
-            let mut child = first_child;
+            let mut child = self.nodes[node as usize].first_child;
             while child != NONE {
                 stack.push(child);
                 child = self.nodes[child as usize].next;
@@ -454,14 +564,40 @@ impl<'a> ImageFs<'a> {
         Some(walk.node)
     }
 
+    /// What is at a path, all links followed; those of the layers below are noted.
+    fn lookup_noting(&self, path: &[u8], applied: &mut Applied) -> Option<u32> {
+        let mut walk = Walk::new(path);
+        while let Some(part) = walk.next() {
+            let child = self.by_name.find(&self.nodes, walk.node, part)?;
+            match self.symlink(child) {
+                Some(target) => {
+                    self.note(child, applied);
+                    walk.follow(target)?;
+                }
+                None => walk.node = child,
+            }
+            walk.go_up(&self.nodes);
+        }
+        Some(walk.node)
+    }
+
+    fn note(&self, link: u32, applied: &mut Applied) {
+        if self.nodes[link as usize].touched != applied.stamp() {
+            applied.followed.insert(link);
+        }
+    }
+
     /// The directory at a path, links followed, made where it is missing.
     /// A name on the way that is no directory becomes one.
-    fn make_parents(&mut self, path: &'a [u8]) -> Option<u32> {
+    fn make_parents(&mut self, path: &'a [u8], applied: &mut Applied) -> Option<u32> {
         let mut walk = Walk::new(path);
         while let Some(part) = walk.next() {
             match self.by_name.find(&self.nodes, walk.node, part) {
                 Some(child) => match self.symlink(child) {
-                    Some(target) => walk.follow(target)?,
+                    Some(target) => {
+                        self.note(child, applied);
+                        walk.follow(target)?;
+                    }
                     None => {
                         if self.file(child).kind() != EntryKind::Directory {
                             self.nodes[child as usize].own = NOWHERE;
@@ -613,6 +749,53 @@ mod tests {
     }
 
     #[test]
+    fn an_opaque_directory_in_place_of_a_link_leaves_the_links_target_alone() {
+        let below = [
+            File("srv/releases/1/app", b"1"),
+            Symlink("srv/current", "releases/1"),
+            File("srv/other", b""),
+        ];
+        let above = [Directory("srv/current"), File("srv/current/.wh..wh..opq", b"")];
+        let left = [
+            "srv/",
+            "srv/current/",
+            "srv/other 0",
+            "srv/releases/",
+            "srv/releases/1/",
+            "srv/releases/1/app 1",
+        ];
+        check(&[&below, &above], &left);
+        let above = [Directory("srv/current"), File("srv/current/.wh.app", b"")];
+        check(&[&below, &above], &left);
+    }
+
+    #[test]
+    fn markers_act_where_they_stand_and_where_engines_differ_that_is_a_problem() {
+        #[track_caller]
+        fn check(above: &[Make<'_>], expected: &[&str], problems: usize) {
+            let below = [File("db/status", b"1"), Symlink("lnk", "/db")];
+            let layers = [layer(&below), layer(above)];
+            let fs = flatten(&layers);
+            assert_eq!(listing(&fs), expected);
+            assert_eq!(fs.problems().len(), problems, "{:?}", fs.problems());
+        }
+        let (written, whiteout) = (File("lnk/status", b"22"), File(".wh.lnk", b""));
+        check(&[written, whiteout], &["db/", "db/status 2"], 1);
+        let (written, whiteout) = (File("lnk/status", b"22"), File(".wh.lnk", b""));
+        check(&[whiteout, written], &["db/", "db/status 1", "lnk/", "lnk/status 2"], 0);
+        let written = File("lnk/status", b"22");
+        check(&[written], &["db/", "db/status 2", "lnk -> /db"], 0);
+        let opaque = [File("lnk/new", b""), File("db/.wh..wh..opq", b"")];
+        check(&opaque, &["db/", "db/new 0", "lnk -> /db"], 0);
+        let replaced = [File("lnk/.wh.status", b""), Directory("lnk")];
+        check(&replaced, &["db/", "lnk/"], 1);
+        let same = [File("lnk/new", b""), Symlink("lnk", "/db")];
+        check(&same, &["db/", "db/new 0", "db/status 1", "lnk -> /db"], 0);
+        let own = [File("db/new", b""), File(".wh.db", b"")];
+        check(&own, &["db/", "db/new 0", "lnk -> /db"], 1);
+    }
+
+    #[test]
     fn links_in_circles_end() {
         let layers = [layer(&[Symlink("a", "b"), Symlink("b", "a")]), layer(&[File("a/x", b"1")])];
         let fs = flatten(&layers);
@@ -628,7 +811,7 @@ mod tests {
                 &[File("a", b"1")],
                 &[HardLink("b", "a")],
                 &[File("a", b"22"), HardLink("c", "a")],
-                &[File(".wh.a", b""), HardLink("d", "a")],
+                &[HardLink("d", "a"), File(".wh.a", b"")],
             ],
             &["b 1", "c 2", "d 2"],
         );
