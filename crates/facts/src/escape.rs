@@ -70,7 +70,7 @@ fn push(char: char, text: &mut String) {
         '\t' => text.push_str("\\t"),
         '\r' => text.push_str("\\r"),
         char if char.is_ascii_control() => push_bytes(&[char as u8], text),
-        char if char.is_control() || is_invisible(char) => {
+        char if steers(char) => {
             let _ = write!(text, "\\u{{{:x}}}", char as u32);
         }
         char => text.push(char),
@@ -81,6 +81,11 @@ fn push_bytes(bytes: &[u8], text: &mut String) {
     for byte in bytes {
         let _ = write!(text, "\\x{byte:02x}");
     }
+}
+
+/// Whether a character steers what shows it, or cannot be seen: control characters, directions.
+pub fn steers(char: char) -> bool {
+    char.is_control() || is_invisible(char)
 }
 
 /// Characters that change what their neighbours look like without being seen:

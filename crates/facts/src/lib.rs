@@ -10,6 +10,7 @@ pub mod encoding;
 pub mod error;
 pub mod escape;
 pub mod format;
+pub mod harmless;
 pub mod history;
 pub mod json;
 pub mod package;

@@ -18,6 +18,7 @@ use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
 use inscan_document::{Identity, Run, Section};
+use inscan_facts::harmless::Harmless;
 use serde::Serialize;
 
 use crate::analyze::Analysis;
@@ -43,7 +44,7 @@ pub fn write(
 ) -> io::Result<()> {
     let begun = Instant::now();
     let config = &analysis.config;
-    let mut to = BufWriter::with_capacity(1 << 16, to);
+    let mut to = BufWriter::with_capacity(1 << 16, Harmless::new(to));
     let document = Document {
         document: Legacy { analysis, config, identity },
         inscan: SectionOf { analysis, config: &analysis.shown, identity, run, begun },

@@ -3,6 +3,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc4180>
 
+use super::text::printable;
 use super::wording;
 use inscan_evaluate::{Evaluation, Finding, SecretFinding, Suppression, Uncovered};
 
@@ -166,11 +167,11 @@ fn row(cells: [String; 32], csv: &mut String) {
 /// formula, and runs it: an apostrophe before it makes it text
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
 fn field(text: &str) -> String {
-    let is_formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    let text: String = text.chars().filter(|char| *char != '\0').collect();
-    match text.contains([',', '"', '\r', '\n', ';', '\t']) || text.trim() != text {
+    // On one line: a log takes what begins a line for a command.
+    let text = printable(text);
+    let is_formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let text = if is_formula { format!("'{text}") } else { text };
+    match text.contains([',', '"', ';']) || text.trim() != text {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(field("=1+1"), "'=1+1");
         assert_eq!(field("@a, \"b\""), "\"'@a, \"\"b\"\"\"");
         assert_eq!(field("plain"), "plain");
+        assert_eq!(field("a\n::error::b\x1b[m\u{9b}"), r"a\n::error::b\x1b[m\u{9b}");
         for row in rows(&render(&testing::hostile())) {
             for cell in row {
                 assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");

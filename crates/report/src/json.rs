@@ -1,5 +1,6 @@
 //! JSON reports as text.
 
+use inscan_facts::harmless::harmless;
 use serde_json::Value;
 
 /// Indented, with a line feed at its end; members that are `null` are left out.
@@ -7,7 +8,7 @@ pub(super) fn text(mut value: Value) -> String {
     drop_nulls(&mut value);
     let mut text = serde_json::to_string_pretty(&value).expect("a value can always be written");
     text.push('\n');
-    text
+    harmless(&text)
 }
 
 /// Not deeper than the reports themselves are written.

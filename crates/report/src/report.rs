@@ -11,6 +11,7 @@ use super::{
 };
 use inscan_document::Section;
 use inscan_evaluate::Evaluation;
+use inscan_facts::harmless::Harmless;
 
 /// What a report is made from.
 pub struct Report<'a> {
@@ -155,9 +156,10 @@ fn json(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         policy: serde_json::Value,
     }
     let evaluation = report.evaluation;
+    let to = Harmless::new(&mut *out);
     match report.policy.map(policy::json) {
-        Some(policy) => serde_json::to_writer_pretty(&mut *out, &Whole { evaluation, policy })?,
-        None => serde_json::to_writer_pretty(&mut *out, evaluation)?,
+        Some(policy) => serde_json::to_writer_pretty(to, &Whole { evaluation, policy })?,
+        None => serde_json::to_writer_pretty(to, evaluation)?,
     }
     out.write_all(b"\n")
 }
