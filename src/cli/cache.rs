@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use super::environment::Environment;
 use super::{Failure, Result, Session};
 use inscan_image::CacheRequest;
+use inscan_image::layer::CacheKey;
 use inscan_image::layer::cache::{self, Status};
 use inscan_image::progress::Progress;
 use inscan_report::text;
@@ -146,8 +147,25 @@ impl CacheArgs {
         if directory.is_none() {
             progress.note("layers are not kept for the next run: there is no home directory; name another with `--cache-dir`");
         }
-        Some(CacheRequest { directory: directory?, limit: self.cache_size })
+        let key = key().inspect_err(|error| {
+            progress.note(&format!(
+                "the layer cache is not used: {error} (`--no-cache` does without; INSCAN_CACHE_KEY \
+                 sets a key)"
+            ));
+        });
+        Some(CacheRequest { directory: directory?, limit: self.cache_size, key: key.ok()? })
     }
+}
+
+/// From the environment, else the user's own, which is made where it is not there yet.
+fn key() -> io::Result<CacheKey> {
+    let environment = Environment::get();
+    if let Some(text) = environment.text("INSCAN_CACHE_KEY") {
+        return CacheKey::of_text(text);
+    }
+    let directory = environment.data_directory().filter(|path| path.is_absolute());
+    let directory = directory.ok_or_else(|| io::Error::other("there is no place for its key"))?;
+    CacheKey::in_file(&directory.join("inscan/cache.key"))
 }
 
 impl Place {
@@ -165,7 +183,7 @@ impl Place {
 }
 
 /// `500MB`, `2GiB`, `1073741824`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: Option<u64> = match unit.trim().to_ascii_lowercase().as_str() {

@@ -12,6 +12,8 @@ use inscan_test_support::{DEMO_DAY, IMAGE as DEMO, Inscan};
 fn inscan(arguments: &[&str]) -> Inscan {
     let mut inscan = crate::inscan(arguments);
     inscan.env("SOURCE_DATE_EPOCH", DEMO_DAY);
+    // Each run has a home of its own.
+    inscan.env("INSCAN_CACHE_KEY", "of these tests alone");
     inscan
 }
 

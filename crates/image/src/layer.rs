@@ -1,5 +1,6 @@
 //! One pass over one layer: verify, decompress, verify, walk, look at the content.
 
+mod again;
 mod all;
 pub mod cache;
 mod decompress;
@@ -16,8 +17,9 @@ mod spool;
 pub(crate) mod testing;
 mod tree;
 
+pub use again::{Again, Names, read_again, read_tree_again};
 pub use all::{read_all, read_passing, verify};
-pub use cache::Cache;
+pub use cache::{Cache, Key as CacheKey};
 pub(crate) use decompress::MAX_ZSTD_WINDOW_LOG;
 pub use kept::{Keeper, Kept};
 pub use read::read;

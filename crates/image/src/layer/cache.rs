@@ -12,11 +12,13 @@
 //!
 //! `VERSION` stands for the sources of what reads layers, `SET` for the analyzers and
 //! their configuration. Files are written under another name and then renamed: there are
-//! no locks, and a reader sees a whole file or none.
+//! no locks, and a reader sees a whole file or none. Each is sealed with a key that lies elsewhere:
+//! who may write in the cache can make no layer look like another.
 
 mod blob;
 mod coding;
 mod frame;
+mod key;
 mod place;
 mod room;
 mod scan;
@@ -36,10 +38,11 @@ use blob::Blob;
 use frame::{Head, Kind};
 use inscan_facts::digest::{Digest, MoreDigests, Sha256};
 
+pub use key::Key;
 pub use room::{Cleaned, Status, clean, status};
 
 /// Changes with the form of the files. What decides about their content changes by itself.
-const FORM: &str = "1";
+const FORM: &str = "2";
 const SOURCES: &str = env!("INSCAN_LAYER_SOURCES");
 /// Kept content of one layer: one with more is read each time.
 const MAX_KEPT: u64 = 256 << 20;
@@ -50,6 +53,8 @@ pub struct Cache {
     /// Of all files, also of other versions.
     root: PathBuf,
     directory: PathBuf,
+    /// Of entries that are believed.
+    key: Key,
     set: Digest,
     analyzers: usize,
     /// In bytes.
@@ -80,6 +85,7 @@ impl Cache {
     pub fn open(
         directory: &Path,
         limit: u64,
+        key: Key,
         analyzers: &[Box<dyn Analyzer>],
         config: &Config,
         digests: &[MoreDigests],
@@ -87,9 +93,12 @@ impl Cache {
         let root = directory.join(place::LAYERS);
         place::check(&root)?;
         let set = set(analyzers, config, digests);
+        let directory = root.join(format!("{}-{}", version(), &set.hex()[..16]));
+        place::check(&directory)?;
         Ok(Cache {
-            directory: root.join(format!("{}-{}", version(), &set.hex()[..16])),
+            directory,
             root,
+            key,
             set,
             analyzers: analyzers.len(),
             limit,
@@ -165,7 +174,7 @@ impl Cache {
         content: impl FnOnce(&mut dyn io::BufRead) -> io::Result<T>,
     ) -> Option<T> {
         let file = place::open(&self.directory.join(place::name(head))).ok()?;
-        let made = frame::read(&file, head, content).ok()?;
+        let made = frame::read(&file, head, &self.key, content).ok()?;
         touch(&file);
         Some(made)
     }
@@ -209,7 +218,7 @@ impl Cache {
         let put = || {
             place::make(&self.root, &self.directory)?;
             // One layer must not drive out all others.
-            place::put(&place, self.limit / 4, |file| frame::write(file, head, &content))
+            place::put(&place, self.limit / 4, |file| frame::write(file, head, &self.key, &content))
         };
         let was_removed = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)

@@ -1,16 +1,23 @@
 //! The form of every file in the cache: what it is, for which analyzers, and of what;
-//! then its content, compressed; then the digest of all before it.
+//! then its content, compressed; then the seal of all before it, which only who has the key
+//! can make.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+
 use super::coding::{array, corrupt};
-use inscan_facts::digest::{Digest, Sha256};
+use super::key::Key;
+use inscan_facts::digest::Digest;
 
 /// Longer is nothing we wrote.
 const MAX_FILE_LENGTH: u64 = 1 << 30;
 /// The content of one file, unpacked.
 const MAX_CONTENT_LENGTH: u64 = 2 << 30;
+/// Bytes of a seal: HMAC-SHA256.
+const SEAL: u64 = 32;
 const BUFFER: usize = 64 << 10;
 const LEVEL: i32 = 3;
 /// Memory for what was before, as a power of 2: several layers are written at once.
@@ -50,9 +57,10 @@ impl Head {
 pub(super) fn write<W: Write>(
     to: W,
     head: &Head,
+    key: &Key,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut to = Hashing { inner: to, sha256: Sha256::new() };
+    let mut to = Sealing { inner: to, seal: key.sealing() };
     to.write_all(&head.bytes())?;
     let mut encoder = zstd::Encoder::new(to, LEVEL)?;
     encoder.window_log(WINDOW)?;
@@ -60,8 +68,8 @@ pub(super) fn write<W: Write>(
     let mut buffered = BufWriter::with_capacity(BUFFER, limited);
     content(&mut buffered)?;
     let limited = buffered.into_inner().map_err(|error| error.into_error())?;
-    let Hashing { mut inner, sha256 } = limited.inner.finish()?;
-    inner.write_all(&sha256.finish().0)?;
+    let Sealing { mut inner, seal } = limited.inner.finish()?;
+    inner.write_all(seal.sign().as_ref())?;
     inner.flush()
 }
 
@@ -70,12 +78,13 @@ pub(super) fn write<W: Write>(
 pub(super) fn read<T>(
     file: &File,
     head: &Head,
+    key: &Key,
     content: impl FnOnce(&mut dyn BufRead) -> io::Result<T>,
 ) -> io::Result<T> {
     let len = file.metadata()?.len();
-    let before_digest = len.checked_sub(32).filter(|_| len <= MAX_FILE_LENGTH);
-    let before_digest = before_digest.ok_or_else(|| corrupt("its length is impossible"))?;
-    let hashing = Hashing { inner: file.take(before_digest), sha256: Sha256::new() };
+    let before_seal = len.checked_sub(SEAL).filter(|_| len <= MAX_FILE_LENGTH);
+    let before_seal = before_seal.ok_or_else(|| corrupt("its length is impossible"))?;
+    let hashing = Sealing { inner: file.take(before_seal), seal: key.sealing() };
     let mut stored = BufReader::with_capacity(BUFFER, hashing);
     if array(&mut stored)? != head.bytes() {
         return Err(corrupt("it is of something else"));
@@ -88,33 +97,33 @@ pub(super) fn read<T>(
     if !stored.fill_buf()?.is_empty() {
         return Err(corrupt("something follows its content"));
     }
-    let actual = stored.into_inner().sha256.finish();
+    let actual = stored.into_inner().seal.sign();
     let mut expected = Vec::new();
-    file.take(32).read_to_end(&mut expected)?;
-    match expected == actual.0 {
-        true => Ok(made),
-        false => Err(corrupt("its digest is wrong")),
+    file.take(SEAL).read_to_end(&mut expected)?;
+    match verify_slices_are_equal(&expected, actual.as_ref()) {
+        Ok(()) => Ok(made),
+        Err(_) => Err(corrupt("its seal is wrong")),
     }
 }
 
-/// Passes bytes on, and hashes them.
-struct Hashing<I> {
+/// Passes bytes on, and seals them.
+struct Sealing<I> {
     inner: I,
-    sha256: Sha256,
+    seal: hmac::Context,
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl<R: Read> Read for Sealing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.sha256.update(&buffer[..count]);
+        self.seal.update(&buffer[..count]);
         Ok(count)
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl<W: Write> Write for Sealing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
-        self.sha256.update(&bytes[..count]);
+        self.seal.update(&bytes[..count]);
         Ok(count)
     }
 

@@ -1,9 +1,11 @@
 //! Files of the cache: their names, and how they come to be.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::frame::{Head, Kind};
 use crate::interrupt;
@@ -20,16 +22,25 @@ pub(super) fn name(head: &Head) -> String {
     }
 }
 
-/// What is written here is believed later: not where anybody may write.
-pub(super) fn check(root: &Path) -> io::Result<()> {
-    match fs::metadata(root) {
+/// What is written here is believed later: not where others may write. A directory need not be there.
+pub(super) fn check(directory: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if !metadata.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
-        Ok(metadata) if metadata.mode() & 0o002 != 0 => {
-            Err(io::Error::other("anybody may write there; take that away with `chmod o-w`"))
-        }
-        Ok(_) => Ok(()),
+        Ok(metadata) => is_ours(&metadata),
+    }
+}
+
+/// This user's or root's, and nobody else may write it.
+fn is_ours(metadata: &Metadata) -> io::Result<()> {
+    let owner = metadata.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    match metadata.mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err(io::Error::other("others may write there; take that away with `chmod go-w`")),
     }
 }
 
@@ -49,14 +60,17 @@ pub(super) fn make(root: &Path, directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a regular file without ever waiting, as a pipe would have it.
+/// Opens a regular file that is ours, without following a link or ever waiting, as a pipe would
+/// have it.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    let without_waiting = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::ErrorKind::InvalidInput.into()),
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
+    is_ours(&metadata)?;
+    Ok(file)
 }
 
 /// Writes a file whole or not at all, and says how long it is. One of more than `most`

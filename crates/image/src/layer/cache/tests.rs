@@ -19,6 +19,10 @@ const SECRET: &[u8] = b"key = AKIAIOSFODNN7ABCDEFG\n";
 const STATUS: &[u8] =
     b"Package: libc6\nStatus: install ok installed\nVersion: 2.36-9\nArchitecture: amd64\n";
 
+fn key() -> Key {
+    Key::of_text("of these tests alone").unwrap()
+}
+
 fn analyzers() -> Vec<Box<dyn Analyzer>> {
     inscan_analyzers::all(&Config::default())
 }
@@ -63,7 +67,7 @@ impl Run {
     }
 
     fn cache_of(&self, limit: u64, config: &Config) -> Cache {
-        Cache::open(self.directory.path(), limit, &self.analyzers, config, &[]).unwrap()
+        Cache::open(self.directory.path(), limit, key(), &self.analyzers, config, &[]).unwrap()
     }
 
     fn pass(&self) -> Pass<'_> {
@@ -144,7 +148,14 @@ fn digests_that_were_asked_for_are_kept_too() {
     let pass = Pass::new(&run.analyzers, digests.to_vec());
     let scan = read(&pass, Box::new(&rich()[..]), Box::new(|_| ())).unwrap();
     let open = |digests: &[MoreDigests]| {
-        Cache::open(run.directory.path(), 1 << 30, &run.analyzers, &Config::default(), digests)
+        Cache::open(
+            run.directory.path(),
+            1 << 30,
+            key(),
+            &run.analyzers,
+            &Config::default(),
+            digests,
+        )
     };
     open(&digests).unwrap().keep(&scan);
     assert_same(&find(&open(&digests).unwrap(), &layer_of(&scan)).unwrap(), &scan);
@@ -261,12 +272,13 @@ fn a_flood_in_a_small_file_is_held_back() {
     let head = Head { kind: Kind::Layer, set: run.cache().set, of: Digest([1; 32]) };
     let mut bomb = Vec::new();
     let zeros = vec![0; 1 << 20];
-    let too_much =
-        frame::write(&mut bomb, &head, |to| (0..=2048).try_for_each(|_| to.write_all(&zeros)));
+    let too_much = frame::write(&mut bomb, &head, &key(), |to| {
+        (0..=2048).try_for_each(|_| to.write_all(&zeros))
+    });
     assert!(too_much.is_err());
     // As many entries as it likes, all of which are there: zeros are small entries.
     let mut bomb = Vec::new();
-    frame::write(&mut bomb, &head, |mut to| {
+    frame::write(&mut bomb, &head, &key(), |mut to| {
         coding::put_number(&mut to, 0u64)?;
         coding::put_number(&mut to, u64::from(u32::MAX))?;
         to.write_all(&zeros)
@@ -275,7 +287,7 @@ fn a_flood_in_a_small_file_is_held_back() {
     let file = run.directory.path().join("bomb");
     fs::write(&file, bomb).unwrap();
     let read = |mut from: &mut dyn io::BufRead| scan::read(&mut from, 1, &Keeper::default());
-    assert!(frame::read(&place::open(&file).unwrap(), &head, read).is_err());
+    assert!(frame::read(&place::open(&file).unwrap(), &head, &key(), read).is_err());
 }
 
 #[test]
@@ -305,7 +317,39 @@ fn where_nothing_can_be_written_it_is_said_once() {
     fs::write(&root, "in the way").unwrap();
     assert!(cache.keep(&scan).is_some());
     assert_eq!(cache.keep(&scan), None);
-    assert!(Cache::open(run.directory.path(), 1, &run.analyzers, &Config::default(), &[]).is_err());
+    assert!(
+        Cache::open(run.directory.path(), 1, key(), &run.analyzers, &Config::default(), &[])
+            .is_err()
+    );
+}
+
+#[test]
+fn what_was_sealed_with_another_key_is_not_believed() {
+    let run = Run::new();
+    let scan = run.scan(&rich());
+    run.cache().keep(&scan);
+    let mut other = run.cache();
+    other.key = Key::of_text("of somebody else's tests").unwrap();
+    assert!(find(&other, &layer_of(&scan)).is_none());
+    assert!(find(&run.cache(), &layer_of(&scan)).is_some());
+}
+
+#[test]
+fn a_file_or_directory_that_others_may_write_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt;
+    let run = Run::new();
+    let scan = run.scan(&rich());
+    run.cache().keep(&scan);
+    let [file] = &run.files()[..] else { panic!("there is one") };
+    let believed = || find(&run.cache(), &layer_of(&scan)).is_some();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o620)).unwrap();
+    assert!(!believed());
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(believed());
+    let set = file.parent().unwrap();
+    fs::set_permissions(set, fs::Permissions::from_mode(0o770)).unwrap();
+    let open = Cache::open(run.directory.path(), 1, key(), &run.analyzers, &Config::default(), &[]);
+    assert!(open.is_err());
 }
 
 #[test]
@@ -315,8 +359,8 @@ fn where_anybody_may_write_nothing_is_believed() {
     run.cache().keep(&run.scan(&rich()));
     let root = run.directory.path().join(place::LAYERS);
     fs::set_permissions(&root, fs::Permissions::from_mode(0o777)).unwrap();
-    let open = Cache::open(run.directory.path(), 1, &run.analyzers, &Config::default(), &[]);
-    assert!(open.unwrap_err().to_string().contains("chmod o-w"));
+    let open = Cache::open(run.directory.path(), 1, key(), &run.analyzers, &Config::default(), &[]);
+    assert!(open.unwrap_err().to_string().contains("chmod go-w"));
 }
 
 /// Layers of 100 incompressible kB each.
