@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::os::add_on;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
-use crate::problem::UNREADABLE;
+use crate::problem::{AMBIGUOUS, UNREADABLE};
 use crate::{
     Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
     SourcePackage, Want, path,
@@ -174,11 +174,15 @@ pub(crate) fn installed<'a>(
 ) -> Vec<(Paragraph<'a>, Package)> {
     let mut found = Vec::new();
     let mut tally = Tally::default();
+    let mut repeated = None;
     for paragraph in paragraphs(text) {
         if let Some(line) = paragraph.broken {
             tally.add("neither a field nor a continuation", line);
         }
         let line = paragraph.line;
+        if let Some(field) = paragraph.repeated(IDENTIFYING) {
+            repeated.get_or_insert((field, line));
+        }
         match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
             State::Removed => {}
             State::Halfway => tally.add("a partly installed package is skipped", line),
@@ -192,8 +196,15 @@ pub(crate) fn installed<'a>(
         }
     }
     tally.report(location, out);
+    if let Some((field, line)) = repeated {
+        let message = format!("line {line}: the field `{field}` twice in one paragraph");
+        out.hidden(location, AMBIGUOUS, message);
+    }
     found
 }
+
+/// What says which package it is, and whether it is there.
+const IDENTIFYING: &[&str] = &["Package", "Version", "Status", "Source", "Architecture"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {

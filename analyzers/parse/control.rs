@@ -36,6 +36,16 @@ impl<'a> Paragraph<'a> {
         self.value(name).unwrap_or_default().lines().skip(1).map(ByteSlice::trim)
     }
 
+    /// The first of these fields that the paragraph has twice: dpkg refuses such a one, and others
+    /// take this value or that.
+    pub(crate) fn repeated<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        let count = |name: &str| {
+            let has_name = |(field, _): &&(&[u8], _)| field.eq_ignore_ascii_case(name.as_bytes());
+            self.fields.iter().filter(has_name).count()
+        };
+        names.iter().copied().find(|name| count(name) > 1)
+    }
+
     fn value(&self, name: &str) -> Option<&'a [u8]> {
         let has_name = |field: &[u8]| field.eq_ignore_ascii_case(name.as_bytes());
         let (_, value) = self.fields.iter().rev().find(|(field, _)| has_name(field))?;
