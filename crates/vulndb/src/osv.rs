@@ -1,5 +1,7 @@
 //! Records in OSV's form: <https://ossf.github.io/osv-schema/>.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -22,6 +24,9 @@ pub(super) fn advisory(record: &Value) -> Result<Advisory, &'static str> {
     let database = record.get("database_specific").unwrap_or(&Value::Null);
     let affected: Vec<Affected> =
         list(record, "affected").iter().filter_map(affected_package).collect();
+    if has_too_much(&affected) {
+        return Err("with more versions or events of one package than are read");
+    }
     let source = match affected.first() {
         Some(first) => format!("osv:{}", family(&first.ecosystem)),
         None => "osv".to_owned(),
@@ -54,6 +59,21 @@ pub(super) fn advisory(record: &Value) -> Result<Advisory, &'static str> {
         affected,
         source,
         id,
+    })
+}
+
+/// Versions and events of one package in one record. The longest of public data have some thousand
+/// versions and some dozen events; each is compared with every installed version.
+const MAX_VERSIONS: usize = 20_000;
+const MAX_EVENTS: usize = 1_000;
+
+fn has_too_much(affected: &[Affected]) -> bool {
+    let mut of_package: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
+    affected.iter().any(|one| {
+        let (versions, events) = of_package.entry((&one.ecosystem, &one.name)).or_default();
+        *versions += one.versions.len();
+        *events += one.ranges.iter().map(|range| range.events.len()).sum::<usize>();
+        *versions > MAX_VERSIONS || *events > MAX_EVENTS
     })
 }
 
