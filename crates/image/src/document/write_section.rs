@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use inscan_analyzers::{Evidence, Fact, Package};
+use inscan_analyzers::{Evidence, Fact, Package, PackageFile};
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
@@ -19,7 +19,7 @@ use inscan_document::Identity;
 use inscan_document::licence;
 use inscan_document::section::*;
 use inscan_document::text::{exact, shown};
-use inscan_facts::digest::hex;
+use inscan_facts::digest::{FileDigests, hex};
 use inscan_facts::{distribution, purl};
 
 const SET_ID_BITS: u32 = 0o6000;
@@ -62,8 +62,13 @@ impl Serialize for SectionOf<'_> {
 
 /// Which package each file belongs to, by the entry that holds its content.
 struct Owners {
-    by_entry: HashMap<At, usize>,
+    /// The package, and which of its files.
+    by_entry: HashMap<At, (usize, usize)>,
 }
+
+/// Where no distribution puts files of its packages: whoever claims one there is somebody else.
+/// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs-3.0.html>
+const NO_DISTRIBUTION: [&[u8]; 5] = [b"app", b"home", b"opt", b"srv", b"usr/local"];
 
 impl Owners {
     /// OS packages come first; of several packages of one rank, the first.
@@ -72,13 +77,13 @@ impl Owners {
         for is_os in [true, false] {
             let packages = analysis.packages.iter().enumerate();
             for (number, found) in packages.filter(|(_, found)| is_os_package(found) == is_os) {
-                for file in &found.package.files {
+                for (of, file) in found.package.files.iter().enumerate() {
                     // Recorded paths may lead through links: `bin/ls` where `bin` is `usr/bin`.
                     let entry = analysis.fs.find(&file.path).and_then(|file| file.own);
                     if let Some((at, entry)) = entry
                         && entry.kind != EntryKind::Directory
                     {
-                        by_entry.entry(at).or_insert(number);
+                        by_entry.entry(at).or_insert((number, of));
                     }
                 }
             }
@@ -87,8 +92,40 @@ impl Owners {
     }
 
     fn get(&self, file: &File<'_>) -> Option<usize> {
-        self.by_entry.get(&file.own?.0).copied()
+        self.by_entry.get(&file.own?.0).map(|(number, _)| *number)
     }
+
+    /// The OS package that a file is of, where its claim is to be believed: a line in a list is
+    /// written easily, so the content has to be what was recorded, and at a distribution's place.
+    fn proven(&self, file: &File<'_>, analysis: &Analysis<'_>) -> Option<usize> {
+        let (number, of) = *self.by_entry.get(&file.own?.0)?;
+        let owner = analysis.packages.get(number).filter(|owner| is_os_package(owner))?;
+        let path = analysis.fs.path(file);
+        let is_below =
+            |place: &[u8]| path.strip_prefix(place).is_some_and(|rest| rest.starts_with(b"/"));
+        if NO_DISTRIBUTION.into_iter().any(is_below) {
+            return None;
+        }
+        let recorded = owner.package.files.get(of)?;
+        let (at, entry) = file.content?;
+        let digests = analysis.layers[at.layer as usize].digests(entry);
+        is_as_recorded(recorded, digests).then_some(number)
+    }
+}
+
+/// True also where nothing was recorded that can be compared.
+fn is_as_recorded(recorded: &PackageFile, digests: Option<&FileDigests>) -> bool {
+    let (Some(digest), Some(algorithm)) = (&recorded.digest, &recorded.algorithm) else {
+        return true;
+    };
+    let Some(digests) = digests else { return false };
+    let actual = match algorithm.to_ascii_lowercase().as_str() {
+        "md5" => hex(&digests.md5),
+        "sha1" => hex(&digests.sha1),
+        "sha256" => hex(&digests.sha256),
+        _ => return true,
+    };
+    actual.eq_ignore_ascii_case(digest)
 }
 
 /// By evidence and not by type: whoever keeps a database of packages owns the files it names.
@@ -362,8 +399,7 @@ impl SectionOf<'_> {
                 let outer = package.location.split(|byte| *byte == b':').next().unwrap_or_default();
                 let fs = &self.analysis.fs;
                 let file = fs.find(&package.location).or_else(|| fs.find(outer));
-                let owner = file.and_then(|file| owners.get(&file));
-                owner.filter(|owner| is_os_package(&self.analysis.packages[*owner]))
+                file.and_then(|file| owners.proven(&file, self.analysis))
             }
         };
         PackageRow {
