@@ -102,6 +102,12 @@ struct Global {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
 
+    /// The memory that may be taken, such as 512MiB [default: 90 % of the cgroup's limit, 80 % of the machine's]
+    ///
+    /// Where it does not suffice, the run ends with exit code 3.
+    #[arg(long, global = true, value_name = "SIZE", value_parser = cache::size)]
+    max_memory: Option<u64>,
+
     /// How to write an error on stderr
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     error_format: ErrorFormat,
@@ -162,7 +168,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     }
     let format = typed_error_format(&arguments);
     let (cli, warnings) = parse(arguments).map_err(|failure| failure.format(format))?;
-    let Global { quiet, progress, color, error_format, .. } = cli.global;
+    let Global { quiet, progress, color, error_format, max_memory, .. } = cli.global;
+    inscan_image::allocator::limit(max_memory);
     let session = Session { quiet, progress, color };
     warnings.iter().for_each(|warning| session.warn(warning));
     Environment::get()

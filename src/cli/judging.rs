@@ -367,6 +367,11 @@ impl Judging {
         self
     }
 
+    /// Whether an image can fail by what is found or hidden.
+    pub(super) fn has_gate(&self) -> bool {
+        self.options.evaluate.gate.is_set()
+    }
+
     /// Whether anything can be said of vulnerabilities.
     pub(super) fn has_database(&self) -> bool {
         self.database.is_some()

@@ -115,6 +115,9 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let remote = args.remote.resolve(&net, stdin_is_taken, session)?;
 
     let scan = scanned(args.image, session)?;
+    if judging.has_gate() || policies.is_some() || remote.is_some() {
+        analyzed_whole(&scan)?;
+    }
     let begun = Instant::now();
     let run = clock.run(&scan)?;
     let section = scan.section(&run);
@@ -133,6 +136,16 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         remote.conclude(scan.analysis(), scan.identity(), is_usual, session)?;
     }
     concluded(&judgement)
+}
+
+/// A fault of this machine is no verdict about the image.
+pub(super) fn analyzed_whole(scan: &Scan) -> Result<()> {
+    match &scan.analysis().by_chance {
+        None => Ok(()),
+        Some(reason) => {
+            Err(Failure::broken(anyhow::anyhow!("the image could not be analyzed whole: {reason}")))
+        }
+    }
 }
 
 /// Whether the image is read from standard input, which nothing else can be then.

@@ -319,6 +319,7 @@ mod tests {
             problems: Vec::new(),
             malware: None,
             skipped: Vec::new(),
+            by_chance: None,
             times: Default::default(),
             threads: Default::default(),
         };

@@ -5,12 +5,15 @@ mod join;
 mod origin;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bstr::BString;
-use inscan_analyzers::problem::{DEFECT, MALFORMED};
+use inscan_analyzers::problem::{BY_CHANCE, DEFECT, MALFORMED, OVER_LIMIT};
 use inscan_analyzers::{
     Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Hides, Legacy, Package,
     Problem, Secret,
@@ -20,9 +23,11 @@ use rayon::prelude::*;
 use crate::flatten::{At, File, ImageFs, flatten_with};
 use crate::layer::{EntryKind, LayerScan};
 use crate::malware::Scanner;
+use crate::names::Extra;
 use crate::source::{Image, ImageConfig};
 use crate::threads::Threads;
 use crate::timings::Times;
+use inscan_facts::error::shown;
 
 /// All that is known about an image: what the document is written from.
 pub struct Analysis<'a> {
@@ -46,6 +51,8 @@ pub struct Analysis<'a> {
     pub legacy: Vec<Cow<'a, Legacy>>,
     pub problems: Vec<FoundProblem>,
     pub skipped: Vec<FoundSkip>,
+    /// Something failed on our side, such as a temporary file: the next run may find more.
+    pub by_chance: Option<String>,
     /// About this run alone.
     pub times: Times,
     /// Who makes the rows of the document.
@@ -127,24 +134,38 @@ impl FoundProblem {
     }
 }
 
-/// Flattens the layers and runs every analyzer.
+/// Flattens the layers and runs every analyzer, without what only other names tell.
 pub fn analyze<'a>(
     image: &'a Image,
     layers: &'a [LayerScan],
     analyzers: &'a [Box<dyn Analyzer>],
 ) -> Analysis<'a> {
+    analyze_with(image, layers, analyzers, |_| Extra::default())
+}
+
+/// Flattens the layers, asks for what is known of contents by the names they have then, and runs
+/// every analyzer.
+pub fn analyze_with<'a>(
+    image: &'a Image,
+    layers: &'a [LayerScan],
+    analyzers: &'a [Box<dyn Analyzer>],
+    extra: impl FnOnce(&ImageFs<'a>) -> Extra,
+) -> Analysis<'a> {
     let begun = Instant::now();
-    let mut history = DatabaseHistory::new(analyzers);
+    let mut history = DatabaseHistory::new(analyzers, layers);
     let fs = flatten_with(layers, |number, fs| history.record(number, fs));
+    let extra = extra(&fs);
     let mut times = Times { analyze: history.times.clone(), ..Times::default() };
     let flattened = begun.elapsed();
     times.flattening = flattened.saturating_sub(times.analyze.iter().sum());
-    let visible = Visible::of(&fs);
+    let visible = Visible::of(&fs, &extra);
+    let by_chance = Mutex::new(extra.by_chance.clone());
     let found: Vec<(Facts, Duration)> = (0..analyzers.len())
         .into_par_iter()
         .map(|number| {
             let begun = Instant::now();
-            (run(analyzers, number, &fs, &visible), begun.elapsed())
+            let view = View::new(&fs, number as u16, &visible, &extra, &by_chance);
+            (run(&*analyzers[number], &view), begun.elapsed())
         })
         .collect();
 
@@ -163,15 +184,18 @@ pub fn analyze<'a>(
         legacy: Vec::new(),
         problems: Vec::new(),
         skipped: Vec::new(),
+        by_chance: by_chance.into_inner().unwrap_or_else(PoisonError::into_inner),
         times,
         threads: Threads::default(),
     };
     analysis.collect_problems_of_layers();
+    analysis.collect_problems_of_names(&extra);
     for (number, (facts, time)) in found.into_iter().enumerate() {
         analysis.times.analyze[number] += time;
         analysis.take_found(number, facts, &history);
     }
-    analysis.take_files(&visible);
+    analysis.problems.extend(history.problems());
+    analysis.take_files(&visible, &extra);
     analysis.join();
     analysis.sort();
     analysis.times.analyzing = begun.elapsed().saturating_sub(analysis.times.flattening);
@@ -179,16 +203,9 @@ pub fn analyze<'a>(
 }
 
 /// Runs one analyzer over the image; a panic in it is a problem, not the end.
-fn run(
-    analyzers: &[Box<dyn Analyzer>],
-    number: usize,
-    fs: &ImageFs<'_>,
-    visible: &Visible,
-) -> Facts {
-    let view = View { fs, analyzer: number as u16, wanted: visible.wanted(fs, number as u16) };
+fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>) -> Facts {
     let mut facts = Facts::default();
-    let analyzer = &analyzers[number];
-    let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.analyze(&view, &mut facts)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.analyze(view, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -252,9 +269,35 @@ impl<'a> Analysis<'a> {
                 });
             }
         }
+        let is_by_chance = |scan: &&LayerScan| scan.is_by_chance && self.by_chance.is_none();
+        if let Some(scan) = self.layers.iter().find(is_by_chance) {
+            let of_chance = scan.skipped.iter().find(|skipped| skipped.code == BY_CHANCE);
+            let reason = of_chance.map(|skipped| skipped.reason.clone());
+            self.by_chance =
+                Some(reason.unwrap_or_else(|| "content could not be read back".into()));
+        }
         let problems = self.fs.problems().iter();
         let found = problems.map(|(layer, one)| FoundProblem::of(None, Some(*layer), one.clone()));
         self.problems.extend(found);
+    }
+
+    fn collect_problems_of_names(&mut self, extra: &Extra) {
+        let problems = extra.problems.iter().cloned();
+        self.problems.extend(problems.map(|problem| FoundProblem::of(None, None, problem)));
+        for (at, more) in &extra.by_content {
+            let scan = &self.layers[at.layer as usize];
+            for skipped in &more.again.skipped {
+                let analyzer = &self.analyzers[usize::from(skipped.analyzer)];
+                self.skipped.push(FoundSkip {
+                    analyzer: analyzer.name(),
+                    layer: at.layer as usize,
+                    path: scan.path(&scan.entries[at.entry as usize]).to_vec(),
+                    reason: skipped.reason.clone(),
+                    code: skipped.code.clone(),
+                    hides: analyzer.hides(),
+                });
+            }
+        }
     }
 
     /// What an analyzer's `analyze` said.
@@ -267,9 +310,11 @@ impl<'a> Analysis<'a> {
         for (order, fact) in facts.facts.into_iter().enumerate() {
             match fact {
                 Fact::Package(package) => {
-                    let layer = history
-                        .layer(number, &package)
-                        .or_else(|| self.layer_of(&package.location));
+                    let layer = match history.layer(number, &package) {
+                        Brought::By(layer) => Some(layer),
+                        Brought::Open => None,
+                        Brought::WithItsFile => self.layer_of(&package.location),
+                    };
                     let package = Cow::Owned(package);
                     self.packages.push(FoundPackage { analyzer, layer, order, package });
                 }
@@ -289,7 +334,30 @@ impl<'a> Analysis<'a> {
     }
 
     /// What `inspect` said of each file: of all files for secrets, else of the visible ones.
-    fn take_files(&mut self, visible: &Visible) {
+    fn take_files(&mut self, visible: &Visible, extra: &Extra) {
+        for (at, more) in &extra.by_content {
+            let layer = at.layer as usize;
+            let scan = &self.layers[layer];
+            let names = visible.names.get(at);
+            let path = scan.path(&scan.entries[at.entry as usize]);
+            let path = names.and_then(|names| names.first()).map_or(path, |name| name);
+            for (analyzer, facts) in &more.again.facts {
+                let analyzer = self.analyzers[usize::from(*analyzer)].name();
+                let found = FromFile { analyzer, layer, path, visible: true };
+                let packages = facts.packages().map(|package| FoundPackage {
+                    analyzer,
+                    layer: Some(layer),
+                    order: 0,
+                    package: Cow::Owned(Box::new(package.clone())),
+                });
+                self.packages.extend(packages);
+                self.legacy.extend(facts.facts.iter().filter_map(|fact| match fact {
+                    Fact::Legacy(value) => Some(Cow::Owned(value.clone())),
+                    _ => None,
+                }));
+                found.problems(facts, &mut self.problems);
+            }
+        }
         let layers: &'a [LayerScan] = self.layers;
         for (layer, scan) in layers.iter().enumerate() {
             for (&entry, facts) in &scan.facts {
@@ -373,6 +441,11 @@ impl FromFile<'_> {
                 _ => {}
             }
         }
+        self.problems(facts, problems);
+    }
+
+    fn problems(&self, facts: &Facts, problems: &mut Vec<FoundProblem>) {
+        let FromFile { analyzer, layer, path, visible } = *self;
         problems.extend(facts.problems.iter().filter(|_| visible).map(|problem| {
             let at = Some(problem.path.clone().unwrap_or_else(|| path.into()));
             let problem = Problem { path: at, ..problem.clone() };
@@ -387,12 +460,15 @@ struct Visible {
 }
 
 impl Visible {
-    fn of(fs: &ImageFs<'_>) -> Self {
+    fn of(fs: &ImageFs<'_>, extra: &Extra) -> Self {
         let mut names: BTreeMap<At, Vec<Vec<u8>>> = BTreeMap::new();
         fs.walk(|path, file| {
             if let Some((at, _)) = file.content {
                 let scan = &fs.layers()[at.layer as usize];
-                if scan.facts.contains_key(&at.entry) || scan.wanted.contains_key(&at.entry) {
+                if scan.facts.contains_key(&at.entry)
+                    || scan.wanted.contains_key(&at.entry)
+                    || extra.by_content.contains_key(&at)
+                {
                     names.entry(at).or_default().push(path.to_vec());
                 }
             }
@@ -401,13 +477,18 @@ impl Visible {
     }
 
     /// The visible regular files an analyzer wants, in path order.
-    fn wanted(&self, fs: &ImageFs<'_>, analyzer: u16) -> Vec<FileInfo> {
+    fn wanted(&self, fs: &ImageFs<'_>, extra: &Extra, analyzer: u16) -> Vec<FileInfo> {
         let mut found = Vec::new();
         for (at, names) in &self.names {
-            let scan = &fs.layers()[at.layer as usize];
-            if scan.wanted.get(&at.entry).is_some_and(|wanted| wanted.contains(&analyzer)) {
-                found.extend(names.iter().filter_map(|name| Some(info(fs, &fs.find(name)?))));
+            if !extra.wants(fs.layers(), *at, analyzer) {
+                continue;
             }
+            found.extend(names.iter().filter_map(|name| Some(info(fs, &fs.find(name)?))));
+            let aliases = extra.by_content.get(at).into_iter().flat_map(|more| &more.aliases);
+            found.extend(aliases.filter_map(|alias| {
+                let file = info(fs, &fs.resolve(alias)?);
+                Some(FileInfo { path: alias.as_slice().into(), ..file })
+            }));
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found
@@ -418,49 +499,122 @@ impl Visible {
 /// the analyzer is run on the image as it was after each of them.
 struct DatabaseHistory<'a> {
     analyzers: &'a [Box<dyn Analyzer>],
-    /// By analyzer: `(layer, packages that were there after it)`.
-    states: BTreeMap<usize, Vec<(usize, HashSet<Identity>)>>,
+    databases: BTreeMap<usize, History>,
     /// What that took, by analyzer.
     times: Vec<Duration>,
 }
 
-type Identity = (String, String, Option<String>);
+#[derive(Default)]
+struct History {
+    /// Files of the database that several layers wrote.
+    several: HashSet<Vec<u8>>,
+    /// Packages that are there now, by identity, each with the layer since which it is.
+    since: HashMap<u64, usize>,
+    /// Bytes that were read.
+    read: u64,
+    is_given_up: bool,
+}
+
+/// Which layer a package is from.
+enum Brought {
+    By(usize),
+    /// The one that wrote its file, which is the only one.
+    WithItsFile,
+    /// Nobody knows: it would take too long to tell.
+    Open,
+}
+
+/// Bytes of databases that are read to know which layer brought what, for each analyzer.
+const MAX_HISTORY: u64 = 256 << 20;
 
 impl<'a> DatabaseHistory<'a> {
-    fn new(analyzers: &'a [Box<dyn Analyzer>]) -> Self {
+    fn new(analyzers: &'a [Box<dyn Analyzer>], layers: &[LayerScan]) -> Self {
         let databases = analyzers.iter().enumerate().filter(|(_, analyzer)| analyzer.is_database());
-        let states = databases.map(|(number, _)| (number, Vec::new())).collect();
-        DatabaseHistory { analyzers, states, times: vec![Duration::ZERO; analyzers.len()] }
+        let history = |number: usize| History {
+            several: written_by_several(layers, number as u16),
+            ..History::default()
+        };
+        let databases = databases.map(|(number, _)| (number, history(number))).collect();
+        DatabaseHistory { analyzers, databases, times: vec![Duration::ZERO; analyzers.len()] }
     }
 
     fn record(&mut self, layer: usize, fs: &ImageFs<'_>) {
         let scan = &fs.layers()[layer];
-        for (&number, states) in &mut self.states {
+        for (&number, history) in &mut self.databases {
             let analyzer = number as u16;
-            let is_changed = scan.wanted.values().any(|wanted| wanted.contains(&analyzer));
+            let is_changed = !history.is_given_up
+                && wanted_paths(scan, analyzer).any(|path| history.several.contains(path));
             // The last state is what `analyze` finds anyway, but not known to be the last yet.
             if !is_changed {
                 continue;
             }
             let begun = Instant::now();
             let visible = Visible { names: wanted_names(fs, analyzer) };
-            let facts = run(self.analyzers, number, fs, &visible);
-            states.push((layer, facts.packages().map(identity).collect()));
+            let size = |at: &At| fs.layers()[at.layer as usize].entries[at.entry as usize].size;
+            let sizes = visible.names.iter().map(|(at, names)| size(at) * names.len() as u64);
+            history.read += sizes.sum::<u64>();
+            history.is_given_up = history.read > MAX_HISTORY;
+            if history.is_given_up {
+                continue;
+            }
+            let (extra, by_chance) = (Extra::default(), Mutex::default());
+            let view = View::new(fs, analyzer, &visible, &extra, &by_chance);
+            let facts = run(&*self.analyzers[number], &view);
+            let since = |id: u64| (id, history.since.get(&id).copied().unwrap_or(layer));
+            history.since = facts.packages().map(identity).map(since).collect();
             self.times[number] += begun.elapsed();
         }
     }
 
     /// The first layer since which the package has been there all along.
-    fn layer(&self, analyzer: usize, package: &Package) -> Option<usize> {
-        let states = self.states.get(&analyzer)?;
-        let identity = identity(package);
-        let since = states.iter().rev().take_while(|(_, packages)| packages.contains(&identity));
-        since.last().map(|(layer, _)| *layer)
+    fn layer(&self, analyzer: usize, package: &Package) -> Brought {
+        match self.databases.get(&analyzer) {
+            Some(history) if history.several.contains(package.location.as_slice()) => {
+                match history.since.get(&identity(package)) {
+                    _ if history.is_given_up => Brought::Open,
+                    Some(layer) => Brought::By(*layer),
+                    None => Brought::WithItsFile,
+                }
+            }
+            _ => Brought::WithItsFile,
+        }
+    }
+
+    /// Said once for each database.
+    fn problems(&self) -> impl Iterator<Item = FoundProblem> {
+        let given_up = self.databases.iter().filter(|(_, history)| history.is_given_up);
+        given_up.map(|(number, _)| {
+            let message =
+                "so many layers wrote the database that it is not known which brought what";
+            let problem = Problem::new(None, message).hiding(Hides::Nothing, OVER_LIMIT);
+            FoundProblem::of(Some(self.analyzers[*number].name()), None, problem)
+        })
     }
 }
 
-fn identity(package: &Package) -> Identity {
-    (package.name.clone(), package.version.clone(), package.arch.clone())
+fn wanted_paths(scan: &LayerScan, analyzer: u16) -> impl Iterator<Item = &[u8]> {
+    let wanted = scan.wanted.iter().filter(move |(_, wanted)| wanted.contains(&analyzer));
+    wanted.map(|(entry, _)| scan.path(&scan.entries[*entry as usize]))
+}
+
+fn written_by_several(layers: &[LayerScan], analyzer: u16) -> HashSet<Vec<u8>> {
+    let mut first: HashMap<&[u8], usize> = HashMap::new();
+    let mut several = HashSet::new();
+    for (number, scan) in layers.iter().enumerate() {
+        for path in wanted_paths(scan, analyzer) {
+            if *first.entry(path).or_insert(number) != number {
+                several.insert(path.to_vec());
+            }
+        }
+    }
+    several
+}
+
+/// Of one database, and for one run: no two of some thousand packages will meet.
+fn identity(package: &Package) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&package.name, &package.version, &package.arch).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The names of what an analyzer wants, in the layers applied so far.
@@ -486,6 +640,45 @@ struct View<'v, 'a> {
     fs: &'v ImageFs<'a>,
     analyzer: u16,
     wanted: Vec<FileInfo>,
+    extra: &'v Extra,
+    /// What was read, by the path it was read by first.
+    read: RefCell<HashMap<At, Vec<u8>>>,
+    /// Bytes of contents that were read by several names.
+    repeated: Cell<u64>,
+    by_chance: &'v Mutex<Option<String>>,
+}
+
+/// Bytes that one analyzer may read again by another name: links cost an image nothing.
+const MAX_REPEATED: u64 = 4 << 20;
+
+impl<'v, 'a> View<'v, 'a> {
+    fn new(
+        fs: &'v ImageFs<'a>,
+        analyzer: u16,
+        visible: &Visible,
+        extra: &'v Extra,
+        by_chance: &'v Mutex<Option<String>>,
+    ) -> Self {
+        let wanted = visible.wanted(fs, extra, analyzer);
+        let (read, repeated) = (RefCell::default(), Cell::new(0));
+        View { fs, analyzer, wanted, extra, read, repeated, by_chance }
+    }
+
+    /// One content is read once, but for a few names more.
+    fn count(&self, at: At, path: Vec<u8>, size: u64) -> Result<(), Error> {
+        let mut read = self.read.borrow_mut();
+        let first = read.entry(at).or_insert_with(|| path.clone());
+        if *first != path {
+            self.repeated.set(self.repeated.get() + size);
+        }
+        match self.repeated.get() > MAX_REPEATED && *first != path {
+            false => Ok(()),
+            true => {
+                let first = shown(&*first);
+                Err(Error::new(format!("too many names of files: it is `{first}`, read before")))
+            }
+        }
+    }
 }
 
 impl Files for View<'_, '_> {
@@ -503,8 +696,12 @@ impl Files for View<'_, '_> {
         if entry.kind != EntryKind::File {
             return Ok(None);
         }
-        match self.fs.layers()[at.layer as usize].kept.get(&at.entry) {
-            Some(kept) => Ok(Some(kept.bytes()?)),
+        self.count(at, self.fs.path(&file), entry.size)?;
+        match self.extra.kept(self.fs.layers(), at) {
+            Some(kept) => Ok(Some(kept.bytes().inspect_err(|error| {
+                let mut by_chance = self.by_chance.lock().unwrap_or_else(PoisonError::into_inner);
+                *by_chance = Some(format!("could not read back what was put aside: {error}"));
+            })?)),
             None => {
                 let path = BString::from(self.fs.path(&file));
                 Err(Error::new(format!("the content of `{path}` was not kept")))
@@ -524,12 +721,8 @@ impl Files for View<'_, '_> {
         let Some((at, _)) = self.fs.resolve(path).and_then(|file| file.content) else {
             return &[];
         };
-        let facts = self.fs.layers()[at.layer as usize].facts.get(&at.entry);
-        facts
-            .into_iter()
-            .flatten()
-            .find(|(analyzer, _)| *analyzer == self.analyzer)
-            .map_or(&[], |(_, facts)| &facts.facts)
+        let facts = self.extra.facts(self.fs.layers(), at, self.analyzer);
+        facts.map_or(&[], |facts| &facts.facts)
     }
 }
 

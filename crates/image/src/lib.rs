@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod layer;
 pub mod layout;
 pub mod malware;
+pub mod names;
 pub mod progress;
 mod scan;
 pub mod source;

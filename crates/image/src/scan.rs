@@ -3,24 +3,30 @@
 //! Nothing here prints, ends the process or changes a setting of it; two scans may run at
 //! the same time.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use inscan_analyzers::{Analyzer, Config};
+use anyhow::Context;
+use inscan_analyzers::problem::UNREADABLE;
+use inscan_analyzers::{Analyzer, Config, Hides, Problem};
 use inscan_document::{Identity, LegacyPart, Overrides, Run, Section};
 use inscan_facts::digest::MoreDigests;
 use inscan_facts::error::{Coded, Kind};
 use self_cell::self_cell;
 
 use crate::allocator;
-use crate::analyze::{Analysis, FoundMalware, analyze};
+use crate::analyze::{Analysis, FoundMalware, analyze_with};
 use crate::document;
-use crate::layer::{self, Cache, LayerScan, Pass};
+use crate::flatten::ImageFs;
+use crate::layer::{self, Cache, CacheKey, LayerScan, Pass};
 use crate::malware::Scanner;
+use crate::names::{self, Extra};
 use crate::progress::Progress;
-use crate::source::{self, Image, NotFound, OpenOptions, Opened, Platform, Reference};
+use crate::source::{self, Blobs, Image, NotFound, OpenOptions, Opened, Reference};
 use crate::threads::Threads;
 
 /// What to scan, and how. The default is everything that needs nothing installed, without a
@@ -41,6 +47,8 @@ pub struct Request {
     pub malware: Option<Malware>,
     /// Where layers that were read before are kept.
     pub cache: Option<CacheRequest>,
+    /// Of a root file system, leave out what is mounted in it.
+    pub one_file_system: bool,
 }
 
 /// To have every file looked at by clamd.
@@ -57,6 +65,8 @@ pub struct CacheRequest {
     pub directory: PathBuf,
     /// In bytes.
     pub limit: u64,
+    /// What entries are sealed with: only those that have its seal are believed.
+    pub key: CacheKey,
 }
 
 /// Threads wait for bytes as well: a few more than cores may help, many more only cost memory.
@@ -74,6 +84,7 @@ impl Request {
             threads: None,
             malware: None,
             cache: None,
+            one_file_system: false,
         }
     }
 
@@ -138,7 +149,7 @@ impl From<anyhow::Error> for ScanError {
 struct Read {
     image: Image,
     layers: Vec<LayerScan>,
-    analyzers: Vec<Box<dyn Analyzer>>,
+    analyzers: Arc<Vec<Box<dyn Analyzer>>>,
 }
 
 self_cell!(
@@ -229,24 +240,25 @@ pub fn identity(request: &Request, image: &Image) -> Identity {
 pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Result<Scan, ScanError> {
     let count = request.threads();
     let threads = threads(count)?;
-    let analyzers = inscan_analyzers::all(&request.config);
+    let analyzers = Arc::new(inscan_analyzers::all(&request.config));
     let mut pass = Pass::new(&analyzers, request.digests.clone());
     pass.threads = threads.clone();
     pass.malware = request.malware.as_ref().map(scanner).transpose()?;
     pass.cache = cache(request, &analyzers, progress);
     let begun = Instant::now();
-    let (image, layers) =
-        layers(opened, &pass, request.options.platform.as_ref(), count, progress)?;
+    let Layers { image, layers, origin } = layers(opened, &pass, request, count, progress)?;
     let reading = begun.elapsed();
     allocator::return_freed_memory();
     progress.analysis_begins();
-    let Pass { malware, clocks, .. } = pass;
     let identity = identity(request, &image);
-    let analyzed = Analyzed::new(Read { image, layers, analyzers }, |read| {
-        let mut analysis = threads.run(|| analyze(&read.image, &read.layers, &read.analyzers));
+    let read = Read { image, layers, analyzers: Arc::clone(&analyzers) };
+    let analyzed = Analyzed::new(read, |read| {
+        let look_again = |fs: &ImageFs<'_>| origin.look_again(&pass, &read.image, fs);
+        let mut analysis =
+            threads.run(|| analyze_with(&read.image, &read.layers, &read.analyzers, look_again));
         analysis.threads = threads.clone();
-        analysis.times.take_reading(&clocks, reading);
-        if let Some(scanner) = &malware {
+        analysis.times.take_reading(&pass.clocks, reading);
+        if let Some(scanner) = &pass.malware {
             let update = request.config.clamav().and_then(|clamav| clamav.db_update_enabled);
             analysis.take_malware(scanner, update.unwrap_or(true));
         }
@@ -289,8 +301,8 @@ fn cache(
     analyzers: &[Box<dyn Analyzer>],
     progress: &dyn Progress,
 ) -> Option<Cache> {
-    let CacheRequest { directory, limit } = request.cache.as_ref()?;
-    Cache::open(directory, *limit, analyzers, &request.config, &request.digests)
+    let CacheRequest { directory, limit, key } = request.cache.as_ref()?;
+    Cache::open(directory, *limit, key.clone(), analyzers, &request.config, &request.digests)
         .inspect_err(|error| {
             let directory = directory.display();
             progress.note(&format!("the layer cache in `{directory}` is not used: {error}"));
@@ -298,33 +310,106 @@ fn cache(
         .ok()
 }
 
+struct Layers {
+    image: Image,
+    layers: Vec<LayerScan>,
+    origin: Origin,
+}
+
 fn layers(
     opened: Opened,
     pass: &Pass<'_>,
-    platform: Option<&Platform>,
+    request: &Request,
     threads: usize,
     progress: &dyn Progress,
-) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+) -> anyhow::Result<Layers> {
     match opened {
         Opened::Image { mut image, blobs } => {
             let layers = layer::read_all(&image, &*blobs, pass, threads, progress)?;
             source::complete(&mut image, &layers)?;
-            Ok((image, layers))
+            Ok(Layers { image, layers, origin: Origin::Blobs(blobs) })
         }
         Opened::Stream(stream) => {
             let mut number = 0;
             progress.reading_begins(0, None);
-            source::read_stream(stream, &mut |name, stored| {
+            let (image, layers) = source::read_stream(stream, &mut |name, stored| {
                 let this = number;
                 number += 1;
                 layer::read_passing(name, stored, this, pass, progress)
-            })
+            })?;
+            Ok(Layers { image, layers, origin: Origin::Gone })
         }
         Opened::Directory(root) => {
-            let scan = layer::read_tree(&root, pass, progress)?;
+            let one_file_system = request.one_file_system;
+            let scan = layer::read_tree(&root, pass, one_file_system, progress)?;
             let source = format!("dir:{}", root.display());
+            let platform = request.options.platform.as_ref();
             let image = source::directory_image(&source, platform, scan.diff_id);
-            Ok((image, vec![scan]))
+            Ok(Layers { image, layers: vec![scan], origin: Origin::Tree { root, one_file_system } })
+        }
+    }
+}
+
+/// Where layers can be looked into once more.
+enum Origin {
+    Blobs(Box<dyn Blobs>),
+    Tree {
+        root: PathBuf,
+        one_file_system: bool,
+    },
+    /// It passed by.
+    Gone,
+}
+
+impl Origin {
+    /// Has analyzers look at what is wanted by other names than that of its entry.
+    fn look_again(&self, pass: &Pass<'_>, image: &Image, fs: &ImageFs<'_>) -> Extra {
+        let requests = names::requests(fs, &pass.matcher, pass.analyzers);
+        if requests.is_empty() && requests.problems.is_empty() {
+            return Extra::default();
+        }
+        let layers = fs.layers();
+        let mut read = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (layer, wanted) in requests.to_read(layers, &pass.matcher) {
+            let number = layer as usize;
+            let first = wanted.values().flatten().map(|(name, _)| name.clone()).next();
+            match self.read_again(pass, image, number, &layers[number], &wanted) {
+                Ok(found) => drop(read.insert(layer, found)),
+                Err(error) => {
+                    let names = wanted.len();
+                    let message = format!(
+                        "{names} files have names that analyzers want, and could not be read again by these: {error:#}"
+                    );
+                    let problem = Problem::new(first.map(Into::into), message);
+                    problems.push(problem.hiding(Hides::Packages, UNREADABLE));
+                }
+            }
+        }
+        let mut extra = requests.answered(read);
+        extra.problems.extend(problems);
+        extra
+    }
+
+    fn read_again(
+        &self,
+        pass: &Pass<'_>,
+        image: &Image,
+        number: usize,
+        scan: &LayerScan,
+        wanted: &layer::Names,
+    ) -> anyhow::Result<BTreeMap<u32, layer::Again>> {
+        match self {
+            Origin::Blobs(blobs) => {
+                let layer = image.layers.get(number).context("there is no such layer")?;
+                layer::read_again(pass, blobs.open(layer)?, scan, wanted)
+            }
+            Origin::Tree { root, one_file_system } => {
+                layer::read_tree_again(root, pass, scan, wanted, *one_file_system)
+            }
+            Origin::Gone => anyhow::bail!(
+                "the image passed by; save it to a file and scan that (`docker save app -o app.tar`)"
+            ),
         }
     }
 }

@@ -11,14 +11,22 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 pub struct Threads(Option<Arc<ThreadPool>>);
 
 impl Threads {
-    /// A pool of `count` threads.
+    /// A pool of `count` threads, or of as many as can be made.
     ///
     /// # Errors
-    /// Where the machine starts no more threads.
+    /// Where the machine starts no thread at all.
     pub fn new(count: usize) -> Result<Self, ThreadPoolBuildError> {
-        let named = |number| format!("work-{number}");
-        let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(named).build()?;
-        Ok(Threads(Some(Arc::new(pool))))
+        let pool = |count| {
+            let named = |number| format!("work-{number}");
+            ThreadPoolBuilder::new().num_threads(count).thread_name(named).build()
+        };
+        let mut fewer = count;
+        loop {
+            match pool(fewer) {
+                Err(_) if fewer > 1 => fewer /= 2,
+                made => return Ok(Threads(Some(Arc::new(made?)))),
+            }
+        }
     }
 
     /// How many there are.

@@ -35,20 +35,25 @@ pub fn read_all(
     let next = AtomicUsize::new(0);
     let outcomes: Mutex<Vec<Option<Result<LayerScan>>>> =
         Mutex::new(order.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, order.len().max(1)) {
-            scope.spawn(|| {
-                while let Some(&number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = read_one(image, number, blobs, pass, progress);
-                    if outcome.is_err() {
-                        // The others end what they have begun, and begin nothing more.
-                        next.store(order.len(), Ordering::Relaxed);
-                    }
-                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-                    outcomes[number] = Some(outcome);
-                }
-            });
+    let work = || {
+        while let Some(&number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let outcome = read_one(image, number, blobs, pass, progress);
+            if outcome.is_err() {
+                // The others end what they have begun, and begin nothing more.
+                next.store(order.len(), Ordering::Relaxed);
+            }
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes[number] = Some(outcome);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, order.len().max(1)) {
+            // Where no more threads can be made, those that are there do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(cache) = pass.usable_cache() {

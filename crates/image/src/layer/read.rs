@@ -22,7 +22,7 @@ use crate::timings::LayerTimes;
 /// Longest path: Linux has no longer ones, and so no engine unpacks them.
 const MAX_PATH: usize = 4096;
 /// What a layer may ask for.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     entries: MAX_ENTRIES as u64,
     name: MAX_PATH,
     // A name of 255 bytes behind `.wh.`: that takes away a file of the longest name.

@@ -12,7 +12,9 @@ use std::time::Instant;
 use ::md5::Digest as _;
 use anyhow::bail;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, OVER_LIMIT};
-use inscan_analyzers::{Analyzer, Content, Facts, FileHead, Matcher, Problem, START_LEN, Use};
+use inscan_analyzers::{
+    Analyzer, Content, Facts, FileHead, Matcher, Problem, START_LEN, Use, Want,
+};
 use rayon::prelude::*;
 
 use super::cache::Cache;
@@ -174,13 +176,30 @@ struct Learned {
 
 /// What the analyzers made of one file.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     wanted: Vec<u16>,
-    facts: Vec<(u16, Facts)>,
-    kept: Option<Arc<Kept>>,
-    skipped: Vec<Skipped>,
+    pub(super) facts: Vec<(u16, Facts)>,
+    pub(super) kept: Option<Arc<Kept>>,
+    pub(super) skipped: Vec<Skipped>,
     /// See [`LayerScan::is_by_chance`].
-    is_by_chance: bool,
+    pub(super) is_by_chance: bool,
+}
+
+/// One file as analyzers are shown it.
+pub(super) struct Look<'a> {
+    pub(super) entry: u32,
+    pub(super) path: &'a [u8],
+    pub(super) size: u64,
+    pub(super) mode: u16,
+    /// Its first bytes.
+    pub(super) start: &'a [u8],
+}
+
+impl<'a> Look<'a> {
+    fn at(scan: &'a LayerScan, entry: u32, start: &'a [u8]) -> Self {
+        let file = &scan.entries[entry as usize];
+        Look { entry, path: scan.path(file), size: file.size, mode: file.mode, start }
+    }
 }
 
 impl Seen {
@@ -253,8 +272,13 @@ impl<'a> Progressing<'a> {
         self.scan.skipped.extend(skipped);
     }
 
-    /// Does all the work of a segment.
+    /// Does all the work of a segment, on the threads of the pass.
     pub(super) fn process(&mut self, segment: &Segment) {
+        let threads = self.pass.threads.clone();
+        threads.run(|| self.process_here(segment));
+    }
+
+    fn process_here(&mut self, segment: &Segment) {
         let Progressing { pass, scan, diff_id, large } = self;
         let learned = Mutex::new(Vec::new());
         rayon::scope(|scope| {
@@ -385,7 +409,7 @@ fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Ve
             Learned {
                 entry: whole.entry,
                 digests: hash::digests(content, md5, &pass.more_digests),
-                seen: look(pass, scan, whole.entry, start, Ok(&content)),
+                seen: look(pass, &Look::at(scan, whole.entry, start), Ok(&content), |_, _| true),
             }
         })
         .collect()
@@ -397,23 +421,25 @@ fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
         (Some(spool), None) => Ok(spool as &dyn Content),
         (None, None) => Ok(&HeadOnly(scan.entries[large.entry as usize].size) as &dyn Content),
     };
-    let mut seen = look(pass, scan, large.entry, &large.start, content);
+    let file = Look::at(scan, large.entry, &large.start);
+    let mut seen = look(pass, &file, content, |_, _| true);
     seen.is_by_chance |= large.spool.as_ref().is_some_and(Spool::has_failed);
     Learned { entry: large.entry, digests: large.hasher.finish(), seen }
 }
 
-/// Shows one file to whoever wants it.
-fn look(
+/// Shows one file to whoever wants it and is asked.
+pub(super) fn look(
     pass: &Pass<'_>,
-    scan: &LayerScan,
-    entry: u32,
-    start: &[u8],
+    file: &Look<'_>,
     content: Result<&dyn Content, String>,
+    is_asked: impl Fn(usize, &Want) -> bool,
 ) -> Seen {
-    let file = &scan.entries[entry as usize];
-    let path = scan.path(file);
+    let Look { entry, path, start, .. } = *file;
     let mut seen = Seen::default();
     for (analyzer, want) in pass.matcher.matches(path, start) {
+        if !is_asked(analyzer, want) {
+            continue;
+        }
         let number = analyzer as u16;
         if file.size > want.max_size {
             let reason = format!("{} bytes, more than the {} it reads", file.size, want.max_size);
@@ -457,7 +483,7 @@ fn look(
 }
 
 /// A file of which nobody asked for more than the head.
-struct HeadOnly(u64);
+pub(super) struct HeadOnly(pub(super) u64);
 
 impl Content for HeadOnly {
     fn len(&self) -> u64 {

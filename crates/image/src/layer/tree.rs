@@ -19,7 +19,15 @@ use inscan_facts::digest::Sha256;
 
 /// Reads everything below `root`. The scan's diff id is the digest of the tree
 /// as `tree_digest` has it, since there is no tar.
-pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Result<LayerScan> {
+///
+/// # Errors
+/// The tree cannot be read, or has too many files.
+pub fn read_tree(
+    root: &Path,
+    pass: &Pass<'_>,
+    one_file_system: bool,
+    progress: &dyn Progress,
+) -> Result<LayerScan> {
     progress.reading_begins(1, None);
     progress.layer_begins(0, 1, None);
     let mut tree = Tree {
@@ -29,7 +37,7 @@ pub fn read_tree(root: &Path, pass: &Pass<'_>, progress: &dyn Progress) -> Resul
         screen: Screen::new(pass.malware.as_ref()),
         screened: Ok(()),
     };
-    let problems = walk(root, &mut |entry| {
+    let problems = walk(root, one_file_system, &mut |entry| {
         let size = entry.size;
         tree.take(entry)?;
         progress.layer_advances(0, size);

@@ -55,10 +55,11 @@ pub struct DirEntry {
 }
 
 /// Walks a tree: a directory before what is in it, names in byte order. Sockets
-/// are skipped, since no image can hold one. Other file systems mounted in
-/// the tree are problems: `/proc` is no part of an image.
+/// are skipped, since no image can hold one. Other file systems mounted in the tree are
+/// of it, but for those that the kernel makes up (`/proc`); with `one_file_system` none is.
 pub fn walk(
     root: &Path,
+    one_file_system: bool,
     visit: &mut dyn FnMut(DirEntry) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Problem>> {
     let named = || format!("could not read `{}`", shown(root.as_os_str().as_encoded_bytes()));
@@ -66,7 +67,8 @@ pub fn walk(
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = fs::open(root, flags, Mode::empty()).with_context(named)?;
     let device = device(&fs::fstat(&directory).with_context(named)?);
-    let mut walk = Walk { device, seen: HashMap::new(), problems: Vec::new(), visit };
+    let mut walk =
+        Walk { device, one_file_system, seen: HashMap::new(), problems: Vec::new(), visit };
     let root = Level::open(directory, 0).with_context(named)?;
     walk.below(root)?;
     Ok(walk.problems)
@@ -187,6 +189,7 @@ impl Read for Content {
 
 struct Walk<'a> {
     device: u64,
+    one_file_system: bool,
     /// Files of several names, by device and inode: the path seen first.
     seen: HashMap<(u64, u64), Vec<u8>>,
     problems: Vec<Problem>,
@@ -291,8 +294,12 @@ impl Walk<'_> {
         stat: &Stat,
         depth: usize,
     ) -> Option<Level> {
-        if device(stat) != self.device {
-            self.hidden(path, OTHER_FILE_SYSTEM, "another file system is mounted here, which was not read; to scan it, give it as `dir:`");
+        if device(stat) != self.device && self.one_file_system {
+            self.hidden(
+                path,
+                OTHER_FILE_SYSTEM,
+                "another file system is mounted here, which was not read (`--one-file-system`)",
+            );
             return None;
         }
         if depth >= MAX_DEPTH {
@@ -306,10 +313,18 @@ impl Walk<'_> {
             return None;
         }
         let opened = fs::openat(parent, name, OPEN | OFlags::DIRECTORY, Mode::empty());
-        match opened
-            .map_err(io::Error::from)
-            .and_then(|directory| Level::open(directory, path.len()))
+        let opened = opened.map_err(io::Error::from);
+        if let Ok(directory) = &opened
+            && device(stat) != self.device
+            && is_of_kernel(directory)
         {
+            let message =
+                "a file system of the kernel is mounted here, which is no part of an image";
+            let problem = Problem::new(Some(path.into()), message);
+            self.problems.push(problem.hiding(Hides::Nothing, OTHER_FILE_SYSTEM));
+            return None;
+        }
+        match opened.and_then(|directory| Level::open(directory, path.len())) {
             Ok(level) => Some(level),
             Err(error) => {
                 self.hidden(path, UNREADABLE, format!("could not read the directory: {error}"));
@@ -354,6 +369,44 @@ impl Walk<'_> {
         let problem = Problem::new(Some(path.into()), message.into());
         self.problems.push(problem.hiding(Hides::Content, code));
     }
+}
+
+/// File systems that hold no files of anybody's, by their numbers in Linux (`statfs(2)`,
+/// `linux/magic.h`).
+#[cfg(target_os = "linux")]
+fn is_of_kernel(directory: &OwnedFd) -> bool {
+    const KINDS: [u32; 23] = [
+        0x0000_0187, // autofs: looking would mount
+        0x0000_1cd1, // devpts
+        0x0000_9fa0, // proc
+        0x0027_e0eb, // cgroup
+        0x6367_7270, // cgroup2
+        0x1980_0202, // mqueue
+        0x4249_4e4d, // binfmt_misc
+        0x4341_5d53, // smackfs
+        0x5049_5045, // pipefs
+        0x534f_434b, // sockfs
+        0x6165_676c, // pstore
+        0x6265_6570, // configfs
+        0x6265_6572, // sysfs
+        0x6462_6720, // debugfs
+        0x6573_5543, // fusectl
+        0x6759_6969, // rpc_pipefs
+        0x6e66_7364, // nfsd
+        0x6e73_6673, // nsfs
+        0x7363_6673, // securityfs
+        0x7472_6163, // tracefs
+        0xcafe_4a11, // bpf
+        0xde5e_81e4, // efivarfs
+        0xf97c_ff8c, // selinuxfs
+    ];
+    let kind = fs::fstatfs(directory).map(|found| found.f_type as u32);
+    kind.is_ok_and(|kind| KINDS.contains(&kind))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_kernel(_: &OwnedFd) -> bool {
+    false
 }
 
 /// Opens what was looked at, and nothing that was put in its place since.
@@ -412,7 +465,7 @@ mod tests {
     /// `path kind content-or-link` of everything, in the order of the walk.
     fn listed(root: &Path) -> (Vec<String>, Vec<Problem>) {
         let mut lines = Vec::new();
-        let problems = walk(root, &mut |entry| {
+        let problems = walk(root, false, &mut |entry| {
             let mut text = String::from_utf8_lossy(&entry.link).into_owned();
             if let Some(mut content) = entry.content {
                 content.read_to_string(&mut text)?;
@@ -433,7 +486,7 @@ mod tests {
         std::os::unix::fs::FileExt::write_at(&file, b"data", 5 << 20).unwrap();
         std::fs::write(root.path().join("whole"), vec![0; 2 << 20]).unwrap();
         let mut holes = Vec::new();
-        walk(root.path(), &mut |entry| {
+        walk(root.path(), false, &mut |entry| {
             let Some(mut content) = entry.content else { return Ok(()) };
             holes.push(content.holes());
             let mut bytes = Vec::new();
@@ -479,7 +532,7 @@ mod tests {
             let path = root.path().join("file");
             std::fs::write(&path, "abc").unwrap();
             let mut outcome = None;
-            walk(root.path(), &mut |entry| {
+            walk(root.path(), false, &mut |entry| {
                 std::fs::write(&path, changed)?;
                 outcome = Some(entry.content.unwrap().read_to_end(&mut Vec::new()));
                 Ok(())
