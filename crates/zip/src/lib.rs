@@ -5,14 +5,15 @@
 //! Bytes before the archive (the shell script of an executable jar) are
 //! skipped. Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io;
 
 use bstr::BString;
-use flate2::bufread::DeflateDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use inscan_facts::content::Content;
 use inscan_facts::format::{Error, Result};
-use inscan_facts::window::{Window, read_exact_at, stream};
+use inscan_facts::window::{Window, read_exact_at};
 
 /// Some 400,000 members. The directory is held in memory.
 const MAX_DIRECTORY: u64 = 64 << 20;
@@ -127,13 +128,57 @@ impl<'a> Zip<'a> {
 
 fn inflate(window: &Window<'_>, member: &Member, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    DeflateDecoder::new(stream(window)).take(limit + 1).read_to_end(&mut bytes).map_err(
+    INFLATING.with_borrow_mut(|inflating| inflating.whole(window, limit, &mut bytes)).map_err(
         |error| Error::new(format!("could not inflate member `{}`: {error}", member.name)),
     )?;
     if bytes.len() as u64 > limit {
         return Err(too_large(member, limit));
     }
     Ok(bytes)
+}
+
+/// What inflating needs, kept for the next member: an archive may have a hundred thousand, and
+/// as many large pieces of memory between small ones that stay leave holes that nobody fills.
+struct Inflating {
+    state: Decompress,
+    input: Vec<u8>,
+}
+
+thread_local! {
+    static INFLATING: RefCell<Inflating> =
+        RefCell::new(Inflating { state: Decompress::new(false), input: vec![0; 32 << 10] });
+}
+
+impl Inflating {
+    /// Up to one byte more than the limit. What is cut off is given as far as it goes.
+    fn whole(&mut self, window: &Window<'_>, limit: u64, to: &mut Vec<u8>) -> io::Result<()> {
+        self.state.reset(false);
+        let mut stored = window.len();
+        let mut input = 0..0;
+        loop {
+            if input.is_empty() && stored > 0 {
+                let read = window.read_at(window.len() - stored, &mut self.input)?;
+                // A content may be shorter than it says.
+                stored = if read == 0 { 0 } else { stored - read as u64 };
+                input = 0..read;
+            }
+            let room = (limit + 1).saturating_sub(to.len() as u64);
+            if room == 0 {
+                return Ok(());
+            }
+            if to.len() == to.capacity() {
+                to.reserve(to.len().clamp(256, 1 << 20).min(usize::try_from(room).unwrap_or(256)));
+            }
+            let (before, length) = (self.state.total_in(), to.len());
+            let flush = FlushDecompress::None;
+            let status = self.state.decompress_vec(&self.input[input.clone()], to, flush)?;
+            input.start += (self.state.total_in() - before) as usize;
+            let is_stuck = input.is_empty() && stored == 0 && to.len() == length;
+            if status == Status::StreamEnd || is_stuck {
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn too_large(member: &Member, limit: u64) -> Error {
