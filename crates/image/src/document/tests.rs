@@ -161,13 +161,38 @@ fn with_package(analysis: &mut Analysis<'_>) {
 }
 
 #[test]
+fn a_claim_holds_with_the_recorded_digest_and_where_distributions_put_files() {
+    let owned_by = |location: &'static str, digest: Option<&str>| {
+        let text = document(|analysis| {
+            with_package(analysis);
+            for found in &mut analysis.packages {
+                let package = found.package.to_mut();
+                package.location = location.into();
+                for file in &mut package.files {
+                    file.path = location.into();
+                    file.digest = digest.map(str::to_owned);
+                }
+            }
+        });
+        read(text.as_bytes()).unwrap().packages[0].owned_by
+    };
+    let (right, wrong) = ("01".repeat(16), "02".repeat(16));
+    assert_eq!(owned_by("usr/bin/ping", Some(&right)), Some(1));
+    assert_eq!(owned_by("usr/bin/ping", Some(&wrong)), None);
+    // Nothing was recorded, and `iputils` is no packaging of `crate`.
+    assert_eq!(owned_by("usr/bin/ping", None), None);
+    assert_eq!(owned_by("opt/ping", Some(&"03".repeat(16))), None);
+}
+
+#[test]
 fn our_part_reads_back_as_it_is_written() {
     let text = document(with_package);
     let section = read(text.as_bytes()).unwrap();
     let written: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_value(&section).unwrap(), written["inscan"]);
     assert_eq!(section.packages[1].purl, "pkg:deb/debian/iputils@1?distro=debian-12");
-    assert_eq!(section.packages[0].owned_by, Some(1));
+    // Another content than was recorded.
+    assert_eq!(section.packages[0].owned_by, None);
     assert_eq!(section.layers[1].created_by, "RUN su");
     assert_eq!(section.image.history[2].layer, Some(1));
 }

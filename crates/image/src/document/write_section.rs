@@ -96,8 +96,14 @@ impl Owners {
     }
 
     /// The OS package that a file is of, where its claim is to be believed: a line in a list is
-    /// written easily, so the content has to be what was recorded, and at a distribution's place.
-    fn proven(&self, file: &File<'_>, analysis: &Analysis<'_>) -> Option<usize> {
+    /// written easily, so the content has to be what was recorded (or, where nothing was, the name
+    /// that of the package), and at a distribution's place.
+    fn proven(
+        &self,
+        file: &File<'_>,
+        packaged: &Package,
+        analysis: &Analysis<'_>,
+    ) -> Option<usize> {
         let (number, of) = *self.by_entry.get(&file.own?.0)?;
         let owner = analysis.packages.get(number).filter(|owner| is_os_package(owner))?;
         let path = analysis.fs.path(file);
@@ -109,23 +115,55 @@ impl Owners {
         let recorded = owner.package.files.get(of)?;
         let (at, entry) = file.content?;
         let digests = analysis.layers[at.layer as usize].digests(entry);
-        is_as_recorded(recorded, digests).then_some(number)
+        let is_right = is_as_recorded(recorded, digests);
+        is_right.unwrap_or_else(|| is_named_after(&owner.package, packaged)).then_some(number)
     }
 }
 
-/// True also where nothing was recorded that can be compared.
-fn is_as_recorded(recorded: &PackageFile, digests: Option<&FileDigests>) -> bool {
+/// `None` where nothing was recorded that can be compared.
+fn is_as_recorded(recorded: &PackageFile, digests: Option<&FileDigests>) -> Option<bool> {
     let (Some(digest), Some(algorithm)) = (&recorded.digest, &recorded.algorithm) else {
-        return true;
+        return None;
     };
-    let Some(digests) = digests else { return false };
+    let digests = digests?;
     let actual = match algorithm.to_ascii_lowercase().as_str() {
         "md5" => hex(&digests.md5),
         "sha1" => hex(&digests.sha1),
         "sha256" => hex(&digests.sha256),
-        _ => return true,
+        _ => return None,
     };
-    actual.eq_ignore_ascii_case(digest)
+    Some(actual.eq_ignore_ascii_case(digest))
+}
+
+/// Whether an OS package may be the packaging of a language's one: `python3-yaml` of `PyYAML`.
+fn is_named_after(owner: &Package, packaged: &Package) -> bool {
+    let name = packaged.name.to_ascii_lowercase();
+    let source = owner.source.as_ref().map(|source| source.name.as_str());
+    let names = [Some(owner.name.as_str()), source].into_iter().flatten();
+    let mut words = names.flat_map(|name| name.split(['-', '_', '.', '+']));
+    words.any(|word| {
+        let word = word.to_ascii_lowercase();
+        let is_language = matches!(
+            &*word,
+            "python"
+                | "python2"
+                | "python3"
+                | "node"
+                | "nodejs"
+                | "ruby"
+                | "perl"
+                | "php"
+                | "java"
+                | "rust"
+                | "golang"
+                | "lua"
+                | "lib"
+                | "dev"
+                | "js"
+                | "py"
+        );
+        !is_language && word.len() > 1 && name.contains(&*word)
+    })
 }
 
 /// By evidence and not by type: whoever keeps a database of packages owns the files it names.
@@ -399,7 +437,7 @@ impl SectionOf<'_> {
                 let outer = package.location.split(|byte| *byte == b':').next().unwrap_or_default();
                 let fs = &self.analysis.fs;
                 let file = fs.find(&package.location).or_else(|| fs.find(outer));
-                file.and_then(|file| owners.proven(&file, self.analysis))
+                file.and_then(|file| owners.proven(&file, package, self.analysis))
             }
         };
         PackageRow {
