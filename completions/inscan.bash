@@ -302,7 +302,7 @@ _inscan() {
 
     case "${cmd}" in
         inscan)
-            opts="-q -h -V --config --quiet --progress --color --error-format --help --version analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help"
+            opts="-q -h -V --config --quiet --progress --color --max-memory --error-format --help --version analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -320,6 +320,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -332,7 +336,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyze)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,6 +450,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -458,7 +466,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyzers)
-            opts="-o -q -h --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -484,6 +492,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -496,7 +508,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__archive)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --annotation --account --parent-digest --created-at --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --annotation --account --parent-digest --created-at --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +638,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -638,7 +654,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__cache)
-            opts="-q -h --config --quiet --progress --color --error-format --help status clean path help"
+            opts="-q -h --config --quiet --progress --color --max-memory --error-format --help status clean path help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +672,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -668,7 +688,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__cache__subcmd__clean)
-            opts="-q -h --cache-dir --older-than --config --quiet --progress --color --error-format --help"
+            opts="-q -h --cache-dir --older-than --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +712,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -776,7 +800,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__cache__subcmd__path)
-            opts="-q -h --cache-dir --config --quiet --progress --color --error-format --help"
+            opts="-q -h --cache-dir --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -798,6 +822,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -810,7 +838,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__cache__subcmd__status)
-            opts="-q -h --cache-dir --cache-size --config --quiet --progress --color --error-format --help"
+            opts="-q -h --cache-dir --cache-size --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,6 +864,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -848,7 +880,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__compare__subcmd__versions)
-            opts="-q -h --ranges --config --quiet --progress --color --error-format --help"
+            opts="-q -h --ranges --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -870,6 +902,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -882,7 +918,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__completions)
-            opts="-q -h --config --quiet --progress --color --error-format --help bash elvish fish powershell zsh"
+            opts="-q -h --config --quiet --progress --color --max-memory --error-format --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -898,6 +934,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -912,7 +952,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db)
-            opts="-q -h --config --quiet --progress --color --error-format --help build update push status export import verify show search diff help"
+            opts="-q -h --config --quiet --progress --color --max-memory --error-format --help build update push status export import verify show search diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -930,6 +970,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -942,7 +986,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__build)
-            opts="-o -q -h --from --to --previous --report --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --from --to --previous --report --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -980,6 +1024,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -992,7 +1040,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__diff)
-            opts="-o -q -h --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1018,6 +1066,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1030,7 +1082,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__export)
-            opts="-q -h --db --config --quiet --progress --color --error-format --help"
+            opts="-q -h --db --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1050,6 +1102,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -1232,7 +1288,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__import)
-            opts="-q -h --db --verify-key --signature --config --quiet --progress --color --error-format --help"
+            opts="-q -h --db --verify-key --signature --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1262,6 +1318,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1274,7 +1334,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__push)
-            opts="-q -h --signature --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --error-format --help"
+            opts="-q -h --signature --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1336,6 +1396,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1348,7 +1412,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__search)
-            opts="-o -q -h --ecosystem --db --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --ecosystem --db --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1382,6 +1446,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1394,7 +1462,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__show)
-            opts="-o -q -h --db --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --db --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1422,6 +1490,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -1436,7 +1508,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__status)
-            opts="-o -q -h --db --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --db --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1466,6 +1538,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1478,7 +1554,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__update)
-            opts="-q -h --db --verify-key --force --deadline --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --error-format --help"
+            opts="-q -h --db --verify-key --force --deadline --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1548,6 +1624,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1560,7 +1640,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__db__subcmd__verify)
-            opts="-q -h --db --verify-key --signature --config --quiet --progress --color --error-format --help"
+            opts="-q -h --db --verify-key --signature --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1590,6 +1670,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1602,7 +1686,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__evaluate)
-            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --policy --policy-id --policy-strict --policy-all --tag --image-digest --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --policy --policy-id --policy-strict --policy-all --tag --image-digest --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1732,6 +1816,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1744,7 +1832,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__explain)
-            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --error-format --help"
+            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1900,6 +1988,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -2404,7 +2496,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__legacy)
-            opts="-q --config --quiet --progress --color --error-format"
+            opts="-q --config --quiet --progress --color --max-memory --error-format"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2420,6 +2512,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -2434,7 +2530,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy)
-            opts="-q -h --config --quiet --progress --color --error-format --help check explain init list show spec help"
+            opts="-q -h --config --quiet --progress --color --max-memory --error-format --help check explain init list show spec help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2452,6 +2548,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -2464,7 +2564,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__check)
-            opts="-o -q -h --tolerant --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --tolerant --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2490,6 +2590,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -2502,7 +2606,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__explain)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --policy --policy-id --policy-strict --policy-all --all --output --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --policy --policy-id --policy-strict --policy-all --all --output --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2676,6 +2780,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -2800,7 +2908,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__init)
-            opts="-q -h --from --force --config --quiet --progress --color --error-format --help"
+            opts="-q -h --from --force --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2822,6 +2930,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -2834,7 +2946,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__list)
-            opts="-o -q -h --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2858,6 +2970,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -2872,7 +2988,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__show)
-            opts="-o -q -h --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2896,6 +3012,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)
@@ -2910,7 +3030,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__spec)
-            opts="-o -q -h --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2936,6 +3056,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -2948,7 +3072,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__pull)
-            opts="-o -q -h --output --platform --threads --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --output --platform --threads --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3022,6 +3146,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -3034,7 +3162,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --policy --policy-id --policy-strict --policy-all --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --policy --policy-id --policy-strict --policy-all --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3260,6 +3388,10 @@ _inscan() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -3272,7 +3404,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__upload)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --output --config --quiet --progress --color --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3432,6 +3564,10 @@ _inscan() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --error-format)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_inscan_global_optspecs
-    string join \n config= q/quiet progress= color= error-format= h/help V/version
+    string join \n config= q/quiet progress= color= max-memory= error-format= h/help V/version
 end
 
 function __fish_inscan_needs_command
@@ -32,6 +32,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_needs_command" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_needs_command" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_needs_command" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -84,10 +85,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -173,10 +176,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -251,6 +256,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l hide-unfixed -d 'Hide findings without a fix'
@@ -328,10 +334,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -386,10 +394,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -444,10 +454,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -468,6 +480,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand legacy" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -480,6 +493,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand analyzers" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -492,6 +506,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and not __fish_seen_subcommand_from status clean path help" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -510,6 +525,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -524,6 +540,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from clean" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -537,6 +554,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand cache; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -553,6 +571,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and not __fish_seen_subcommand_from build update push status export import verify show search diff help" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -580,6 +599,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -605,6 +625,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l force -d 'Check the source even if that was done within a day'
@@ -634,6 +655,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from push" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -653,6 +675,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -666,6 +689,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -681,6 +705,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -696,6 +721,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -710,6 +736,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -725,6 +752,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from search" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -738,6 +766,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -761,6 +790,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and not __fish_seen_subcommand_from check explain init list show spec help" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -781,6 +811,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from check" -l tolerant -d 'Report errors in parts that may not be used as warnings only'
@@ -848,10 +879,12 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l hints -d 'Trust the package list in the image (/anchore_hints.json)'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l malware -d 'Scan every file with a running clamd (ClamAV)'
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l one-file-system -d 'Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l timings -d 'Show on stderr how long each layer, analyzer and step took'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-cache -d 'Read every layer again, and store nothing in the layer cache'
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -882,6 +915,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from init" -l force -d 'Overwrite an existing file'
@@ -896,6 +930,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -909,6 +944,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -922,6 +958,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from spec" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -941,6 +978,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand completions" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -966,6 +1004,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand pull" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l registry-password-stdin -d 'Read the password of `--registry-user` from standard input'
@@ -987,6 +1026,7 @@ none\t'Nothing'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'

@@ -1,5 +1,6 @@
 //! The program: parse, run one command, turn its result into an exit code.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
         // A panic was told of by then.
         Ok(running) => running.join().unwrap_or(ExitCode::from(BROKEN)),
         Err(error) => {
-            eprintln!("error: cannot start a thread: {error}");
+            let _ = writeln!(io::stderr(), "error: cannot start a thread: {error}");
             ExitCode::from(BROKEN)
         }
     }

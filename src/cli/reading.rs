@@ -96,6 +96,12 @@ pub(super) struct ImageArgs {
     #[arg(long, value_name = "SOCKET")]
     clamd: Option<String>,
 
+    /// Of a root file system (`dir:`), leave out what other file systems hold that are mounted in it
+    ///
+    /// It counts as hidden then. What the kernel makes up (`/proc`, `/sys`) is always left out.
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    one_file_system: bool,
+
     /// How many threads to work with [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -199,6 +205,7 @@ impl ImageArgs {
             config,
             digests,
             threads: self.threads,
+            one_file_system: self.one_file_system,
             cache: self.cache.request(&**progress),
             ..Request::new(reference)
         })

@@ -17,7 +17,7 @@ mod spool;
 pub(crate) mod testing;
 mod tree;
 
-pub use again::{Again, Names, read_again, read_tree_again};
+pub use again::{Again, Names, NamesOfOne, read_again, read_tree_again};
 pub use all::{read_all, read_passing, verify};
 pub use cache::{Cache, Key as CacheKey};
 pub(crate) use decompress::MAX_ZSTD_WINDOW_LOG;

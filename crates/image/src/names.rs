@@ -10,7 +10,7 @@ use inscan_analyzers::problem::OVER_LIMIT;
 use inscan_analyzers::{Analyzer, Facts, Hides, Matcher, Pattern, Problem, Use, Want, path};
 
 use crate::flatten::{At, File, ImageFs};
-use crate::layer::{Again, EntryKind, LayerScan};
+use crate::layer::{Again, EntryKind, Kept, LayerScan, Names, NamesOfOne};
 
 /// An analyzer's pattern says something of this many names at the end of a path at most, unless
 /// it names its beginning.
@@ -27,7 +27,7 @@ const COST_OF_NAME: u64 = 4096;
 #[derive(Debug, Default)]
 pub struct Requests {
     /// Names of each content, with the analyzers that want it by that name.
-    pub by_content: BTreeMap<At, Vec<(Vec<u8>, Vec<usize>)>>,
+    pub by_content: BTreeMap<At, NamesOfOne>,
     /// Names that are no entry's and no hard link's: they lead through symbolic links.
     aliases: BTreeMap<At, Vec<Vec<u8>>>,
     bytes: u64,
@@ -54,7 +54,7 @@ pub struct More {
 }
 
 impl Extra {
-    pub fn kept<'a>(&'a self, layers: &'a [LayerScan], at: At) -> Option<&'a crate::layer::Kept> {
+    pub fn kept<'a>(&'a self, layers: &'a [LayerScan], at: At) -> Option<&'a Kept> {
         let kept = layers[at.layer as usize].kept.get(&at.entry);
         let more = || self.by_content.get(&at)?.again.kept.as_ref();
         kept.or_else(more).map(|kept| &**kept)
@@ -226,12 +226,8 @@ impl Requests {
     }
 
     /// By layer, what has to be read again for them: of the rest enough is known.
-    pub fn to_read(
-        &self,
-        layers: &[LayerScan],
-        matcher: &Matcher,
-    ) -> BTreeMap<u32, crate::layer::Names> {
-        let mut to_read: BTreeMap<u32, crate::layer::Names> = BTreeMap::new();
+    pub fn to_read(&self, layers: &[LayerScan], matcher: &Matcher) -> BTreeMap<u32, Names> {
+        let mut to_read: BTreeMap<u32, Names> = BTreeMap::new();
         for (at, names) in &self.by_content {
             let is_kept = layers[at.layer as usize].kept.contains_key(&at.entry);
             let is_needed = |(name, analyzers): &&(Vec<u8>, Vec<usize>)| {

@@ -19,8 +19,10 @@ use super::spool::Spool;
 use crate::source::walk;
 use inscan_facts::digest::Sha256;
 
-/// Names of the content of entries, each with the analyzers that want it by that name.
-pub type Names = BTreeMap<u32, Vec<(Vec<u8>, Vec<usize>)>>;
+/// Names of one content, each with the analyzers that want it by that name.
+pub type NamesOfOne = Vec<(Vec<u8>, Vec<usize>)>;
+/// The same of several, by entry.
+pub type Names = BTreeMap<u32, NamesOfOne>;
 
 /// What analyzers made of one content by its other names.
 #[derive(Debug, Default)]
