@@ -32,6 +32,12 @@ fn refused(image: &str, words: &[&str]) {
     inscan(&["scan", image, "-q"]).run().ends(2).says(words).prints_nothing();
 }
 
+/// What should be there is not: that is no wrong parameter.
+#[track_caller]
+fn incomplete(image: &str, words: &[&str]) {
+    inscan(&["scan", image, "-q"]).run().ends(3).says(words).prints_nothing();
+}
+
 fn path(directory: &TempDir, name: &str) -> String {
     directory.path().join(name).to_str().unwrap().to_owned()
 }
@@ -115,8 +121,8 @@ fn an_image_in_a_directory_is_read_in_each_of_its_forms() {
     assert_eq!(analyzed(&docker)["image"]["reference"], "registry.example/demo:1");
     fs::remove_file(format!("{layout}/index.json")).unwrap();
     fs::remove_file(format!("{layout}/oci-layout")).unwrap();
-    refused(&layout, &["no `index.json`"]);
-    refused(&format!("dir:{layout}"), &["no `index.json`"]);
+    incomplete(&layout, &["no `index.json`"]);
+    incomplete(&format!("dir:{layout}"), &["no `index.json`"]);
 }
 
 #[test]
@@ -165,8 +171,8 @@ fn what_is_nothing_is_said_to_be_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let empty = path(&directory, "empty");
     fs::create_dir(&empty).unwrap();
-    refused(&empty, &["is empty"]);
-    refused(&format!("dir:{empty}"), &["is empty"]);
+    incomplete(&empty, &["is empty"]);
+    incomplete(&format!("dir:{empty}"), &["is empty"]);
     let sources = path(&directory, "sources");
     fs::create_dir_all(format!("{sources}/src")).unwrap();
     refused(&sources, &["neither `index.json`", "dir:"]);

@@ -4,6 +4,7 @@ mod fake;
 mod made;
 pub(super) mod parts;
 
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -135,12 +136,22 @@ fn the_same_image_from_everywhere_gives_the_same_document() {
         let expected = document(archive);
         let layout = format!("oci:{}:1", path(&format!("{name}.layout")));
         let docker_archive = format!("docker-archive:{}", path(&format!("{name}.docker.tar")));
-        for copy in [&layout, &format!("{docker_archive}:localhost/{name}:1")] {
+        let transport = format!("dir:{}", path(&format!("{name}.dir")));
+        for copy in [&layout, &transport, &format!("{docker_archive}:localhost/{name}:1")] {
             parts::run("skopeo", &["copy", "-q", "--insecure-policy", archive, copy]);
         }
+        let saved = docker_archive.strip_prefix("docker-archive:").unwrap();
+        let unpacked = path(&format!("{name}.saved"));
+        fs::create_dir(&unpacked).unwrap();
+        parts::run("tar", &["-xf", saved, "-C", &unpacked]);
         let storage = format!("containers-storage:[vfs@{}]localhost/{name}:1", path("vfs"));
-        for image in [&layout, &docker_archive, &storage] {
+        for image in [&layout, &docker_archive, &storage, &transport, &transport[4..], &unpacked] {
             same_image(&expected, document(image), image);
+        }
+        for file in [saved, archive.strip_prefix("oci-archive:").unwrap()] {
+            let mut command = inscan(&["analyze", "--quiet", "-"]);
+            command.stdin(fs::File::open(file).unwrap());
+            same_image(&expected, command.run().ends(0).json(), file);
         }
         let host = podman.host();
         let variables = [("DOCKER_HOST", &*host), ("CONTAINER_HOST", &*host)];
@@ -164,6 +175,10 @@ fn the_same_image_from_everywhere_gives_the_same_document() {
         parts::run("umoci", &["unpack", "--image", layout, &bundle]);
         let root = format!("dir:{bundle}/rootfs");
         same(&packages_and_files(&expected), &packages_and_files(&document(&root)), &root);
+        let tar = path(&format!("{name}.root.tar"));
+        let with_all = ["--xattrs", "--xattrs-include=*", "--sort=name", "-cf", &tar];
+        parts::run("tar", &[&with_all[..], &["-C", &format!("{bundle}/rootfs"), "."]].concat());
+        same(&packages_and_files(&expected), &packages_and_files(&document(&tar)), &tar);
     }
     let offline = ["scan", "--offline", "podman:nope"];
     fails_with(&offline, &[("CONTAINER_HOST", &podman.host())], 2, &["no such image `nope`"]);

@@ -334,23 +334,24 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
             )));
         }
     }
-    if form.is_none() && recognise::is_root_tar(&start(&file, recognise::TAR_START)?) {
-        if recognise::holds_image(&ArchiveIndex::top(file.try_clone()?)?) {
-            return Err(image_and_root());
+    if form.is_none() {
+        let top = ArchiveIndex::top(file.try_clone()?)?;
+        match (recognise::has_root(top.roots()), recognise::holds_image(&top)) {
+            (true, true) => return Err(image_and_root()),
+            (true, false) => {
+                return Ok(Opened::Stream(Stream {
+                    source: source(name, path, &choice),
+                    reader: Box::new(file),
+                    form,
+                    choice,
+                    engine: None,
+                    is_root: true,
+                }));
+            }
+            (false, _) => {}
         }
-        return Ok(Opened::Stream(Stream {
-            source: source(name, path, &choice),
-            reader: Box::new(file),
-            form,
-            choice,
-            engine: None,
-            is_root: true,
-        }));
     }
     let index = ArchiveIndex::read(file)?;
-    if form.is_none() && recognise::has_root(index.names()) {
-        return Err(image_and_root());
-    }
     let (form, image) =
         read_documents(&index, form, &choice, |form| source(form.transport(), path, &choice))?;
     debug_assert!(image.source.starts_with(form.transport()));
@@ -389,7 +390,7 @@ fn read_documents(
         }
         false if documents.size("index.json")?.is_some() => Ok((Form::Oci, read(Form::Oci)?)),
         false => Err(usage(
-            "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout), nor does it begin as a root file system does (docker export)",
+            "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout), nor is it a root file system (docker export)",
         )),
     }
 }

@@ -73,6 +73,7 @@ fn an_image_is_kept_for_other_tools_and_fetched_once() {
 fn what_has_no_manifest_is_not_kept() {
     let directory = tempfile::tempdir().unwrap();
     let to = format!("oci:{}", directory.path().join("kept").display());
+    fs::create_dir(directory.path().join("etc")).unwrap();
     let root = format!("dir:{}", directory.path().display());
     assert!(refused(inscan(&["pull", &root, "-o", &to]), 2).contains("not stored as blobs"));
     assert!(!directory.path().join("kept").exists());

@@ -1,7 +1,7 @@
 //! An uncompressed archive on disk: where each member lies, so that several
 //! threads can read several layers at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -11,6 +11,7 @@ use inscan_tar::{Archive, Fragment, Limits, Packing, Piece, Pieces, Source};
 
 use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::members::{LIMITS, Member, MemberKind, cleaned, named_twice, unreadable};
+use super::recognise;
 use super::{Blobs, LayerRef};
 use inscan_facts::error::{broken, shown};
 
@@ -27,6 +28,8 @@ const MAX_FRAGMENTS: usize = 1 << 20;
 pub(super) struct ArchiveIndex {
     file: File,
     members: HashMap<Vec<u8>, Member>,
+    /// Directories of a root file system that members are in.
+    roots: HashSet<Vec<u8>>,
 }
 
 impl ArchiveIndex {
@@ -34,10 +37,10 @@ impl ArchiveIndex {
         Self::read_where(file, LIMITS, |_| true)
     }
 
-    /// Only the members at the top of it. A root file system has many below.
+    /// Only what tells whether it is an archive of images. A root file system has many members.
     pub(super) fn top(file: File) -> anyhow::Result<Self> {
         let limits = Limits { entries: MAX_ROOT_ENTRIES, ..LIMITS };
-        Self::read_where(file, limits, |name| !name.contains(&b'/'))
+        Self::read_where(file, limits, recognise::tells_of_images)
     }
 
     fn read_where(
@@ -48,6 +51,7 @@ impl ArchiveIndex {
         let length = file.metadata()?.len();
         let mut archive = Archive::new(Slice { file: &file, position: 0, end: length }, limits);
         let mut members = HashMap::new();
+        let mut roots = HashSet::new();
         let mut fragments = 0;
         while let Some(entry) = archive.next_entry().map_err(unreadable)? {
             let member = Member::of(entry);
@@ -58,6 +62,10 @@ impl ArchiveIndex {
                     end - length,
                     shown(&member.name)
                 )));
+            }
+            let first = inscan_facts::path::parts(&member.name).next().unwrap_or_default();
+            if recognise::is_of_root(first) && !roots.contains(first) {
+                roots.insert(first.to_vec());
             }
             if !is_wanted(&member.name) {
                 continue;
@@ -72,7 +80,7 @@ impl ArchiveIndex {
                 return Err(named_twice(&member.name));
             }
         }
-        Ok(ArchiveIndex { file, members })
+        Ok(ArchiveIndex { file, members, roots })
     }
 
     /// Whether a member of this name is a link.
@@ -81,9 +89,9 @@ impl ArchiveIndex {
         member.is_some_and(|member| matches!(member.kind, MemberKind::Link(_)))
     }
 
-    /// Of all members, cleaned.
-    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.members.keys().map(Vec::as_slice)
+    /// The directories of a root file system that members are in.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots.iter().map(Vec::as_slice)
     }
 
     /// A file by its name, through links. `None`: there is no such file.

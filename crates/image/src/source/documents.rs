@@ -101,11 +101,10 @@ pub(super) fn parse<T: DeserializeOwned>(
 
 /// As [`parse`]; an object and nothing else.
 pub(super) fn object(bytes: &[u8], form: &Form, what: impl fmt::Display) -> anyhow::Result<Value> {
-    match json::read(bytes, form) {
-        Ok(value) if value.is_object() => Ok(value),
-        Ok(_) => Err(broken(format!("could not understand {what}: it is no JSON object"))),
-        Err(error) => Err(not_understood(&what, &error)),
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(broken(format!("could not understand {what}: it is no JSON object")));
     }
+    json::read(bytes, form).map_err(|error| not_understood(&what, &error))
 }
 
 /// As [`object`], as a type.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
-use inscan_facts::error::{shown, usage};
+use inscan_facts::error::{broken, shown, usage};
 use inscan_facts::path;
 use inscan_tar::Archive;
 use serde_json::Value;
@@ -36,11 +36,12 @@ const OF_ROOTS: [&str; 16] = [
     "var",
 ];
 /// One of these makes a tar an archive of images.
-const OF_IMAGES: [&str; 3] = ["manifest.json", "index.json", "oci-layout"];
+pub(super) const OF_IMAGES: [&str; 3] = ["manifest.json", "index.json", "oci-layout"];
 /// Some of these have projects of programs, too.
 const OF_MANY_ROOTS: [&str; 5] = ["bin", "lib", "media", "run", "tmp"];
 const ENOUGH_OF_MANY: usize = 3;
-/// `docker export` and `podman export` begin with the directories of the root.
+/// `docker export` and `podman export` begin with the directories of the root. So much of a stream
+/// is looked at before it passes by.
 pub(super) const TAR_START: usize = 1 << 20;
 
 /// The forms of an image in a directory.
@@ -143,7 +144,7 @@ impl Looked {
     /// Why it cannot be taken for a root file system either.
     pub(super) fn no_root(&self, path: &str) -> Option<anyhow::Error> {
         if self.has_blobs {
-            return Some(usage(format!(
+            return Some(broken(format!(
                 "`{path}` has the blobs of an OCI layout, but no `index.json`: the copy is not complete; make it again"
             )));
         }
@@ -155,7 +156,10 @@ impl Looked {
                 each.join(", ")
             )));
         }
-        self.is_empty.then(|| usage(format!("the directory `{path}` is empty")))
+        let empty = || {
+            format!("the directory `{path}` is empty: what should have filled it may have failed")
+        };
+        self.is_empty.then(|| broken(empty()))
     }
 
     /// A directory that can be read in two ways shows one image and hides the other.
@@ -193,13 +197,24 @@ pub(super) fn is_root_tar(start: &[u8]) -> bool {
         }
         firsts.extend(first(&member.name).map(str::to_owned));
     }
-    is_root(&firsts.into_iter().collect::<Vec<_>>())
+    // Few may be seen of them, and archives of images have none.
+    firsts.iter().any(|name| OF_ROOTS.contains(&&**name) || OF_MANY_ROOTS.contains(&&**name))
 }
 
 /// Whether a tar of a root file system is an archive of an image as well. What is linked to may lie
 /// deeper than is looked.
 pub(super) fn holds_image(top: &ArchiveIndex) -> bool {
     held(top).is_some() || OF_IMAGES.iter().any(|name| top.is_link(name))
+}
+
+/// A file at the top whose content is looked at.
+pub(super) fn tells_of_images(name: &[u8]) -> bool {
+    name == b"version" || OF_IMAGES.iter().any(|it| it.as_bytes() == name)
+}
+
+/// A directory that root file systems have at their top.
+pub(super) fn is_of_root(name: &[u8]) -> bool {
+    OF_ROOTS.iter().chain(&OF_MANY_ROOTS).any(|it| it.as_bytes() == name)
 }
 
 /// Whether it may be, as far as names tell: of what was read once no content is left to look at.

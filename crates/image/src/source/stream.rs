@@ -50,7 +50,14 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
     let mut archive = Archive::default();
     archive.pass_by(whole, scan).with_context(context)?;
     if form.is_none() && recognise::has_root(archive.members.keys().map(Vec::as_slice)) {
-        return Err(image_and_root()).with_context(context);
+        let is_image = recognise::OF_IMAGES.iter().any(|name| archive.find(name).is_some());
+        let late = || {
+            usage(
+                "it is a root file system, which shows too late where an archive passes by; write it to a file that is not compressed, and give that",
+            )
+        };
+        let error = if is_image { image_and_root() } else { late() };
+        return Err(error).with_context(context);
     }
     let (_, mut image) = read_documents(&archive, form, &choice, |form| {
         let path = source.strip_prefix("archive:").unwrap_or(&source);
