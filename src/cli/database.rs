@@ -200,6 +200,7 @@ impl Attempt {
                 force: false,
                 deadline: Some(until.saturating_duration_since(Instant::now())),
                 builds: false,
+                public: false,
             };
             match update.run(watch) {
                 // Another run fetches the first database: this one needs it as well.

@@ -85,7 +85,9 @@ fn without_a_database_it_is_said_how_to_get_one() {
     for command in [&["db", "status"][..], &["db", "show", "CVE-2024-1"], &["db", "search", "x"]] {
         ends(command, data.path(), 2, &["inscan/vulnerabilities.db", "inscan db update"]);
     }
-    ends(&["db", "update"], data.path(), 2, &["name a source once"]);
+    // The public sources, which are not asked here.
+    let said = ["none of the public sources", "osv-vulnerabilities"];
+    ends(&["db", "update", "--offline"], data.path(), 3, &said);
     ends(&["db", "import", "/no/such/file"], data.path(), 2, &["/no/such/file"]);
     ends(&["db", "build", "-o", "x.db", "--from", "/no/such"], data.path(), 2, &["/no/such"]);
     ends(

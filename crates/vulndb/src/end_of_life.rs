@@ -28,6 +28,12 @@ pub(super) fn is_products(value: &Value) -> bool {
     holds_releases(value)
         || value.as_object().is_some_and(|map| map.values().any(holds_releases))
         || value.get("result").is_some_and(|result| result.get("releases").is_some())
+        || is_full(value)
+}
+
+/// All products in one list, as version 1 of the API has it.
+fn is_full(value: &Value) -> bool {
+    list(value, "result").iter().any(|product| product.get("releases").is_some())
 }
 
 /// `file` is the file's name without its ending: a product where the content does not say it.
@@ -35,6 +41,13 @@ pub(super) fn entries(value: &Value, file: &str) -> Vec<Entry> {
     if let Some(result) = value.get("result").filter(|result| result.get("releases").is_some()) {
         let product = text_of(result, "name").unwrap_or_else(|| file.to_owned());
         return product_entries(&product, list(result, "releases"));
+    }
+    if is_full(value) {
+        let products = list(value, "result").iter();
+        let named = products.filter_map(|product| Some((text_of(product, "name")?, product)));
+        return named
+            .flat_map(|(name, product)| product_entries(&name, list(product, "releases")))
+            .collect();
     }
     match value {
         Value::Array(releases) => product_entries(file, releases),

@@ -289,6 +289,11 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
                 gathered.skip(&place.input, "lines that are no score", &format!("line {line}"));
             }
         }
+    } else if kev::is_csv(&text) {
+        // It states no date of its own.
+        let entries = kev::entries_of_csv(&text);
+        gathered.count("cisa-kev", entries.len() as u64, None);
+        entries.into_iter().for_each(|entry| gathered.kev(None, entry));
     } else if end_of_life::is_distro_info(&text) {
         let entries = end_of_life::distro_info(&text);
         gathered.count("distro-info", entries.len() as u64, None);
@@ -341,6 +346,17 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
             gathered.count("cve-severity", 1, None);
         } else {
             gathered.skip(&place.input, "a severity of no CVE", &place.member);
+        }
+    } else if rating::is_cve_record(value) {
+        // Rejected ones, and those that say nothing of severity, count nothing.
+        let rated = rating::of_cve_record(value);
+        let is_taken = rated.is_some_and(|(cve, rating)| gathered.rating(&cve, rating));
+        gathered.count("cve-records", u64::from(is_taken), None);
+    } else if rating::is_nvd(value) {
+        let ratings: Vec<_> = rating::of_nvd(value).collect();
+        gathered.count("nvd-cves", ratings.len() as u64, None);
+        for (cve, rating) in ratings {
+            gathered.rating(&cve, rating);
         }
     } else if secdb::is_secdb(value) {
         let advisories = secdb::advisories(value);

@@ -23,6 +23,7 @@ pub mod max_age;
 pub mod name;
 mod osv;
 pub mod place;
+pub mod public;
 mod rating;
 mod read;
 pub mod schema;

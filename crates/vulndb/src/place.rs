@@ -127,6 +127,9 @@ pub struct State {
     pub sources: Vec<String>,
     /// Seconds since 1970.
     pub checked: i64,
+    /// The sources are the public ones, of which some may fail.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
     /// What the source called the version that is here.
     pub version: Option<String>,
     /// The last time that a scan asked and it failed.

@@ -50,6 +50,8 @@ pub enum Error {
     Digest { address: String, found: Digest, expected: Digest },
     #[error("{0}.sha256 holds no digest")]
     NoDigest(String),
+    #[error("none of the public sources could be fetched: {0}")]
+    NothingPublic(String),
     #[error("a database that is built here has no signature to verify")]
     NothingSigned,
     #[error("{0} is no list of ecosystems, as a mirror of OSV's bucket has one")]
@@ -85,6 +87,8 @@ pub struct Update<'a> {
     pub deadline: Option<Duration>,
     /// Whether one may be built here of what the source has.
     pub builds: bool,
+    /// The sources are public ones: what fails is skipped, and the rest is used.
+    pub public: bool,
 }
 
 #[derive(Debug)]
@@ -137,6 +141,7 @@ impl Update<'_> {
         };
         let state = State {
             sources: self.sources.to_vec(),
+            public: self.public,
             checked: self.now.as_second(),
             version: version.or(known),
             failed: None,
@@ -287,7 +292,7 @@ impl Update<'_> {
         let failed = |source| Error::Io { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         let mut skipped = Vec::new();
-        let files = input_files(fetch, sources, &folder)?;
+        let files = self.input_files(fetch, sources, &folder, &mut skipped)?;
         let notes = folder.join("versions.json");
         let mut versions: BTreeMap<String, String> = fs::read(&notes)
             .ok()
@@ -322,9 +327,20 @@ impl Update<'_> {
                     });
                     continue;
                 }
+                Err(download::Error::Deadline) => return Err(download::Error::Deadline.into()),
+                Err(error) if self.public => {
+                    let is_here = path.is_file();
+                    skipped.push(failed_source(&url, &error, is_here));
+                    if !is_here {
+                        continue;
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
             inputs.push(path);
+        }
+        if let (true, Some(first)) = (inputs.is_empty() && self.public, skipped.first()) {
+            return Err(Error::NothingPublic(format!("{}: {}", first.input, first.reason)));
         }
         if !is_new {
             return Ok(Outcome::Unchanged);
@@ -334,36 +350,56 @@ impl Update<'_> {
         skipped.extend(report.skipped);
         Ok(Outcome::Installed(skipped))
     }
+
+    /// Which files a database is built of, and where each is kept: an ecosystem's archive for each
+    /// that a folder of OSV's layout lists, or the file itself.
+    fn input_files(
+        &self,
+        fetch: &Fetch<'_>,
+        sources: &[Url],
+        folder: &Path,
+        skipped: &mut Vec<Skipped>,
+    ) -> Result<Vec<(Url, PathBuf)>, Error> {
+        let mut files = Vec::new();
+        for source in sources {
+            // The name of the file is our own: what an address holds is nobody's path.
+            let own =
+                folder.join(Sha256::of(source.as_str().as_bytes()).hex().get(..16).unwrap_or("0"));
+            if source.path().ends_with('/') {
+                let ecosystems = match fetch.ecosystems(source) {
+                    Err(error) if self.public => {
+                        skipped.push(failed_source(source, &error, false));
+                        continue;
+                    }
+                    ecosystems => ecosystems?,
+                };
+                for ecosystem in ecosystems {
+                    let mut url = source.clone();
+                    if let Ok(mut parts) = url.path_segments_mut() {
+                        parts.pop_if_empty().push(&ecosystem).push("all.zip");
+                    }
+                    files.push((url, own.join(&ecosystem).join("all.zip")));
+                }
+            } else {
+                let name = source.path().rsplit('/').next().unwrap_or_default();
+                let is_plain = |char: &char| char.is_ascii_alphanumeric() || "-_.:".contains(*char);
+                let name: String = name.chars().filter(is_plain).collect();
+                files.push((source.clone(), own.join(format!("x-{name}"))));
+            }
+        }
+        Ok(files)
+    }
 }
 
-/// Which files a database is built of, and where each is kept: an ecosystem's archive for each
-/// that a folder of OSV's layout lists, or the file itself.
-fn input_files(
-    fetch: &Fetch<'_>,
-    sources: &[Url],
-    folder: &Path,
-) -> Result<Vec<(Url, PathBuf)>, Error> {
-    let mut files = Vec::new();
-    for source in sources {
-        // The name of the file is our own: what an address holds is nobody's path.
-        let own =
-            folder.join(Sha256::of(source.as_str().as_bytes()).hex().get(..16).unwrap_or("0"));
-        if source.path().ends_with('/') {
-            for ecosystem in fetch.ecosystems(source)? {
-                let mut url = source.clone();
-                if let Ok(mut parts) = url.path_segments_mut() {
-                    parts.pop_if_empty().push(&ecosystem).push("all.zip");
-                }
-                files.push((url, own.join(&ecosystem).join("all.zip")));
-            }
-        } else {
-            let name = source.path().rsplit('/').next().unwrap_or_default();
-            let is_plain = |char: &char| char.is_ascii_alphanumeric() || "-_.:".contains(*char);
-            let name: String = name.chars().filter(is_plain).collect();
-            files.push((source.clone(), own.join(format!("x-{name}"))));
-        }
+/// Something of the public sources that did not come; what came before is used.
+fn failed_source(url: &Url, error: &dyn std::fmt::Display, is_here: bool) -> Skipped {
+    let then = if is_here { "what came before is used" } else { "the rest is used" };
+    Skipped {
+        input: format!("{}{}", net::origin(url), url.path()),
+        reason: format!("could not be fetched: {error}; {then}"),
+        count: 1,
+        example: String::new(),
     }
-    Ok(files)
 }
 
 enum Source<'a> {

@@ -11,6 +11,7 @@ use inscan_image::source::{self as image, Kind};
 use inscan_net::Listener;
 use inscan_report::text;
 use inscan_vulndb::place::State;
+use inscan_vulndb::public;
 use inscan_vulndb::update::{Error, Outcome, Update};
 
 /// Fetch a newer database, or what one is built of
@@ -22,11 +23,19 @@ use inscan_vulndb::update::{Error, Outcome, Update};
 /// and what broke off is taken up where it did. FILE.sha256 beside a file is verified where
 /// it is there.
 ///
+/// Without any source, public data is fetched: OSV's bucket, CISA's catalogue, EPSS, endoflife.date,
+/// and the security databases of Alpine, Wolfi and Chainguard. `--ecosystem` takes only some of the
+/// bucket; `--mirror` asks a mirror for each of them, at the public address's host and path. What
+/// cannot be fetched is said, and the rest is used.
+///
 /// Sources are remembered, and asked at most once a day; scans go on with the old database
 /// until the new one is whole.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  Public data, all of it or for some languages and distributions:
+      inscan db update
+      inscan db update --ecosystem Debian --ecosystem PyPI --ecosystem npm
   A database that somebody builds for all, signed:
       inscan db update https://mirror.example/vulnerabilities.db --verify-key key.pub.pem
   A mirror of OSV's bucket, and what it does not have:
@@ -36,9 +45,17 @@ Examples:
   As before, from the same sources:
       inscan db update")]
 pub(super) struct Args {
-    /// Where to fetch from [default: as the last time]
+    /// Where to fetch from [default: as the last time, else public sources]
     #[arg(value_name = "URL")]
     sources: Vec<String>,
+
+    /// Of the public sources' advisories only this ecosystem, as OSV calls it; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "sources")]
+    ecosystem: Vec<String>,
+
+    /// A mirror of the public sources: each is asked at MIRROR/HOST/PATH
+    #[arg(long, value_name = "URL", conflicts_with = "sources")]
+    mirror: Option<String>,
 
     #[command(flatten)]
     database: DatabaseArg,
@@ -64,13 +81,17 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let place = args.database.place()?;
-    let sources = if args.sources.is_empty() { State::read(&place).sources } else { args.sources };
-    if sources.is_empty() {
-        let error = anyhow::anyhow!("no database source configured");
-        return Err(Failure::usage(error).hint(
-            "name a source once: `inscan db update https://mirror.example/vulnerabilities.db`",
-        ));
-    }
+    let known = State::read(&place);
+    let names_public = !args.ecosystem.is_empty() || args.mirror.is_some();
+    let is_public =
+        args.sources.is_empty() && (names_public || known.sources.is_empty() || known.public);
+    let sources = match (args.sources.is_empty(), is_public) {
+        (false, _) => args.sources,
+        (true, true) if names_public || known.sources.is_empty() => {
+            public::addresses(&args.ecosystem, args.mirror.as_deref())
+        }
+        (true, _) => known.sources,
+    };
     let key = args.verify_key.as_deref().map(key).transpose()?;
     let mut net = args.net.resolve()?;
     let registry = args.registry.resolve(false)?;
@@ -86,6 +107,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         force: args.force,
         deadline: args.deadline.map(Duration::from_secs),
         builds: true,
+        public: is_public,
     };
     let outcome = update.run(&*progress).map_err(failed)?;
     drop(progress);

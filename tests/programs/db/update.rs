@@ -45,6 +45,51 @@ fn a_ready_database_is_fetched_once_and_taken_up_where_it_broke_off() {
 }
 
 #[test]
+fn public_sources_are_asked_at_a_mirror_and_the_rest_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let read = |name: &str| fs::read(format!("{ADVISORIES}/{name}")).unwrap();
+    let osv = "/storage.googleapis.com/osv-vulnerabilities";
+    let kev = "/www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+    let record = |id: &str, name: &str| {
+        format!(
+            r#"{{"id": "{id}", "modified": "2025-12-01T00:00:00Z", "affected": [{{"package":
+            {{"ecosystem": "npm", "name": "{name}"}}, "versions": ["1"]}}]}}"#
+        )
+    };
+    // A member of the bucket need not be an archive: what a file is, its content says.
+    let (npm, list) = (format!("{osv}/npm/all.zip"), format!("{osv}/ecosystems.txt"));
+    let server = Server::new(&[
+        (&list, b"npm\n".to_vec()),
+        (&npm, record("NPM-1", "one").into_bytes()),
+        (kev, read("kev.json")),
+    ]);
+    let mirror = server.url("");
+    ends(
+        &["db", "update", "--mirror", &mirror],
+        data,
+        0,
+        &["epss_scores-current.csv.gz", "is not there"],
+    );
+    let asked = server.asked();
+    assert!(asked.iter().any(|(path, _, status)| path == kev && *status == 200), "{asked:?}");
+    let status = json(&["db", "status", "-o", "json"], data);
+    assert_eq!(status["advisories"], 1);
+
+    // They are remembered, and only what has changed comes again.
+    server.put(&npm, record("NPM-2", "two").into_bytes());
+    succeeds(&["db", "update", "--force"], data);
+    let asked = server.asked();
+    assert!(asked.contains(&(kev.to_owned(), None, 304)), "{asked:?}");
+    assert!(asked.contains(&(npm.clone(), None, 200)), "{asked:?}");
+    succeeds(&["db", "show", "NPM-2"], data);
+
+    // Of the bucket only what was asked for.
+    succeeds(&["db", "update", "--mirror", &mirror, "--ecosystem", "npm"], data);
+    assert!(server.asked().iter().all(|(path, ..)| *path != list));
+}
+
+#[test]
 fn what_does_not_fit_its_digest_or_signature_is_not_installed() {
     if !need_programs(&["openssl"]) {
         return;
