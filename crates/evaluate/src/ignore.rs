@@ -20,9 +20,10 @@
 //! At least one of the first four is needed, and all that are there have to
 //! match. With `secret` an entry is about secrets and nothing else. A plain list, one id on a line with `exp:2026-12-31` behind it where
 //! it ends, and `#` before remarks, is read as well; and so are the lists of
-//! backends ([`lists`]).
+//! backends ([`lists`]) and of other scanners ([`others`]).
 
 mod lists;
+mod others;
 
 use inscan_facts::purl;
 use jiff::civil::Date;
@@ -71,11 +72,17 @@ impl Exceptions {
     pub fn parse(source: &str, text: &str) -> Result<Exceptions, String> {
         let mut entries = match plain(text)? {
             Some(entries) => entries,
-            None => match lists::read(text) {
+            None => match lists::read(text).or_else(|| others::read(text)) {
                 Some(entries) => entries?,
                 None => yaml(text)?,
             },
         };
+        // Trivy's list ends with the day that it names.
+        if source.ends_with(".trivyignore") {
+            for entry in &mut entries {
+                entry.expires = entry.expires.as_deref().map(others::day_before).transpose()?;
+            }
+        }
         for (number, entry) in entries.iter_mut().enumerate() {
             entry.check().map_err(|error| format!("entry {}: {error}", number + 1))?;
         }
