@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use inscan_facts::package::{Distribution, Package};
 use inscan_facts::problem::{Hides, OVER_LIMIT};
 use inscan_facts::{distribution, encoding, purl};
-use inscan_sbom::{Sbom, UNIDENTIFIED};
+use inscan_sbom::{Gap, Sbom, UNIDENTIFIED};
 
 use super::licence;
 use super::read::{self, ReadError};
@@ -63,13 +63,18 @@ fn section(sbom: Sbom) -> Section {
         version,
         references: components.into_iter().map(|component| component.reference).collect(),
     });
-    let deep =
-        (!is_whole).then(|| "components that lie too deep within others are not listed".to_owned());
-    let problem = |message| ProblemRow {
-        analyzer: Some(ANALYZER.to_owned()),
+    let deep = (!is_whole).then(|| Gap {
         code: OVER_LIMIT.to_owned(),
         hides: Hides::Packages,
-        message,
+        message: "components that lie too deep within others are not listed".to_owned(),
+        ..Gap::default()
+    });
+    let problem = |gap: Gap| ProblemRow {
+        analyzer: Some(ANALYZER.to_owned()),
+        code: gap.code,
+        hides: gap.hides,
+        path: gap.path,
+        message: gap.message,
         ..ProblemRow::default()
     };
     Section {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use inscan_facts::package::Evidence;
+use inscan_facts::package::{Certainty, Evidence};
 use inscan_facts::percent::{PURL_PART, encoded};
 
 use super::address;
@@ -12,6 +12,8 @@ use super::address;
 use inscan_document::Section;
 use inscan_document::section::{FileRow, ImageInfo, PackageRow};
 use inscan_facts::digest::hex;
+use inscan_facts::problem::Hides;
+use serde_json::json;
 
 /// `pkg:oci/web@sha256:…?arch=amd64&repository_url=registry.example/app/web&tag=1.0`:
 /// <https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md>.
@@ -107,6 +109,95 @@ pub(super) fn cpe(package: &PackageRow) -> Option<&str> {
 
 pub(super) fn homepage(package: &PackageRow) -> Option<&str> {
     package.attributes.get("homepage").map(String::as_str).filter(|url| address::is_web(url))
+}
+
+/// What inscan knows of a package that the forms have no place for, so that its own bill of
+/// materials is evaluated as the document is. `inscan-sbom` reads it back.
+pub(super) fn facts(package: &PackageRow, owner: Option<&str>) -> Vec<(String, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let source = package.source.as_ref();
+    let mut all = vec![
+        ("inscan:type".to_owned(), package.kind.clone()),
+        ("inscan:namespace".to_owned(), text(&package.namespace)),
+        ("inscan:name".to_owned(), package.name.clone()),
+        ("inscan:version".to_owned(), package.version.clone()),
+        ("inscan:analyzer".to_owned(), package.analyzer.clone()),
+        ("inscan:evidence".to_owned(), in_json(&package.evidence)),
+        ("inscan:architecture".to_owned(), text(&package.arch)),
+        ("inscan:origin".to_owned(), text(&package.origin)),
+        ("inscan:location".to_owned(), package.location.clone()),
+        ("inscan:source:name".to_owned(), source.map(|it| it.name.clone()).unwrap_or_default()),
+        (
+            "inscan:source:version".to_owned(),
+            source.and_then(|it| it.version.clone()).unwrap_or_default(),
+        ),
+        ("inscan:role".to_owned(), package.role.map(|role| in_json(&role)).unwrap_or_default()),
+        ("inscan:owned-by".to_owned(), owner.unwrap_or_default().to_owned()),
+    ];
+    for (part, certainty) in package.identity.doubts() {
+        let stated = match certainty {
+            Certainty::Stated => continue,
+            Certainty::Derived(rule) => format!("derived {rule}"),
+            Certainty::Unknown => "unknown".to_owned(),
+        };
+        all.push((format!("inscan:identity:{part}"), stated));
+    }
+    // Those that matching asks for.
+    const ATTRIBUTES: [&str; 10] = [
+        "exports",
+        "implementation-version",
+        "installed-below",
+        "main",
+        "maven-version",
+        "modularity-label",
+        "repository",
+        "sha1",
+        "specification-version",
+        "vendor",
+    ];
+    let attributes =
+        package.attributes.iter().filter(|(name, _)| ATTRIBUTES.contains(&name.as_str()));
+    all.extend(attributes.map(|(name, value)| (format!("inscan:attribute:{name}"), value.clone())));
+    all.retain(|(_, value)| !value.is_empty());
+    all
+}
+
+/// The same of the image.
+pub(super) fn image_facts(image: &ImageInfo) -> Vec<(String, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut all = vec![
+        ("inscan:image:source".to_owned(), image.source.clone()),
+        ("inscan:image:reference".to_owned(), image.reference.clone()),
+        ("inscan:image:id".to_owned(), image.id.clone()),
+        ("inscan:image:created".to_owned(), text(&image.created)),
+        ("inscan:image:os".to_owned(), text(&image.os)),
+        ("inscan:image:architecture".to_owned(), text(&image.architecture)),
+    ];
+    all.retain(|(_, value)| !value.is_empty());
+    all
+}
+
+/// Problems that may hide something, and files that were skipped, each as a JSON object; the first
+/// hundred of them.
+pub(super) fn hidden(section: &Section) -> Vec<String> {
+    const MOST: usize = 100;
+    let problems = section.problems.iter().map(|it| (&it.code, it.hides, &it.path, &it.message));
+    let problems = problems.map(|(code, hides, path, message)| {
+        (code.as_str(), hides, path.as_deref(), message.as_str())
+    });
+    let skipped = section.skipped.files.iter();
+    let skipped =
+        skipped.map(|it| (it.code.as_str(), it.hides, Some(it.path.as_str()), it.reason.as_str()));
+    let hiding = problems.chain(skipped).filter(|(_, hides, ..)| !hides.is_nothing());
+    let line = |(code, hides, path, message): (&str, Hides, Option<&str>, &str)| {
+        json!({"code": code, "hides": hides, "path": path, "message": message}).to_string()
+    };
+    hiding.take(MOST).map(line).collect()
+}
+
+fn in_json(value: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

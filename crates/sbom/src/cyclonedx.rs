@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use inscan_facts::distribution;
-use inscan_facts::package::{Distribution, SourcePackage};
+use inscan_facts::package::{Distribution, Role, SourcePackage};
 use serde_json::Value;
 
 use crate::described::{self, Stated};
-use crate::{Component, Image, MAX_DEPTH, Sbom, array, text};
+use crate::{Component, Gap, Image, MAX_DEPTH, Sbom, array, text};
 
 /// Types of components that are no packages.
 /// <https://cyclonedx.org/docs/1.6/json/#components_items_type>
@@ -49,10 +49,9 @@ pub(crate) fn read(document: &Value) -> Sbom {
         is_whole: !found.is_cut,
         ..Sbom::default()
     };
-    let said = properties(&document["metadata"]);
-    sbom.gaps.extend(said.get("inscan:not-understood").map(|number| {
-        format!("{number} files could not be understood when it was written, and may hold packages")
-    }));
+    let said =
+        array(&document["metadata"], "properties").filter(|it| it["name"] == "inscan:hidden");
+    sbom.gaps.extend(said.filter_map(|it| Gap::read(it["value"].as_str()?)));
     sbom
 }
 
@@ -141,6 +140,8 @@ fn package(json: &Value, kind: &str, is_described: bool) -> Option<Component> {
     if let Some(label) = label.iter().find_map(|name| said.get(*name)) {
         package.attributes.entry("modularity-label".to_owned()).or_insert_with(|| label.clone());
     }
+    // It is its author's own, and no registry's.
+    package.role = is_described.then_some(Role::Application);
     described::with_own_facts(&mut package, &said);
     let owner = said.get("inscan:owned-by").cloned();
     Some(Component { package, owner, ..Component::default() })

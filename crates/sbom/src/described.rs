@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::BString;
 use inscan_facts::distribution;
-use inscan_facts::package::{Distribution, Evidence, Package, SourcePackage};
+use inscan_facts::package::{Certainty, Distribution, Evidence, Identity, Package, SourcePackage};
 use inscan_facts::package_type;
 use inscan_facts::purl::{self, Purl};
 use serde_json::Value;
@@ -157,6 +157,25 @@ pub(crate) fn with_own_facts(package: &mut Package, said: &BTreeMap<String, Stri
     }
     package.arch = fact("architecture").or(package.arch.take());
     package.origin = fact("origin").or(package.origin.take());
+    if let Some(version) = fact("version") {
+        package.version = version;
+    }
+    if let Some(role) = fact("role") {
+        package.role = serde_json::from_value(Value::String(role)).ok();
+    }
+    let certainty = |part: &str| match fact(&format!("identity:{part}")) {
+        None => Certainty::Stated,
+        Some(stated) => match stated.strip_prefix("derived ") {
+            Some(rule) => Certainty::Derived(rule.to_owned().into()),
+            None => Certainty::Unknown,
+        },
+    };
+    package.identity = Identity {
+        name: certainty("name"),
+        namespace: certainty("namespace"),
+        source: certainty("source"),
+        version: certainty("version"),
+    };
     if let Some(location) = fact("location") {
         package.location = location.into();
     }

@@ -17,6 +17,8 @@ mod xml;
 
 use inscan_facts::encoding;
 use inscan_facts::package::{Distribution, Package};
+use inscan_facts::problem::Hides;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Components of CycloneDX hold components. serde_json goes no deeper than 128.
@@ -40,7 +42,7 @@ pub struct Sbom {
     /// False if some components are nested too deeply and left out.
     pub is_whole: bool,
     /// What it says itself that it does not list.
-    pub gaps: Vec<String>,
+    pub gaps: Vec<Gap>,
 }
 
 impl Default for Sbom {
@@ -80,6 +82,23 @@ pub struct Image {
     pub id: String,
     pub os: Option<String>,
     pub architecture: Option<String>,
+}
+
+/// What could not be read when the SBOM was made, in the words of inscan's problems.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Gap {
+    pub code: String,
+    pub hides: Hides,
+    pub path: Option<String>,
+    pub message: String,
+}
+
+impl Gap {
+    /// As inscan's own SBOMs have it. `None` for anything else.
+    fn read(text: &str) -> Option<Gap> {
+        serde_json::from_str(text).ok().filter(|gap: &Gap| !gap.message.is_empty())
+    }
 }
 
 /// Why a file that is an SBOM, or holds one, is not read.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inscan_facts::distribution;
-use inscan_facts::package::{Distribution, SourcePackage};
+use inscan_facts::package::{Distribution, Role, SourcePackage};
 use inscan_facts::package_type;
 use inscan_facts::purl;
 use serde_json::Value;
 
 use crate::described::{self, Stated};
-use crate::{Component, Image, Sbom, array, text};
+use crate::{Component, Gap, Image, Sbom, array, text};
 
 /// Purposes of what is no package: <https://spdx.github.io/spdx-spec/v2.3/package-information/#724-primary-package-purpose-field>.
 const NO_PACKAGES: [&str; 6] =
@@ -45,9 +45,7 @@ pub(crate) fn read(document: &Value) -> Sbom {
         sbom.image.reference = text(document, "name").unwrap_or_default();
     }
     relate(document, &mut sbom.components);
-    let comment = text(document, "comment").unwrap_or_default();
-    let gap = comment.split("; ").find(|part| part.contains("could not be understood"));
-    sbom.gaps.extend(gap.map(str::to_owned));
+    sbom.gaps.extend(own_comments(document).filter_map(Gap::read));
     sbom
 }
 
@@ -124,9 +122,11 @@ fn component(json: &Value, purpose: &str, is_described: bool) -> Option<Componen
         package.location = described::located(found_in(&info));
     }
     let said = own_facts(json);
+    package.role = is_described.then_some(Role::Application);
     described::with_own_facts(&mut package, &said);
     let reference = text(json, "SPDXID").unwrap_or_default();
-    Some(Component { package, reference, ..Component::default() })
+    let owner = said.get("inscan:owned-by").cloned();
+    Some(Component { package, reference, owner, ..Component::default() })
 }
 
 fn stated(json: &Value, key: &str) -> Option<String> {
@@ -171,11 +171,16 @@ fn found_in(info: &str) -> Option<String> {
 
 /// What inscan writes into an annotation: a JSON object of texts.
 fn own_facts(json: &Value) -> BTreeMap<String, String> {
+    own_comments(json)
+        .filter_map(|comment| serde_json::from_str(comment).ok())
+        .next()
+        .unwrap_or_default()
+}
+
+fn own_comments(json: &Value) -> impl Iterator<Item = &str> {
     let is_own =
         |it: &&Value| it["annotator"].as_str().is_some_and(|by| by.starts_with("Tool: inscan"));
-    let comments =
-        array(json, "annotations").filter(is_own).filter_map(|it| it["comment"].as_str());
-    comments.filter_map(|comment| serde_json::from_str(comment).ok()).next().unwrap_or_default()
+    array(json, "annotations").filter(is_own).filter_map(|it| it["comment"].as_str())
 }
 
 fn relate(document: &Value, components: &mut [Component]) {
