@@ -129,6 +129,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Fail on vulnerabilities of this severity or worse')
             [CompletionResult]::new('--fail-on-secrets', '--fail-on-secrets', [CompletionResultType]::ParameterName, 'Fail on secrets of this severity or worse: low, medium, high, critical')
+            [CompletionResult]::new('--unrated', '--unrated', [CompletionResultType]::ParameterName, 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for')
             [CompletionResult]::new('--epss-above', '--epss-above', [CompletionResultType]::ParameterName, 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1')
             [CompletionResult]::new('--on-uncovered', '--on-uncovered', [CompletionResultType]::ParameterName, 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]')
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
@@ -196,6 +197,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Fail on vulnerabilities of this severity or worse')
             [CompletionResult]::new('--fail-on-secrets', '--fail-on-secrets', [CompletionResultType]::ParameterName, 'Fail on secrets of this severity or worse: low, medium, high, critical')
+            [CompletionResult]::new('--unrated', '--unrated', [CompletionResultType]::ParameterName, 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for')
             [CompletionResult]::new('--epss-above', '--epss-above', [CompletionResultType]::ParameterName, 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1')
             [CompletionResult]::new('--on-uncovered', '--on-uncovered', [CompletionResultType]::ParameterName, 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]')
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
@@ -269,6 +271,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Fail on vulnerabilities of this severity or worse')
             [CompletionResult]::new('--fail-on-secrets', '--fail-on-secrets', [CompletionResultType]::ParameterName, 'Fail on secrets of this severity or worse: low, medium, high, critical')
+            [CompletionResult]::new('--unrated', '--unrated', [CompletionResultType]::ParameterName, 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for')
             [CompletionResult]::new('--epss-above', '--epss-above', [CompletionResultType]::ParameterName, 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1')
             [CompletionResult]::new('--on-uncovered', '--on-uncovered', [CompletionResultType]::ParameterName, 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]')
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')
@@ -556,6 +559,8 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;db;update' {
+            [CompletionResult]::new('--ecosystem', '--ecosystem', [CompletionResultType]::ParameterName, 'Of the public sources'' advisories only this ecosystem, as OSV calls it; may be repeated')
+            [CompletionResult]::new('--mirror', '--mirror', [CompletionResultType]::ParameterName, 'A mirror of the public sources: each is asked at MIRROR/HOST/PATH')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]')
             [CompletionResult]::new('--verify-key', '--verify-key', [CompletionResultType]::ParameterName, 'Verify the signature (URL.sig) with this public key: Ed25519 or ECDSA P-256, as PEM')
             [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'Give up after so many seconds; what has come by then is kept for the next time')
@@ -833,6 +838,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--severity', '--severity', [CompletionResultType]::ParameterName, 'Report findings of this severity or worse: unknown, negligible, low, medium, high, critical')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Fail on vulnerabilities of this severity or worse')
             [CompletionResult]::new('--fail-on-secrets', '--fail-on-secrets', [CompletionResultType]::ParameterName, 'Fail on secrets of this severity or worse: low, medium, high, critical')
+            [CompletionResult]::new('--unrated', '--unrated', [CompletionResultType]::ParameterName, 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for')
             [CompletionResult]::new('--epss-above', '--epss-above', [CompletionResultType]::ParameterName, 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1')
             [CompletionResult]::new('--on-uncovered', '--on-uncovered', [CompletionResultType]::ParameterName, 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]')
             [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Exceptions: a YAML file with entries of id, package, purl, path, reason, expires; may be repeated')

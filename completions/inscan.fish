@@ -146,6 +146,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l fail-on-secrets -
 medium\t'Known by the words around it'
 high\t'The credential of one service'
 critical\t'A whole account or a private key'"
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l unrated -d 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -229,6 +230,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l fail-on-secre
 medium\t'Known by the words around it'
 high\t'The credential of one service'
 critical\t'A whole account or a private key'"
+complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l unrated -d 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand evaluate" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -319,6 +321,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l fail-on-secret
 medium\t'Known by the words around it'
 high\t'The credential of one service'
 critical\t'A whole account or a private key'"
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l unrated -d 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'
@@ -604,6 +607,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcom
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l ecosystem -d 'Of the public sources\' advisories only this ecosystem, as OSV calls it; may be repeated' -r
+complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l mirror -d 'A mirror of the public sources: each is asked at MIRROR/HOST/PATH' -r
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l db -d 'The database file [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l verify-key -d 'Verify the signature (URL.sig) with this public key: Ed25519 or ECDSA P-256, as PEM' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand db; and __fish_seen_subcommand_from update" -l deadline -d 'Give up after so many seconds; what has come by then is kept for the next time' -r
@@ -864,6 +869,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 medium\t'Known by the words around it'
 high\t'The credential of one service'
 critical\t'A whole account or a private key'"
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l unrated -d 'What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l epss-above -d 'Fail above this probability of exploitation within 30 days (EPSS): 0 to 1' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l on-uncovered -d 'What to do if something cannot be evaluated [default: fail if it could not be read, else warn]' -r -f -a "warn\t'Print a warning'
 fail\t'The image fails'

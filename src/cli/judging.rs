@@ -12,7 +12,7 @@ use inscan_document::{self as document, Section};
 use inscan_evaluate::vex;
 use inscan_evaluate::{
     self as evaluate, Data, Evaluation, Exceptions, Explanation, Gate, OnOldDatabase, OnUncovered,
-    Options, Severity,
+    Options, Severity, Unrated,
 };
 use inscan_facts::digest::Digest;
 use inscan_image::document::archive;
@@ -90,6 +90,11 @@ struct GateArgs {
     /// Fail on secrets of this severity or worse: low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     fail_on_secrets: Option<SecretSeverity>,
+    /// What findings without a severity mean for `--fail-on`: pass, warn, fail, or a severity to take them for
+    ///
+    /// Scores lag days to weeks behind disclosure. `warn` lets them pass, with a warning.
+    #[arg(long, value_name = "WHAT", default_value = "warn", value_parser = unrated)]
+    unrated: Unrated,
 
     /// Fail only on vulnerabilities with a fix
     #[arg(long, value_parser = BoolishValueParser::new())]
@@ -191,6 +196,21 @@ impl From<SecretSeverity> for Severity {
     }
 }
 
+fn unrated(text: &str) -> Result<Unrated, String> {
+    match text {
+        "pass" => Ok(Unrated::Pass),
+        "warn" => Ok(Unrated::Warn),
+        "fail" => Ok(Unrated::Fail),
+        severity => match severity.parse() {
+            Ok(Severity::Unknown) | Err(_) => {
+                Err("expected pass, warn, fail, or a severity from negligible to critical"
+                    .to_owned())
+            }
+            Ok(severity) => Ok(Unrated::As(severity)),
+        },
+    }
+}
+
 fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
@@ -237,6 +257,7 @@ impl JudgeArgs {
             gate: Gate {
                 fail_on: gate.fail_on,
                 fail_on_secrets: gate.fail_on_secrets.map(Severity::from),
+                unrated: gate.unrated,
                 only_fixed: gate.only_fixed,
                 fail_on_kev: gate.fail_on_kev,
                 epss_above: gate.epss_above,

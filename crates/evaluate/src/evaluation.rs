@@ -112,6 +112,12 @@ pub struct Database {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_days: Option<u64>,
     pub advisories: u64,
+    /// Whether it has CISA's list of exploited vulnerabilities.
+    #[serde(default)]
+    pub has_kev: bool,
+    /// Whether it has probabilities of exploitation.
+    #[serde(default)]
+    pub has_epss: bool,
 }
 
 /// What was asked for, so that a report can say it.
@@ -123,6 +129,9 @@ pub struct Gate {
     /// Fail from this severity of a secret on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on_secrets: Option<Severity>,
+    /// What a finding that nobody rated means for `fail_on`.
+    #[serde(default)]
+    pub unrated: Unrated,
     /// Only what has a fixed version fails.
     pub only_fixed: bool,
     /// Anything known to be exploited fails.
@@ -143,6 +152,21 @@ pub struct Gate {
     /// Only what is not in that document fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
+}
+
+/// What becomes of findings that have no severity yet: scores lag behind disclosure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unrated {
+    /// They pass, and nothing is said but their number.
+    Pass,
+    /// They pass, with a warning.
+    #[default]
+    Warn,
+    /// Each fails.
+    Fail,
+    /// Each counts as this severity.
+    As(Severity),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +194,10 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// Why it failed or could not be said; empty for a pass.
     pub reasons: Vec<Reason>,
+    /// What it does not count, in one line: findings without a severity, packages of lock files,
+    /// suppressed findings, packages that could not be evaluated. Absent: it counts everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_counted: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,8 +214,9 @@ pub enum Outcome {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `severity`, `kev`, `epss`, `hidden`, `secrets`, `secrets-not-searched`, `uncovered`,
-    /// `no-database`, `database-age`.
+    /// `severity`, `unrated`, `kev`, `epss`, `hidden`, `secrets`, `secrets-not-searched`,
+    /// `uncovered`, `database-age`, `policy`; why nothing could be said: `no-database`,
+    /// `no-kev-data`, `no-epss-data`.
     pub code: String,
     /// One sentence.
     pub message: String,
@@ -227,6 +256,12 @@ pub struct Counts {
     pub judged_packages: usize,
     /// Packages that could not be.
     pub uncovered_packages: usize,
+    /// Findings that nobody rated, and that the gate did not weigh.
+    #[serde(default)]
+    pub unrated: usize,
+    /// Packages that only lock files and manifests name, and that were not evaluated.
+    #[serde(default)]
+    pub not_installed: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +384,13 @@ pub struct SecretFinding {
 pub struct SuppressedSecret {
     pub secret: SecretFinding,
     pub by: Suppression,
+}
+
+impl Finding {
+    /// Whether a record of known malicious packages says so: of OSV, `MAL-…`.
+    pub fn is_malicious(&self) -> bool {
+        self.advisories.iter().any(|advisory| advisory.id.starts_with("MAL-"))
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -482,6 +524,8 @@ pub enum NameOf {
     Package,
     /// The source package it was built from.
     Source,
+    /// The artifact's alone: its group was derived, and advisories of any group are taken.
+    AnyGroup,
     /// A guess by which product of a CPE name it is meant.
     Cpe,
 }
@@ -531,6 +575,8 @@ pub enum SuppressionCode {
     Informational,
     /// It concerns another operating system or processor.
     OtherPlatform,
+    /// The record calls a registry's package malicious, and this one is not from there.
+    NotFromRegistry,
     /// Nothing but a CPE name says so, and these were not asked for.
     CpeOnly,
 }

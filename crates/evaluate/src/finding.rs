@@ -9,7 +9,7 @@ use super::identity;
 use super::matching::{Exempt, Hit};
 use super::names;
 use super::osv;
-use super::severity::{self, Stated};
+use super::severity::{self, Severity, Stated};
 use crate::versions::{self, Scheme};
 use inscan_document::section::PackageRow;
 use inscan_facts::package_type;
@@ -89,7 +89,7 @@ impl<'a> Findings<'a> {
         let finding = Finding {
             id: names.first().cloned().unwrap_or_default(),
             package: described(index, package),
-            severity: severity::rating(is_os, &matched, &others),
+            severity: severity_of(hits, severity::rating(is_os, &matched, &others)),
             status: self.status(is_os, hits, !fixed_versions.is_empty()),
             fixed_versions,
             upgrade,
@@ -215,6 +215,19 @@ impl<'a> Findings<'a> {
         }
         all.sort();
         Ok(all)
+    }
+}
+
+/// A package that is known to be malicious is critical, whatever else is said: its registry took it
+/// down.
+fn severity_of(hits: &[&Hit], rated: Rating) -> Rating {
+    let malicious = hits.iter().find(|hit| hit.advisory.id.starts_with("MAL-"));
+    match malicious {
+        Some(hit) if rated.level < Severity::Critical => {
+            let source = format!("{} (malicious package)", hit.advisory.id);
+            Rating { level: Severity::Critical, source, ..rated }
+        }
+        _ => rated,
     }
 }
 

@@ -35,15 +35,29 @@ impl Gate {
     /// The rules that a finding breaks, in the order of the reasons.
     fn broken_by(&self, finding: &Finding) -> Vec<Rule> {
         let fixable = !finding.fixed_versions.is_empty();
-        if (self.only_fixed && !fixable) || finding.new == Some(false) {
+        // Whoever has malware installed is not helped by waiting for a fix.
+        let is_left_out = self.only_fixed && !fixable && !finding.is_malicious();
+        if is_left_out || finding.new == Some(false) {
             return Vec::new();
         }
-        let severity = self.fail_on.is_some_and(|from| finding.severity.level >= from);
+        let is_unrated = finding.severity.level == Severity::Unknown;
+        let weighed = match self.unrated {
+            Unrated::As(level) if is_unrated => level,
+            _ => finding.severity.level,
+        };
+        let severity = self.fail_on.is_some_and(|from| weighed >= from);
+        let unrated =
+            self.fail_on.is_some() && is_unrated && self.unrated == Unrated::Fail && !severity;
         let kev = self.fail_on_kev && finding.kev.is_some();
         let epss = self
             .epss_above
             .is_some_and(|above| finding.epss.as_ref().is_some_and(|epss| epss.score > above));
-        let rules = [(severity, Rule::Severity), (kev, Rule::Kev), (epss, Rule::Epss)];
+        let rules = [
+            (severity, Rule::Severity),
+            (unrated, Rule::Unrated),
+            (kev, Rule::Kev),
+            (epss, Rule::Epss),
+        ];
         rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
     }
 }
@@ -51,6 +65,7 @@ impl Gate {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Severity,
+    Unrated,
     Kev,
     Epss,
 }
@@ -66,17 +81,30 @@ pub(super) fn judge(
     if !gate.needs_database() {
         return failed_or(Outcome::NoGate, hidden.into_iter().collect());
     }
-    let Some(database) = database else {
-        let reason = Reason {
-            code: "no-database".to_owned(),
-            message: "no vulnerability database".to_owned(),
-            findings: Vec::new(),
-        };
-        return Verdict { outcome: Outcome::NotJudged, reasons: vec![reason] };
+    let not_judged = |code: &str, message: &str| {
+        let (code, message) = (code.to_owned(), message.to_owned());
+        let reason = Reason { code, message, findings: Vec::new() };
+        let reasons = vec![reason];
+        Verdict { outcome: Outcome::NotJudged, reasons, not_counted: None }
     };
+    let Some(database) = database else {
+        return not_judged("no-database", "no vulnerability database");
+    };
+    if gate.fail_on_kev && !database.has_kev {
+        return not_judged(
+            "no-kev-data",
+            "the database has no list of exploited vulnerabilities (CISA KEV)",
+        );
+    }
+    if gate.epss_above.is_some() && !database.has_epss {
+        return not_judged(
+            "no-epss-data",
+            "the database has no probabilities of exploitation (EPSS)",
+        );
+    }
     let broken: Vec<Vec<Rule>> = findings.iter().map(|finding| gate.broken_by(finding)).collect();
     let mut reasons = Vec::new();
-    for rule in [Rule::Severity, Rule::Kev, Rule::Epss] {
+    for rule in [Rule::Severity, Rule::Unrated, Rule::Kev, Rule::Epss] {
         let breaks = |(at, rules): (usize, &Vec<Rule>)| rules.contains(&rule).then_some(at);
         let positions: Vec<usize> = broken.iter().enumerate().filter_map(breaks).collect();
         if !positions.is_empty() {
@@ -105,13 +133,37 @@ pub(super) fn judge(
 
 fn failed_or(outcome: Outcome, reasons: Vec<Reason>) -> Verdict {
     let outcome = if reasons.is_empty() { outcome } else { Outcome::Fail };
-    Verdict { outcome, reasons }
+    Verdict { outcome, reasons, not_counted: None }
+}
+
+/// The findings that the gate does not weigh, since nobody rated them.
+pub(super) fn unrated<'a>(
+    gate: &'a Gate,
+    findings: &'a [Finding],
+) -> impl Iterator<Item = &'a Finding> {
+    let weighed = gate.fail_on.unwrap_or_default() == Severity::Unknown
+        || matches!(gate.unrated, Unrated::Fail | Unrated::As(_));
+    let counts = move |finding: &&Finding| {
+        let left_out = gate.only_fixed && finding.fixed_versions.is_empty();
+        finding.severity.level == Severity::Unknown && !left_out && finding.new != Some(false)
+    };
+    findings.iter().filter(move |_| !weighed).filter(counts)
+}
+
+/// What to say of them.
+pub(super) fn unrated_warning(gate: &Gate, number: usize) -> Option<Warning> {
+    (gate.unrated == Unrated::Warn && number > 0).then(|| Warning {
+        code: "unrated".to_owned(),
+        message: format!(
+            "{number} findings have no severity yet, and the gate does not weigh them (use `--unrated`)"
+        ),
+    })
 }
 
 /// Policies are asked as well: they are a gate, too, for what could not be looked at.
 pub fn with_policies(evaluation: &mut Evaluation) {
     evaluation.gate.policies = true;
-    let Verdict { outcome, reasons } = &mut evaluation.verdict;
+    let Verdict { outcome, reasons, .. } = &mut evaluation.verdict;
     if reasons.iter().all(|reason| reason.code != HIDDEN)
         && let Some(reason) = hidden(&evaluation.gate, &evaluation.uncovered)
     {
@@ -200,6 +252,7 @@ fn reason(gate: &Gate, rule: Rule, findings: Vec<usize>) -> Reason {
             let worse = if from == Severity::Critical { "" } else { " or worse" };
             ("severity", format!("{number} of severity {}{worse}", from.name()))
         }
+        Rule::Unrated => ("unrated", format!("{number} without a severity")),
         Rule::Kev => ("kev", format!("{number} known to be exploited")),
         Rule::Epss => {
             let above = gate.epss_above.unwrap_or_default();
@@ -238,7 +291,8 @@ mod tests {
             finding(Severity::Low, true, true, 0.9),
         ];
         findings[1].new = gate.baseline.as_ref().map(|_| false);
-        let verdict = judge(&gate, &mut findings, &[], Some(&Database::default()));
+        let database = Database { has_kev: true, has_epss: true, ..Database::default() };
+        let verdict = judge(&gate, &mut findings, &[], Some(&database));
         let failing: Vec<_> =
             findings.iter().enumerate().filter(|(_, one)| one.fails).map(|(at, _)| at).collect();
         assert_eq!(failing, expected);
@@ -286,6 +340,38 @@ mod tests {
         check_secrets(from(Severity::Critical), false, Outcome::Fail, codes);
         let both = Gate { fail_on: Some(Severity::High), ..from(Severity::Critical) };
         check_secrets(both, true, Outcome::NotJudged, &["no-database", "secrets"]);
+    }
+
+    #[test]
+    fn what_nobody_rated_is_weighed_as_asked() {
+        let low = Some(Severity::Low);
+        let outcome = |gate: &Gate, severity: Severity| {
+            let mut findings = [finding(severity, false, false, 0.0)];
+            let verdict = judge(gate, &mut findings, &[], Some(&Database::default()));
+            (verdict.outcome, unrated(gate, &findings).count())
+        };
+        let gate = |unrated| Gate { fail_on: low, unrated, ..Gate::default() };
+        let unknown = Severity::Unknown;
+        assert_eq!(outcome(&gate(Unrated::Pass), unknown), (Outcome::Pass, 1));
+        assert_eq!(outcome(&gate(Unrated::Warn), unknown), (Outcome::Pass, 1));
+        assert_eq!(outcome(&gate(Unrated::Warn), Severity::Negligible), (Outcome::Pass, 0));
+        assert_eq!(outcome(&gate(Unrated::Fail), unknown), (Outcome::Fail, 0));
+        assert_eq!(outcome(&gate(Unrated::As(Severity::Medium)), unknown), (Outcome::Fail, 0));
+        assert_eq!(outcome(&gate(Unrated::As(Severity::Negligible)), unknown), (Outcome::Pass, 0));
+        let only_fixed = Gate { only_fixed: true, ..gate(Unrated::Warn) };
+        assert_eq!(outcome(&only_fixed, unknown), (Outcome::Pass, 0));
+        assert!(unrated_warning(&gate(Unrated::Warn), 1).is_some());
+        assert!(unrated_warning(&gate(Unrated::Pass), 1).is_none());
+    }
+
+    #[test]
+    fn a_gate_without_its_data_says_nothing() {
+        let kev = Gate { fail_on_kev: true, ..Gate::default() };
+        let epss = Gate { epss_above: Some(0.1), ..Gate::default() };
+        for (gate, code) in [(kev, "no-kev-data"), (epss, "no-epss-data")] {
+            let verdict = judge(&gate, &mut [], &[], Some(&Database::default()));
+            assert_eq!((verdict.outcome, &*verdict.reasons[0].code), (Outcome::NotJudged, code));
+        }
     }
 
     #[test]

@@ -52,6 +52,7 @@ use inscan_vulndb::{self as vulndb, Database as VulnDb, Freshness};
 use matching::{Exempt, Hit, Lists};
 use names::{Places, Subject};
 use stated::Statements;
+use totals::LeftOut;
 
 /// How to judge.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -147,9 +148,12 @@ pub fn evaluate(
     );
     let searched = secrets::were_searched(section);
     gate::judge_secrets(&options.gate, &mut evaluation.secrets, searched, &mut evaluation.verdict);
+    let unrated = gate::unrated(&options.gate, &evaluation.findings).count();
+    evaluation.warnings.extend(gate::unrated_warning(&options.gate, unrated));
     let smallest = |findings: &[&Finding]| smallest_upgrade(findings, &judged.hits);
     evaluation.upgrades = upgrades::of(&evaluation.findings, smallest);
-    totals::fill(section, judged.judged.len(), hidden, &mut evaluation);
+    let left_out = LeftOut { hidden, unrated, not_installed: judged.not_installed };
+    totals::fill(section, judged.judged.len(), left_out, &mut evaluation);
     if let Some(database) = &evaluation.database
         && let Some(message) = gate::too_old(&options.gate, database)
     {
@@ -185,6 +189,8 @@ fn about(data: Data<'_>, today: Date) -> vulndb::Result<Database> {
     Ok(Database {
         source: data.source.to_owned(),
         digest: Some(about.digest).filter(|digest| !digest.is_empty()),
+        has_kev: about.sources.iter().any(|source| source.name == "cisa-kev"),
+        has_epss: about.sources.iter().any(|source| source.name == "epss"),
         date: Some(date.to_string()),
         age_days: Some(u64::try_from(age).unwrap_or(0)),
         advisories: about.advisories,
@@ -200,6 +206,8 @@ struct Judged {
     /// Those of them whose distribution answers for what they carry.
     answered_for: BTreeSet<usize>,
     hits: BTreeMap<usize, Vec<Hit>>,
+    /// Packages that only lock files and manifests name.
+    not_installed: usize,
 }
 
 fn judge(
@@ -216,7 +224,6 @@ fn judge(
     let mut gaps = coverage::Gaps::default();
     let mut judged = Judged::default();
     let owners: BTreeSet<usize> = section.packages.iter().filter_map(|it| it.owned_by).collect();
-    let mut not_installed = 0;
     for (index, package) in section.packages.iter().enumerate() {
         let place = places.of(package);
         let look_ups = match place.subject(package) {
@@ -233,7 +240,7 @@ fn judge(
                 Vec::new()
             }
             Subject::NotInstalled => {
-                not_installed += 1;
+                judged.not_installed += 1;
                 continue;
             }
             Subject::NoPackage => continue,
@@ -249,6 +256,7 @@ fn judge(
         }
     }
     evaluation.uncovered.extend(gaps.told());
+    let not_installed = judged.not_installed;
     if not_installed > 0 {
         evaluation.warnings.push(Warning {
             code: "lockfiles-not-judged".to_owned(),
@@ -364,6 +372,12 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
         Some(Exempt::Informational(kind)) if !options.informational => because(
             SuppressionCode::Informational,
             format!("{source} is a notice ({kind}), not a vulnerability"),
+        ),
+        Some(Exempt::NotFromRegistry) => because(
+            SuppressionCode::NotFromRegistry,
+            format!(
+                "{source} is about a registry's package of this name, and this one is not from there"
+            ),
         ),
         Some(Exempt::OtherPlatform(systems)) => {
             because(SuppressionCode::OtherPlatform, format!("{source} affects only {systems}"))

@@ -10,14 +10,20 @@ use super::names::LookUp;
 use super::osv::{self, Judgement};
 use inscan_document::Section;
 use inscan_document::section::PackageRow;
+use inscan_facts::package::Role;
 use inscan_vulndb::{Advisory, Affected, Database, Event, Result, Status};
+
+/// List and name, and whether that is of any group.
+type Asked = (String, String, bool);
 
 /// The database, with what was looked up remembered: many binary packages are of one source.
 pub(super) struct Lists<'a> {
     pub(super) database: &'a Database,
-    known: HashMap<(String, String), Rc<[Rc<Advisory>]>>,
+    known: HashMap<Asked, Rc<[Rc<Advisory>]>>,
     /// Names in lower case, and how the list writes them; by list.
     in_lower_case: HashMap<String, HashMap<String, Vec<String>>>,
+    /// Maven's names by artifact; by list.
+    artifacts: HashMap<String, HashMap<String, Vec<String>>>,
 }
 
 /// One advisory that holds for a package.
@@ -40,6 +46,7 @@ pub(super) enum Exempt {
     Unimportant,
     /// `unmaintained`, `notice`.
     Informational(String),
+    NotFromRegistry,
     OtherPlatform(String),
 }
 
@@ -55,16 +62,31 @@ pub enum Compared {
 
 impl<'a> Lists<'a> {
     pub(super) fn new(database: &'a Database) -> Self {
-        Lists { database, known: HashMap::new(), in_lower_case: HashMap::new() }
+        Lists {
+            database,
+            known: HashMap::new(),
+            in_lower_case: HashMap::new(),
+            artifacts: HashMap::new(),
+        }
     }
 
     /// The advisories that name the package, withdrawn ones aside.
     pub(super) fn advisories(&mut self, look_up: &LookUp) -> Result<Rc<[Rc<Advisory>]>> {
-        let key = (look_up.ecosystem.clone(), look_up.name.clone());
+        let is_any = look_up.name_of == NameOf::AnyGroup;
+        let key = (look_up.ecosystem.clone(), look_up.name.clone(), is_any);
         if let Some(known) = self.known.get(&key) {
             return Ok(Rc::clone(known));
         }
-        let mut found = self.database.advisories_for(&look_up.ecosystem, &look_up.name)?;
+        let mut found = match look_up.name_of {
+            NameOf::AnyGroup => {
+                let mut found = Vec::new();
+                for name in self.of_artifact(&look_up.ecosystem, &look_up.name)? {
+                    found.extend(self.database.advisories_for(&look_up.ecosystem, &name)?);
+                }
+                found
+            }
+            _ => self.database.advisories_for(&look_up.ecosystem, &look_up.name)?,
+        };
         if found.is_empty() && look_up.in_lower_case {
             for name in self.written(&look_up.ecosystem, &look_up.name)? {
                 found.extend(self.database.advisories_for(&look_up.ecosystem, &name)?);
@@ -74,6 +96,21 @@ impl<'a> Lists<'a> {
         let held: Rc<[Rc<Advisory>]> = held.map(Rc::new).collect();
         self.known.insert(key, Rc::clone(&held));
         Ok(held)
+    }
+
+    /// The names of an artifact in all groups that the list knows.
+    fn of_artifact(&mut self, ecosystem: &str, artifact: &str) -> Result<Vec<String>> {
+        if !self.artifacts.contains_key(ecosystem) {
+            let mut names: HashMap<String, Vec<String>> = HashMap::new();
+            for key in self.database.keys(ecosystem)? {
+                if let Some((_, artifact)) = key.rsplit_once(':') {
+                    names.entry(artifact.to_owned()).or_default().push(key);
+                }
+            }
+            self.artifacts.insert(ecosystem.to_owned(), names);
+        }
+        let names = self.artifacts.get(ecosystem).and_then(|names| names.get(artifact));
+        Ok(names.cloned().unwrap_or_default())
     }
 
     /// How the list writes a name that is known in lower case.
@@ -130,7 +167,11 @@ impl<'a> Lists<'a> {
                 for (entry, affected) in advisory.affected.iter().enumerate() {
                     match compared(package, advisory, affected, look_up) {
                         Compared::Affected(detail) => {
-                            held.push((entry, detail, exempt(section, affected)));
+                            held.push((
+                                entry,
+                                detail,
+                                exempt(section, package, advisory, affected),
+                            ));
                         }
                         Compared::Unreadable(problem) => unreadable = Some(problem),
                         Compared::NotAffected(_) => {}
@@ -203,7 +244,11 @@ pub(super) fn compared(
     };
     match osv::judge(affected, look_up.scheme, &version) {
         Ok(Judgement::Affected { range, fixed }) => {
-            Compared::Affected(Match { range, fixed, ..look_up.detail(advisory) })
+            let name = match look_up.name_of {
+                NameOf::AnyGroup => affected.name.clone(),
+                _ => look_up.name.clone(),
+            };
+            Compared::Affected(Match { range, fixed, name, ..look_up.detail(advisory) })
         }
         Ok(Judgement::NotAffected { range }) => Compared::NotAffected(range),
         Err(problem) => Compared::Unreadable(problem.to_string()),
@@ -241,7 +286,15 @@ fn by_cpe(advisory: &Advisory, affected: &Affected, look_up: &LookUp) -> Compare
     }
 }
 
-fn exempt(section: &Section, affected: &Affected) -> Option<Exempt> {
+fn exempt(
+    section: &Section,
+    package: &PackageRow,
+    advisory: &Advisory,
+    affected: &Affected,
+) -> Option<Exempt> {
+    if advisory.id.starts_with("MAL-") && !is_from_registry(package.role) {
+        return Some(Exempt::NotFromRegistry);
+    }
     let unimportant = affected.status == Status::Unimportant
         || affected.urgency.as_deref() == Some("unimportant");
     match affected.status {
@@ -253,6 +306,20 @@ fn exempt(section: &Section, affected: &Affected) -> Option<Exempt> {
         return Some(Exempt::Informational(kind.clone()));
     }
     other_platform(section, affected).map(Exempt::OtherPlatform)
+}
+
+/// Somebody else's package may have the name of the image's own application.
+fn is_from_registry(role: Option<Role>) -> bool {
+    match role {
+        None | Some(Role::Development) => true,
+        Some(
+            Role::Application
+            | Role::EditorExtension
+            | Role::Fixture
+            | Role::Local
+            | Role::Reference,
+        ) => false,
+    }
 }
 
 /// The systems it concerns, where the image's is not among them.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use inscan_facts::package::Evidence;
+use inscan_facts::package::{Certainty, Evidence};
 use inscan_facts::package_type;
 
 use super::cpe;
@@ -172,6 +172,9 @@ impl Place<'_> {
     }
 
     pub(super) fn subject(&self, package: &PackageRow) -> Subject {
+        if let Err(gap) = known(package) {
+            return Subject::Uncovered(gap);
+        }
         let stated_only = matches!(package.evidence, Evidence::Lockfile | Evidence::Manifest);
         if stated_only && !self.lockfiles {
             return Subject::NotInstalled;
@@ -245,6 +248,9 @@ impl Place<'_> {
             };
             lists.iter().enumerate().map(look_up).collect::<Vec<_>>()
         };
+        if package.identity.source == Certainty::Unknown && release.names == Names::Source {
+            return Err(unknown(package, "source package"));
+        }
         let (source, source_version) = source(package);
         // Where the list speaks of the signed source itself, that is meant.
         let signed = signed_from(source, &source_version);
@@ -308,6 +314,12 @@ impl Place<'_> {
             in_lower_case: lost_its_case(package, &name),
         };
         let mut look_ups = vec![look_up(list)];
+        // The group may be any that advisories know with this artifact.
+        if kind == "maven" && package.identity.namespace != Certainty::Stated {
+            let any =
+                LookUp { name: package.name.clone(), name_of: NameOf::AnyGroup, ..look_up(list) };
+            look_ups = vec![any];
+        }
         // Drupal has a repository of its own for its modules.
         const DRUPAL: &str = "Packagist:https://packages.drupal.org/8";
         if *list == "Packagist" && name.starts_with("drupal/") {
@@ -349,6 +361,29 @@ fn comparable(
 fn lost_its_case(package: &PackageRow, name: &str) -> bool {
     let folds = package.kind == "golang";
     folds && package.evidence == Evidence::Sbom && !name.contains(|it: char| it.is_uppercase())
+}
+
+/// What is not known is not looked up: a miss would be taken for clean.
+fn known(package: &PackageRow) -> Result<(), Uncovered> {
+    let identity = &package.identity;
+    match (&identity.name, &identity.version) {
+        (Certainty::Unknown, _) => Err(unknown(package, "name")),
+        (_, Certainty::Unknown) => Err(unknown(package, "version")),
+        _ => Ok(()),
+    }
+}
+
+fn unknown(package: &PackageRow, part: &str) -> Uncovered {
+    let name = full_name(package);
+    let place = match package.location.as_str() {
+        "" => String::new(),
+        place => format!(" (/{place})"),
+    };
+    Uncovered {
+        code: UncoveredCode::VersionNotComparable,
+        subject: name.clone(),
+        message: format!("the {part} of {name}{place} is not known"),
+    }
 }
 
 /// The type of a component in an SBOM that no package URL identifies: `inscan_sbom::UNIDENTIFIED`.

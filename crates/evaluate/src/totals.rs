@@ -6,8 +6,21 @@ use super::evaluation::*;
 use super::severity::Severity;
 use inscan_document::Section;
 
+/// What the verdict does not count.
+pub(super) struct LeftOut {
+    /// Findings that were not to be shown.
+    pub(super) hidden: usize,
+    pub(super) unrated: usize,
+    pub(super) not_installed: usize,
+}
+
 /// Layers of the findings, then the counts.
-pub(super) fn fill(section: &Section, judged: usize, hidden: usize, evaluation: &mut Evaluation) {
+pub(super) fn fill(
+    section: &Section,
+    judged: usize,
+    left_out: LeftOut,
+    evaluation: &mut Evaluation,
+) {
     let base = evaluation.base.as_ref().map(|base| base.layers);
     let is_base = |index: usize| base.map(|layers| index < layers);
     evaluation.layers = section
@@ -45,10 +58,11 @@ pub(super) fn fill(section: &Section, judged: usize, hidden: usize, evaluation: 
             *layer.severity.entry(finding.severity.level).or_default() += 1;
         }
     }
-    evaluation.counts = counts(judged, hidden, evaluation);
+    evaluation.counts = counts(judged, &left_out, evaluation);
+    evaluation.verdict.not_counted = not_counted(evaluation);
 }
 
-fn counts(judged: usize, hidden: usize, evaluation: &Evaluation) -> Counts {
+fn counts(judged: usize, left_out: &LeftOut, evaluation: &Evaluation) -> Counts {
     let findings = &evaluation.findings;
     let number = |is: &dyn Fn(&Finding) -> bool| findings.iter().filter(|one| is(one)).count();
     let mut counts = Counts {
@@ -62,7 +76,9 @@ fn counts(judged: usize, hidden: usize, evaluation: &Evaluation) -> Counts {
         secrets: evaluation.secrets.len(),
         failing_secrets: evaluation.secrets.iter().filter(|one| one.fails).count(),
         new: (evaluation.gate.baseline.is_some()).then(|| number(&|one| one.new == Some(true))),
-        not_shown: hidden,
+        not_shown: left_out.hidden,
+        unrated: left_out.unrated,
+        not_installed: left_out.not_installed,
         judged_packages: judged,
         uncovered_packages: distinct(
             evaluation.uncovered.iter().flat_map(|one| one.packages.iter().copied()),
@@ -76,6 +92,28 @@ fn counts(judged: usize, hidden: usize, evaluation: &Evaluation) -> Counts {
         *counts.suppressed.entry(one.by.code).or_default() += 1;
     }
     counts
+}
+
+/// In one line, for beside the verdict.
+fn not_counted(evaluation: &Evaluation) -> Option<String> {
+    let counts = &evaluation.counts;
+    let parts = [
+        (counts.unrated, "finding without a severity", "findings without a severity"),
+        (counts.not_installed, "package of lock files", "packages of lock files"),
+        (evaluation.suppressed.len(), "suppressed finding", "suppressed findings"),
+        (
+            counts.uncovered_packages,
+            "package that could not be evaluated",
+            "packages that could not be evaluated",
+        ),
+    ];
+    let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
+    let parts: Vec<String> = parts
+        .map(|(number, one, several)| {
+            format!("{number} {}", if number == 1 { one } else { several })
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {

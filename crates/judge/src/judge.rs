@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use inscan_document::Section;
-use inscan_evaluate::{Data, Evaluation, OnUncovered, Options, Outcome, Severity};
+use inscan_evaluate::{Data, Evaluation, Gate, OnUncovered, Options, Outcome, Severity, Verdict};
 use inscan_facts::error::{Coded, Kind};
 use jiff::Timestamp;
 
@@ -61,6 +61,11 @@ pub enum JudgeError {
         "there is no vulnerability database to evaluate with, and the gate or a policy needs one"
     )]
     NoDatabase,
+    /// The gate asks for what the database has no data of.
+    #[error("{message}, and the gate needs it")]
+    NoData { code: &'static str, message: String },
+    #[error("there is nothing to evaluate: no packages, and no system that could have any")]
+    NothingToEvaluate,
     #[error("the bundle `{source_name}` cannot be used")]
     Bundle { source_name: String, problems: Vec<Problem> },
     #[error("could not read the vulnerability database: {0}")]
@@ -71,6 +76,8 @@ impl Coded for JudgeError {
     fn code(&self) -> &'static str {
         match self {
             JudgeError::NoDatabase => "no-database",
+            JudgeError::NoData { code, .. } => code,
+            JudgeError::NothingToEvaluate => "nothing-to-evaluate",
             JudgeError::Bundle { .. } => "bundle-refused",
             JudgeError::Database(_) => "database-unreadable",
         }
@@ -79,7 +86,10 @@ impl Coded for JudgeError {
     fn kind(&self) -> Kind {
         match self {
             JudgeError::Bundle { .. } => Kind::Usage,
-            JudgeError::NoDatabase | JudgeError::Database(_) => Kind::Broken,
+            JudgeError::NoDatabase
+            | JudgeError::NoData { .. }
+            | JudgeError::NothingToEvaluate
+            | JudgeError::Database(_) => Kind::Broken,
         }
     }
 
@@ -91,8 +101,19 @@ impl Coded for JudgeError {
     }
 
     fn hint(&self) -> Option<String> {
-        matches!(self, JudgeError::NoDatabase)
-            .then(|| "see `inscan db --help` for how to get one, or use `--db FILE`".to_owned())
+        let hint = match self {
+            JudgeError::NoDatabase => {
+                "fetch one of public data with `inscan db update`, or use `--db FILE`"
+            }
+            JudgeError::NoData { .. } => {
+                "build or fetch a database that has it (`inscan db update`)"
+            }
+            JudgeError::NothingToEvaluate => {
+                "name an image or a root file system; of a folder with several images, one of them"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -124,7 +145,10 @@ pub fn judge<'a>(
         inscan_evaluate::with_policies(&mut evaluation);
     }
     if evaluation.verdict.outcome == Outcome::NotJudged {
-        return Err(JudgeError::NoDatabase);
+        return Err(not_judged(&evaluation));
+    }
+    if is_nothing(section, &options.evaluate.gate) {
+        return Err(JudgeError::NothingToEvaluate);
     }
     let mut warnings = of_evaluation(&evaluation, data.is_some(), &options.evaluate);
     let vulnerable = vulnerable(section, data, asked.as_ref(), options, &evaluation)?;
@@ -135,7 +159,36 @@ pub fn judge<'a>(
             Some(asked.judged(data, vulnerable.clone(), &mut warnings)?)
         }
     };
+    if let Some(policy) = &policy {
+        with_verdict_of(policy, &mut evaluation.verdict);
+    }
     Ok(Judgement { evaluation, policy, vulnerable, warnings })
+}
+
+fn not_judged(evaluation: &Evaluation) -> JudgeError {
+    let reason = evaluation.verdict.reasons.first();
+    let code = reason.map_or("", |reason| reason.code.as_str());
+    match ["no-kev-data", "no-epss-data"].into_iter().find(|known| *known == code) {
+        Some(code) => {
+            let message = reason.map(|reason| reason.message.clone()).unwrap_or_default();
+            JudgeError::NoData { code, message }
+        }
+        None => JudgeError::NoDatabase,
+    }
+}
+
+/// An SBOM without components, an empty folder, or one that is no root of a system: whoever judges
+/// it has named something else than was meant.
+fn is_nothing(section: &Section, gate: &Gate) -> bool {
+    let image = &section.image;
+    let is_no_image = image.source == "sbom" || image.source.starts_with("dir:");
+    let is_no_system = is_no_image && section.distribution.is_none() && gate.needs_database();
+    gate.is_set()
+        && section.packages.is_empty()
+        && section.secrets.is_empty()
+        && section.problems.is_empty()
+        && section.skipped.count == 0
+        && (section.files.is_empty() || is_no_system)
 }
 
 /// The list, made of the evaluation where that left nothing out.
@@ -162,7 +215,7 @@ fn of_evaluation(evaluation: &Evaluation, has_data: bool, options: &Options) -> 
     let mut warnings = Vec::new();
     if !has_data {
         warnings.push(
-            "no vulnerability database: packages are not evaluated (see `inscan db --help`)"
+            "no vulnerability database: packages are not evaluated (fetch one with `inscan db update`)"
                 .to_owned(),
         );
     } else if options.gate.on_uncovered != OnUncovered::Ignore {
@@ -260,13 +313,24 @@ impl<'a> PolicyRequest<'a> {
 impl Judgement {
     /// Why the image fails, by its gate and by its policies; empty where it passes.
     pub fn objections(&self) -> Vec<String> {
-        let of_gate = match self.evaluation.verdict.outcome {
+        let reasons = match self.evaluation.verdict.outcome {
             Outcome::Fail => self.evaluation.verdict.reasons.as_slice(),
             Outcome::Pass | Outcome::NoGate | Outcome::NotJudged => &[],
         };
-        let mut objections: Vec<_> = of_gate.iter().map(|it| it.message.clone()).collect();
-        objections.extend(self.policy.as_ref().and_then(objection));
-        objections
+        reasons.iter().map(|it| it.message.clone()).collect()
+    }
+}
+
+/// Policies are a gate as others are: one verdict for all of them, which every report says.
+fn with_verdict_of(policies: &crate::Evaluation, verdict: &mut Verdict) {
+    match objection(policies) {
+        Some(message) => {
+            let code = "policy".to_owned();
+            verdict.outcome = Outcome::Fail;
+            verdict.reasons.push(inscan_evaluate::Reason { code, message, findings: Vec::new() });
+        }
+        None if verdict.outcome == Outcome::NoGate => verdict.outcome = Outcome::Pass,
+        None => {}
     }
 }
 

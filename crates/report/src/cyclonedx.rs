@@ -21,7 +21,10 @@ const IMAGE: &str = "image";
 pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     let references = references(&section.packages);
     let packages = section.packages.iter().zip(&references);
-    let packages = packages.map(|(package, reference)| component(package, reference, section));
+    let packages = packages.map(|(package, reference)| {
+        let owner = package.owned_by.and_then(|owner| references.get(owner));
+        component(package, reference, owner.map(String::as_str), section)
+    });
     let components: Vec<_> = distribution(section).into_iter().chain(packages).collect();
     let depends_on: Vec<_> = components.iter().map(|it| it["bom-ref"].clone()).collect();
     let is_complete = section.problems.is_empty() && section.skipped.count == 0;
@@ -47,13 +50,9 @@ pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
 fn metadata(evaluation: &Evaluation, section: &Section) -> Value {
     let image = &section.image;
     let (name, _) = sbom::repository_and_tag(wording::image(evaluation));
-    let layers = section.layers.iter().map(|layer| ("inscan:image:diff-id", layer.diff_id.clone()));
-    let of_image = [
-        ("inscan:image:source", image.source.clone()),
-        ("inscan:image:reference", image.reference.clone()),
-        ("inscan:image:id", image.id.clone()),
-        ("inscan:image:created", image.created.clone().unwrap_or_default()),
-    ];
+    let layers = section.layers.iter();
+    let layers = layers.map(|layer| ("inscan:image:diff-id".to_owned(), layer.diff_id.clone()));
+    let of_image = sbom::image_facts(image);
     json!({
         "timestamp": wording::timestamp(evaluation),
         "tools": {"components": [{
@@ -80,16 +79,18 @@ fn about(evaluation: &Evaluation, section: &Section) -> Vec<(&'static str, Strin
         about.push(("inscan:database:date", database.date.clone().unwrap_or_default()));
         about.push(("inscan:database:digest", database.digest.clone().unwrap_or_default()));
     }
+    about.extend(evaluation.verdict.not_counted.clone().map(|line| ("inscan:not-counted", line)));
     let uncovered = evaluation.uncovered.iter().map(|it| ("inscan:not-judged", it.message.clone()));
     about.extend(uncovered);
     let problems = section.problems.len() + section.skipped.count;
     about.extend((problems > 0).then(|| ("inscan:not-understood", problems.to_string())));
+    about.extend(sbom::hidden(section).into_iter().map(|problem| ("inscan:hidden", problem)));
     about
 }
 
-fn properties<'a>(all: impl IntoIterator<Item = (&'a str, String)>) -> Value {
+fn properties<N: AsRef<str>>(all: impl IntoIterator<Item = (N, String)>) -> Value {
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
-    some(said.map(|(name, value)| json!({"name": name, "value": value})).collect())
+    some(said.map(|(name, value)| json!({"name": name.as_ref(), "value": value})).collect())
 }
 
 /// One for each package: its purl, with a number where several have the same.
@@ -118,22 +119,18 @@ fn distribution(section: &Section) -> Option<Value> {
     }))
 }
 
-fn component(package: &PackageRow, reference: &str, section: &Section) -> Value {
+fn component(
+    package: &PackageRow,
+    reference: &str,
+    owner: Option<&str>,
+    section: &Section,
+) -> Value {
     let layer = package.layer.and_then(|layer| section.layers.get(layer));
-    let source = package.source.as_ref();
-    let source_name = source.map(|source| source.name.clone()).unwrap_or_default();
-    let source_version = source.and_then(|source| source.version.clone()).unwrap_or_default();
-    let evidence = serde_json::to_value(package.evidence).unwrap_or_default();
-    let said = [
-        ("inscan:type", package.kind.clone()),
-        ("inscan:analyzer", package.analyzer.clone()),
-        ("inscan:evidence", evidence.as_str().unwrap_or_default().to_owned()),
-        ("inscan:architecture", package.arch.clone().unwrap_or_default()),
-        ("inscan:source:name", source_name),
-        ("inscan:source:version", source_version),
-        ("inscan:layer:index", package.layer.map(|layer| layer.to_string()).unwrap_or_default()),
-        ("inscan:layer:diff-id", layer.map(|layer| layer.diff_id.clone()).unwrap_or_default()),
-    ];
+    let mut said = sbom::facts(package, owner);
+    let index = package.layer.map(|layer| layer.to_string()).unwrap_or_default();
+    said.push(("inscan:layer:index".to_owned(), index));
+    let diff_id = layer.map(|layer| layer.diff_id.clone()).unwrap_or_default();
+    said.push(("inscan:layer:diff-id".to_owned(), diff_id));
     let digests = sbom::digests(package, section).into_iter();
     let digests = digests.map(|(algorithm, digest)| json!({"alg": algorithm, "content": digest}));
     let homepage = sbom::homepage(package);
@@ -310,6 +307,7 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
         SuppressionCode::Ignored => "exploitable",
         SuppressionCode::OwnedByOsPackage
         | SuppressionCode::NotSecurity
+        | SuppressionCode::NotFromRegistry
         | SuppressionCode::CpeOnly
         | SuppressionCode::Informational => "false_positive",
         SuppressionCode::Vex | SuppressionCode::NotAffected | SuppressionCode::OtherPlatform => {

@@ -93,6 +93,9 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
 fn verdict(level: &str, evaluation: &Evaluation) -> String {
     let title = format!("{}: {}", evaluation.tool.name, wording::image(evaluation));
     let mut message = wording::verdict(evaluation);
+    if let Some(line) = wording::not_counted(evaluation) {
+        let _ = write!(message, "\n{line}");
+    }
     if evaluation.database.is_some() {
         let _ = write!(message, "\n{}", wording::extent(evaluation));
         if let Some(line) = wording::not_seen(evaluation) {

@@ -213,8 +213,11 @@ fn image(evaluation: &Evaluation) -> String {
 fn messages(evaluation: &Evaluation) -> Vec<Value> {
     let message = |level: &str, text: &str| json!({"level": level, "value": printable(text)});
     let mut messages = Vec::new();
-    if evaluation.database.is_none() || evaluation.verdict.outcome == Outcome::NotJudged {
-        messages.push(message("fatal", &wording::verdict(evaluation)));
+    let is_without = evaluation.database.is_none() && evaluation.verdict.outcome == Outcome::NoGate;
+    let verdict = wording::verdict(evaluation);
+    let is_fatal = is_without || evaluation.verdict.outcome == Outcome::NotJudged;
+    if is_fatal {
+        messages.push(message("fatal", &verdict));
     }
     let uncovered = evaluation.uncovered.iter();
     messages.extend(uncovered.map(|it| message("warn", &format!("not evaluated: {}", it.message))));
@@ -223,6 +226,10 @@ fn messages(evaluation: &Evaluation) -> Vec<Value> {
     if suppressed > 0 {
         messages.push(message("info", &format!("{suppressed} suppressed findings are left out")));
     }
+    if !is_fatal {
+        messages.push(message("info", &verdict));
+    }
+    messages.extend(wording::not_counted(evaluation).map(|line| message("info", &line)));
     messages
 }
 

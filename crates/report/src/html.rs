@@ -192,6 +192,7 @@ fn facts(evaluation: &Evaluation) -> Vec<Value> {
     let facts = [
         ("Packages", packages, false),
         ("Not looked at", wording::not_seen(evaluation).unwrap_or_default(), false),
+        ("Not counted", evaluation.verdict.not_counted.clone().unwrap_or_default(), false),
         (
             "Distribution",
             wording::distribution(evaluation).unwrap_or_else(|| "unknown".into()),

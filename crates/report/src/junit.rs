@@ -137,6 +137,9 @@ fn details(finding: &Finding, evaluation: &Evaluation) -> String {
 fn gate(evaluation: &Evaluation) -> Suite {
     let mut suite = Suite::default();
     let verdict = wording::verdict(evaluation);
+    if let Some(line) = wording::not_counted(evaluation) {
+        suite.test("gate", "not counted", End::Skipped(&line), "");
+    }
     match evaluation.verdict.outcome {
         Outcome::Pass => suite.test("gate", "verdict", End::Passed, &verdict),
         Outcome::NoGate => suite.test("gate", "verdict", End::Skipped(&verdict), ""),

@@ -24,6 +24,9 @@ pub(super) fn render(evaluation: &Evaluation, of_policies: Option<&policy::Evalu
     let mut page =
         format!("## {} {}\n\n", sign(evaluation, of_policies), code(wording::image(evaluation)));
     let _ = writeln!(page, "**{}**", plain(&wording::verdict(evaluation)));
+    if let Some(line) = wording::not_counted(evaluation) {
+        let _ = writeln!(page, "\n{}", plain(&line));
+    }
     if evaluation.database.is_some() {
         let _ = writeln!(page, "\n{}\n", extent(evaluation));
         counts(evaluation, &mut page);

@@ -78,6 +78,8 @@ pub(super) fn render(evaluation: &Evaluation, with_suppressed: bool) -> String {
                 "imageDigest": image.digest,
                 "imageId": image.id,
                 "verdict": evaluation.verdict.outcome,
+                "reasons": evaluation.verdict.reasons.iter().map(|it| &it.message).collect::<Vec<_>>(),
+                "notCounted": evaluation.verdict.not_counted,
                 "date": evaluation.date,
                 "database": evaluation.database,
                 "suppressed": evaluation.suppressed.len(),

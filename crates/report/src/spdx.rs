@@ -27,11 +27,16 @@ pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     }
     let ids = ids(&section.packages);
     let mut texts = BTreeMap::new();
-    let mut packages = vec![image(evaluation, section)];
+    let mut of_image = image(evaluation, section);
+    of_image["annotations"] = annotation(evaluation, sbom::image_facts(&section.image));
+    let mut packages = vec![of_image];
     packages.extend(distribution(section));
     for (index, (package, id)) in section.packages.iter().zip(&ids).enumerate() {
         let findings = findings.get(&index).map(Vec::as_slice).unwrap_or_default();
-        packages.push(self::package(package, id, section, findings, &mut texts));
+        let mut json = self::package(package, id, section, findings, &mut texts);
+        let owner = package.owned_by.and_then(|owner| ids.get(owner)).map(String::as_str);
+        json["annotations"] = annotation(evaluation, sbom::facts(package, owner));
+        packages.push(json);
     }
     let licences = texts.into_iter().map(|(id, text)| {
         json!({"licenseId": id, "extractedText": text, "name": wording::shortened(&text, 100)})
@@ -44,6 +49,7 @@ pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
         "SPDXID": DOCUMENT,
         "name": name,
         "comment": comment(evaluation, section),
+        "annotations": hidden(evaluation, section),
         "creationInfo": {
             "created": wording::timestamp(evaluation),
             "creators": [format!("Tool: {}-{}", evaluation.tool.name, evaluation.tool.version)],
@@ -58,9 +64,33 @@ pub(super) fn render(evaluation: &Evaluation, section: &Section) -> String {
     json::text(document)
 }
 
+/// What the form has no place for, in a comment: a JSON object of texts.
+fn annotation(evaluation: &Evaluation, facts: Vec<(String, String)>) -> Value {
+    let facts: BTreeMap<String, String> = facts.into_iter().collect();
+    match facts.is_empty() {
+        true => Value::Null,
+        false => json!([annotated(evaluation, &json!(facts).to_string())]),
+    }
+}
+
+fn hidden(evaluation: &Evaluation, section: &Section) -> Value {
+    let all = sbom::hidden(section);
+    some(all.iter().map(|problem| annotated(evaluation, problem)).collect())
+}
+
+fn annotated(evaluation: &Evaluation, comment: &str) -> Value {
+    json!({
+        "annotator": format!("Tool: {}-{}", evaluation.tool.name, evaluation.tool.version),
+        "annotationDate": wording::timestamp(evaluation),
+        "annotationType": "OTHER",
+        "comment": comment,
+    })
+}
+
 /// What was judged, and what was not.
 fn comment(evaluation: &Evaluation, section: &Section) -> String {
     let mut parts = vec![format!("Vulnerabilities: {}", wording::verdict(evaluation))];
+    parts.extend(wording::not_counted(evaluation));
     let uncovered = evaluation.uncovered.iter();
     parts.extend(uncovered.map(|it| format!("not evaluated: {}", printable(&it.message))));
     let problems = section.problems.len() + section.skipped.count;

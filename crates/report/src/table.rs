@@ -55,7 +55,7 @@ fn head(evaluation: &Evaluation, page: &mut Page<'_>) {
     if let Some(distribution) = wording::distribution(evaluation) {
         page.field("distribution", &distribution);
     }
-    let none = "none, so packages are not evaluated. See `inscan db --help`, or use `--db FILE`";
+    let none = "none, so packages are not evaluated. Fetch public data with `inscan db update`, or use `--db FILE`";
     page.field("database", &wording::database(evaluation).unwrap_or_else(|| none.to_owned()));
     if let Some(line) = wording::not_seen(evaluation) {
         page.field("not looked at", &line);
@@ -324,6 +324,10 @@ fn warnings(evaluation: &Evaluation, page: &mut Page<'_>) {
 fn verdict(evaluation: &Evaluation, page: &mut Page<'_>) {
     let verdict = &evaluation.verdict;
     page.line("");
+    // The verdict is last, above the next prompt.
+    if let Some(line) = wording::not_counted(evaluation) {
+        page.line(&page.style.dim(&shown(line.as_bytes())));
+    }
     let code = match verdict.outcome {
         Outcome::Pass => "1;32",
         Outcome::Fail | Outcome::NotJudged => "1;31",

@@ -135,10 +135,13 @@ pub(super) fn evaluation() -> Evaluation {
             digest: Some(format!("sha256:{}", "d".repeat(64))),
             date: Some("2026-11-24".into()),
             age_days: Some(1),
+            has_kev: true,
+            has_epss: true,
             advisories: 1234,
         }),
         gate: Gate { fail_on: Some(Severity::High), ..Gate::default() },
         verdict: Verdict {
+            not_counted: None,
             outcome: Outcome::Fail,
             reasons: vec![Reason {
                 code: "severity".into(),
@@ -360,6 +363,7 @@ pub(super) fn without_database() -> Evaluation {
     Evaluation {
         database: None,
         verdict: Verdict {
+            not_counted: None,
             outcome: Outcome::NotJudged,
             reasons: vec![Reason {
                 code: "no-database".into(),

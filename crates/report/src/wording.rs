@@ -94,6 +94,7 @@ pub(super) fn name_of(detail: &Match) -> &'static str {
     match detail.name_of {
         NameOf::Package => "",
         NameOf::Source => "source package ",
+        NameOf::AnyGroup => "by the artifact's name, in any group: ",
         NameOf::Cpe => "by CPE name only: ",
     }
 }
@@ -197,6 +198,12 @@ pub(super) fn verdict(evaluation: &Evaluation) -> String {
     }
 }
 
+/// `not counted: 3 suppressed findings`: what stands beside the verdict.
+pub(super) fn not_counted(evaluation: &Evaluation) -> Option<String> {
+    let line = evaluation.verdict.not_counted.as_deref()?;
+    Some(printable(&format!("not counted: {line}")))
+}
+
 /// `2 critical, 5 high`; only those there are.
 pub(super) fn severities(evaluation: &Evaluation) -> String {
     let count = |severity: &Severity| evaluation.counts.severity.get(severity).copied();
@@ -269,6 +276,9 @@ pub(super) fn suppressed(code: SuppressionCode) -> &'static str {
         SuppressionCode::NotAffected => "not affected, according to the distribution",
         SuppressionCode::Informational => "notices, such as an unmaintained package",
         SuppressionCode::OtherPlatform => "about another operating system",
+        SuppressionCode::NotFromRegistry => {
+            "about a registry's package, where this one is not from there"
+        }
         SuppressionCode::CpeOnly => "matched by CPE name only",
     }
 }

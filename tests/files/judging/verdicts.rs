@@ -46,6 +46,114 @@ fn a_document_is_judged_as_its_image_is() {
     assert_eq!(found, expected);
 }
 
+/// What is found and what is not, in a form that does not depend on the order of packages.
+fn judged(document: &str) -> serde_json::Value {
+    let options =
+        ["-q", "--db", DEMO, "-o", "json", "--fail-on", "low", "--on-uncovered", "ignore"];
+    let output = run(&[&["evaluate", document][..], &options].concat());
+    if output.stdout.is_empty() {
+        return json!({"exit code": output.status.code()});
+    }
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let list = |key: &str| found[key].as_array().unwrap().clone();
+    let sorted = |mut all: Vec<serde_json::Value>| {
+        all.sort_by_key(ToString::to_string);
+        all
+    };
+    let finding = |it: &serde_json::Value| {
+        let package = &it["package"];
+        json!([
+            it["id"],
+            package["name"],
+            package["version"],
+            package["location"],
+            it["severity"],
+            it["fails"]
+        ])
+    };
+    let findings = list("findings").iter().map(finding).collect();
+    let suppressed = list("suppressed");
+    let suppressed = suppressed.iter().map(|it| json!([finding(&it["finding"]), it["by"]["code"]]));
+    let uncovered = list("uncovered");
+    let uncovered = uncovered
+        .iter()
+        .map(|it| json!([it["code"], it["message"], it["packages"].as_array().map(Vec::len)]));
+    let (suppressed, uncovered) = (suppressed.collect(), uncovered.collect());
+    json!({
+        "outcome": found["verdict"]["outcome"],
+        "not counted": found["verdict"]["not_counted"],
+        "findings": sorted(findings),
+        "suppressed": sorted(suppressed),
+        "uncovered": sorted(uncovered),
+    })
+}
+
+#[test]
+fn an_sbom_is_judged_as_its_document_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = inscan_test_support::root().join("fixtures");
+    let of_language =
+        ["node", "python", "ruby", "rpm", "dpkg", "apk", "lockfiles", "opkg", "pacman"];
+    let roots = of_language.iter().map(|name| format!("dir:{}", fixtures.join(name).display()));
+    let mut compared = 0;
+    for image in [IMAGE.to_owned()].into_iter().chain(roots) {
+        let document = folder.path().join("document.json");
+        let to_document = format!("document={}", text(&document));
+        if run(&["analyze", "-q", &image, "-o", &to_document]).status.code() != Some(0) {
+            continue;
+        }
+        let expected = judged(text(&document));
+        for format in ["cyclonedx", "spdx"] {
+            let bom = folder.path().join(format!("{format}.json"));
+            let to_bom = format!("{format}={}", text(&bom));
+            ends(&["evaluate", "-q", text(&document), "--db", DEMO, "-o", &to_bom], 0, &[]);
+            assert_eq!(judged(text(&bom)), expected, "{format} of {image}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 4, "{compared}");
+}
+
+#[test]
+fn an_sbom_in_syfts_form_has_the_same_findings() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = document(folder.path());
+    let whole: serde_json::Value = serde_json::from_slice(&fs::read(&document).unwrap()).unwrap();
+    let own = &whole["inscan"];
+    let installed =
+        |it: &&serde_json::Value| it["evidence"] != "lockfile" && it["evidence"] != "manifest";
+    let artifacts = own["packages"].as_array().unwrap().iter().filter(installed).map(|it| {
+        let place = format!("/{}", it["location"].as_str().unwrap());
+        json!({"name": it["name"], "version": it["version"], "purl": it["purl"], "locations": [{"path": place}]})
+    });
+    let distribution = &own["distribution"];
+    let syft = json!({
+        "schema": {"version": "16.0.0"}, "descriptor": {"name": "syft"},
+        "distro": {"id": distribution["id"], "versionID": distribution["version"]},
+        "source": {"type": "image", "metadata": {"userInput": own["image"]["reference"]}},
+        "artifacts": artifacts.collect::<Vec<_>>(),
+    });
+    let syft = file(folder.path(), "syft.json", syft.to_string());
+    let (found, expected) = (judged(text(&syft)), judged(text(&document)));
+    assert_eq!(found["findings"], expected["findings"]);
+    assert_eq!(found["outcome"], expected["outcome"]);
+}
+
+#[test]
+fn where_there_is_nothing_to_judge_there_is_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = file(folder.path(), "bom.json", r#"{"bomFormat": "CycloneDX", "components": []}"#);
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("layout/blobs")).unwrap();
+    fs::write(root.join("layout/oci-layout"), "{}").unwrap();
+    let root = format!("dir:{}", text(&root));
+    let gate = ["-q", "--db", DEMO, "--fail-on", "high"];
+    let said = &["nothing to evaluate"];
+    ends(&[&["evaluate", text(&empty)][..], &gate].concat(), 3, said);
+    ends(&[&["scan", &root][..], &gate].concat(), 3, said);
+    ends(&["evaluate", text(&empty), "-q", "--db", DEMO], 0, &[]);
+}
+
 #[test]
 fn a_gate_decides_between_0_and_1() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,7 +235,7 @@ fn what_could_not_be_finished_ends_with_3() {
     let damaged = file(folder.path(), "damaged.db", &fs::read(DEMO).unwrap()[..20_000]);
     let other = file(folder.path(), "other.db", "no database at all");
     // A gate, and nothing to judge with: never a pass.
-    let advice = ["no vulnerability database", "inscan db --help"];
+    let advice = ["no vulnerability database", "inscan db update"];
     for gate in [&["--fail-on", "high"][..], &["--fail-on-kev"], &["--on-uncovered", "fail"]] {
         ends(&[&["evaluate", document][..], gate].concat(), 3, &advice);
         ends(&[&["scan", IMAGE][..], gate].concat(), 3, &advice);
