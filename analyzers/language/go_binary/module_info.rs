@@ -1,10 +1,13 @@
 //! The list of modules in a Go program: one line each, fields with tabs between.
 //!
 //! `path` names the main package, `mod` its module, `dep` a dependency, `=>`
-//! what took the place of the module before it, `build` a setting of the build.
+//! what took the place of the module before it, `build` a setting of the build. Without
+//! `mod` the program was built from GOPATH or from single files.
 //! <https://pkg.go.dev/runtime/debug#BuildInfo>
 
 use std::collections::BTreeMap;
+
+use inscan_facts::package::{Certainty, Role};
 
 use crate::{Evidence, Package};
 
@@ -38,16 +41,32 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
     }
     let mut found = vec![library];
     if let Some(module) = &info.main {
-        let mut main = new(module.path, &main_version(module, &info.settings));
+        let (version, certainty) = main_version(module, &info.settings);
+        let mut main = new(module.path, &version);
+        main.identity.version = certainty;
+        main.attributes.insert("main".into(), "true".into());
+        found.push(main);
+    } else if let Some(path) = info.package {
+        // Built without modules: all that is known is where its package lay.
+        let mut main = new(path, "");
+        main.identity.name = Certainty::derived("import-path");
+        main.identity.version = Certainty::Unknown;
         main.attributes.insert("main".into(), "true".into());
         found.push(main);
     }
+    if let Some(main) = found.get_mut(1) {
+        let commit = [("vcs.revision", "commit"), ("vcs.time", "commit-time")];
+        let stated =
+            |(key, name): (&str, &str)| Some((name.into(), info.settings.get(key)?.clone()));
+        main.attributes.extend(commit.into_iter().filter_map(stated));
+    }
     found.extend(info.dependencies.iter().map(|module| match module.replacement {
-        // A replacement by a directory has no version of its own, so the replaced module
-        // is stated.
-        Some((path, _)) if path.starts_with(['.', '/']) => {
-            let mut package = new(module.path, module.version);
+        Some((path, _)) if is_directory(path) => {
+            let mut package = new(module.path, UNKNOWN);
+            package.identity.version = Certainty::Unknown;
+            package.role = Some(Role::Local);
             package.attributes.insert("replaced-by".into(), path.into());
+            package.attributes.insert("required-version".into(), module.version.into());
             package
         }
         Some((path, version)) => {
@@ -61,9 +80,17 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
     found
 }
 
+/// Whether a replacement is a directory, which has no version of its own: `../fork`, `/src/fork`.
+fn is_directory(path: &str) -> bool {
+    path.starts_with(['.', '/', '\\'])
+        || path.get(1..3).is_some_and(|it| matches!(it, ":\\" | ":/"))
+}
+
 #[derive(Default)]
 struct Info<'a> {
     main: Option<Module<'a>>,
+    /// The import path of the main package.
+    package: Option<&'a str>,
     dependencies: Vec<Module<'a>>,
     settings: BTreeMap<&'a str, String>,
 }
@@ -74,11 +101,11 @@ fn parse(modules: &str) -> Info<'_> {
         let mut fields = line.split('\t');
         let mut field = || fields.next().unwrap_or_default();
         match field() {
-            // Built without modules (from GOPATH), a program has the path of its main package only.
+            // Not those of Go itself, nor of files that were named on the command line.
             "path" => {
                 let path = field();
-                let is_of_a_module = path.split('/').next().is_some_and(|host| host.contains('.'));
-                info.main = is_of_a_module.then_some(Module { path, ..Module::default() });
+                let host = path.split('/').next().unwrap_or_default();
+                info.package = host.contains('.').then_some(path);
             }
             "mod" => {
                 info.main = Some(Module { path: field(), version: field(), replacement: None });
@@ -122,16 +149,35 @@ fn release_number(release: &str) -> &str {
     number.split([' ', '-', '+']).next().unwrap_or_default()
 }
 
-/// The main module's version: as Go states it, else as the program's own build
-/// set it with `-ldflags -X`, else as Go would write the commit it was built from.
-fn main_version(module: &Module<'_>, settings: &BTreeMap<&str, String>) -> String {
-    if !matches!(module.version, "" | UNKNOWN) {
-        return module.version.into();
+/// The main module's version: as Go states it, else as the program's own build set it with
+/// `-ldflags -X`, else unknown. A commit without a tag before it may be of any version.
+fn main_version(module: &Module<'_>, settings: &BTreeMap<&str, String>) -> (String, Certainty) {
+    let is_stated = !matches!(module.version, "" | UNKNOWN) && !is_of_no_release(module.version);
+    if is_stated && module.replacement.is_none() {
+        return (module.version.into(), Certainty::Stated);
     }
     let flags = settings.get("-ldflags").map_or("", String::as_str);
-    linked_version(flags, module.path)
-        .or_else(|| commit_version(settings))
-        .unwrap_or_else(|| UNKNOWN.into())
+    match linked_version(flags, module.path) {
+        Some(version) => (version, Certainty::derived("ldflags")),
+        None if module.version.is_empty() => (UNKNOWN.into(), Certainty::Unknown),
+        None => (module.version.into(), Certainty::Unknown),
+    }
+}
+
+/// `v0.0.0-20250307142531-64017e8ca682+dirty`: a commit, and no tag that comes before it.
+/// <https://go.dev/ref/mod#pseudo-versions>
+fn is_of_no_release(version: &str) -> bool {
+    let version = version.split('+').next().unwrap_or_default();
+    let mut parts = version.split('-');
+    let base = parts.next().unwrap_or_default();
+    let (time, commit) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    // Of major versions beyond 1 the base is `v2.0.0`.
+    base.starts_with('v')
+        && base.ends_with(".0.0")
+        && time.len() == 14
+        && time.bytes().all(|it| it.is_ascii_digit())
+        && commit.len() == 12
+        && parts.next().is_none()
 }
 
 /// The value of `-X main.version=1.2.3`, or of another variable that by its
@@ -168,14 +214,6 @@ fn is_numbered(value: &str) -> bool {
     is_number() && is_number()
 }
 
-/// `v0.0.0-20240102030405-0123456789ab`, as Go names a commit without a tag.
-fn commit_version(settings: &BTreeMap<&str, String>) -> Option<String> {
-    let commit = settings.get("vcs.revision")?.get(..12)?;
-    let time: String =
-        settings.get("vcs.time")?.chars().filter(char::is_ascii_digit).take(14).collect();
-    (time.len() == 14).then(|| format!("v0.0.0-{time}-{commit}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,12 +234,21 @@ mod tests {
     #[test]
     fn a_replaced_module_is_named_by_its_replacement() {
         check("dep\ta.org/a\tv1.0.0\th1:x\n=>\tb.org/b\tv2.0.0\th1:y\n", &["b.org/b v2.0.0"]);
-        check("dep\ta.org/a\tv1.0.0\n=>\t../fork\t(devel)\t\n", &["a.org/a v1.0.0"]);
+        for directory in ["../fork", "./staging/a", "/src/fork", "C:\\fork"] {
+            let record = format!("dep\ta.org/a\tv0.0.0\n=>\t{directory}\t(devel)\t\n");
+            check(&record, &["a.org/a (devel)"]);
+            let found = packages("go1.22.1", &record, b"a");
+            assert_eq!(found[1].identity.version, Certainty::Unknown);
+            assert_eq!(
+                (found[1].role, &*found[1].attributes["required-version"]),
+                (Some(Role::Local), "v0.0.0")
+            );
+        }
     }
 
     #[test]
     fn without_modules_the_main_package_names_the_program() {
-        check("path\tex.org/app/cmd/x\n", &["ex.org/app/cmd/x (devel)"]);
+        check("path\tex.org/app/cmd/x\n", &["ex.org/app/cmd/x "]);
         check("path\tex.org/app/cmd/x\nmod\tex.org/app\tv1.0.0\n", &["ex.org/app v1.0.0"]);
         check("path\tcommand-line-arguments\n", &[]);
         check("path\tcmd/go\n", &[]);
@@ -219,10 +266,24 @@ mod tests {
     }
 
     #[test]
-    fn the_main_version_comes_from_the_commit_where_nothing_else_is_known() {
-        let settings =
-            "build\tvcs.revision=0123456789abcdef\nbuild\tvcs.time=2024-01-02T03:04:05Z\n";
-        check_main(settings, "ex.org/app v0.0.0-20240102030405-0123456789ab");
+    fn a_commit_without_a_tag_is_no_version() {
+        let check = |version: &str, settings: &str, expected: (&str, Certainty)| {
+            let record = format!("mod\tex.org/app\t{version}\t\n{settings}");
+            let main = &packages("go1.24.1", &record, b"a")[1];
+            assert_eq!((&*main.version, main.identity.version.clone()), expected);
+        };
+        let commit = "build\tvcs.revision=0123456789abcdef\nbuild\tvcs.time=2024-01-02T03:04:05Z\n";
+        check("(devel)", commit, ("(devel)", Certainty::Unknown));
+        let untagged = "v0.0.0-20250307142531-64017e8ca682+dirty";
+        check(untagged, commit, (untagged, Certainty::Unknown));
+        let flags = "build\t-ldflags=\"-X main.version=11.5.2\"\n";
+        check(untagged, flags, ("v11.5.2", Certainty::derived("ldflags")));
+        check("(devel)", flags, ("v11.5.2", Certainty::derived("ldflags")));
+        for stated in ["v1.2.3", "v1.2.4-0.20250307142531-64017e8ca682", "v1.2.3+dirty"] {
+            check(stated, flags, (stated, Certainty::Stated));
+        }
+        let main = &packages("go1.24.1", &format!("mod\tex.org/app\t(devel)\t\n{commit}"), b"a")[1];
+        assert_eq!(main.attributes["commit"], "0123456789abcdef");
     }
 
     #[test]
