@@ -123,6 +123,8 @@ impl Program {
             location: location.into(),
             ..Package::default()
         };
+        // Builds of Java 8 by others than Oracle: `1.8.0-update_131` is `1.8.0_131`.
+        let version = version.replace("-update_", "_");
         if let Some(cpe) = &self.cpe {
             // A CPE may not hold other characters of a version without escaping them.
             let escaped: String = version
@@ -203,6 +205,22 @@ mod tests {
         check("bin/other", b"x BusyBox v1.36.1 (", &[]);
         check("bin/busybox", b"nothing", &[]);
         check("bin/busybox", b"BusyBox v1.31.1 (a\0BusyBox v1.31.0 (b", &["busybox 1.31.0"]);
+    }
+
+    #[test]
+    fn an_update_of_java_8_is_written_in_one_way() {
+        for version in ["1.8.0-update_131-b02", "1.8.0_131-b11"] {
+            let text = format!("\0java\x001.8\0{version}\0");
+            check("jre/bin/java", text.as_bytes(), &["java 1.8.0_131"]);
+        }
+    }
+
+    #[test]
+    fn valkey_is_told_from_redis() {
+        let text =
+            b"\x008.1.4\0\0c11-builtin\0redis_version:7.2.4\0valkey8.1.4host-1753000000000000\0";
+        check("bin/valkey-server", text, &["valkey 8.1.4"]);
+        check("bin/redis-server", b"\x007.2.4\0\0c11-builtin\0", &["redis 7.2.4"]);
     }
 
     #[test]
