@@ -115,41 +115,55 @@ fn unquoted(word: &str) -> &str {
     word.trim_matches(['"', '`'])
 }
 
-/// `vendor/modules.txt`: `# path version`, perhaps with ` => path version` of its
-/// replacement, then a line for each package of the module that is vendored.
+/// `vendor/modules.txt`, as `go` itself reads it: `# path version`, perhaps with
+/// ` => path version` of its replacement, lines of remarks behind `## `, then a line for each
+/// package of the module that is vendored. What is neither is skipped.
 /// <https://go.dev/ref/mod#go-mod-vendor>
 pub(super) fn vendored(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let mut open = None;
     for line in text.lines() {
-        if line.starts_with("##") {
-            continue;
-        }
-        match line.strip_prefix("# ") {
-            Some(header) => open = module(header),
+        if let Some(header) = line.strip_prefix("# ") {
             // A module without packages is in the module graph only: nothing of it is here.
-            None if line.trim().is_empty() => {}
-            None => {
-                if let Some(Module { path, version }) = open.take() {
-                    out.add(path, version);
-                }
-            }
+            open = vendored_module(header);
+        } else if is_import_path(line)
+            && let Some(Module { path, version }) = open.take()
+        {
+            out.add(path, version);
         }
     }
     Ok(())
 }
 
 /// What a header says is vendored. `None` where it states no version of it.
-fn module(header: &str) -> Option<Module<'_>> {
-    let own = |text: Module<'_>| !text.version.is_empty();
-    match header.contains(" => ") {
-        true => {
-            let (replaced, by) = replacement(header.split_whitespace())?;
-            // The code of a directory stands under the name of what it replaces.
-            if by.version.is_empty() { Some(replaced).filter(|one| own(*one)) } else { Some(by) }
+fn vendored_module(header: &str) -> Option<Module<'_>> {
+    let words: Vec<&str> = header.split_whitespace().collect();
+    match *words.as_slice() {
+        [_, "=>", path, version] | [_, _, "=>", path, version]
+            if is_version(version) && (words[1] == "=>" || is_version(words[1])) =>
+        {
+            Some(Module { path, version })
         }
-        false => {
-            let mut words = header.split_whitespace();
-            Some(Module { path: words.next()?, version: words.next()? })
-        }
+        // The code of a directory stands under the name of what it replaces.
+        [path, version, ..] if is_version(version) => Some(Module { path, version }),
+        _ => None,
     }
+}
+
+/// `v1.2.3`, also with what stands behind the numbers; `v1` and `v1.2` are short for it.
+fn is_version(text: &str) -> bool {
+    let Some(numbers) = text.strip_prefix('v') else { return false };
+    let numbers = numbers.split(['-', '+']).next().unwrap_or_default();
+    let is_number = |part: &str| {
+        let is_padded = part.len() > 1 && part.starts_with('0');
+        !part.is_empty() && !is_padded && part.bytes().all(|it| it.is_ascii_digit())
+    };
+    (1..=3).contains(&numbers.split('.').count()) && numbers.split('.').all(is_number)
+}
+
+/// One word of the letters that import paths have.
+fn is_import_path(line: &str) -> bool {
+    let path = line.trim();
+    let is_allowed = |it: u8| it.is_ascii_alphanumeric() || b"-._~/+".contains(&it);
+    let is_element = |it: &str| !it.is_empty() && !it.starts_with('.') && !it.ends_with('.');
+    !path.starts_with('-') && path.bytes().all(is_allowed) && path.split('/').all(is_element)
 }

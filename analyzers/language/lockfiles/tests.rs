@@ -141,6 +141,25 @@ fn only_vendored_modules_with_packages_are_there() {
     let content = "# a v1\n## explicit\na/x\na/y\n# b v1\n## explicit\n# c v1 => d v2\nd\n# e v1 => ./e\ne\n# f => ./f\nf\n# g => h v1\nh\n";
     check("vendor/modules.txt", content, &["a v1", "d v2", "e v1", "h v1"]);
     check("modules.txt", content, &[]);
+    // Neither a version, nor an import path.
+    let odd = "# a latest\na/x\n# b v1.x\nb\n# c v01.0.0\nc\n# d v1.0.0\nd x\n#d\n# e v1.2.3-pre+b\n## explicit; go 1.20\ne/f\n";
+    check("vendor/modules.txt", odd, &["e v1.2.3-pre+b"]);
+}
+
+#[test]
+fn a_broken_packages_config_is_a_problem() {
+    for (text, expected) in [
+        ("<packages><package id='a' version='1'/>", "ends within an element"),
+        ("", "no element `packages`"),
+        ("<project/>", "does not begin with `packages`"),
+        ("<packages><package id='a'/></packages>", "no `version`"),
+        ("<packages><package version='1'/></packages>", "no `id`"),
+        ("<packages><package id='a version='1'/></packages>", "not valid XML"),
+    ] {
+        let found = Image::new([("packages.config", text)]).run(&Lockfiles);
+        let problems: Vec<_> = found.problems.iter().map(|it| &*it.message).collect();
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
+    }
 }
 
 #[test]
