@@ -61,7 +61,7 @@ fn split(stem: &str) -> Option<(&str, &str)> {
     (!artifact.is_empty()).then(|| (artifact, &stem[artifact_len..]))
 }
 
-/// `3.x`, `4.x`, `1.X.X`: any version of a series.
+/// `3.x`, `1.X.X`, Gradle's `3.+`: any version of a series.
 fn is_placeholder(version: &str) -> bool {
     let mut parts =
         version.split('.').skip_while(|part| part.bytes().all(|it| it.is_ascii_digit()));
@@ -70,7 +70,7 @@ fn is_placeholder(version: &str) -> bool {
 }
 
 fn is_wildcard(part: &str) -> bool {
-    matches!(part, "x" | "X" | "*")
+    matches!(part, "x" | "X" | "*" | "+")
 }
 
 /// What Maven's plugins and well-known projects put behind a version for another file of it.
@@ -164,6 +164,7 @@ mod tests {
             ("spring-web-4.x", None, true),
             ("a-1.2.X", None, true),
             ("a-1.x.x", None, true),
+            ("a-3.+", None, true),
             ("activation-1.1.x1", Some("1.1.x1"), false),
             ("a-1.1", Some("1.1"), false),
         ] {

@@ -60,7 +60,7 @@ pub(super) fn derive(
         .or_else(|| in_title(manifest?).map(found("manifest-title")))
         .or_else(|| in_symbolic_name(manifest?, artifact).map(found("manifest-symbolic-name")))
         .or_else(|| in_vendor_id(manifest?, artifact).map(found("manifest-vendor-id")))
-        .or_else(|| classes.group().map(found("package-names-inside")))
+        .or_else(|| classes.group(artifact).map(found("package-names-inside")))
 }
 
 /// Whether a well-known project publishes an artifact of this name and with such classes.
@@ -245,8 +245,9 @@ impl Classes {
         roots.iter().any(|root| self.below(root) > 0)
     }
 
-    /// The group that most of the classes speak for.
-    fn group(&self) -> Option<String> {
+    /// The group that most of the classes speak for: `org.acme`, and `org.acme.thing` for what
+    /// an artifact `thing-core` has below `org/acme/thing`.
+    fn group(&self, artifact: &str) -> Option<String> {
         let start = |directory: &str, parts: usize| {
             let end = directory.match_indices('/').nth(parts - 1).map(|(at, _)| at);
             end.map_or(directory, |at| &directory[..at]).to_owned()
@@ -259,15 +260,19 @@ impl Classes {
         }
         let all: usize = self.0.values().sum();
         let (root, count) = roots.iter().max_by_key(|(_, count)| **count)?;
-        let is_most = 2 * count > all;
         // A longer group that projects publish under, where all of these classes are below it.
         let known = GROUPS.iter().filter(|group| {
             let directory = group.replace('.', "/");
             directory.starts_with(root.as_str()) && self.below(&directory) == *count
         });
         let longest = known.max_by_key(|group| group.len()).map(|group| (*group).to_owned());
-        let group = longest.unwrap_or_else(|| root.replace('/', "."));
-        (is_most && group.contains('.') && is_group(&group)).then_some(group)
+        let of_artifact = artifact
+            .split_once('-')
+            .map(|(first, _)| format!("{root}/{first}"))
+            .filter(|directory| 10 * self.below(directory) >= 9 * count);
+        let group = longest
+            .unwrap_or_else(|| of_artifact.unwrap_or_else(|| root.clone()).replace('/', "."));
+        (2 * count > all && group.contains('.') && is_group(&group)).then_some(group)
     }
 }
 
@@ -331,6 +336,8 @@ mod tests {
         check(["a", "1"], "", &["org/apache/a/b", "org/apache/a/c"], inside("org.apache.a"));
         let security = ["org/springframework/security/core", "org/springframework/security/web"];
         check(["a", "1"], "", &security, inside("org.springframework.security"));
+        check(["thing-core", "1"], "", &["org/acme/thing/a"], inside("org.acme.thing"));
+        check(["thing", "1"], "", &["org/acme/thing/a"], inside("org.acme"));
         check(["a", "1"], "", &["org/acme/a", "net/other/b"], None);
         check(["a", "1"], "", &["acme"], None);
         check(["a", "1"], "", &[], None);

@@ -310,8 +310,13 @@ fn artifact(archive: &Archive, file: &FileName<'_>, version: &str) -> (String, C
     if !file.has_placeholder && is_spoken {
         return of_file();
     }
-    let mut titles = TITLES.iter().filter_map(get).filter(|title| is_artifact(title));
-    match titles.find(|title| title.contains('-') || file.has_placeholder) {
+    // Titles are often of a specification or of a kind: `JDBC`, `jar`. A bundle has a name of its own.
+    let titles = TITLES.iter().filter_map(|name| Some((name, get(name)?)));
+    let mut likely = titles.filter(|(name, title)| {
+        let is_own = **name == "Bundle-Name" || title.contains('-') || file.has_placeholder;
+        is_own && is_artifact(title)
+    });
+    match likely.next().map(|(_, title)| title) {
         Some(title) => (title.into(), Certainty::derived("manifest-title")),
         None => of_file(),
     }
@@ -354,6 +359,8 @@ mod tests {
         check("other.jar", manifest, &["org.apache:other 2.6"]);
         let title = "Implementation-Title: acme-lang\nImplementation-Version: 2.6\n";
         check("other.jar", title, &[":acme-lang 2.6"]);
+        let named = "Bundle-Name: guice\nSpecification-Title: DI\nBundle-Version: 4.2\n";
+        check("other.jar", named, &[":guice 4.2"]);
         let bundle = "Bundle-SymbolicName: org.x.core;singleton:=true\nBundle-Version: 1.0.0\n";
         check("core-1.0.jar", bundle, &["org.x:core 1.0"]);
         let plugin = "Short-Name: git\nGroup-Id: org.x\nPlugin-Version: 4.1 (private)\n";
