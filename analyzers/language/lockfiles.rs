@@ -4,13 +4,16 @@
 //! [`FORMATS`] says which file is of which format. A lock file proves nothing
 //! about what is installed: its packages have [`Evidence::Lockfile`]. A manifest is not
 //! even resolved: its packages have [`Evidence::Manifest`]. Packages for development only
-//! have the attribute `dev`.
+//! have the attribute `dev`; what is a directory or a file and comes from no registry has
+//! [`Role::Local`]. docs/lock-files.md lists the formats.
 
 mod bun;
 mod cargo;
 mod cocoapods;
 mod composer;
 mod conan;
+mod conda_lock;
+mod deno;
 mod gemfile;
 mod go_mod;
 mod gradle;
@@ -23,6 +26,7 @@ mod nuget;
 mod packages_config;
 mod paket;
 mod pipfile;
+mod pixi;
 mod pnpm;
 mod poetry;
 mod project_assets;
@@ -31,14 +35,18 @@ mod renv;
 mod requirements;
 mod sbt;
 mod swift;
+mod terraform;
 mod yarn;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use bstr::ByteSlice;
+
 use crate::{
-    Analyzer, Content, Evidence, Fact, Facts, FileHead, Package, Pattern, Result, Want, path,
+    Analyzer, Certainty, Content, Error, Evidence, Fact, Facts, FileHead, Identity, Package,
+    Pattern, Result, Role, Want, path,
 };
 
 /// The largest seen are some 10 MB.
@@ -53,7 +61,8 @@ struct Format {
 }
 
 // Alphabetical by file.
-const FORMATS: [Format; 32] = [
+const FORMATS: [Format; 38] = [
+    Format { file: ".terraform.lock.hcl", kind: "terraform", read: terraform::read },
     Format { file: "Cargo.lock", kind: "cargo", read: cargo::read },
     Format { file: "Gemfile.lock", kind: "gem", read: gemfile::read },
     Format { file: "Manifest.toml", kind: "julia", read: julia::read },
@@ -61,10 +70,13 @@ const FORMATS: [Format; 32] = [
     Format { file: "Pipfile.lock", kind: "pypi", read: pipfile::read },
     Format { file: "Podfile.lock", kind: "cocoapods", read: cocoapods::read },
     Format { file: "build.sbt.lock", kind: "maven", read: sbt::read },
+    Format { file: "buildscript-gradle.lockfile", kind: "maven", read: gradle::read },
     Format { file: "bun.lock", kind: "npm", read: bun::read },
     Format { file: "cabal.project.freeze", kind: "hackage", read: haskell::freeze },
     Format { file: "composer.lock", kind: "composer", read: composer::read },
     Format { file: "conan.lock", kind: "conan", read: conan::read },
+    Format { file: "conda-lock.yml", kind: "conda", read: conda_lock::read },
+    Format { file: "deno.lock", kind: "npm", read: deno::read },
     Format { file: "gems.locked", kind: "gem", read: gemfile::read },
     Format { file: "go.mod", kind: "golang", read: go_mod::read },
     Format { file: "gradle.lockfile", kind: "maven", read: gradle::read },
@@ -76,11 +88,13 @@ const FORMATS: [Format; 32] = [
     Format { file: "packages.lock.json", kind: "nuget", read: nuget::read },
     Format { file: "paket.lock", kind: "nuget", read: paket::read },
     Format { file: "pdm.lock", kind: "pypi", read: poetry::read },
+    Format { file: "pixi.lock", kind: "conda", read: pixi::read },
     Format { file: "pnpm-lock.yaml", kind: "npm", read: pnpm::read },
     Format { file: "poetry.lock", kind: "pypi", read: poetry::read },
     Format { file: "pom.xml", kind: "maven", read: maven::read },
     Format { file: "project.assets.json", kind: "nuget", read: project_assets::read },
     Format { file: "pubspec.lock", kind: "pub", read: pub_::read },
+    Format { file: "pylock.toml", kind: "pypi", read: poetry::read },
     Format { file: "renv.lock", kind: "cran", read: renv::read },
     Format { file: "requirements.txt", kind: "pypi", read: requirements::read },
     Format { file: "stack.yaml.lock", kind: "hackage", read: haskell::stack },
@@ -100,8 +114,13 @@ impl Analyzer for Lockfiles {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let names = FORMATS.iter().map(|format| format.file).chain(["pylock.toml"]);
-        names.map(|name| Want::inspect(Pattern::name(name), MAX_SIZE)).collect()
+        let names = FORMATS.iter().map(|format| Pattern::name(format.file));
+        let mut wants: Vec<Want> = names.map(|name| Want::inspect(name, MAX_SIZE)).collect();
+        wants.push(Want::inspect(Pattern::within("dependency-locks", ".lockfile"), MAX_SIZE));
+        // `requirements-dev.txt`; most files of text are others, of any size.
+        wants.push(Want::inspect(Pattern::suffix(".txt"), u64::MAX));
+        wants.push(Want::inspect(Pattern::suffix(".toml"), u64::MAX));
+        wants
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
@@ -114,18 +133,48 @@ impl Analyzer for Lockfiles {
         if name == b"modules.txt" && path::name(path::parent(file.path)) != b"vendor" {
             return Ok(());
         }
-        let (kind, read) = match FORMATS.iter().find(|format| format.file.as_bytes() == name) {
-            Some(format) => (format.kind, format.read),
-            None => ("pypi", poetry::read as fn(&str, &mut Locked<'_>) -> Result<()>),
-        };
-        let evidence = match name {
-            b"go.mod" | b"packages.config" | b"pom.xml" | b"requirements.txt" => Evidence::Manifest,
+        let Some(format) = format(file.path) else { return Ok(()) };
+        if file.size > MAX_SIZE {
+            return Err(Error::new(format!("larger than {MAX_SIZE} bytes")));
+        }
+        let Format { kind, read, .. } = *format;
+        let evidence = match format.file {
+            "go.mod" | "packages.config" | "pom.xml" | "requirements.txt" => Evidence::Manifest,
             _ => Evidence::Lockfile,
         };
         let bytes = content.bytes()?;
         let location = file.path;
         read(&text(&bytes), &mut Locked { kind, location, evidence, stated: BTreeMap::new(), out })
     }
+}
+
+/// The format of a file: by its name, or by what such a name stands for.
+fn format(file: &[u8]) -> Option<&'static Format> {
+    let name = path::name(file);
+    let called = |name: &[u8]| FORMATS.iter().find(|format| format.file.as_bytes() == name);
+    if let Some(format) = called(name) {
+        return Some(format);
+    }
+    let folder = path::name(path::parent(file));
+    match name.rsplit_once_str(".")? {
+        (stem, b"txt") if folder == b"requirements" || is_requirements(stem) => {
+            called(b"requirements.txt")
+        }
+        // `pylock.NAME.toml`.
+        (stem, b"toml") if stem.starts_with(b"pylock.") => called(b"pylock.toml"),
+        (_, b"lockfile") if folder == b"dependency-locks" => called(b"gradle.lockfile"),
+        _ => None,
+    }
+}
+
+/// `requirements-dev`, `dev.requirements`, `constraints`.
+fn is_requirements(stem: &[u8]) -> bool {
+    let stem = stem.to_ascii_lowercase();
+    let is_mark = |byte: Option<&u8>| byte.is_none_or(|byte| b"-_.".contains(byte));
+    [&b"requirements"[..], b"constraints"].into_iter().any(|word| {
+        stem.strip_prefix(word).is_some_and(|rest| is_mark(rest.first()))
+            || stem.strip_suffix(word).is_some_and(|rest| is_mark(rest.last()))
+    })
 }
 
 /// UTF-8, or UTF-16 with its mark, as PowerShell redirects it.
@@ -152,6 +201,24 @@ impl Locked<'_> {
     /// `name` as the ecosystem writes it, with scope, vendor or group.
     fn add(&mut self, name: &str, version: &str) {
         self.state(self.kind, name, version, false);
+    }
+
+    /// A directory or a file that comes from no registry: a member of the workspace, a path.
+    /// An empty version is one that is not stated.
+    fn add_local(&mut self, name: &str, version: &str) {
+        self.local(self.kind, name, version);
+    }
+
+    fn local(&mut self, kind: &'static str, name: &str, version: &str) {
+        let before = self.out.facts.len();
+        self.state(kind, name, version, false);
+        if let Some(Fact::Package(package)) = self.out.facts.get_mut(before) {
+            package.role = Some(Role::Local);
+            // What Yarn writes for a member of the workspace, whatever its version.
+            if matches!(version, "" | "0.0.0-use.local") {
+                package.identity = Identity { version: Certainty::Unknown, ..Identity::default() };
+            }
+        }
     }
 
     /// A package of which only a range of versions is known.
@@ -205,7 +272,7 @@ fn namespace_and_name<'a>(kind: &str, name: &'a str) -> (Option<&'a str>, &'a st
     let split = match kind {
         "npm" if !name.starts_with('@') => None,
         "maven" => name.split_once(':'),
-        "composer" | "github" | "npm" => name.split_once('/'),
+        "composer" | "github" | "jsr" | "npm" | "terraform" => name.split_once('/'),
         "swift" => name.rsplit_once('/'),
         _ => None,
     };

@@ -15,12 +15,12 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         if let Some(directory) = version.strip_prefix("workspace:") {
             let workspaces = document.get("workspaces");
             let workspace = workspaces.and_then(|workspaces| workspaces.get(directory));
-            out.add(
-                name,
-                workspace.and_then(|entry| json::text(entry, "version")).unwrap_or_default(),
-            );
+            let version = workspace.and_then(|entry| json::text(entry, "version"));
+            out.add_local(name, version.unwrap_or_default());
+        } else if ["file:", "link:", "root:"].iter().any(|start| version.starts_with(start)) {
+            out.add_local(name, "");
         } else if version.contains(':') {
-            // A directory, an archive or a commit: no version is stated.
+            // An archive or a commit: no version is stated.
             out.add(name, "");
         } else {
             out.add(name, version);

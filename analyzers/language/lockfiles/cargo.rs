@@ -11,7 +11,11 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         if let (Some(name), Some(version)) =
             (json::text(entry, "name"), json::text(entry, "version"))
         {
-            out.add(name, version);
+            // A member of the workspace or a path: what comes from elsewhere says from where.
+            match entry.get("source") {
+                Some(_) => out.add(name, version),
+                None => out.add_local(name, version),
+            }
         }
     }
     Ok(())

@@ -8,11 +8,16 @@ use crate::parse::json;
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = json::parse(text.as_bytes())?;
     let member = |entry, name| json::text(entry, name).unwrap_or_default();
-    for entry in json::list(&document, "packages") {
-        out.add(member(entry, "name"), member(entry, "version"));
-    }
-    for entry in json::list(&document, "packages-dev") {
-        out.add_for_development(member(entry, "name"), member(entry, "version"));
+    for list in ["packages", "packages-dev"] {
+        for entry in json::list(&document, list) {
+            let (name, version) = (member(entry, "name"), member(entry, "version"));
+            let dist = entry.get("dist").and_then(|dist| json::text(dist, "type"));
+            match list {
+                _ if dist == Some("path") => out.add_local(name, version),
+                "packages" => out.add(name, version),
+                _ => out.add_for_development(name, version),
+            }
+        }
     }
     Ok(())
 }

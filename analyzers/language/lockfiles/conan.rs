@@ -5,6 +5,7 @@
 use super::Locked;
 use crate::parse::json;
 use crate::{Error, Result};
+use inscan_facts::error::shown;
 
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = json::parse(text.as_bytes())?;
@@ -31,7 +32,10 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 
 fn add(reference: &str, out: &mut Locked<'_>) {
     let reference = reference.split(['@', '#', ':', '%']).next().unwrap_or_default();
-    if let Some((name, version)) = reference.split_once('/') {
-        out.add(name, version);
+    match reference.split_once('/') {
+        // <https://docs.conan.io/2/reference/conanfile/attributes.html#name>: no slash in either.
+        Some((name, version)) if !version.contains('/') => out.add(name, version),
+        Some(_) => out.out.problem(format!("not a reference: `{}`", shown(reference))),
+        None => {}
     }
 }

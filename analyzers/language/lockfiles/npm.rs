@@ -2,6 +2,8 @@
 //! `packages` from paths (`node_modules/a/node_modules/b`), before that nested
 //! `dependencies`. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-lock-json.md>
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Locked;
@@ -19,6 +21,14 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
 }
 
 fn packages(document: &Value, out: &mut Locked<'_>) {
+    // Members of a workspace are linked by their names from where packages are installed.
+    let linked: BTreeMap<&str, &str> = json::members(document, "packages")
+        .filter(|(_, entry)| entry.get("link") == Some(&Value::Bool(true)))
+        .filter_map(|(path, entry)| {
+            let (_, name) = path.rsplit_once("node_modules/")?;
+            Some((json::text(entry, "resolved")?, name))
+        })
+        .collect();
     for (path, entry) in json::members(document, "packages") {
         // The analyzer `node` states the project itself; a link points at another entry.
         let is = |what| entry.get(what) == Some(&Value::Bool(true));
@@ -26,13 +36,20 @@ fn packages(document: &Value, out: &mut Locked<'_>) {
         if path.is_empty() || is("link") || is("extraneous") {
             continue;
         }
-        let name = match path.rsplit_once("node_modules/") {
-            Some((_, name)) => name,
-            None => path.rsplit('/').next().unwrap_or(path),
-        };
         // A commit may have no version.
         let version = json::text(entry, "version").unwrap_or_default();
-        add(json::text(entry, "name").unwrap_or(name), version, entry, out);
+        let stated = json::text(entry, "name");
+        match path.rsplit_once("node_modules/") {
+            Some((_, name)) if is_file(json::text(entry, "resolved")) => {
+                out.add_local(stated.unwrap_or(name), version);
+            }
+            Some((_, name)) => add(stated.unwrap_or(name), version, entry, out),
+            None => {
+                let directory = path.rsplit('/').next().unwrap_or(path);
+                let linked = linked.get(path.as_str()).copied();
+                out.add_local(stated.or(linked).unwrap_or(directory), version);
+            }
+        }
     }
 }
 
@@ -44,12 +61,18 @@ fn dependencies(document: &Value, out: &mut Locked<'_>) {
             let Some(version) = json::text(entry, "version") else { continue };
             match version.strip_prefix("npm:").and_then(|alias| alias.rsplit_once('@')) {
                 Some((real, version)) => add(real, version, entry, out),
-                // A directory, an archive or a commit: no version is stated.
+                None if is_file(Some(version)) => out.add_local(name, ""),
+                // An archive or a commit: no version is stated.
                 None if version.contains(':') => add(name, "", entry, out),
                 None => add(name, version, entry, out),
             }
         }
     }
+}
+
+/// `file:../a`, a directory or an archive beside the project.
+fn is_file(address: Option<&str>) -> bool {
+    address.is_some_and(|address| address.starts_with("file:"))
 }
 
 fn add(name: &str, version: &str, entry: &Value, out: &mut Locked<'_>) {

@@ -55,7 +55,13 @@ impl LockedPackage<'_> {
         let name = self.name.or(from_key.map(|(name, _)| name));
         let version = self.version.or(from_key.map(|(_, version)| version));
         if let (Some(name), Some(version)) = (name, version) {
+            let is_local = |start: &str| {
+                self.key.starts_with(start) || self.key.contains(&format!("@{start}"))
+            };
             match self.is_dev {
+                _ if ["file:", "link:", "workspace:"].into_iter().any(is_local) => {
+                    out.add_local(name, version);
+                }
                 true => out.add_for_development(name, version),
                 false => out.add(name, version),
             }

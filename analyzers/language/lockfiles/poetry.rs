@@ -11,21 +11,38 @@ use crate::{Error, Result};
 pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let document = table(text)?;
     for entry in json::list(&document, "package").chain(json::list(&document, "packages")) {
-        let source = |kind| entry.get("source").and_then(|source| json::text(source, kind));
+        let local = local(entry);
         // The analyzer `python` states the project itself, if it is installed.
-        if source("virtual") == Some(".") || source("editable") == Some(".") {
+        if local.is_some_and(|path| matches!(path.trim_end_matches('/'), "." | "")) {
             continue;
         }
         if let Some(name) = json::text(entry, "name") {
             // What comes from a directory or a repository may have no version.
             let version = json::text(entry, "version").unwrap_or_default();
             match is_for_development(entry) {
+                _ if local.is_some() => out.add_local(name, version),
                 true => out.add_for_development(name, version),
                 false => out.add(name, version),
             }
         }
     }
     Ok(())
+}
+
+/// The directory or file that it comes from, where that is no registry and no repository.
+fn local(entry: &Value) -> Option<&str> {
+    let source = entry.get("source");
+    let of_source = |kind| source.and_then(|source| json::text(source, kind));
+    // uv: `{ editable = "packages/a" }`; a file is a `path`.
+    let of_uv = ["virtual", "editable", "directory", "path"].into_iter().find_map(of_source);
+    // Poetry: `type = "directory"`, `url = "../a"`.
+    let of_poetry = of_source("type").filter(|kind| matches!(*kind, "directory" | "file"));
+    let of_poetry = of_poetry.and_then(|_| of_source("url"));
+    // pylock.toml: tables of these names with a path.
+    let of_pylock =
+        ["directory", "archive"].into_iter().find_map(|kind| json::text(entry.get(kind)?, "path"));
+    // PDM.
+    of_uv.or(of_poetry).or(of_pylock).or_else(|| json::text(entry, "path"))
 }
 
 /// Poetry and PDM state the groups, poetry 1 a category. uv leaves it to the graph.

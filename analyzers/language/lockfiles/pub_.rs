@@ -8,6 +8,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let mut is_packages = false;
     let mut name = None;
     let mut is_dev = false;
+    let mut is_path = false;
     for (number, line) in text.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let content = line.trim();
@@ -22,13 +23,16 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
             1 | 2 if is_packages => {
                 name = Some(key.trim_matches('"'));
                 is_dev = false;
+                is_path = false;
             }
             // Comes before the version: fields are in the order of their names.
             4 if is_packages && key == "dependency" => is_dev = value.contains("direct dev"),
+            4 if is_packages && key == "source" => is_path = value.trim() == "path",
             4 if is_packages && key == "version" => {
                 if let Some(name) = name {
                     let version = value.trim().trim_matches('"');
                     match is_dev {
+                        _ if is_path => out.add_local(name, version),
                         true => out.add_for_development(name, version),
                         false => out.add(name, version),
                     }

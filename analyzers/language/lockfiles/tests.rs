@@ -1,6 +1,6 @@
 use super::{FORMATS, Lockfiles};
 use crate::testing::{Image, cut_everywhere};
-use crate::{Analyzer, Evidence, Pattern};
+use crate::{Analyzer, Certainty, Evidence, Pattern, Role};
 
 #[track_caller]
 fn check(file: &str, content: &str, expected: &[&str]) {
@@ -22,7 +22,7 @@ fn the_table_is_sorted_and_every_format_has_a_fixture() {
     let facts = Image::fixture("lockfiles").run(&Lockfiles);
     assert_eq!(facts.problems, []);
     for want in Lockfiles.wants() {
-        let Pattern::Name(name) = want.pattern else { panic!("not a name") };
+        let Pattern::Name(name) = want.pattern else { continue };
         let is_read = |package: &crate::Package| package.location.ends_with(name.as_bytes());
         assert!(facts.packages().any(is_read), "{name}");
     }
@@ -75,6 +75,140 @@ fn pnpm_reads_all_forms_of_keys() {
     check("pnpm-lock.yaml", &content, &expected);
 }
 
+/// `name version`, with what is local behind a tilde.
+#[track_caller]
+fn check_local(file: &str, content: &str, expected: &[&str]) {
+    let facts = Image::new([(format!("srv/{file}"), content)]).run(&Lockfiles);
+    let found: Vec<_> = facts
+        .packages()
+        .map(|package| {
+            let mark = if package.role == Some(Role::Local) { "~" } else { "" };
+            let unknown = package.identity.version == Certainty::Unknown;
+            let version = if unknown { "?" } else { &package.version };
+            format!("{mark}{} {version}", package.name)
+        })
+        .collect();
+    assert_eq!(found, expected, "{file}: {:?}", facts.problems);
+}
+
+#[test]
+fn what_comes_from_a_directory_is_of_no_registry() {
+    let yarn = |name: &str, range: &str, version: &str| {
+        format!("\"{name}@{range}\":\n  version: {version}\n  resolution: \"{name}@{range}\"\n\n")
+    };
+    let berry = [
+        yarn("app", "workspace:packages/app", "0.0.0-use.local"),
+        yarn("root", "workspace:.", "0.0.0-use.local"),
+        yarn("near", "portal:../near::locator=root%40workspace%3A.", "0.0.0-use.local"),
+        yarn("file", "file:./file#./file::hash=1&locator=root", "1.2.0"),
+        yarn("far", "npm:4.17.20", "4.17.20"),
+    ];
+    check_local("yarn.lock", &berry.concat(), &["~app ?", "~near ?", "~file 1.2.0", "far 4.17.20"]);
+    check_local("yarn.lock", "\"near@file:../near\":\n  version \"1.0\"\n", &["~near 1.0"]);
+    check_local(
+        "package-lock.json",
+        r#"{"packages": {"": {}, "node_modules/@s/w": {"link": true, "resolved": "libs/w"}, "libs/w": {"version": "3"},
+            "libs/v": {"name": "named"}, "node_modules/t": {"version": "1", "resolved": "file:t.tgz"}}}"#,
+        &["~named ?", "~w 3", "~t 1"],
+    );
+    check_local(
+        "uv.lock",
+        "[[package]]\nname='a'\nversion='0.1'\nsource={editable='packages/a'}\n[[package]]\nname='b'\nversion='0.1'\n\
+         source={virtual='b'}\n[[package]]\nname='c'\nversion='1'\nsource={registry='https://registry.example'}\n\
+         [[package]]\nname='own'\nversion='1'\nsource={virtual='.'}\n[[package]]\nname='d'\nversion='2'\n\
+         source={directory='../d'}\n[[package]]\nname='e'\nversion='3'\nsource={path='e-3.whl'}\n",
+        &["~a 0.1", "~b 0.1", "c 1", "~d 2", "~e 3"],
+    );
+    check_local(
+        "poetry.lock",
+        "[[package]]\nname='a'\nversion='0.1'\n[package.source]\ntype='directory'\nurl='../a'\n",
+        &["~a 0.1"],
+    );
+    check_local(
+        "pylock.toml",
+        "[[packages]]\nname='own'\ndirectory={path='.', editable=true}\n[[packages]]\nname='a'\n\
+         directory={path='a'}\n[[packages]]\nname='b'\nversion='1'\n",
+        &["~a ?", "b 1"],
+    );
+    check_local("pdm.lock", "[[package]]\nname='a'\nversion='1'\npath='./a'\n", &["~a 1"]);
+    check_local(
+        "pnpm-lock.yaml",
+        "packages:\n  a@file:libs/a:\n    version: 1.0.0\n  file:b:\n    name: b\n    version: 2.0.0\n  c@1.0.0:\n    engines: {}\n",
+        &["~a 1.0.0", "~b 2.0.0", "c 1.0.0"],
+    );
+    check_local(
+        "Cargo.lock",
+        "[[package]]\nname='a'\nversion='0.1.0'\n[[package]]\nname='b'\nversion='1.0.0'\nsource='registry+x'\n",
+        &["~a 0.1.0", "b 1.0.0"],
+    );
+    check_local(
+        "Gemfile.lock",
+        "PATH\n  specs:\n    a (1.0)\n\nGEM\n  specs:\n    b (1.0)\n",
+        &["~a 1.0", "b 1.0"],
+    );
+    check_local(
+        "composer.lock",
+        r#"{"packages": [{"name": "v/a", "version": "dev-main", "dist": {"type": "path"}}, {"name": "v/b", "version": "1", "dist": {"type": "zip"}}]}"#,
+        &["~a dev-main", "b 1"],
+    );
+    check_local(
+        "pubspec.lock",
+        "packages:\n  a:\n    source: path\n    version: \"1.0\"\n  b:\n    source: hosted\n    version: \"2.0\"\n",
+        &["~a 1.0", "b 2.0"],
+    );
+    check_local(
+        "bun.lock",
+        r#"{"workspaces": {"w": {"version": "3"}}, "packages": {"w": ["w@workspace:w"], "f": ["f@file:f", {}], "a": ["a@1"]}}"#,
+        &["~f ?", "~w 3", "a 1"],
+    );
+}
+
+#[test]
+fn requirements_have_many_names() {
+    for (file, expected) in [
+        ("requirements-dev.txt", true),
+        ("requirements_py3.txt", true),
+        ("dev-requirements.txt", true),
+        ("requirements/base.txt", true),
+        ("constraints.txt", true),
+        ("requirementsfoo.txt", false),
+        ("notes.txt", false),
+    ] {
+        check(file, "a==1\n", if expected { &["a 1"] } else { &[] });
+    }
+    check("pylock.dev.toml", "[[packages]]\nname='a'\nversion='1'\n", &["a 1"]);
+    check("gradle/dependency-locks/compile.lockfile", "g:a:1\n", &["g a 1"]);
+}
+
+#[test]
+fn the_locks_of_other_ecosystems() {
+    check(
+        "deno.lock",
+        r#"{"version": "3", "packages": {"npm": {"a@1.0": {}}, "jsr": {"@s/b@2.0": {}}}}"#,
+        &["a 1.0", "@s b 2.0"],
+    );
+    check(
+        "deno.lock",
+        r#"{"version": "2", "npm": {"specifiers": {"a@1": "a@1.0"}, "packages": {"a@1.0_b@2.0": {}}}}"#,
+        &["a 1.0"],
+    );
+    let old = "packages:\n- kind: conda\n  name: a\n  version: '1.0'\n  url: https://conda.example/a-1.0-0.conda\n- kind: pypi\n  name: b\n  version: 2.0\n  path: ./b\n";
+    check_local("pixi.lock", old, &["a 1.0", "~b 2.0"]);
+    check(
+        ".terraform.lock.hcl",
+        "provider \"registry.example/acme/x\" {\n  version = \"1.0\"\n}\nversion = \"2\"\n",
+        &["acme x 1.0"],
+    );
+}
+
+#[test]
+fn the_documentation_lists_the_formats() {
+    let listed = include_str!("../../../docs/lock-files.md");
+    for format in &FORMATS {
+        assert!(listed.contains(&format!("`{}`", format.file)), "{} is missing", format.file);
+    }
+}
+
 #[test]
 fn requirements_are_a_manifest_and_may_be_utf_16() {
     let utf_16: Vec<u8> = "\u{feff}a==1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -108,6 +242,7 @@ fn conan_reads_lists_and_graphs() {
         r#"{"requires": ["zlib/1.2.11#rev%1"], "build_requires": ["ninja/1.11"]}"#,
         &["zlib 1.2.11", "ninja 1.11"],
     );
+    check("conan.lock", r#"{"requires": ["a/1.0/x", "b/2@u/c"]}"#, &["b 2"]);
     check(
         "conan.lock",
         r#"{"graph_lock": {"nodes": {"0": {"ref": "app/1", "path": "."}, "1": {"pref": "b/2@u/c#r:id"}}}}"#,
@@ -266,6 +401,8 @@ fn what_is_broken_is_a_problem() {
         ("package-lock.json", "{", "line 1: JSON ends too early"),
         ("gradle.lockfile", "#\nx=y\n", "line 2: not a module"),
         ("pubspec.lock", "x\n", "line 1: not a field"),
+        ("conan.lock", r#"{"requires": ["a/1.0/x#r"]}"#, "not a reference: `a/1.0/x`"),
+        ("requirements.txt", "a==1\nb 2\nc d\n", "line 2: not a requirement (and 1 more)"),
         ("go.mod", "\nrequire a\n", "line 2: `require` without its module"),
     ] {
         let facts = Image::new([(file, content)]).run(&Lockfiles);

@@ -51,6 +51,12 @@ impl Block<'_> {
         if range == "workspace:." {
             return;
         }
+        // A directory or a file of the project, or `portal:` and `link:` to one elsewhere.
+        let local = ["workspace:", "portal:", "link:", "file:", "./", "../", "/"];
+        if local.iter().any(|start| range.starts_with(start)) {
+            out.add_local(name, version);
+            return;
+        }
         // `alias@npm:real@^1.0` (yarn 1; a resolution has the real name already).
         let real = range.strip_prefix("npm:").and_then(name_and_range);
         let fetched = self.resolved.and_then(name_in_address);
