@@ -4,6 +4,8 @@
 //! that means one licence and no other. `BSD`, `GPL` and `Apache` do not, and a
 //! list with commas does not say whether all hold or one may be chosen.
 
+mod r;
+
 use std::fmt::Write;
 
 /// No statement with more words than this is read: longer ones are prose.
@@ -24,7 +26,7 @@ pub fn expressions(stated: &[String]) -> Vec<String> {
 pub fn expression(stated: &str) -> Option<String> {
     // OSGi adds parameters: `Apache-2.0;link="https://…"`.
     let stated = stated.split(";link=").next()?.split(";description=").next()?.trim();
-    if let Some(name) = one_licence(stated) {
+    if let Some(name) = one_licence(stated).or_else(|| r::expression(stated)) {
         return Some(name);
     }
     let spaced = stated.replace('(', " ( ").replace(')', " ) ");
