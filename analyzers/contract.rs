@@ -13,7 +13,9 @@ pub use facts::{Fact, Facts, Legacy, LegacyValue, Match, Problem};
 pub use files::{FileInfo, FileKind, Files};
 pub use inscan_facts::content::Content;
 pub use inscan_facts::format::{Error, Result};
-pub use inscan_facts::package::{Distribution, Evidence, Package, PackageFile, SourcePackage};
+pub use inscan_facts::package::{
+    Certainty, Distribution, Evidence, Identity, Package, PackageFile, Role, SourcePackage,
+};
 pub use inscan_facts::path;
 pub use inscan_facts::problem::{self, Hides};
 pub use inscan_facts::secret::{Secret, Severity};

@@ -21,3 +21,4 @@ pub(crate) mod r;
 pub(crate) mod ruby;
 pub(crate) mod rust_binary;
 pub(crate) mod swift;
+pub(crate) mod wordpress;

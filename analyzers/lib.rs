@@ -25,9 +25,10 @@ mod testing;
 
 pub use content::{search, secrets};
 pub use contract::{
-    Analyzer, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead, FileInfo,
-    FileKind, Files, Hides, Legacy, LegacyValue, Match, Matcher, Package, PackageFile, Pattern,
-    Problem, Result, START_LEN, Secret, Severity, SourcePackage, Use, Want, config, path, problem,
+    Analyzer, Certainty, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead,
+    FileInfo, FileKind, Files, Hides, Identity, Legacy, LegacyValue, Match, Matcher, Package,
+    PackageFile, Pattern, Problem, Result, Role, START_LEN, Secret, Severity, SourcePackage, Use,
+    Want, config, path, problem,
 };
 pub use os::{distribution, rpm};
 pub use parse::legacy_files;
@@ -78,5 +79,6 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(content::secrets::Secrets::new(config)),
         Box::new(os::snap::Snap),
         Box::new(language::swift::Swift),
+        Box::new(language::wordpress::WordPress),
     ]
 }

@@ -4,13 +4,14 @@
 //! Only executables with a known name are read. The names, and how each program
 //! writes its version, are data (`programs.toml`).
 //!
-//! The core leaves out files of packages of the distribution, which state a more
-//! exact version.
+//! The core leaves out files of a package that is the program, which states a more exact
+//! version.
 
 mod legacy;
 
 use std::sync::OnceLock;
 
+use bstr::ByteSlice;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -81,8 +82,11 @@ impl Analyzer for BinaryClassifier {
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let name = path::name(file.path);
+        let grafted = name_before_graft(name);
         for program in &self.programs {
-            if !program.files.iter().any(|glob| matches(glob.as_bytes(), name)) {
+            let is_called =
+                |name: &[u8]| program.files.iter().any(|glob| matches(glob.as_bytes(), name));
+            if !is_called(name) && !grafted.as_deref().is_some_and(is_called) {
                 continue;
             }
             if let Some(version) = program.version(content)? {
@@ -170,6 +174,18 @@ fn first_group(pattern: &Regex, content: &dyn Content, last: bool) -> Result<Opt
 }
 
 /// `*` stands for anything, `[x-y]` for one byte of a range.
+/// The name of a library before a tool put it into a Python wheel: auditwheel and delvewheel
+/// add a hyphen and some digits of its digest, `libcrypto-9cee340d.so.1.1`.
+/// <https://github.com/pypa/auditwheel#overview>
+fn name_before_graft(name: &[u8]) -> Option<Vec<u8>> {
+    let end = name.find(b".so").or_else(|| name.find(b".dll"))?;
+    let hyphen = name[..end].rfind(b"-")?;
+    let digest = &name[hyphen + 1..end];
+    let is_digest = matches!(digest.len(), 8 | 32 | 40 | 64)
+        && digest.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_digest.then(|| [&name[..hyphen], &name[end..]].concat())
+}
+
 fn matches(glob: &[u8], name: &[u8]) -> bool {
     match glob {
         [] => name.is_empty(),
@@ -212,6 +228,27 @@ mod tests {
         for version in ["1.8.0-update_131-b02", "1.8.0_131-b11"] {
             let text = format!("\0java\x001.8\0{version}\0");
             check("jre/bin/java", text.as_bytes(), &["java 1.8.0_131"]);
+        }
+    }
+
+    #[test]
+    fn a_library_that_was_grafted_into_a_wheel_is_known() {
+        let openssl: &[u8] = b"OpenSSL 1.1.1s  1 Nov 2022\0";
+        check("a.libs/libcrypto-9cee340d.so.1.1", openssl, &["openssl 1.1.1s"]);
+        let ffmpeg: &[u8] = b"FFmpeg version 5.1.2\0";
+        check("a.libs/libavcodec-087c3416.so.59.37.100", ffmpeg, &["ffmpeg 5.1.2"]);
+        let png: &[u8] = b"libpng version 1.6.39\0";
+        check("a.libs/libpng16-cf3ce9d9.so.16.39.0", png, &["libpng 1.6.39"]);
+        for (name, expected) in [
+            ("libz-dd453c56.so.1.2.11", Some("libz.so.1.2.11")),
+            ("libcurl-gnutls-0123abcd.so.4", Some("libcurl-gnutls.so.4")),
+            ("libcrypto-3-x64.dll", None),
+            ("libssl-1.1.so", None),
+            ("libz-DD453C56.so", None),
+            ("libz.so.1", None),
+        ] {
+            let found = name_before_graft(name.as_bytes());
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{name}");
         }
     }
 

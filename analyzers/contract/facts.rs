@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bstr::BString;
-use inscan_facts::package::{Distribution, Package, PackageFile};
+use inscan_facts::package::{Distribution, Package, PackageFile, Role};
 use inscan_facts::problem::{Hides, MALFORMED, OVER_LIMIT};
 use inscan_facts::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub enum Fact {
     Match(Match),
     /// A package, installed or only named by a file.
     Package(Box<Package>),
+    /// What this analyzer's packages at a path are, which only the image as a whole tells: what
+    /// `analyze` adds to what `inspect` stated.
+    Role(BString, Role),
     /// A secret in the file under inspection.
     Secret(Secret),
 }

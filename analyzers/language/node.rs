@@ -4,9 +4,13 @@
 //! (`@scope/name`) and `version`. Below a `node_modules` directory a root is
 //! exactly one name (or scope and name) deep. What lies deeper is a copy that a
 //! package carries along (`next/dist/compiled/react`) if it states both name and
-//! version, else a part of it. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
+//! version, else a part of it; below `test` and the like it is a fixture. Yarn's
+//! Plug'n'Play leaves packages zipped in its cache. What lies in no `node_modules` may be
+//! the image's own application, which its surroundings tell. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
 
 mod legacy;
+mod surroundings;
+mod zipped;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +19,8 @@ use serde_json::Value;
 use crate::parse::url::without_credentials;
 use crate::parse::{json, legacy_files};
 use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
-    path,
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Role,
+    Want, path,
 };
 
 pub(crate) struct Node;
@@ -27,15 +31,22 @@ impl Analyzer for Node {
     }
 
     fn about(&self) -> &'static str {
-        "npm packages by the package.json at their roots"
+        "npm packages by the package.json at their roots, also zipped as Yarn's cache has them"
     }
 
     fn wants(&self) -> Vec<Want> {
         // A suffix, because the legacy document lists `my-package.json`, too.
-        vec![Want::inspect(Pattern::suffix("package.json"), 8 << 20)]
+        vec![
+            Want::inspect(Pattern::suffix("package.json"), MAX_MANIFEST),
+            // Read in place, so that size does not matter.
+            Want::inspect(Pattern::suffix(".zip"), u64::MAX),
+        ]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if zipped::is_packed(file) {
+            return zipped::packages(file.path, content, out);
+        }
         if !file.path.ends_with(b"package.json") {
             return Ok(());
         }
@@ -44,26 +55,33 @@ impl Analyzer for Node {
             let key = [b"/", file.path].concat();
             out.legacy_package("pkgs.npms", key, value);
         }
-        let role = role(file.path);
         if path::name(file.path) != b"package.json" {
             return Ok(());
         }
-        let manifest = json::parse(&bytes)?;
-        if let Some(package) = package(&manifest, file.path, role)? {
-            out.package(package);
+        let place = place(file.path);
+        let found = json::parse(&bytes).and_then(|manifest| package(&manifest, file.path, place));
+        match found {
+            Ok(package) => package.into_iter().for_each(|package| out.package(package)),
+            // Packages publish malformed ones as the input of their own tests.
+            Err(_) if place == Place::Inner => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        surroundings::state_roles(image, out);
         legacy_files::state_hard_links(image, out);
         Ok(())
     }
 }
 
+/// The largest seen has some 200 KiB.
+const MAX_MANIFEST: u64 = 8 << 20;
+
 /// What a `package.json` describes, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+enum Place {
     /// The root of a package in `node_modules`.
     Installed,
     /// In no `node_modules` at all: an application, a global tool, a distribution's package.
@@ -72,51 +90,97 @@ enum Role {
     Inner,
 }
 
-fn role(file: &[u8]) -> Role {
+fn place(file: &[u8]) -> Place {
     let directories: Vec<&[u8]> = path::parts(path::parent(file)).collect();
     let Some(modules) = directories.iter().rposition(|part| *part == b"node_modules") else {
-        return Role::Own;
+        return Place::Own;
     };
     match &directories[modules + 1..] {
-        [scope, _] if scope.starts_with(b"@") => Role::Installed,
-        [name] if !name.starts_with(b"@") => Role::Installed,
-        _ => Role::Inner,
+        [scope, _] if scope.starts_with(b"@") => Place::Installed,
+        [name] if !name.starts_with(b"@") => Place::Installed,
+        _ => Place::Inner,
     }
+}
+
+/// Directories of packages with what no user of the package runs: their tests' input, examples,
+/// and the projects that generators write.
+const FIXTURES: [&str; 20] = [
+    "__fixtures__",
+    "__mocks__",
+    "__test__",
+    "__testfixtures__",
+    "__tests__",
+    "benchmark",
+    "benchmarks",
+    "demo",
+    "example",
+    "examples",
+    "fixture",
+    "fixtures",
+    "spec",
+    "template",
+    "templates",
+    "test",
+    "test-fixtures",
+    "testdata",
+    "testing",
+    "tests",
+];
+
+fn is_fixtures(directory: &[u8]) -> bool {
+    FIXTURES.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(directory))
+}
+
+/// Whether a file lies in such a directory of a package in `node_modules`.
+fn is_in_fixtures_of_a_package(file: &[u8]) -> bool {
+    let mut parts = path::parts(path::parent(file)).skip_while(|part| *part != b"node_modules");
+    while let Some(part) = parts.next() {
+        if part != b"node_modules" {
+            if is_fixtures(part) {
+                return true;
+            }
+            continue;
+        }
+        // A package may be called `test`.
+        if parts.next().is_some_and(|name| name.starts_with(b"@")) {
+            parts.next();
+        }
+    }
+    false
 }
 
 /// `None` if it is not a package: without a name, or without a version outside of
 /// `node_modules`.
-fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Package>> {
+fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Package>> {
     if !manifest.is_object() {
         return Err(Error::new("not a JSON object"));
     }
     let Some(name) = json::text(manifest, "name") else { return Ok(None) };
     let version = json::text(manifest, "version").unwrap_or_default();
-    if role != Role::Installed && version.is_empty() {
+    if place != Place::Installed && version.is_empty() {
         return Ok(None);
+    }
+    if let Some(publisher) = publisher(manifest).filter(|_| place != Place::Installed) {
+        return Ok(Some(extension(manifest, location, publisher, name, version)));
     }
     let (namespace, name) = match scope_and_name(name) {
         Some(names) => names,
         // Parts of a package may have any name: `name/part`.
-        None if role == Role::Inner => return Ok(None),
+        None if place == Place::Inner => return Ok(None),
+        // Nothing of the registry can be called so: `{{name}}` of a template.
+        None if place == Place::Own && name.contains("{{") => return Ok(None),
         None => {
             let name = inscan_facts::error::shown(name);
             return Err(Error::new(format!("not the name of a package: `{name}`")));
         }
     };
-    let mut attributes = BTreeMap::new();
-    if let Some(homepage) = json::text(manifest, "homepage") {
-        attributes.insert("homepage".to_owned(), without_credentials(homepage));
-    }
-    if let Some(repository) = repository(manifest) {
-        attributes.insert("repository".to_owned(), without_credentials(repository));
-    }
     // npm never publishes a private package: it is the manifest of an application.
     let is_private = manifest.get("private") == Some(&Value::Bool(true));
-    let evidence = match role {
-        Role::Own | Role::Inner if is_private => Evidence::Manifest,
+    let evidence = match place {
+        Place::Own | Place::Inner if is_private => Evidence::Manifest,
         _ => Evidence::InstalledPackage,
     };
+    let role = is_in_fixtures_of_a_package(location).then_some(Role::Fixture);
     Ok(Some(Package {
         kind: "npm".into(),
         name: name.into(),
@@ -126,9 +190,47 @@ fn package(manifest: &Value, location: &[u8], role: Role) -> Result<Option<Packa
         origin: origin(manifest),
         evidence,
         location: location.into(),
-        attributes,
+        attributes: attributes(manifest),
+        role,
         ..Package::default()
     }))
+}
+
+fn attributes(manifest: &Value) -> BTreeMap<String, String> {
+    let addresses =
+        [("homepage", json::text(manifest, "homepage")), ("repository", repository(manifest))];
+    let stated = addresses.into_iter().filter_map(|(name, address)| Some((name, address?)));
+    stated.map(|(name, address)| (name.to_owned(), without_credentials(address))).collect()
+}
+
+/// Of an extension of Visual Studio Code and its relatives, whose marketplaces are other
+/// registries than npm's: `engines.vscode` makes it one.
+/// <https://code.visualstudio.com/api/references/extension-manifest>
+fn publisher(manifest: &Value) -> Option<&str> {
+    manifest.get("engines")?.get("vscode")?.as_str()?;
+    Some(json::text(manifest, "publisher").unwrap_or_default())
+}
+
+fn extension(
+    manifest: &Value,
+    location: &[u8],
+    publisher: &str,
+    name: &str,
+    version: &str,
+) -> Package {
+    Package {
+        kind: "vscode-extension".into(),
+        name: name.into(),
+        namespace: Some(publisher.to_owned()).filter(|publisher| !publisher.is_empty()),
+        version: version.into(),
+        licenses: licenses(manifest),
+        origin: origin(manifest),
+        evidence: Evidence::InstalledPackage,
+        location: location.into(),
+        attributes: attributes(manifest),
+        role: Some(Role::EditorExtension),
+        ..Package::default()
+    }
 }
 
 fn scope_and_name(name: &str) -> Option<(Option<&str>, &str)> {

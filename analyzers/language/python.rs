@@ -4,7 +4,8 @@
 //! (wheels) or `NAME.egg-info` (setuptools; Debian and others write a single
 //! file of that name). In it, `METADATA` or `PKG-INFO` is a header block, and
 //! `RECORD` or `installed-files.txt` lists the files. Eggs hold the same in
-//! `EGG-INFO`, as a directory or as a zip; wheels that were not installed are zips too.
+//! `EGG-INFO`, as a directory or as a zip; wheels that were not installed are zips too, and
+//! so are programs with all they need in one file (zipapp, shiv, pex).
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/>
 
 mod archive;
@@ -34,7 +35,7 @@ impl Analyzer for Python {
     }
 
     fn about(&self) -> &'static str {
-        "Python distributions by their dist-info, egg-info, eggs and wheels"
+        "Python distributions by their dist-info, egg-info, eggs, wheels and zip applications"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -51,6 +52,11 @@ impl Analyzer for Python {
             // Read in place, so that size does not matter.
             Want::inspect(Pattern::suffix(".egg"), u64::MAX),
             Want::inspect(Pattern::suffix(".whl"), u64::MAX),
+            Want::inspect(Pattern::suffix(".pyz"), u64::MAX),
+            Want::inspect(Pattern::suffix(".pyzw"), u64::MAX),
+            Want::inspect(Pattern::suffix(".pex"), u64::MAX),
+            // Under any name: a script with an archive behind its first line.
+            Want::inspect(Pattern::Magic(b"#!"), u64::MAX),
         ]
     }
 
@@ -62,6 +68,9 @@ impl Analyzer for Python {
             if has_suffix(file.path, ".whl") {
                 return archive::wheel(file.path, content, out);
             }
+        }
+        if archive::is_application(file, content)? {
+            return archive::application(file.path, content, out);
         }
         Ok(())
     }

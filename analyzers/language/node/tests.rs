@@ -1,8 +1,8 @@
 use serde_json::json;
 
-use super::{Node, Role, role};
+use super::{Node, Place, place};
 use crate::testing::{Image, cut_everywhere};
-use crate::{Evidence, Fact, Facts};
+use crate::{Evidence, Fact, Facts, Role};
 
 fn run(file: &str, content: impl AsRef<[u8]>) -> Facts {
     Image::new([(file, content)]).run(&Node)
@@ -34,17 +34,17 @@ fn no_cut_is_a_crash() {
 #[test]
 fn a_root_is_one_name_deep_below_node_modules() {
     for (file, expected) in [
-        ("node_modules/a/package.json", Role::Installed),
-        ("app/node_modules/@s/a/package.json", Role::Installed),
-        ("a/node_modules/.pnpm/a@1/node_modules/a/package.json", Role::Installed),
-        ("a/node_modules/b/node_modules/c/package.json", Role::Installed),
-        ("a/node_modules/b/dist/package.json", Role::Inner),
-        ("a/node_modules/@s/package.json", Role::Inner),
-        ("a/node_modules/package.json", Role::Inner),
-        ("opt/app/package.json", Role::Own),
-        ("package.json", Role::Own),
+        ("node_modules/a/package.json", Place::Installed),
+        ("app/node_modules/@s/a/package.json", Place::Installed),
+        ("a/node_modules/.pnpm/a@1/node_modules/a/package.json", Place::Installed),
+        ("a/node_modules/b/node_modules/c/package.json", Place::Installed),
+        ("a/node_modules/b/dist/package.json", Place::Inner),
+        ("a/node_modules/@s/package.json", Place::Inner),
+        ("a/node_modules/package.json", Place::Inner),
+        ("opt/app/package.json", Place::Own),
+        ("package.json", Place::Own),
     ] {
-        assert_eq!(role(file.as_bytes()), expected, "{file}");
+        assert_eq!(place(file.as_bytes()), expected, "{file}");
     }
 }
 
@@ -90,6 +90,103 @@ fn what_is_no_package_json_is_a_problem() {
     check("{", "line 1: JSON ends too early");
     check(r#"{"name": "@a/b/"}"#, "not the name of a package: `@a/b/`");
     check(&"[".repeat(100_000), "line 1: not valid JSON: recursion limit exceeded");
+}
+
+#[test]
+fn a_malformed_one_inside_a_package_is_a_tests_input() {
+    for (file, content, problems) in [
+        ("node_modules/resolve/test/malformed/package.json", "{\n", 0),
+        ("node_modules/a/dist/package.json", "[1]", 0),
+        ("node_modules/a/package.json", "{\n", 1),
+        ("srv/package.json", "{\n", 1),
+        ("srv/templates/package.json", r#"{"name": "{{name}}", "version": "1"}"#, 0),
+    ] {
+        assert_eq!(run(file, content).problems.len(), problems, "{file}");
+    }
+}
+
+/// The roles of packages outside of `node_modules` by what lies around them.
+#[track_caller]
+fn check_role(image: Image, expected: Option<Role>) {
+    let facts = image.run(&Node);
+    let roles = facts.facts.iter().filter_map(|fact| match fact {
+        Fact::Role(_, role) => Some(*role),
+        _ => None,
+    });
+    assert_eq!(roles.collect::<Vec<_>>(), Vec::from_iter(expected));
+}
+
+const OWN: &str = r#"{"name": "@acme/own", "version": "1.0.0"}"#;
+
+#[test]
+fn a_project_is_the_images_own_application() {
+    for beside in ["package-lock.json", "yarn.lock", "node_modules/a/index.js", ".pnp.cjs"] {
+        let beside = format!("srv/own/{beside}");
+        let image = Image::new([("srv/own/package.json", OWN), (&beside, "x")]);
+        check_role(image, Some(Role::Application));
+    }
+    check_role(Image::new([("opt/yarn/package.json", OWN), ("opt/yarn/bin/yarn.js", "x")]), None);
+}
+
+#[test]
+fn a_linked_member_of_a_workspace_is_the_images_own() {
+    let member =
+        || Image::new([("app/packages/own/package.json", OWN), ("app/package.json", "{}")]);
+    let linked = member().symlink("app/node_modules/@acme/own", "../../packages/own");
+    check_role(linked, Some(Role::Application));
+    check_role(member(), None);
+}
+
+#[test]
+fn a_fixture_lies_below_tests_of_a_package() {
+    let fixture = "app/test/fixtures/own/package.json";
+    check_role(Image::new([(fixture, OWN), ("app/package.json", "{}")]), Some(Role::Fixture));
+    // The directory of an application may be called so.
+    check_role(Image::new([("srv/test/package.json", OWN)]), None);
+    for (file, expected) in [
+        ("node_modules/a/test/fixtures/b/package.json", Some(Role::Fixture)),
+        ("node_modules/a/__tests__/node_modules/b/package.json", Some(Role::Fixture)),
+        ("node_modules/@s/examples/package.json", None),
+        ("node_modules/test/package.json", None),
+        ("node_modules/next/dist/compiled/react/package.json", None),
+        ("test/node_modules/a/package.json", None),
+    ] {
+        let facts = run(file, r#"{"name": "b", "version": "1"}"#);
+        assert_eq!(facts.packages().next().unwrap().role, expected, "{file}");
+    }
+}
+
+#[test]
+fn an_extension_of_an_editor_is_no_package_of_npm() {
+    let content = r#"{"name": "git", "publisher": "vscode", "version": "1.0.0", "engines": {"vscode": "^1.5.0"}}"#;
+    let facts = run("usr/lib/vscode/extensions/git/package.json", content);
+    let found = facts.packages().next().unwrap();
+    let named = (&*found.kind, found.namespace.as_deref(), found.name.as_str(), found.role);
+    let expected = ("vscode-extension", Some("vscode"), "git", Some(Role::EditorExtension));
+    assert_eq!(named, expected);
+    // A library for them is a package of npm.
+    let facts = run("node_modules/git/package.json", content);
+    assert_eq!(facts.packages().next().unwrap().kind, "npm");
+}
+
+#[test]
+fn packages_are_read_from_yarns_cache() {
+    let manifest = |name: &str| format!(r#"{{"name": "{name}", "version": "4.17.20"}}"#);
+    let (lodash, inner) = (manifest("lodash"), manifest("inner"));
+    let archive = inscan_test_support::zip(&[
+        ("node_modules/lodash/package.json", lodash.as_bytes()),
+        ("node_modules/lodash/node_modules/inner/package.json", inner.as_bytes()),
+        ("node_modules/lodash/test/package.json", b"{"),
+        ("node_modules/broken/package.json", b"{"),
+    ]);
+    let facts = run("app/.yarn/cache/lodash-npm-4.17.20-c31774fe9d-b31afa0973.zip", &archive);
+    assert_eq!(names(&facts), ["lodash 4.17.20", "inner 4.17.20"]);
+    let found = facts.packages().next().unwrap();
+    assert!(found.location.ends_with(b".zip:node_modules/lodash/package.json"));
+    let problems: Vec<_> = facts.problems.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(problems, ["node_modules/broken/package.json: line 1: JSON ends too early"]);
+    let other = inscan_test_support::zip(&[("src/node_modules/a/package.json", lodash.as_bytes())]);
+    assert_eq!(run("srv/other.zip", other), Facts::default());
 }
 
 #[test]

@@ -319,6 +319,7 @@ pub(super) fn of_type(kind: &str) -> Option<(&'static str, &'static str)> {
         ("pypi", "PyPI", "github:python"),
         ("swift", "SwiftURL", ""),
         ("vscode", "VSCode", ""),
+        ("vscode-extension", "VSCode", ""),
     ];
     let row = TYPES.iter().find(|(name, ..)| *name == kind)?;
     Some((row.1, row.2))

@@ -579,6 +579,11 @@ pub enum SuppressionCode {
     NotFromRegistry,
     /// Nothing but a CPE name says so, and these were not asked for.
     CpeOnly,
+    /// An example or test fixture of another package, a compile-time reference, or for
+    /// development only: nothing of it runs.
+    NotInstalled,
+    /// A report of malware in the registry, and the package is not from there.
+    NotFromRegistry,
 }
 
 /// What cannot be judged, and why.

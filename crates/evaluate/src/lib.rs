@@ -20,6 +20,7 @@ mod matching;
 mod names;
 pub mod naming;
 mod osv;
+mod role;
 mod secrets;
 mod severity;
 mod stated;
@@ -48,6 +49,7 @@ pub use severity::{Severity, cvss_parts};
 use finding::Findings;
 use ignore::Ledger;
 use inscan_document::Section;
+use inscan_document::section::PackageRow;
 use inscan_vulndb::{self as vulndb, Database as VulnDb, Freshness};
 use matching::{Exempt, Hit, Lists};
 use names::{Places, Subject};
@@ -236,7 +238,9 @@ fn judge(
             }
             // A guess by name covers nothing.
             Subject::Uncovered(gap) => {
-                gaps.add(package, index, gap);
+                if is_gap(package, place, &mut lists)? {
+                    gaps.add(package, index, gap);
+                }
                 Vec::new()
             }
             Subject::NotInstalled => {
@@ -267,6 +271,15 @@ fn judge(
         });
     }
     Ok(judged)
+}
+
+/// Whether it matters that a package cannot be judged. What does not run does not; nor does an
+/// application of the image's maker, unless advisories know its name.
+fn is_gap(package: &PackageRow, place: &names::Place<'_>, lists: &mut Lists<'_>) -> vulndb::Result<bool> {
+    if role::is_local(package) {
+        return lists.know(&place.look_ups(package).unwrap_or_default());
+    }
+    Ok(role::is_installed(package))
 }
 
 /// The ecosystems of which the database knows anything. NVD's list that was never filled is not
@@ -348,6 +361,7 @@ fn sorted_out(
         let by = ledger
             .suppression(&finding)
             .or(stated)
+            .or_else(|| role::suppression(section.packages.get(finding.package.index)?, &finding))
             .or_else(|| exemption(&finding, exempt, options))
             .or_else(|| owned(section, &finding, answered_for, options));
         match by {

@@ -179,15 +179,21 @@ impl Place<'_> {
         if stated_only && !self.lockfiles {
             return Subject::NotInstalled;
         }
-        let look_ups = match package.kind.as_str() {
-            "rpm" if package.name == "gpg-pubkey" => return Subject::NoPackage,
+        if package.kind == "rpm" && package.name == "gpg-pubkey" {
+            return Subject::NoPackage;
+        }
+        match self.look_ups(package).and_then(comparable(package)) {
+            Ok(look_ups) => Subject::LookUp(look_ups),
+            Err(uncovered) => Subject::Uncovered(uncovered),
+        }
+    }
+
+    /// The questions about a package, whether or not its version can be compared.
+    pub(super) fn look_ups(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
+        match package.kind.as_str() {
             UNIDENTIFIED => Err(unidentified()),
             kind if package_type::has_release_advisories(kind) => self.of_distribution(package),
             _ => self.of_language(package),
-        };
-        match look_ups.and_then(comparable(package)) {
-            Ok(look_ups) => Subject::LookUp(look_ups),
-            Err(uncovered) => Subject::Uncovered(uncovered),
         }
     }
 
@@ -338,8 +344,10 @@ fn comparable(
     package: &PackageRow,
 ) -> impl FnOnce(Vec<LookUp>) -> Result<Vec<LookUp>, Uncovered> + '_ {
     move |look_ups| {
+        let is_unknown = package.identity.version == Certainty::Unknown;
         let problem = look_ups.iter().find_map(|look_up| match look_up.version.as_str() {
             "" => Some("has no version".to_owned()),
+            _ if is_unknown => Some("its version is not known".to_owned()),
             version => versions::check(look_up.scheme, version).err().map(|it| it.to_string()),
         });
         match problem {

@@ -16,7 +16,7 @@ use bstr::BString;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, MALFORMED, OVER_LIMIT};
 use inscan_analyzers::{
     Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Hides, Legacy, Package,
-    Problem, Secret,
+    Problem, Role, Secret,
 };
 use rayon::prelude::*;
 
@@ -190,17 +190,22 @@ pub fn analyze_with<'a>(
     };
     analysis.collect_problems_of_layers();
     analysis.collect_problems_of_names(&extra);
+    let mut roles = Roles::new();
     for (number, (facts, time)) in found.into_iter().enumerate() {
         analysis.times.analyze[number] += time;
-        analysis.take_found(number, facts, &history);
+        analysis.take_found(number, facts, &history, &mut roles);
     }
     analysis.problems.extend(history.problems());
     analysis.take_files(&visible, &extra);
+    analysis.give_roles(&roles);
     analysis.join();
     analysis.sort();
     analysis.times.analyzing = begun.elapsed().saturating_sub(analysis.times.flattening);
     analysis
 }
+
+/// By analyzer and path.
+type Roles = HashMap<(&'static str, BString), Role>;
 
 /// Runs one analyzer over the image; a panic in it is a problem, not the end.
 fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>) -> Facts {
@@ -301,7 +306,13 @@ impl<'a> Analysis<'a> {
     }
 
     /// What an analyzer's `analyze` said.
-    fn take_found(&mut self, number: usize, facts: Facts, history: &DatabaseHistory<'_>) {
+    fn take_found(
+        &mut self,
+        number: usize,
+        facts: Facts,
+        history: &DatabaseHistory<'_>,
+        roles: &mut Roles,
+    ) {
         let analyzer = self.analyzers[number].name();
         for problem in facts.problems {
             let layer = problem.path.as_deref().and_then(|path| self.layer_of(path));
@@ -328,6 +339,7 @@ impl<'a> Analysis<'a> {
                     origin: None,
                     secret,
                 }),
+                Fact::Role(path, role) => drop(roles.insert((analyzer, path), role)),
                 Fact::Licenses(_) | Fact::Match(_) => {}
             }
         }
@@ -377,6 +389,19 @@ impl<'a> Analysis<'a> {
                         &mut self.problems,
                     );
                 }
+            }
+        }
+    }
+
+    /// What a package's own file states of its role stands above what its surroundings tell.
+    fn give_roles(&mut self, roles: &Roles) {
+        if roles.is_empty() {
+            return;
+        }
+        for found in &mut self.packages {
+            let place = (found.analyzer, found.package.location.clone());
+            if let (None, Some(role)) = (found.package.role, roles.get(&place)) {
+                found.package.to_mut().role = Some(*role);
             }
         }
     }

@@ -309,11 +309,12 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
         | SuppressionCode::NotSecurity
         | SuppressionCode::NotFromRegistry
         | SuppressionCode::CpeOnly
+        | SuppressionCode::NotFromRegistry
         | SuppressionCode::Informational => "false_positive",
         SuppressionCode::Vex | SuppressionCode::NotAffected | SuppressionCode::OtherPlatform => {
             "not_affected"
         }
-        SuppressionCode::Unimportant => "not_affected",
+        SuppressionCode::Unimportant | SuppressionCode::NotInstalled => "not_affected",
     };
     let response = (by.code == SuppressionCode::Ignored).then_some(["will_not_fix"]);
     let detail = match &by.note {

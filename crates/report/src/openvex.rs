@@ -85,6 +85,7 @@ fn suppressed(by: &Suppression) -> Value {
         // Judged by the distribution's own advisories under the name of its package.
         SuppressionCode::OwnedByOsPackage
         | SuppressionCode::Unimportant
+        | SuppressionCode::NotInstalled
         | SuppressionCode::CpeOnly => {
             json!({"status": "under_investigation", "status_notes": reason})
         }

@@ -280,6 +280,12 @@ pub(super) fn suppressed(code: SuppressionCode) -> &'static str {
             "about a registry's package, where this one is not from there"
         }
         SuppressionCode::CpeOnly => "matched by CPE name only",
+        SuppressionCode::NotInstalled => {
+            "in examples, test fixtures and the like, which do not run"
+        }
+        SuppressionCode::NotFromRegistry => {
+            "malware of a registry, in packages that are not from it"
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Joins between analyzers: what one finds tells what another's find is worth.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use inscan_analyzers::{Evidence, Package, path};
 use inscan_facts::package_type;
@@ -51,8 +51,8 @@ impl Analysis<'_> {
         });
     }
 
-    /// A program recognised by its bytes is no news where an OS package brought
-    /// it: that package names it already.
+    /// A program recognised by its bytes is no news where the OS package that brought it is that
+    /// program. What other packages carry along stays: their names say nothing of it.
     fn drop_programs_of_packages(&mut self) {
         let is_program =
             |package: &Package| package.kind == "generic" && package.evidence == Evidence::Binary;
@@ -66,22 +66,52 @@ impl Analysis<'_> {
         if programs.is_empty() {
             return;
         }
-        let owned: HashSet<At> = self
-            .packages
-            .iter()
-            .filter(|found| found.package.evidence == Evidence::InstalledDb)
-            .flat_map(|found| &found.package.files)
+        let mut owners: HashMap<At, Vec<&Package>> = HashMap::new();
+        for found in &self.packages {
+            if found.package.evidence != Evidence::InstalledDb {
+                continue;
+            }
             // Recorded paths may lead through links: `bin/ls` where `bin` is `usr/bin`.
-            .filter_map(|file| at(&file.path))
-            .filter(|at| programs.contains(at))
-            .collect();
-        let is_owned = |package: &Package| {
-            is_program(package) && at(&package.location).is_some_and(|at| owned.contains(&at))
+            for at in found.package.files.iter().filter_map(|file| at(&file.path)) {
+                if programs.contains(&at) {
+                    owners.entry(at).or_default().push(&found.package);
+                }
+            }
+        }
+        let is_told = |package: &Package| {
+            let owners = at(&package.location).and_then(|at| owners.get(&at));
+            is_program(package)
+                && owners.into_iter().flatten().any(|owner| is_of_program(owner, package))
         };
-        let keep: Vec<bool> = self.packages.iter().map(|found| !is_owned(&found.package)).collect();
+        let keep: Vec<bool> = self.packages.iter().map(|found| !is_told(&found.package)).collect();
         let mut keep = keep.into_iter();
         self.packages.retain(|_| keep.next().unwrap_or(true));
     }
+}
+
+/// Whether a package of the system is the program: by its name or its source's, or by the
+/// version, which it has before its own revision.
+fn is_of_program(owner: &Package, program: &Package) -> bool {
+    // `python` of `python3.11`, `png` of `libpng16-16`.
+    let word = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let end = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '-');
+        name.strip_prefix("lib").unwrap_or(&name).trim_end_matches(end).to_owned()
+    };
+    let source = owner.source.as_ref().map(|source| source.name.as_str());
+    let mut names = [owner.name.as_str()].into_iter().chain(source);
+    let versions = [Some(&owner.version), owner.source.as_ref().and_then(|it| it.version.as_ref())];
+    let has_version = |version: &String| {
+        let upstream = version.split_once(':').map_or(version.as_str(), |(_, rest)| rest);
+        let rest = upstream.strip_prefix(program.version.as_str());
+        // `3.0` is not the version of `3.0.17`, as `1.2.13` is of `1.2.13.dfsg`; `1` is of nothing.
+        let goes_on = |rest: &str| {
+            rest.trim_start_matches('.').starts_with(|letter: char| letter.is_ascii_digit())
+        };
+        program.version.contains('.') && rest.is_some_and(|rest| !goes_on(rest))
+    };
+    names.any(|name| word(name) == word(&program.name))
+        || versions.into_iter().flatten().any(has_version)
 }
 
 /// Kind, whole name and version. An SBOM gives OS packages the distribution as
@@ -99,7 +129,7 @@ fn identity(package: &Package) -> (String, String, String) {
 mod tests {
     use std::borrow::Cow;
 
-    use inscan_analyzers::{Config, PackageFile};
+    use inscan_analyzers::{Config, PackageFile, SourcePackage};
 
     use super::super::{FoundPackage, analyze};
     use super::*;
@@ -186,6 +216,41 @@ mod tests {
             ],
             &["deb status", "generic x", "golang usr/bin/app"],
         );
+    }
+
+    #[test]
+    fn a_program_that_an_unrelated_package_carries_stays() {
+        let owner = |name: &str, version: &str, source: Option<&str>| Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            source: source.map(|name| SourcePackage { name: name.to_owned(), version: None }),
+            ..package("deb", "", Evidence::InstalledDb, "status")
+        };
+        let program = |name: &str, version: &str| Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            ..package("generic", "", Evidence::Binary, "x")
+        };
+        let openssl = program("openssl", "3.0.17");
+        for (owner, program, expected) in [
+            (owner("libssl3", "3.0.17-1~deb12u2", Some("openssl")), &openssl, true),
+            (owner("libcrypto3", "3.0.17-r0", None), &openssl, true),
+            (owner("vendorproduct", "4.1.0-1", None), &openssl, false),
+            (owner("vendorproduct", "1:3.0.17.2-1", None), &openssl, false),
+            (
+                owner("python3.11-minimal", "3.11.2-6", Some("python3.11")),
+                &program("python", "3.11.2"),
+                true,
+            ),
+            (owner("openjdk-17-jre", "17.0.8+7-1", None), &program("java", "17.0.8+7"), true),
+            (owner("nodejs", "18.1.0-1", None), &program("node", "18.1.0"), true),
+            (owner("zlib1g", "1:1.2.13.dfsg-1", None), &program("zlib", "1.2.13"), true),
+            (owner("libpng16-16", "1.6.39-2", None), &program("libpng", "1.6.40"), true),
+            (owner("acme-python-agent", "7.0", None), &program("python", "3.9.1"), false),
+            (owner("acme", "2.0", None), &program("node", "18.1.0"), false),
+        ] {
+            assert_eq!(is_of_program(&owner, program), expected, "{owner:?} {program:?}");
+        }
     }
 
     #[test]

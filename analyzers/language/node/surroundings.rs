@@ -1,0 +1,69 @@
+//! What a package in no `node_modules` is, as only its surroundings tell: the image's own
+//! application, a member of its workspace, or a fixture of it.
+
+use super::{Place, is_fixtures, place};
+use crate::{Fact, Facts, Files, Role, path};
+
+/// What a package manager leaves in the directory of a project, and nowhere else. A published
+/// package has none of them: npm leaves them out.
+const OF_PROJECTS: [&str; 9] = [
+    ".pnp.cjs",
+    ".pnp.js",
+    "bun.lock",
+    "bun.lockb",
+    "deno.lock",
+    "node_modules",
+    "package-lock.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+];
+/// No project lies deeper in its workspace.
+const MAX_DEPTH: usize = 40;
+
+/// States the role of each package outside of `node_modules` that has one.
+pub(super) fn state_roles(image: &dyn Files, out: &mut Facts) {
+    for file in image.wanted() {
+        if path::name(&file.path) != b"package.json" || place(&file.path) != Place::Own {
+            continue;
+        }
+        let packages = image.facts(&file.path).iter().filter_map(|fact| match fact {
+            Fact::Package(package) => Some(package),
+            _ => None,
+        });
+        for package in packages {
+            let name = match &package.namespace {
+                Some(scope) => format!("{scope}/{}", package.name),
+                None => package.name.clone(),
+            };
+            if let Some(role) = role(image, &file.path, &name) {
+                out.push(Fact::Role(package.location.clone(), role));
+            }
+        }
+    }
+}
+
+fn role(image: &dyn Files, manifest: &[u8], name: &str) -> Option<Role> {
+    let directory = path::parent(manifest);
+    if OF_PROJECTS.iter().any(|of| image.get(&path::join(directory, of.as_bytes())).is_some()) {
+        return Some(Role::Application);
+    }
+    let mut is_below_fixtures = is_fixtures(path::name(directory));
+    let mut above = directory;
+    for _ in 0..MAX_DEPTH {
+        if above.is_empty() {
+            return None;
+        }
+        above = path::parent(above);
+        // Package managers link the members of a workspace where its other packages are.
+        let link = path::join(above, format!("node_modules/{name}/package.json").as_bytes());
+        if image.get(&link).is_some_and(|file| file.path == manifest) {
+            return Some(Role::Application);
+        }
+        let is_of_package = image.get(&path::join(above, b"package.json")).is_some();
+        if is_below_fixtures && is_of_package {
+            return Some(Role::Fixture);
+        }
+        is_below_fixtures |= is_fixtures(path::name(above));
+    }
+    None
+}

@@ -1,0 +1,49 @@
+//! Packages in zip archives, as Yarn's Plug'n'Play runs them from `.yarn/cache`: each archive has
+//! one package at `node_modules/NAME`. <https://yarnpkg.com/features/caching>
+
+use inscan_zip::Zip;
+
+use super::{MAX_MANIFEST, Place, place};
+use crate::parse::json;
+use crate::{Content, Facts, FileHead, Package, Result};
+
+const FOLDER: &[u8] = b"node_modules/";
+/// Length of a local header before the member's name.
+const HEADER: usize = 30;
+/// Yarn puts one package into an archive; a bundle of a whole application has some thousands.
+const MAX_PACKAGES: usize = 20_000;
+/// Of all manifests of an archive, inflated.
+const MAX_TEXT: usize = 128 << 20;
+
+/// Whether the file is an archive that begins with a folder `node_modules`.
+pub(super) fn is_packed(file: &FileHead<'_>) -> bool {
+    let is_zip = file.start.starts_with(b"PK\x03\x04");
+    is_zip && file.start.get(HEADER..).is_some_and(|name| name.starts_with(FOLDER))
+}
+
+pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
+    let archive = Zip::open(content)?;
+    let (mut found, mut text) = (0, 0);
+    for member in &archive.members {
+        let is_manifest = member.name.ends_with(b"/package.json");
+        if !is_manifest || place(&member.name) != Place::Installed {
+            continue;
+        }
+        found += 1;
+        if found > MAX_PACKAGES || text > MAX_TEXT {
+            out.problem(format!("more packages than are read: `{}` and all after it", member.name));
+            break;
+        }
+        let location = [file, b":", &member.name[..]].concat();
+        let package = archive.read(member, MAX_MANIFEST).and_then(|bytes| {
+            text += bytes.len();
+            super::package(&json::parse(&bytes)?, &location, Place::Installed)
+        });
+        match package {
+            Ok(Some(package)) => out.package(Package { location: location.into(), ..package }),
+            Ok(None) => {}
+            Err(error) => out.problem(format!("{}: {error}", member.name)),
+        }
+    }
+    Ok(())
+}
