@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::parse::url::without_credentials;
 use crate::parse::{json, legacy_files};
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Role,
     Want, path,
@@ -64,6 +65,8 @@ impl Analyzer for Node {
             Ok(package) => package.into_iter().for_each(|package| out.package(package)),
             // Packages publish malformed ones as the input of their own tests.
             Err(_) if place == Place::Inner => {}
+            // Whatever is installed there is not known.
+            Err(error) if place == Place::Installed => out.hidden_here(MALFORMED, error),
             Err(error) => return Err(error),
         }
         Ok(())

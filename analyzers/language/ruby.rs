@@ -86,8 +86,9 @@ type Values = BTreeMap<&'static str, Vec<String>>;
 /// The first value of each attribute that we know.
 fn assigned(text: &str) -> Values {
     let mut values = Values::new();
+    let variable = variable(text);
     for line in text.lines() {
-        if let Some((attribute, value)) = assignment(line) {
+        if let Some((attribute, value)) = assignment(line, variable) {
             let strings = literal::strings(value);
             if !strings.is_empty() {
                 values.entry(attribute).or_insert(strings);
@@ -133,13 +134,28 @@ fn package(mut values: Values, location: &[u8]) -> Result<Package> {
     })
 }
 
+/// `spec` of `Gem::Specification.new do |spec|`: other objects have names and versions, too.
+fn variable(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("Specification.new")?;
+    let (before, rest) = rest.split_once('|')?;
+    let (variable, _) = rest.split_once('|')?;
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_block = before.trim_end().ends_with("do") || before.trim_end().ends_with('{');
+    let variable = variable.trim();
+    (is_block && !variable.is_empty() && variable.bytes().all(is_word)).then_some(variable)
+}
+
 /// `name` and the code right of it, of `s.name = "rake".freeze`.
-fn assignment(line: &str) -> Option<(&'static str, &str)> {
+/// Of any object where no block names one.
+fn assignment<'a>(line: &'a str, variable: Option<&str>) -> Option<(&'static str, &'a str)> {
     const ATTRIBUTES: [&str; 8] =
         ["author", "authors", "homepage", "license", "licenses", "name", "platform", "version"];
     let (left, value) = line.split_once('=')?;
     let (object, attribute) = left.trim().split_once('.')?;
-    let is_word = object.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_word = match variable {
+        Some(variable) => object == variable,
+        None => object.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+    };
     let known = ATTRIBUTES.into_iter().find(|known| *known == attribute)?;
     (is_word && !value.starts_with(['=', '~'])).then_some((known, value))
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::os::add_on;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
-use crate::problem::{AMBIGUOUS, UNREADABLE};
+use crate::problem::{AMBIGUOUS, DATABASE_MISSING, UNREADABLE};
 use crate::{
     Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
     SourcePackage, Want, path,
@@ -143,7 +143,7 @@ fn not_recorded(image: &dyn Files, found: &[Package], out: &mut Facts) {
         let count = missing.len();
         let message =
             format!("no record of {count} packages that have a list of files, such as `{first}`");
-        out.problem_at(STATUS, message);
+        out.hidden(STATUS, DATABASE_MISSING, message);
     }
 }
 

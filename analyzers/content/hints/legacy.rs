@@ -1,6 +1,10 @@
 //! Hints in the legacy document: among the packages that the engine found
 //! itself, under paths that are not in the image.
 
+use std::io::{Result, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Value, json};
 
 use super::{Hint, HintKind};
@@ -9,6 +13,14 @@ use crate::Facts;
 pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
     let Hint { kind, name, .. } = *hint;
     let version = hint.version();
+    if let HintKind::Apk | HintKind::Rpm = kind {
+        let whole = whole_version(hint);
+        out.legacy_package("pkgs.all", name, whole.as_str());
+        if kind == HintKind::Apk {
+            out.legacy_package("pkgs_plus_source.all", source(hint), whole.as_str());
+            out.legacy_package("pkgs_plus_source.all", name, whole.as_str());
+        }
+    }
     let (output, key, value) = match kind {
         HintKind::Apk | HintKind::Deb | HintKind::Rpm => {
             ("pkgs.allinfo", name.to_owned(), os_package(hint))
@@ -32,7 +44,7 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
                 "arch": hint.text("arch").unwrap_or("x86_64"),
                 "license": license(hint),
                 "location": location,
-                "metadata": metadata(hint).to_string(),
+                "metadata": as_python_writes(&metadata(hint)),
                 "name": name,
                 "origin": origin(hint),
                 "size": size(hint),
@@ -63,6 +75,18 @@ pub(super) fn state(hint: &Hint<'_>, out: &mut Facts) {
         }
     };
     out.legacy_package(output, key, value);
+}
+
+/// With the release, which a hint may have by itself.
+fn whole_version(hint: &Hint<'_>) -> String {
+    match (hint.version(), hint.text("release")) {
+        (version, Some(release)) if !version.contains('-') => format!("{version}-{release}"),
+        (version, _) => version.to_owned(),
+    }
+}
+
+fn source<'a>(hint: &Hint<'a>) -> &'a str {
+    hint.text("source").unwrap_or(hint.name)
 }
 
 fn os_package(hint: &Hint<'_>) -> Value {
@@ -110,7 +134,7 @@ fn with_metadata(hint: &Hint<'_>, kind: &str, location: &str) -> Value {
         "files": hint.files,
         "license": license(hint),
         "location": location,
-        "metadata": metadata(hint).to_string(),
+        "metadata": as_python_writes(&metadata(hint)),
         "name": hint.name,
         "origin": origin(hint),
         "type": kind,
@@ -147,6 +171,46 @@ fn metadata(hint: &Hint<'_>) -> Value {
     hint.members.get("metadata").cloned().unwrap_or_else(|| json!({}))
 }
 
+/// JSON as Python's `json.dumps` writes it: a blank behind each colon and comma, and what is
+/// not ASCII escaped.
+fn as_python_writes(value: &Value) -> String {
+    struct Python;
+    impl Formatter for Python {
+        fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> Result<()> {
+            out.write_all(if first { b"" } else { b", " })
+        }
+
+        fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> Result<()> {
+            out.write_all(if first { b"" } else { b", " })
+        }
+
+        fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+            out.write_all(b": ")
+        }
+
+        fn write_string_fragment<W: ?Sized + Write>(
+            &mut self,
+            out: &mut W,
+            fragment: &str,
+        ) -> Result<()> {
+            for letter in fragment.chars() {
+                match letter.is_ascii() {
+                    true => out.write_all(&[letter as u8])?,
+                    false => letter
+                        .encode_utf16(&mut [0; 2])
+                        .iter()
+                        .try_for_each(|unit| write!(out, "\\u{unit:04x}"))?,
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut text = Vec::new();
+    let outcome = value.serialize(&mut Serializer::with_formatter(&mut text, Python));
+    debug_assert!(outcome.is_ok(), "a value in memory");
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// The value as text, whether the hint has a number or a text.
 fn size(hint: &Hint<'_>) -> String {
     match hint.members.get("size") {
@@ -165,7 +229,7 @@ mod tests {
         let mut out = Facts::default();
         let Ok(hint) = Hint::new(kind, &hint) else { panic!("a complete hint") };
         state(&hint, &mut out);
-        let [Fact::Legacy(legacy)] = &out.facts[..] else { panic!("one value") };
+        let Some(Fact::Legacy(legacy)) = out.facts.last() else { panic!("a value") };
         assert_eq!((&*legacy.output, legacy.key.to_string()), (output, key.to_owned()));
         assert_eq!(legacy.value.parsed(), expected);
     }
@@ -195,6 +259,36 @@ mod tests {
     }
 
     #[test]
+    fn packages_of_apk_and_rpm_are_in_the_lists_of_versions_too() {
+        let listed = |kind, hint: Value| {
+            let mut out = Facts::default();
+            let Ok(hint) = Hint::new(kind, &hint) else { panic!("a complete hint") };
+            state(&hint, &mut out);
+            let lists = out.facts.iter().filter_map(|fact| match fact {
+                Fact::Legacy(it) if it.output != "pkgs.allinfo" => {
+                    Some(format!("{} {} {}", it.output, it.key, it.value.text()))
+                }
+                _ => None,
+            });
+            lists.collect::<Vec<_>>()
+        };
+        let rpm = json!({"name": "r", "version": "1.0", "release": "2.el7"});
+        assert_eq!(listed(HintKind::Rpm, rpm), ["pkgs.all r 1.0-2.el7"]);
+        assert_eq!(
+            listed(HintKind::Apk, json!({"name": "a", "version": "1.0-r2", "source": "s"})),
+            ["pkgs.all a 1.0-r2", "pkgs_plus_source.all s 1.0-r2", "pkgs_plus_source.all a 1.0-r2"]
+        );
+        assert!(listed(HintKind::Deb, json!({"name": "d", "version": "1"})).is_empty());
+    }
+
+    #[test]
+    fn json_in_texts_is_as_python_writes_it() {
+        let value = json!({"a": [1, "é\n\u{1f600}"], "b": {}});
+        let expected = r#"{"a": [1, "\u00e9\n\ud83d\ude00"], "b": {}}"#;
+        assert_eq!(as_python_writes(&value), expected);
+    }
+
+    #[test]
     fn others_have_a_place_that_is_not_in_the_image() {
         check(
             HintKind::Python,
@@ -203,7 +297,7 @@ mod tests {
             "/virtual/pypkg/site-packages/p-3",
             json!({
                 "files": [], "license": "", "location": "/virtual/pypkg/site-packages",
-                "metadata": r#"{"a":1}"#, "name": "p", "origin": "", "type": "python", "version": "3",
+                "metadata": r#"{"a": 1}"#, "name": "p", "origin": "", "type": "python", "version": "3",
             }),
         );
         check(

@@ -159,7 +159,7 @@ fn what_comes_from_a_directory_is_of_no_registry() {
     check_local(
         "bun.lock",
         r#"{"workspaces": {"w": {"version": "3"}}, "packages": {"w": ["w@workspace:w"], "f": ["f@file:f", {}], "a": ["a@1"]}}"#,
-        &["~f ?", "~w 3", "a 1"],
+        &["a 1", "~f ?", "~w 3"],
     );
 }
 

@@ -5,6 +5,7 @@ use inscan_zip::Zip;
 
 use super::{MAX_MANIFEST, Place, place};
 use crate::parse::json;
+use crate::problem::{MALFORMED, OPAQUE, OVER_LIMIT};
 use crate::{Content, Facts, FileHead, Package, Result};
 
 const FOLDER: &[u8] = b"node_modules/";
@@ -22,7 +23,13 @@ pub(super) fn is_packed(file: &FileHead<'_>) -> bool {
 }
 
 pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
-    let archive = Zip::open(content)?;
+    let archive = match Zip::open(content) {
+        Ok(archive) => archive,
+        Err(error) => {
+            out.hidden_here(OPAQUE, error);
+            return Ok(());
+        }
+    };
     let (mut found, mut text) = (0, 0);
     for member in &archive.members {
         let is_manifest = member.name.ends_with(b"/package.json");
@@ -31,7 +38,8 @@ pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> R
         }
         found += 1;
         if found > MAX_PACKAGES || text > MAX_TEXT {
-            out.problem(format!("more packages than are read: `{}` and all after it", member.name));
+            let message = format!("more packages than are read: `{}` and all after", member.name);
+            out.hidden_here(OVER_LIMIT, message);
             break;
         }
         let location = [file, b":", &member.name[..]].concat();
@@ -42,7 +50,7 @@ pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> R
         match package {
             Ok(Some(package)) => out.package(Package { location: location.into(), ..package }),
             Ok(None) => {}
-            Err(error) => out.problem(format!("{}: {error}", member.name)),
+            Err(error) => out.hidden_here(MALFORMED, format!("{}: {error}", member.name)),
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Eggs and wheels that were left zipped, and applications in one zip archive.
 
 use super::{has_suffix, legacy, text};
+use crate::problem::{MALFORMED, OPAQUE, OVER_LIMIT};
 use crate::{Content, Error, Evidence, Facts, FileHead, Package, Result, path};
 use inscan_zip::{Data, Member, Zip};
 
@@ -70,7 +71,13 @@ pub(super) fn is_application(file: &FileHead<'_>, content: &dyn Content) -> Resu
 /// Distributions lie in it as they are installed, below any directory (`site-packages`,
 /// `.deps/NAME.whl`), or as wheels.
 pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
-    let archive = Zip::open(content)?;
+    let archive = match Zip::open(content) {
+        Ok(archive) => archive,
+        Err(error) => {
+            out.hidden_here(OPAQUE, error);
+            return Ok(());
+        }
+    };
     // A shell script may carry an archive of another kind.
     if member(&archive, |name| name == b"__main__.py" || name == b"__main__.pyc").is_none() {
         return Ok(());
@@ -86,7 +93,8 @@ pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -
         }
         parts += 1;
         if parts > MAX_PARTS || inflated > MAX_INFLATED {
-            out.problem(format!("more parts than are read: `{}` and all after it", member.name));
+            let message = format!("more parts than are read: `{}` and all after it", member.name);
+            out.hidden_here(OVER_LIMIT, message);
             break;
         }
         let location = [file, b":", &member.name[..]].concat();
@@ -106,7 +114,7 @@ pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -
         };
         match found() {
             Ok(package) => out.package(Package { evidence: Evidence::Archive, ..package }),
-            Err(error) => out.problem(format!("{}: {error}", member.name)),
+            Err(error) => out.hidden_here(MALFORMED, format!("{}: {error}", member.name)),
         }
     }
     Ok(())

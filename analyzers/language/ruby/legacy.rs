@@ -53,11 +53,11 @@ fn right_of<'a>(line: &'a str, attribute: &str) -> Option<&'a str> {
     })
 }
 
-/// Split at every comma, also one inside quotes; blanks after a comma stay.
+/// Split at every comma, also one inside quotes.
 fn parts(list: &str) -> impl Iterator<Item = String> {
     let list = list.strip_prefix('[').unwrap_or(list);
     let list = list.strip_suffix(']').unwrap_or(list);
-    list.split(',').map(|part| part.replace('"', ""))
+    list.split(',').map(|part| part.replace('"', "").trim().to_owned())
 }
 
 /// `\u{e9}` becomes its character; `\u00e9` stays as it is.

@@ -33,7 +33,9 @@ pub(super) fn speaks_alone(file: &[u8], image: &dyn Files) -> bool {
 /// The gem, with the version that its constant has.
 pub(super) fn package(text: &str, location: &[u8], image: &dyn Files) -> Result<Package> {
     let mut values = assigned(text);
-    let stated = text.lines().filter_map(assignment).find(|(name, _)| *name == "version");
+    let variable = super::variable(text);
+    let assignments = text.lines().filter_map(|line| assignment(line, variable));
+    let stated = assignments.into_iter().find(|(name, _)| *name == "version");
     let stated = stated.map_or("", |(_, value)| value.trim());
     if !stated.starts_with(['"', '\'']) {
         let constant = constant(stated).ok_or_else(|| {
@@ -61,13 +63,13 @@ fn version(
     location: &[u8],
     image: &dyn Files,
 ) -> Result<Option<String>> {
+    if let Some(version) = assigned_constant(text, constant) {
+        return Ok(Some(version));
+    }
     for required in required(text, path::parent(location)) {
         let Some(code) = image.read(&required)? else { continue };
         let code: Cow<'_, str> = String::from_utf8_lossy(&code);
-        let assigned = code.lines().find_map(|line| {
-            let value = line.trim().strip_prefix(constant)?.trim_start().strip_prefix('=')?;
-            literal::strings(value).into_iter().next()
-        });
+        let assigned = assigned_constant(&code, constant);
         if assigned.is_some() {
             return Ok(assigned);
         }
@@ -75,11 +77,26 @@ fn version(
     Ok(None)
 }
 
+/// The string of `VERSION = "1.0"`.
+fn assigned_constant(code: &str, constant: &str) -> Option<String> {
+    code.lines().find_map(|line| {
+        let value = line.trim().strip_prefix(constant)?.trim_start().strip_prefix('=')?;
+        literal::strings(value).into_iter().next()
+    })
+}
+
 /// The files named: `require_relative "lib/a/version"`, also where the path is put
 /// together by `File.join`, `File.expand_path` or `+`.
 fn required(text: &str, directory: &[u8]) -> Vec<BString> {
     let lines: Vec<&str> = text.lines().collect();
     let starts = (0..lines.len()).filter(|&at| lines[at].trim_start().starts_with(KEYWORD));
+    // `require "a/version"`, where `lib` was put among the places that Ruby looks in.
+    let has_lib = text.contains("$LOAD_PATH") || text.contains("$:.");
+    let loaded = lines.iter().filter(|_| has_lib).filter_map(|line| {
+        let name = literal::strings(line.trim_start().strip_prefix("require ")?).pop()?;
+        let file = [&b"lib/"[..], &path::clean(name.as_bytes()), b".rb"].concat();
+        Some(path::join(directory, &file).into())
+    });
     starts
         .map(|at| {
             let statement = statement(&lines[at..]);
@@ -88,6 +105,7 @@ fn required(text: &str, directory: &[u8]) -> Vec<BString> {
             let suffix: &[u8] = if path.ends_with(b".rb") { b"" } else { b".rb" };
             path::join(directory, &[&path, suffix].concat()).into()
         })
+        .chain(loaded)
         .collect()
 }
 

@@ -62,6 +62,14 @@ fn the_version_of_a_source_is_the_constant_that_it_requires() {
     }
     check_source("require_relative 'lib/a/version'", "A::Version", &["a 3"], &[]);
     check_source("", "'4'", &["a 4"], &[]);
+    check_source("VERSION = '5'", "VERSION", &["a 5"], &[]);
+    check_source(
+        "$LOAD_PATH.unshift File.expand_path('lib', __dir__)\nrequire 'a/version'",
+        "A::VERSION",
+        &["a 1.2"],
+        &[],
+    );
+    check_source("other.version = '6'\nconfig.name = 'b'", "'4'", &["a 4"], &[]);
     let lost = "the version `VERSION` of the gemspec was not found";
     check_source("require 'a/version'", "A::VERSION", &[], &[lost]);
     check_source("require_relative 'other'", "A::VERSION", &[], &[lost]);
@@ -99,7 +107,7 @@ fn legacy_entries_keep_their_peculiar_form() {
     let facts = Image::new([("srv/specifications-x/y.gemspec", content)]).run(&Ruby);
     let expected = json!({
         "name": "a", "lics": ["MIT"], "versions": ["1", "2"], "latest": "2",
-        "origins": ["One", " Jr", " Té", " T\\u00E9"], "sourcepkg": "https://h", "files": [],
+        "origins": ["One", "Jr", "Té", "T\\u00E9"], "sourcepkg": "https://h", "files": [],
     });
     assert_eq!(legacy(&facts), Some(expected));
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
-use crate::{Error, Evidence, Facts, Package, PackageFile, Result, path};
+use crate::{Certainty, Error, Evidence, Facts, Identity, Package, PackageFile, Result, path};
 
 /// `var/lib/chisel/manifest.wall` by default.
 pub(super) const NAME: &str = "manifest.wall";
@@ -66,6 +66,8 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
                 arch: line.arch,
                 evidence: Evidence::InstalledDb,
                 location: location.into(),
+                // The manifest leaves it out, and advisories go by it.
+                identity: Identity { source: Certainty::Unknown, ..Identity::default() },
                 ..Package::default()
             }),
             "path" => {
@@ -123,6 +125,7 @@ mod tests {
         let names: Vec<_> =
             found.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.files.len())).collect();
         assert_eq!(names, [("hello", "2.10-3", 2), ("libc6", "2.39-0ubuntu8", 1)]);
+        assert!(found.iter().all(|it| it.identity.source == Certainty::Unknown));
         let expected = PackageFile {
             path: "usr/bin/hello".into(),
             digest: Some("dd".into()),

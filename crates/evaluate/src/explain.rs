@@ -48,6 +48,8 @@ pub fn explain(
         explanation.advisories.extend(data.database.advisory(name)?);
     }
     let covered = super::covered(data.database)?;
+    let derived = super::with_sources(section, data.database)?;
+    let section = derived.as_ref().unwrap_or(section);
     let places = Places::new(section, &covered, options.lockfiles);
     let mut lists = Lists::new(data.database);
     for (index, row) in section.packages.iter().enumerate() {

@@ -23,6 +23,7 @@ mod osv;
 mod role;
 mod secrets;
 mod severity;
+mod sources;
 mod stated;
 mod third_party;
 mod totals;
@@ -104,6 +105,8 @@ pub fn evaluate(
         base: base::of(section),
         ..Evaluation::default()
     };
+    let derived = data.map(|data| with_sources(section, data.database)).transpose()?.flatten();
+    let section = derived.as_ref().unwrap_or(section);
     let judged = match data {
         None => {
             evaluation.uncovered.push(Uncovered {
@@ -162,6 +165,11 @@ pub fn evaluate(
         evaluation.warnings.push(Warning { code: "database-age".to_owned(), message });
     }
     Ok(evaluation)
+}
+
+/// The section with source packages that can be concluded; `None` where it is as it was.
+fn with_sources(section: &Section, database: &VulnDb) -> vulndb::Result<Option<Section>> {
+    sources::derived(section, database, &covered(database)?)
 }
 
 fn image(section: &Section) -> Image {
@@ -275,7 +283,11 @@ fn judge(
 
 /// Whether it matters that a package cannot be judged. What does not run does not; nor does an
 /// application of the image's maker, unless advisories know its name.
-fn is_gap(package: &PackageRow, place: &names::Place<'_>, lists: &mut Lists<'_>) -> vulndb::Result<bool> {
+fn is_gap(
+    package: &PackageRow,
+    place: &names::Place<'_>,
+    lists: &mut Lists<'_>,
+) -> vulndb::Result<bool> {
     if role::is_local(package) {
         return lists.know(&place.look_ups(package).unwrap_or_default());
     }
@@ -329,6 +341,8 @@ fn mark_new(
     data: Data<'_>,
     options: &Options,
 ) -> vulndb::Result<()> {
+    let derived = with_sources(baseline, data.database)?;
+    let baseline = derived.as_ref().unwrap_or(baseline);
     let judged = judge(baseline, data.database, options, &mut Evaluation::default())?;
     let key = |finding: &Finding| {
         let package = (finding.package.kind.clone(), finding.package.name.clone());

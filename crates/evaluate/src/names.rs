@@ -10,8 +10,7 @@ use inscan_facts::package_type;
 use super::cpe;
 use super::ecosystem::{self, Names, Release};
 use super::evaluation::{Match, NameOf, UncoveredCode};
-use super::third_party;
-use super::variant;
+use super::{sources, third_party, variant};
 use crate::versions::{self, Scheme};
 use inscan_document::Section;
 use inscan_document::section::{DistributionInfo, PackageRow, ReleaseName};
@@ -254,8 +253,14 @@ impl Place<'_> {
             };
             lists.iter().enumerate().map(look_up).collect::<Vec<_>>()
         };
-        if package.identity.source == Certainty::Unknown && release.names == Names::Source {
-            return Err(unknown(package, "source package"));
+        if sources::lacks_source(package) && release.names == Names::Source {
+            return Err(Uncovered {
+                code: UncoveredCode::NoDataForDistribution,
+                subject: "packages without their source package".to_owned(),
+                message: format!(
+                    "advisories of {distribution} go by source packages, which are not stated"
+                ),
+            });
         }
         let (source, source_version) = source(package);
         // Where the list speaks of the signed source itself, that is meant.

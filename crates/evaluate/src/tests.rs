@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use inscan_facts::package::Evidence;
+use inscan_facts::package::{Certainty, Evidence};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -286,6 +286,37 @@ fn a_language_package_of_an_os_package_is_judged_by_the_distribution() {
     assert_eq!(judged(&section, &records, &keep).findings.len(), 1);
     // Without advisories of the distribution, nobody else judges it.
     assert_eq!(judged(&section, &records[..1], &options()).findings.len(), 1);
+}
+
+#[test]
+fn a_source_package_that_is_not_stated_is_told_by_the_advisories() {
+    let mut section = debian(vec![package("deb", "libssl3t64", "3.0.13-0ubuntu3")]);
+    section.distribution = Some(DistributionInfo {
+        id: "ubuntu".into(),
+        version: "24.04".into(),
+        ..DistributionInfo::default()
+    });
+    section.packages[0].identity.source = Certainty::Unknown;
+    let record = |id: &str, name: &str, binaries: &[&str]| {
+        let mut affected = affected("Ubuntu:24.04:LTS", name, &[("0", "3.0.13-0ubuntu3.4")]);
+        let binaries: Vec<_> = binaries.iter().map(|name| json!({"binary_name": name})).collect();
+        affected["ecosystem_specific"] = json!({"binaries": binaries});
+        json!({"id": id, "affected": [affected]})
+    };
+    let openssl = record("UBUNTU-CVE-2024-1", "openssl", &["openssl", "libssl3t64"]);
+    let other = record("UBUNTU-CVE-2024-2", "zlib", &["zlib1g"]);
+    let silent = record("UBUNTU-CVE-2024-3", "gzip", &[]);
+    let found = judged(&section, &[openssl.clone(), silent.clone()], &options());
+    assert_eq!(lines(&found.findings), ["CVE-2024-1 libssl3t64 3.0.13-0ubuntu3.4 unknown"]);
+    // Every entry says what it is about, and none is about this one.
+    let found = judged(&section, &[other.clone()], &options());
+    assert_eq!((found.findings.len(), found.uncovered.len()), (0, 0));
+    let found = judged(&section, &[other, silent], &options());
+    assert_eq!(found.uncovered[0].subject, "packages without their source package");
+    // A dpkg database states that it has the same name.
+    section.packages[0].identity.source = Certainty::Stated;
+    let found = judged(&section, &[openssl], &options());
+    assert_eq!((found.findings.len(), found.uncovered.len()), (0, 0));
 }
 
 #[test]

@@ -42,4 +42,4 @@ pub use advisory::{
 pub use changes::{Change, Changes};
 pub use facts::{About, Coverage, EndOfLife, Epss, Freshness, Kev, Rating, SourceFacts};
 pub use gathered::Skipped;
-pub use read::{Database, Error, Result};
+pub use read::{Database, Error, Result, Sources};

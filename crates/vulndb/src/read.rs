@@ -2,7 +2,7 @@
 //! any number of processes may read it, and a new one may be put in its place
 //! meanwhile. It may have been downloaded, and so is not trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,15 @@ pub(super) struct Text {
 /// The ecosystem is left out, and the name where it is the key.
 pub(super) type PackageEntry = (i64, Affected);
 
+/// Which source packages binary packages are of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// By binary package; a source package has itself, too.
+    pub of: BTreeMap<String, BTreeSet<String>>,
+    /// Every entry says which binary packages it is about: one that none names is in no advisory.
+    pub is_complete: bool,
+}
+
 impl Database {
     pub fn open(path: &Path) -> Result<Database> {
         check_header(path)?;
@@ -143,6 +152,28 @@ impl Database {
             .prepare_cached("SELECT key FROM package WHERE ecosystem = ?1 ORDER BY key")?;
         let keys = statement.query_map([number], |row| row.get(0))?;
         Ok(keys.collect::<Result<_, _>>()?)
+    }
+
+    /// Of which source packages these binary packages are, as the entries of an ecosystem say.
+    /// Reads all of them: for those who have nothing better.
+    pub fn sources_of(&self, ecosystem: &str, binaries: &BTreeSet<&str>) -> Result<Sources> {
+        let mut found = Sources { of: BTreeMap::new(), is_complete: true };
+        let Some(&number) = self.ecosystems.get(ecosystem) else {
+            return Ok(Sources { is_complete: false, ..found });
+        };
+        for key in self.keys(ecosystem)? {
+            for (_, affected) in self.entries(number, &key)? {
+                let named = &affected.specific.binaries;
+                found.is_complete &= !named.is_empty();
+                let own = binaries.get(affected.name.as_str()).copied();
+                let named = named.iter().filter_map(|name| binaries.get(name.as_str()).copied());
+                for binary in named.chain(own) {
+                    let sources = found.of.entry(binary.to_owned()).or_default();
+                    sources.insert(affected.name.clone());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// All of one advisory. Where a feed service has it in several groups: the

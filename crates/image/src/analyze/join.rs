@@ -2,17 +2,43 @@
 
 use std::collections::{HashMap, HashSet};
 
-use inscan_analyzers::{Evidence, Package, path};
+use inscan_analyzers::problem::DATABASE_MISSING;
+use inscan_analyzers::{Evidence, Hides, Package, Problem, path};
 use inscan_facts::package_type;
 
-use super::Analysis;
+use super::{Analysis, FoundProblem};
 use crate::flatten::At;
+
+/// Programs that install packages of the system, and have no other use.
+const MANAGERS: [&str; 5] = ["apk", "dpkg", "opkg", "pacman", "rpm"];
+/// Programs that nobody but a distribution brings.
+const OF_SYSTEM: [&str; 9] =
+    ["bash", "busybox", "cat", "dash", "env", "ldconfig", "ls", "sh", "sulogin"];
+/// How the names of C libraries begin, and of what loads them.
+const LIBRARIES: [&str; 5] = ["ld-linux", "ld-musl-", "libc-2.", "libc.musl-", "libc.so.6"];
+
+/// Whether a file is one that packages of a distribution bring into every image.
+fn is_of_a_system(file: &[u8]) -> bool {
+    let name = path::name(file);
+    let is_called = |names: &[&str]| names.iter().any(|known| known.as_bytes() == name);
+    match path::parent(file) {
+        b"bin" | b"sbin" | b"usr/bin" | b"usr/sbin" => {
+            is_called(&MANAGERS) || is_called(&OF_SYSTEM)
+        }
+        directory => {
+            let first = path::parts(directory.strip_prefix(b"usr/").unwrap_or(directory)).next();
+            first.is_some_and(|first| first.starts_with(b"lib"))
+                && LIBRARIES.iter().any(|start| name.starts_with(start.as_bytes()))
+        }
+    }
+}
 
 impl Analysis<'_> {
     pub(super) fn join(&mut self) {
         self.drop_listed_twice();
         self.drop_assemblies_of_packages();
         self.drop_programs_of_packages();
+        self.expect_packages_of_the_system();
         self.search_configuration();
         self.judge_origins();
     }
@@ -86,6 +112,43 @@ impl Analysis<'_> {
         let keep: Vec<bool> = self.packages.iter().map(|found| !is_told(&found.package)).collect();
         let mut keep = keep.into_iter();
         self.packages.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Where there is a distribution's program and not one package is known, the database was
+    /// removed, is empty or lies elsewhere, and nobody knows what is there. A root that has no
+    /// more of a distribution than its name has nothing of it to list.
+    fn expect_packages_of_the_system(&mut self) {
+        let is_listed = |package: &Package| {
+            let of_system = package_type::is_system(&package.kind) || package.kind == "nix";
+            of_system && package.evidence == Evidence::InstalledDb
+        };
+        if self.packages.iter().any(|found| is_listed(&found.package)) {
+            return;
+        }
+        let is_manager = |path: &[u8]| MANAGERS.iter().any(|it| it.as_bytes() == path::name(path));
+        let (mut has_system, mut manager) = (false, None);
+        self.fs.walk(|path, file| {
+            if file.content.is_some() && is_of_a_system(path) {
+                has_system = true;
+                if manager.is_none() && is_manager(path) {
+                    manager = Some(path.to_vec());
+                }
+            }
+        });
+        // Busybox is a program, which is known by itself.
+        let distribution = self.distribution.as_ref().filter(|found| found.id != "busybox");
+        let (path, what) = match (distribution, manager) {
+            (Some(found), _) if has_system => {
+                (found.location.to_vec(), found.name.as_ref().unwrap_or(&found.id))
+            }
+            (None, Some(manager)) => (manager, &"the package manager".to_owned()),
+            _ => return,
+        };
+        let message =
+            format!("{what} has no package: its database is missing, empty or in another place");
+        let problem = Problem::new(Some(path.into()), message);
+        let problem = problem.hiding(Hides::Packages, DATABASE_MISSING);
+        self.problems.push(FoundProblem::of(None, None, problem));
     }
 }
 
@@ -251,6 +314,41 @@ mod tests {
         ] {
             assert_eq!(is_of_program(&owner, program), expected, "{owner:?} {program:?}");
         }
+    }
+
+    #[test]
+    fn a_distribution_without_a_package_is_said() {
+        let said = |files: &[(&str, &[u8])]| {
+            let files: Vec<_> = files.iter().map(|(path, text)| File(path, text)).collect();
+            let (image, layers) = (Image::default(), [layer(&files)]);
+            let analyzers = inscan_analyzers::all(&Config::default());
+            let problems = analyze(&image, &layers, &analyzers).problems;
+            let missing = problems.into_iter().filter(|it| it.code == DATABASE_MISSING);
+            missing.map(|it| (it.hides, it.message)).collect::<Vec<_>>()
+        };
+        let release = ("etc/os-release", &b"ID=debian\nPRETTY_NAME=\"Debian 12\"\n"[..]);
+        let status = b"Package: a\nStatus: install ok installed\nVersion: 1\n";
+        let status = ("var/lib/dpkg/status", &status[..]);
+        let message = |what: &str| {
+            format!("{what} has no package: its database is missing, empty or in another place")
+        };
+        let shell = ("usr/bin/bash", &b"x"[..]);
+        assert_eq!(said(&[release, shell, status]), []);
+        assert_eq!(said(&[release, shell]), [(Hides::Packages, message("Debian 12"))]);
+        let library = ("lib/x86_64-linux-gnu/libc.so.6", &b"x"[..]);
+        assert_eq!(said(&[release, library]), [(Hides::Packages, message("Debian 12"))]);
+        let empty = ("var/lib/dpkg/status", &b""[..]);
+        assert_eq!(said(&[release, shell, empty]), [(Hides::Packages, message("Debian 12"))]);
+        let manager = said(&[("usr/bin/dpkg", b"x")]);
+        assert_eq!(manager, [(Hides::Packages, message("the package manager"))]);
+        let alone = said(&[("bin/busybox", b"BusyBox v1.36.1 (x)"), ("sbin/apk", b"x")]);
+        assert_eq!(alone, [(Hides::Packages, message("the package manager"))]);
+        // Nothing of a distribution is there, but for its name.
+        assert_eq!(said(&[release, ("usr/bin/app", b"x")]), []);
+        assert_eq!(said(&[shell]), []);
+        let list = ("var/lib/dpkg/info/b.list", &b"/.\n"[..]);
+        let lost = "no record of 1 packages that have a list of files, such as `b`";
+        assert_eq!(said(&[release, status, list]), [(Hides::Packages, lost.to_owned())]);
     }
 
     #[test]

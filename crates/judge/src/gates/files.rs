@@ -189,8 +189,8 @@ fn checksum(facts: &Facts<'_>, params: &Params, file: File<'_>) -> Result<Condit
     let algorithm = params.text("checksum_algorithm").unwrap_or("sha256");
     let operation = params.text("checksum_match").unwrap_or("equals");
     let sum = facts.sum(algorithm, file.path)?;
-    // What has no content has not the content that is wanted, nor another.
-    let Some(sum) = sum else { return Ok(Some(None)) };
+    // Links, directories and devices have no content, which is another than the one wanted.
+    let sum = sum.as_deref().unwrap_or("DIRECTORY_OR_OTHER");
     let holds = (sum == wanted) == (operation == "equals");
     let message = format!("checksum={sum} op={operation} specified_checksum={wanted}");
     Ok(Some(holds.then_some(message)))
@@ -299,9 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_no_checksum_and_a_missing_file_fires_if_asked() {
+    fn a_directory_has_another_checksum_and_a_missing_file_fires_if_asked() {
         let directory = [("filename", "/etc"), ("checksum", "x"), ("checksum_match", "not_equals")];
-        assert!(fired(&GATE, "attribute_match", &directory, &files()).is_empty());
+        assert_eq!(
+            fired(&GATE, "attribute_match", &directory, &files()),
+            ["filename=/etc and checksum=DIRECTORY_OR_OTHER op=not_equals specified_checksum=x"]
+        );
+        let same = [("filename", "/etc"), ("checksum", "x")];
+        assert!(fired(&GATE, "attribute_match", &same, &files()).is_empty());
         let missing = [("filename", "/nope")];
         assert!(fired(&GATE, "attribute_match", &missing, &files()).is_empty());
         let missing = [("filename", "/nope"), ("skip_missing", "false")];
