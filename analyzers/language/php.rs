@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::parse::json;
 use crate::parse::url::without_credentials;
-use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
+use crate::{
+    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Role, Want,
+};
 
 /// Some thousand packages.
 const MAX_SIZE: u64 = 64 << 20;
@@ -69,7 +71,9 @@ fn package(entry: &Value, development: &BTreeSet<&str>, location: &[u8]) -> Opti
     // A list since long, a text in old packages.
     let license = entry.get("license");
     let licenses = license.and_then(Value::as_str).into_iter().chain(texts(license));
+    let dist = entry.get("dist").and_then(|dist| json::text(dist, "type"));
     Some(Package {
+        role: (dist == Some("path")).then_some(Role::Local),
         kind: "composer".into(),
         name: name.into(),
         namespace: vendor.map(Into::into),
@@ -109,6 +113,13 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_from_a_directory_is_local() {
+        let content = r#"[{"name": "a/b", "version": "1.0", "dist": {"type": "path"}}]"#;
+        let facts = Image::new([("vendor/composer/installed.json", content)]).run(&Php);
+        assert_eq!(facts.packages().next().unwrap().role, Some(Role::Local));
+    }
+
+    #[test]
     fn no_cut_is_a_crash() {
         cut_everywhere(&Php, "php");
     }
@@ -118,6 +129,7 @@ mod tests {
         let content = r#"[{"name": "a/b", "version": "1.0", "license": "MIT"}, {"name": "a/c"}]"#;
         let facts = Image::new([("vendor/composer/installed.json", content)]).run(&Php);
         assert_eq!(facts.packages().next().unwrap().licenses, ["MIT"]);
+        assert_eq!(facts.packages().next().unwrap().role, None);
         assert_eq!(facts.problems[0].message, "package 1: no name or no version");
     }
 }

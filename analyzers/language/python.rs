@@ -24,7 +24,7 @@ use crate::parse::json;
 use crate::parse::url::without_credentials;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, FileInfo, Files, Package, Pattern, Result,
-    Want, path,
+    Role, Want, path,
 };
 
 pub(crate) struct Python;
@@ -290,6 +290,10 @@ fn direct_url(text: &str, package: &mut Package) -> Result<()> {
     let document = json::parse(text.as_bytes())?;
     if let Some(url) = json::text(&document, "url") {
         package.attributes.insert("direct-url".into(), without_credentials(url));
+        // A directory or an archive beside the project, not the index.
+        if url.starts_with("file:") {
+            package.role = Some(Role::Local);
+        }
     }
     let vcs = document.get("vcs_info");
     if let Some(commit) = vcs.and_then(|vcs| json::text(vcs, "commit_id")) {
@@ -317,6 +321,7 @@ fn editable_directories(image: &dyn Files, layout: &Layout, out: &mut Facts) -> 
 fn mark_editable(package: &mut Package, directory: &[u8], editable: &BTreeSet<Vec<u8>>) {
     if editable.contains(path::parent(directory)) {
         package.attributes.insert("editable".into(), "true".into());
+        package.role = Some(Role::Local);
     }
 }
 

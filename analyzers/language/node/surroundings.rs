@@ -17,8 +17,25 @@ const OF_PROJECTS: [&str; 9] = [
     "pnpm-lock.yaml",
     "yarn.lock",
 ];
-/// No project lies deeper in its workspace.
+/// No project lies deeper below another's.
 const MAX_DEPTH: usize = 40;
+/// How deep members of a workspace lie below its root: `packages/@scope/name`.
+const MAX_MEMBER_DEPTH: usize = 3;
+/// Where projects keep what they took from elsewhere or built.
+const TAKEN: [&str; 12] = [
+    "assets",
+    "bower_components",
+    "build",
+    "dist",
+    "extensions",
+    "jspm_packages",
+    "lib",
+    "plugins",
+    "public",
+    "static",
+    "third_party",
+    "vendor",
+];
 
 /// States the role of each package outside of `node_modules` that has one.
 pub(super) fn state_roles(image: &dyn Files, out: &mut Facts) {
@@ -42,17 +59,23 @@ pub(super) fn state_roles(image: &dyn Files, out: &mut Facts) {
     }
 }
 
+fn is_project(image: &dyn Files, directory: &[u8]) -> bool {
+    OF_PROJECTS.iter().any(|of| image.get(&path::join(directory, of.as_bytes())).is_some())
+}
+
 fn role(image: &dyn Files, manifest: &[u8], name: &str) -> Option<Role> {
     let directory = path::parent(manifest);
-    if OF_PROJECTS.iter().any(|of| image.get(&path::join(directory, of.as_bytes())).is_some()) {
+    if is_project(image, directory) {
         return Some(Role::Application);
     }
     let mut is_below_fixtures = is_fixtures(path::name(directory));
+    let mut is_taken = false;
     let mut above = directory;
-    for _ in 0..MAX_DEPTH {
+    for depth in 1..=MAX_DEPTH {
         if above.is_empty() {
             return None;
         }
+        is_taken |= TAKEN.iter().any(|name| name.as_bytes() == path::name(above));
         above = path::parent(above);
         // Package managers link the members of a workspace where its other packages are.
         let link = path::join(above, format!("node_modules/{name}/package.json").as_bytes());
@@ -62,6 +85,10 @@ fn role(image: &dyn Files, manifest: &[u8], name: &str) -> Option<Role> {
         let is_of_package = image.get(&path::join(above, b"package.json")).is_some();
         if is_below_fixtures && is_of_package {
             return Some(Role::Fixture);
+        }
+        // Not every package manager links them.
+        if is_of_package && depth <= MAX_MEMBER_DEPTH && !is_taken && is_project(image, above) {
+            return Some(Role::Application);
         }
         is_below_fixtures |= is_fixtures(path::name(above));
     }

@@ -135,6 +135,10 @@ fn a_linked_member_of_a_workspace_is_the_images_own() {
     let linked = member().symlink("app/node_modules/@acme/own", "../../packages/own");
     check_role(linked, Some(Role::Application));
     check_role(member(), None);
+    let lock =
+        |own: &str| Image::new([(own, OWN), ("app/package.json", "{}"), ("app/yarn.lock", "")]);
+    check_role(lock("app/packages/@acme/own/package.json"), Some(Role::Application));
+    check_role(lock("app/public/vendor/own/package.json"), None);
 }
 
 #[test]

@@ -186,6 +186,29 @@ fn the_legacy_document_has_the_first_architecture() {
 }
 
 #[test]
+fn a_list_of_files_without_a_record_is_said() {
+    let status = "Package: a\nStatus: install ok installed\nVersion: 1\n\n\
+                  Package: c\nStatus: deinstall ok config-files\nVersion: 1\n";
+    let list = |name: &str| (format!("{INFO}/{name}.list"), "/.\n".to_owned());
+    let lists = [list("a"), list("b:amd64"), list("c")];
+    let files = lists.into_iter().chain([(STATUS.to_owned(), status.to_owned())]);
+    let facts = Image::new(files).run(&Dpkg);
+    let [problem] = &facts.problems[..] else { panic!("{:?}", facts.problems) };
+    assert_eq!((&*problem.code, problem.hides), (DATABASE_MISSING, crate::Hides::Packages));
+    let expected = "no record of 1 packages that have a list of files, such as `b`";
+    assert_eq!(problem.message, expected);
+}
+
+#[test]
+fn files_of_status_d_may_be_listed_where_dpkg_lists_them() {
+    let list = |path: &str| (path.to_owned(), "/.\n/usr/a\n".to_owned());
+    let record = (format!("{STATUS_D}/a"), "Package: a\nVersion: 1\n".to_owned());
+    let facts = Image::new([record, list(&format!("{INFO}/a.list"))]).run(&Dpkg);
+    assert!(files(&facts, "a").iter().any(|(path, ..)| *path == "usr/a"));
+    assert_eq!(facts.problems, []);
+}
+
+#[test]
 fn no_cut_makes_it_panic() {
     cut_everywhere(&Dpkg, "dpkg/installed");
     cut_everywhere(&Dpkg, "dpkg/distroless");

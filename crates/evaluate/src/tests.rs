@@ -307,9 +307,9 @@ fn a_source_package_that_is_not_stated_is_told_by_the_advisories() {
     let other = record("UBUNTU-CVE-2024-2", "zlib", &["zlib1g"]);
     let silent = record("UBUNTU-CVE-2024-3", "gzip", &[]);
     let found = judged(&section, &[openssl.clone(), silent.clone()], &options());
-    assert_eq!(lines(&found.findings), ["CVE-2024-1 libssl3t64 3.0.13-0ubuntu3.4 unknown"]);
+    assert_eq!(lines(&found.findings), ["UBUNTU-CVE-2024-1 libssl3t64 3.0.13-0ubuntu3.4 unknown"]);
     // Every entry says what it is about, and none is about this one.
-    let found = judged(&section, &[other.clone()], &options());
+    let found = judged(&section, std::slice::from_ref(&other), &options());
     assert_eq!((found.findings.len(), found.uncovered.len()), (0, 0));
     let found = judged(&section, &[other, silent], &options());
     assert_eq!(found.uncovered[0].subject, "packages without their source package");

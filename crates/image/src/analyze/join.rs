@@ -192,7 +192,7 @@ fn identity(package: &Package) -> (String, String, String) {
 mod tests {
     use std::borrow::Cow;
 
-    use inscan_analyzers::{Config, PackageFile, SourcePackage};
+    use inscan_analyzers::{Config, Distribution, PackageFile, SourcePackage};
 
     use super::super::{FoundPackage, analyze};
     use super::*;
@@ -205,6 +205,11 @@ mod tests {
         Package { kind, name, version, evidence, location: location.into(), ..Package::default() }
     }
 
+    fn found(package: Package) -> FoundPackage<'static> {
+        let package = Cow::Owned(Box::new(package));
+        FoundPackage { analyzer: "test", layer: None, order: 0, package }
+    }
+
     /// Which of the packages are left, by kind and location.
     #[track_caller]
     fn check(packages: Vec<Package>, expected: &[&str]) {
@@ -212,12 +217,6 @@ mod tests {
             [layer(&[Symlink("bin", "usr/bin"), File("usr/bin/app", b""), File("x", b"")])];
         let image = Image::default();
         let mut analysis = analyze(&image, &layers, &[]);
-        let found = |package| FoundPackage {
-            analyzer: "test",
-            layer: None,
-            order: 0,
-            package: Cow::Owned(Box::new(package)),
-        };
         analysis.packages = packages.into_iter().map(found).collect();
         analysis.join();
         let left = analysis.packages.iter().map(|found| &found.package);
@@ -318,37 +317,43 @@ mod tests {
 
     #[test]
     fn a_distribution_without_a_package_is_said() {
-        let said = |files: &[(&str, &[u8])]| {
-            let files: Vec<_> = files.iter().map(|(path, text)| File(path, text)).collect();
+        let debian = || Distribution {
+            id: "debian".into(),
+            name: Some("Debian 12".into()),
+            location: "etc/os-release".into(),
+            ..Distribution::default()
+        };
+        let busybox = || Distribution { id: "busybox".into(), ..Distribution::default() };
+        let said = |distribution: Option<Distribution>, files: &[&str], packages: Vec<Package>| {
+            let files: Vec<_> = files.iter().map(|path| File(path, b"x")).collect();
             let (image, layers) = (Image::default(), [layer(&files)]);
-            let analyzers = inscan_analyzers::all(&Config::default());
-            let problems = analyze(&image, &layers, &analyzers).problems;
-            let missing = problems.into_iter().filter(|it| it.code == DATABASE_MISSING);
-            missing.map(|it| (it.hides, it.message)).collect::<Vec<_>>()
+            let mut analysis = analyze(&image, &layers, &[]);
+            analysis.problems.clear();
+            analysis.distribution = distribution;
+            analysis.packages = packages.into_iter().map(found).collect();
+            analysis.expect_packages_of_the_system();
+            analysis.problems.into_iter().map(|it| (it.code, it.hides, it.message)).next()
         };
-        let release = ("etc/os-release", &b"ID=debian\nPRETTY_NAME=\"Debian 12\"\n"[..]);
-        let status = b"Package: a\nStatus: install ok installed\nVersion: 1\n";
-        let status = ("var/lib/dpkg/status", &status[..]);
-        let message = |what: &str| {
-            format!("{what} has no package: its database is missing, empty or in another place")
+        let missing = |what: &str| {
+            let place = "its database is missing, empty or in another place";
+            let code = Cow::Borrowed(DATABASE_MISSING);
+            Some((code, Hides::Packages, format!("{what} has no package: {place}")))
         };
-        let shell = ("usr/bin/bash", &b"x"[..]);
-        assert_eq!(said(&[release, shell, status]), []);
-        assert_eq!(said(&[release, shell]), [(Hides::Packages, message("Debian 12"))]);
-        let library = ("lib/x86_64-linux-gnu/libc.so.6", &b"x"[..]);
-        assert_eq!(said(&[release, library]), [(Hides::Packages, message("Debian 12"))]);
-        let empty = ("var/lib/dpkg/status", &b""[..]);
-        assert_eq!(said(&[release, shell, empty]), [(Hides::Packages, message("Debian 12"))]);
-        let manager = said(&[("usr/bin/dpkg", b"x")]);
-        assert_eq!(manager, [(Hides::Packages, message("the package manager"))]);
-        let alone = said(&[("bin/busybox", b"BusyBox v1.36.1 (x)"), ("sbin/apk", b"x")]);
-        assert_eq!(alone, [(Hides::Packages, message("the package manager"))]);
+        let of_system = || package("deb", "a", Evidence::InstalledDb, "status");
+        assert_eq!(said(Some(debian()), &["usr/bin/bash"], vec![of_system()]), None);
+        let of_language = package("npm", "a", Evidence::InstalledPackage, "package.json");
+        let found = said(Some(debian()), &["usr/bin/bash"], vec![of_language]);
+        assert_eq!(found, missing("Debian 12"));
+        for file in ["lib/x86_64-linux-gnu/libc.so.6", "usr/lib64/ld-linux-x86-64.so.2", "bin/ls"] {
+            assert_eq!(said(Some(debian()), &[file], vec![]), missing("Debian 12"), "{file}");
+        }
+        let alone = said(Some(busybox()), &["bin/busybox", "sbin/apk"], vec![]);
+        assert_eq!(alone, missing("the package manager"));
+        assert_eq!(said(None, &["usr/bin/dpkg"], vec![]), missing("the package manager"));
+        assert_eq!(said(Some(busybox()), &["bin/busybox"], vec![]), None);
+        assert_eq!(said(None, &["usr/bin/bash"], vec![]), None);
         // Nothing of a distribution is there, but for its name.
-        assert_eq!(said(&[release, ("usr/bin/app", b"x")]), []);
-        assert_eq!(said(&[shell]), []);
-        let list = ("var/lib/dpkg/info/b.list", &b"/.\n"[..]);
-        let lost = "no record of 1 packages that have a list of files, such as `b`";
-        assert_eq!(said(&[release, status, list]), [(Hides::Packages, lost.to_owned())]);
+        assert_eq!(said(Some(debian()), &["usr/bin/app", "opt/lib/libc.so.6"], vec![]), None);
     }
 
     #[test]
