@@ -10,7 +10,7 @@ use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 
 use crate::parse::executable::{self, Executable};
-use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Result, Want};
+use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Result, Role, Want};
 
 /// Of the list, inflated. The largest seen was some 100 kB.
 const MAX_LIST: u64 = 8 << 20;
@@ -97,6 +97,10 @@ fn package(krate: Crate, path: &[u8]) -> Package {
         location: path.into(),
         ..Package::default()
     };
+    // A directory of its own project: what a registry had under the name is another matter.
+    if krate.source.as_deref() == Some("local") {
+        package.role = Some(if krate.root { Role::Application } else { Role::Local });
+    }
     if let Some(source) = krate.source {
         package.attributes.insert("source".into(), source);
     }
@@ -145,6 +149,9 @@ mod tests {
         check(&elf(&[(".dep-v0", &list)]), &["app 0.1.0", "serde 1.0.1"], None);
         check(&pe(&[(".dep-v0", &list)]), &["app 0.1.0", "serde 1.0.1"], None);
         check(&elf(&[(".text", &list)]), &[], None);
+        let found = Image::new([("app", elf(&[(".dep-v0", &list)]))]).run(&RustBinary);
+        let roles: Vec<_> = found.packages().map(|it| it.role).collect();
+        assert_eq!(roles, [Some(Role::Application), None]);
     }
 
     #[test]

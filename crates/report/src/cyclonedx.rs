@@ -141,6 +141,7 @@ fn component(
         "group": package.namespace,
         "name": name,
         "version": Some(&package.version).filter(|version| !version.is_empty()),
+        "scope": (!sbom::is_in_the_image(package)).then_some("excluded"),
         "purl": Some(&package.purl).filter(|purl| !purl.is_empty()),
         "cpe": sbom::cpe(package),
         "publisher": package.origin,
@@ -333,6 +334,18 @@ mod tests {
         let value = serde_json::from_str(&render(evaluation, section)).unwrap();
         holds_against("cyclonedx-1.6.json", &value);
         value
+    }
+
+    #[test]
+    fn what_only_a_lock_file_names_is_excluded() {
+        let mut section = testing::section();
+        section.packages[0].evidence = inscan_facts::package::Evidence::Lockfile;
+        section.packages[1].role = Some(inscan_facts::package::Role::Fixture);
+        let text = render(&testing::evaluation(), &section);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let packages = value["components"].as_array().unwrap().iter().skip(1);
+        let scopes: Vec<_> = packages.map(|it| it["scope"].as_str()).collect();
+        assert_eq!(scopes, [Some("excluded"), Some("excluded"), None]);
     }
 
     #[test]

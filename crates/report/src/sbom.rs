@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use inscan_facts::package::{Certainty, Evidence};
+use inscan_facts::package::{Certainty, Evidence, Role};
 use inscan_facts::percent::{PURL_PART, encoded};
 
 use super::address;
@@ -57,6 +57,15 @@ pub(super) fn repository_and_tag(reference: &str) -> (&str, Option<&str>) {
         Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
         None => (name, None),
     }
+}
+
+/// False for what is only named there: by lock files and manifests, as a reference for compilers,
+/// for tests and examples, or for development.
+pub(super) fn is_in_the_image(package: &PackageRow) -> bool {
+    let is_named_only = matches!(package.evidence, Evidence::Lockfile | Evidence::Manifest);
+    let is_apart =
+        matches!(package.role, Some(Role::Development | Role::Fixture | Role::Reference));
+    !is_named_only && !is_apart
 }
 
 /// Digests of the package itself, by algorithm as CycloneDX writes it, in lower-case hex: those

@@ -275,7 +275,14 @@ fn relationships(section: &Section, ids: &[String]) -> Vec<Value> {
     if section.distribution.is_some() {
         all.push(relationship(IMAGE, "CONTAINS", DISTRIBUTION));
     }
-    all.extend(ids.iter().map(|id| relationship(IMAGE, "CONTAINS", id)));
+    all.extend(section.packages.iter().zip(ids).map(|(package, id)| {
+        if sbom::is_in_the_image(package) {
+            return relationship(IMAGE, "CONTAINS", id);
+        }
+        let mut named = relationship(IMAGE, "OTHER", id);
+        named["comment"] = json!("named in the image, and not installed in it");
+        named
+    }));
     for (package, id) in section.packages.iter().zip(ids) {
         if let Some(owner) = package.owned_by.and_then(|owner| ids.get(owner)) {
             all.push(relationship(owner, "CONTAINS", id));
@@ -340,6 +347,19 @@ mod tests {
                 .iter()
                 .any(|it| it["spdxElementId"] == *owner)
         );
+    }
+
+    #[test]
+    fn what_only_a_lock_file_names_is_not_contained() {
+        let mut section = section();
+        section.packages[0].evidence = inscan_facts::package::Evidence::Lockfile;
+        let value = parsed(&evaluation(), &section);
+        let of_image = value["relationships"].as_array().unwrap().iter();
+        let kinds: Vec<_> = of_image
+            .filter(|it| it["spdxElementId"] == IMAGE)
+            .map(|it| it["relationshipType"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, ["CONTAINS", "OTHER", "CONTAINS", "CONTAINS"]);
     }
 
     #[test]

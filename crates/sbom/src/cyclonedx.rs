@@ -142,6 +142,11 @@ fn package(json: &Value, kind: &str, is_described: bool) -> Option<Component> {
     }
     // It is its author's own, and no registry's.
     package.role = is_described.then_some(Role::Application);
+    // "Not reachable within a call graph at runtime": what built it. What inscan marks so for
+    // being named by lock files alone says that itself.
+    if json["scope"] == "excluded" && !said.contains_key("inscan:evidence") {
+        package.role = Some(Role::Development);
+    }
     described::with_own_facts(&mut package, &said);
     let owner = said.get("inscan:owned-by").cloned();
     Some(Component { package, owner, ..Component::default() })

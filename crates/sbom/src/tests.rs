@@ -1,5 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use inscan_facts::package::{Evidence, Role};
 use serde_json::json;
 
 use super::*;
@@ -270,4 +271,38 @@ fn no_cut_makes_it_panic() {
             let _ = read(&whole.as_bytes()[..end]);
         }
     }
+}
+
+#[test]
+fn what_is_not_in_the_product_is_for_development() {
+    let component = |name: &str, scope: &str, own: &str| {
+        let own = json!([{"name": "inscan:evidence", "value": own}]);
+        let mut component = json!({"name": name, "purl": format!("pkg:cargo/{name}@1.0.0")});
+        if !scope.is_empty() {
+            component["scope"] = json!(scope);
+        }
+        if own[0]["value"] != "" {
+            component["properties"] = own;
+        }
+        component
+    };
+    let document = json!({
+        "bomFormat": "CycloneDX",
+        "components": [
+            component("plain", "", ""),
+            component("needed", "required", ""),
+            component("built", "excluded", ""),
+            component("locked", "excluded", "lockfile"),
+        ],
+    });
+    let found = of(&document).unwrap().components;
+    let roles: Vec<_> = found.iter().map(|it| (it.package.role, it.package.evidence)).collect();
+    let development = Some(Role::Development);
+    let expected = [
+        (None, Evidence::Sbom),
+        (None, Evidence::Sbom),
+        (development, Evidence::Sbom),
+        (None, Evidence::Lockfile),
+    ];
+    assert_eq!(roles, expected);
 }
