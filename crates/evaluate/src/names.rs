@@ -191,9 +191,25 @@ impl Place<'_> {
     pub(super) fn look_ups(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
         match package.kind.as_str() {
             UNIDENTIFIED => Err(unidentified()),
-            kind if package_type::has_release_advisories(kind) => self.of_distribution(package),
+            kind if package_type::has_release_advisories(kind) => {
+                let found = self.of_distribution(package)?;
+                self.needs_source(package).map_or(Ok(found), Err)
+            }
             _ => self.of_language(package),
         }
+    }
+
+    /// Where advisories go by a source package that is not known.
+    fn needs_source(&self, package: &PackageRow) -> Option<Uncovered> {
+        let by_source = self.release.as_ref().is_some_and(|it| it.names == Names::Source);
+        (by_source && sources::lacks_source(package)).then(|| Uncovered {
+            code: UncoveredCode::NoDataForDistribution,
+            subject: "packages without their source package".to_owned(),
+            message: format!(
+                "advisories of {} go by source packages, which are not stated",
+                self.distribution()
+            ),
+        })
     }
 
     fn of_distribution(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
@@ -253,15 +269,6 @@ impl Place<'_> {
             };
             lists.iter().enumerate().map(look_up).collect::<Vec<_>>()
         };
-        if sources::lacks_source(package) && release.names == Names::Source {
-            return Err(Uncovered {
-                code: UncoveredCode::NoDataForDistribution,
-                subject: "packages without their source package".to_owned(),
-                message: format!(
-                    "advisories of {distribution} go by source packages, which are not stated"
-                ),
-            });
-        }
         let (source, source_version) = source(package);
         // Where the list speaks of the signed source itself, that is meant.
         let signed = signed_from(source, &source_version);
