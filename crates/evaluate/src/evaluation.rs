@@ -582,8 +582,6 @@ pub enum SuppressionCode {
     /// An example or test fixture of another package, a compile-time reference, or for
     /// development only: nothing of it runs.
     NotInstalled,
-    /// A report of malware in the registry, and the package is not from there.
-    NotFromRegistry,
 }
 
 /// What cannot be judged, and why.

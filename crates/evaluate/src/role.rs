@@ -39,9 +39,7 @@ pub(super) fn is_local(package: &PackageRow) -> bool {
 /// Reports of packages that were made to do harm:
 /// <https://github.com/ossf/malicious-packages>; GitHub's have CWE-506, embedded malicious code.
 fn is_malicious(finding: &Finding) -> bool {
-    let advisories = finding.advisories.iter().map(|advisory| &advisory.id);
-    let mut names = finding.aliases.iter().chain(advisories);
-    names.any(|name| name.starts_with("MAL-")) || finding.cwes.iter().any(|cwe| cwe == "CWE-506")
+    finding.is_malicious() || finding.cwes.iter().any(|cwe| cwe == "CWE-506")
 }
 
 fn named(role: Role) -> &'static str {

@@ -310,7 +310,6 @@ fn analysis(finding: &Finding, by: Option<&Suppression>) -> Value {
         | SuppressionCode::NotSecurity
         | SuppressionCode::NotFromRegistry
         | SuppressionCode::CpeOnly
-        | SuppressionCode::NotFromRegistry
         | SuppressionCode::Informational => "false_positive",
         SuppressionCode::Vex | SuppressionCode::NotAffected | SuppressionCode::OtherPlatform => {
             "not_affected"

@@ -283,9 +283,6 @@ pub(super) fn suppressed(code: SuppressionCode) -> &'static str {
         SuppressionCode::NotInstalled => {
             "in examples, test fixtures and the like, which do not run"
         }
-        SuppressionCode::NotFromRegistry => {
-            "malware of a registry, in packages that are not from it"
-        }
     }
 }
 
