@@ -401,12 +401,6 @@ fn exemption(finding: &Finding, exempt: Option<Exempt>, options: &Options) -> Op
             SuppressionCode::Informational,
             format!("{source} is a notice ({kind}), not a vulnerability"),
         ),
-        Some(Exempt::NotFromRegistry) => because(
-            SuppressionCode::NotFromRegistry,
-            format!(
-                "{source} is about a registry's package of this name, and this one is not from there"
-            ),
-        ),
         Some(Exempt::OtherPlatform(systems)) => {
             because(SuppressionCode::OtherPlatform, format!("{source} affects only {systems}"))
         }

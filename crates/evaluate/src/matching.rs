@@ -10,7 +10,6 @@ use super::names::LookUp;
 use super::osv::{self, Judgement};
 use inscan_document::Section;
 use inscan_document::section::PackageRow;
-use inscan_facts::package::Role;
 use inscan_vulndb::{Advisory, Affected, Database, Event, Result, Status};
 
 /// List and name, and whether that is of any group.
@@ -46,7 +45,6 @@ pub(super) enum Exempt {
     Unimportant,
     /// `unmaintained`, `notice`.
     Informational(String),
-    NotFromRegistry,
     OtherPlatform(String),
 }
 
@@ -167,11 +165,7 @@ impl<'a> Lists<'a> {
                 for (entry, affected) in advisory.affected.iter().enumerate() {
                     match compared(package, advisory, affected, look_up) {
                         Compared::Affected(detail) => {
-                            held.push((
-                                entry,
-                                detail,
-                                exempt(section, package, advisory, affected),
-                            ));
+                            held.push((entry, detail, exempt(section, affected)));
                         }
                         Compared::Unreadable(problem) => unreadable = Some(problem),
                         Compared::NotAffected(_) => {}
@@ -286,15 +280,7 @@ fn by_cpe(advisory: &Advisory, affected: &Affected, look_up: &LookUp) -> Compare
     }
 }
 
-fn exempt(
-    section: &Section,
-    package: &PackageRow,
-    advisory: &Advisory,
-    affected: &Affected,
-) -> Option<Exempt> {
-    if advisory.id.starts_with("MAL-") && !is_from_registry(package.role) {
-        return Some(Exempt::NotFromRegistry);
-    }
+fn exempt(section: &Section, affected: &Affected) -> Option<Exempt> {
     let unimportant = affected.status == Status::Unimportant
         || affected.urgency.as_deref() == Some("unimportant");
     match affected.status {
@@ -306,20 +292,6 @@ fn exempt(
         return Some(Exempt::Informational(kind.clone()));
     }
     other_platform(section, affected).map(Exempt::OtherPlatform)
-}
-
-/// Somebody else's package may have the name of the image's own application.
-fn is_from_registry(role: Option<Role>) -> bool {
-    match role {
-        None | Some(Role::Development) => true,
-        Some(
-            Role::Application
-            | Role::EditorExtension
-            | Role::Fixture
-            | Role::Local
-            | Role::Reference,
-        ) => false,
-    }
 }
 
 /// The systems it concerns, where the image's is not among them.

@@ -152,11 +152,6 @@ pub(crate) fn with_own_facts(package: &mut Package, said: &BTreeMap<String, Stri
     {
         package.evidence = evidence;
     }
-    if let Some(role) = fact("role")
-        && let Ok(role) = serde_json::from_value(Value::String(role))
-    {
-        package.role = Some(role);
-    }
     if let Some(name) = fact("source:name") {
         package.source = Some(SourcePackage { name, version: fact("source:version") });
     }
