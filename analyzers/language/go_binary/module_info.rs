@@ -55,6 +55,10 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
         found.push(main);
     }
     if let Some(main) = found.get_mut(1) {
+        // Without a version it is what somebody built here, not what a proxy of modules has.
+        if main.identity.version == Certainty::Unknown {
+            main.role = Some(Role::Application);
+        }
         let commit = [("vcs.revision", "commit"), ("vcs.time", "commit-time")];
         let stated =
             |(key, name): (&str, &str)| Some((name.into(), info.settings.get(key)?.clone()));

@@ -575,6 +575,8 @@ pub enum SuppressionCode {
     Informational,
     /// It concerns another operating system or processor.
     OtherPlatform,
+    /// The record calls a registry's package malicious, and this one is not from there.
+    NotFromRegistry,
     /// Nothing but a CPE name says so, and these were not asked for.
     CpeOnly,
     /// An example or test fixture of another package, a compile-time reference, or for

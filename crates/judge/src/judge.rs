@@ -183,12 +183,14 @@ fn is_nothing(section: &Section, gate: &Gate) -> bool {
     let image = &section.image;
     let is_no_image = image.source == "sbom" || image.source.starts_with("dir:");
     let is_no_system = is_no_image && section.distribution.is_none() && gate.needs_database();
+    // What is judged at once after a scan has the files that packages need only.
+    let is_empty = section.files.is_empty() && section.layers.iter().all(|it| it.entries == 0);
     gate.is_set()
         && section.packages.is_empty()
         && section.secrets.is_empty()
         && section.problems.is_empty()
         && section.skipped.count == 0
-        && (section.files.is_empty() || is_no_system)
+        && (is_empty || is_no_system)
 }
 
 /// The list, made of the evaluation where that left nothing out.

@@ -10,6 +10,7 @@ use super::parts::{self, document, have, inscan};
 fn cached(cache: &Path, image: &str) -> Inscan {
     let mut command = inscan(&["analyze", image]);
     command.env_remove("INSCAN_NO_CACHE").env("INSCAN_CACHE_DIR", cache);
+    command.env("INSCAN_CACHE_KEY", "of these tests alone");
     command.env("SOURCE_DATE_EPOCH", "0");
     command
 }
