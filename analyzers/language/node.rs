@@ -5,9 +5,10 @@
 //! exactly one name (or scope and name) deep. What lies deeper is a copy that a
 //! package carries along (`next/dist/compiled/react`) if it states both name and
 //! version, else a part of it; below `test` and the like it is a fixture. Yarn's
-//! Plug'n'Play leaves packages zipped in its cache. What lies in no `node_modules` may be
+//! Plug'n'Play leaves packages zipped in its cache, Electron's programs are archives. What lies in no `node_modules` may be
 //! the image's own application, which its surroundings tell. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
 
+mod asar;
 mod legacy;
 mod surroundings;
 mod zipped;
@@ -32,7 +33,7 @@ impl Analyzer for Node {
     }
 
     fn about(&self) -> &'static str {
-        "npm packages by the package.json at their roots, also zipped as Yarn's cache has them"
+        "npm packages by the package.json at their roots, also in Yarn's zips and Electron's archives"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -41,10 +42,14 @@ impl Analyzer for Node {
             Want::inspect(Pattern::suffix("package.json"), MAX_MANIFEST),
             // Read in place, so that size does not matter.
             Want::inspect(Pattern::suffix(".zip"), u64::MAX),
+            Want::inspect(Pattern::suffix(".asar"), u64::MAX),
         ]
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if asar::is_packed(file) {
+            return asar::packages(file.path, content, out);
+        }
         if zipped::is_packed(file) {
             return zipped::packages(file.path, content, out);
         }

@@ -56,7 +56,7 @@ pub(super) fn packages(release: &str, modules: &str, location: &[u8]) -> Vec<Pac
     }
     if let Some(main) = found.get_mut(1) {
         // Without a version it is what somebody built here, not what a proxy of modules has.
-        if main.identity.version == Certainty::Unknown {
+        if info.main.is_some() && main.identity.version == Certainty::Unknown {
             main.role = Some(Role::Application);
         }
         let commit = [("vcs.revision", "commit"), ("vcs.time", "commit-time")];
