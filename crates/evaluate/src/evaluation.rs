@@ -387,9 +387,10 @@ pub struct SuppressedSecret {
 }
 
 impl Finding {
-    /// Whether a record of known malicious packages says so: of OSV, `MAL-…`.
+    /// Whether a record of known malicious packages says so: of OSV, `MAL-…`, or one that names it.
     pub fn is_malicious(&self) -> bool {
-        self.advisories.iter().any(|advisory| advisory.id.starts_with("MAL-"))
+        let advisories = self.advisories.iter().map(|advisory| &advisory.id);
+        advisories.chain(&self.aliases).any(|name| name.starts_with("MAL-"))
     }
 }
 

@@ -221,10 +221,11 @@ impl<'a> Findings<'a> {
 /// A package that is known to be malicious is critical, whatever else is said: its registry took it
 /// down.
 fn severity_of(hits: &[&Hit], rated: Rating) -> Rating {
-    let malicious = hits.iter().find(|hit| hit.advisory.id.starts_with("MAL-"));
+    let names = |hit: &&Hit| [&[hit.advisory.id.clone()][..], &hit.advisory.aliases].concat();
+    let malicious = hits.iter().flat_map(names).find(|name| name.starts_with("MAL-"));
     match malicious {
-        Some(hit) if rated.level < Severity::Critical => {
-            let source = format!("{} (malicious package)", hit.advisory.id);
+        Some(name) if rated.level < Severity::Critical => {
+            let source = format!("{name} (malicious package)");
             Rating { level: Severity::Critical, source, ..rated }
         }
         _ => rated,

@@ -143,6 +143,15 @@ fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// As a list, also what stands alone: what is stated and not understood is not left out.
+fn one_or_several<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    match value.get(key) {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(list)) => list,
+        Some(one) => std::slice::from_ref(one),
+    }
+}
+
 /// Absent where it is no text, or empty.
 fn text(value: &Value, key: &str) -> Option<String> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)

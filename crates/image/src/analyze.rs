@@ -549,7 +549,10 @@ enum Brought {
     Open,
 }
 
-/// Bytes of databases that are read to know which layer brought what, for each analyzer.
+/// Bytes of databases that are read to know which layer brought what, for each analyzer: as much
+/// as its database has, this many times, within these bounds.
+const MAX_TIMES: u64 = 16;
+const MIN_HISTORY: u64 = 16 << 20;
 const MAX_HISTORY: u64 = 256 << 20;
 
 impl<'a> DatabaseHistory<'a> {
@@ -577,8 +580,10 @@ impl<'a> DatabaseHistory<'a> {
             let visible = Visible { names: wanted_names(fs, analyzer) };
             let size = |at: &At| fs.layers()[at.layer as usize].entries[at.entry as usize].size;
             let sizes = visible.names.iter().map(|(at, names)| size(at) * names.len() as u64);
-            history.read += sizes.sum::<u64>();
-            history.is_given_up = history.read > MAX_HISTORY;
+            let size = sizes.sum::<u64>();
+            history.read += size;
+            let most = size.saturating_mul(MAX_TIMES).clamp(MIN_HISTORY, MAX_HISTORY);
+            history.is_given_up = history.read > most;
             if history.is_given_up {
                 continue;
             }

@@ -10,14 +10,15 @@ use super::{Scheme, against, check, of_package, plain};
 /// Most constraints of a range.
 const MAX_CONSTRAINTS: usize = 1000;
 
-/// Whether a version is in a range; `None` where the range or the version cannot be read.
-pub(crate) fn contains(range: &str, name: &str, version: &str) -> Option<bool> {
+/// Whether a version of a package of `purl_type` is in a range; `None` where the range or the
+/// version cannot be read, or where the range is one of another ecosystem.
+pub(crate) fn contains(range: &str, purl_type: &str, name: &str, version: &str) -> Option<bool> {
     let (kind, constraints) = range.trim().strip_prefix("vers:")?.split_once('/')?;
     let kind = kind.to_ascii_lowercase();
     let scheme = match kind.as_str() {
         "generic" | "semver" => Scheme::Semver,
         "all" | "none" => return (constraints == "*").then_some(kind == "all"),
-        kind => of_package(kind, name)?,
+        kind => of_package(kind, name).filter(|it| Some(*it) == of_package(purl_type, name))?,
     };
     let version = &*plain(&kind, version);
     check(scheme, version).ok()?;
@@ -87,7 +88,11 @@ mod tests {
             ("vers:npm/>=x", "1.0.0", None),
             (">=1.0", "1.0.0", None),
         ] {
-            assert_eq!(contains(range, "x", version), expected, "{range} {version}");
+            let kind = range.split_once('/').map_or("npm", |(kind, _)| &kind["vers:".len()..]);
+            let kind = if kind == "all" { "npm" } else { kind };
+            assert_eq!(contains(range, kind, "x", version), expected, "{range} {version}");
         }
+        assert_eq!(contains("vers:pypi/>=1", "maven", "x", "1"), None);
+        assert_eq!(contains("vers:semver/>=1", "npm", "x", "1.0.0"), Some(true));
     }
 }

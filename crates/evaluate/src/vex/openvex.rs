@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use super::{Condition, Document, Error, Statement, Status, Target, array, moment, text};
+use super::{
+    Condition, Document, Error, Statement, Status, Target, array, moment, one_or_several, text,
+};
 
 pub(super) fn read(json: &Value) -> Result<Document, Error> {
     let mut document = Document::default();
@@ -25,8 +27,8 @@ pub(super) fn read(json: &Value) -> Result<Document, Error> {
         let mut targets = Vec::new();
         for product in array(statement, "products") {
             // Beside the products, before 0.2, and there it says which parts of all are meant.
-            let components = match array(product, "subcomponents") {
-                [] => array(statement, "subcomponents"),
+            let components = match one_or_several(product, "subcomponents") {
+                [] => one_or_several(statement, "subcomponents"),
                 own => own,
             };
             targets.extend(self::targets(product, components, &mut document.unnamed_products));

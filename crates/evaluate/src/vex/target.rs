@@ -113,7 +113,7 @@ impl Version {
         match self {
             Version::Exact(stated) => versions::is_same(kind, name, &installed, stated),
             // One that cannot be read has nothing in it.
-            Version::Range(range) => vers::contains(range, name, &installed).unwrap_or(false),
+            Version::Range(range) => vers::contains(range, kind, name, &installed).unwrap_or(false),
         }
     }
 }
