@@ -79,10 +79,23 @@ fn place(file: &[u8]) -> Option<Place<'_>> {
     }
 }
 
+/// What stands outside of `/* … */`.
+fn without_comments(head: &str) -> String {
+    let mut code = String::new();
+    let mut rest = head;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        code.push_str(before);
+        code.push('\n');
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    code + rest
+}
+
 /// `$wp_version = '6.4.2';`. As a program whose version is a text in it: so the lists of
 /// programs know it.
 fn core(head: &str) -> Option<Package> {
-    let line = head.lines().find_map(|line| line.trim().strip_prefix("$wp_version"))?;
+    let code = without_comments(head);
+    let line = code.lines().find_map(|line| line.trim().strip_prefix("$wp_version"))?;
     let version = line.trim_start().strip_prefix('=')?.trim().trim_end_matches(';').trim();
     let version = version.trim_matches(['\'', '"']);
     let is_version = version.starts_with(|first: char| first.is_ascii_digit())
@@ -185,6 +198,7 @@ mod tests {
         check(file, "<?php\n$wp_version = '6.5-beta1';", &["generic  wordpress 6.5-beta1"]);
         check(file, "<?php\n$wp_version = get_version();", &[]);
         check(file, "<?php\n$wp_db_version = 1;", &[]);
+        check(file, "<?php\n// $wp_version = '1';\n/*\n$wp_version = '2';\n*/", &[]);
     }
 
     #[test]
