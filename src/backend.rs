@@ -24,7 +24,7 @@ use inscan_net::{HeaderValue, Http, Method, NetOptions, Secret, Url, basic};
 
 pub use check::{Check, Row, Verdict};
 pub use error::{Error, Reason};
-pub use import::{Imported, Names};
+pub use import::{ImageNames, Imported};
 pub use wait::Waiting;
 
 /// Where Sysdig's own backend takes archives, and where people look at what it says of them.

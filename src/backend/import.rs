@@ -11,7 +11,7 @@ use inscan_net::{Body, HeaderName, HeaderValue, Method, Request, Url, header};
 
 /// What the image of an archive is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names {
+pub struct ImageNames {
     /// `sha256:…`
     pub digest: String,
     /// 64 hex digits.
@@ -37,7 +37,7 @@ impl Backend {
     pub fn import(
         &self,
         archive: &File,
-        names: &Names,
+        names: &ImageNames,
         tell: &dyn Fn(&str),
     ) -> Result<Imported, Error> {
         self.bring(archive, names, tell).map(|(imported, _)| imported)
@@ -48,7 +48,7 @@ impl Backend {
     pub(super) fn bring(
         &self,
         archive: &File,
-        names: &Names,
+        names: &ImageNames,
         tell: &dyn Fn(&str),
     ) -> Result<(Imported, Option<Error>), Error> {
         let archive = archive
@@ -98,7 +98,7 @@ impl Backend {
         &self,
         url: &Url,
         (size, file): &(u64, Arc<File>),
-        names: &Names,
+        names: &ImageNames,
     ) -> Result<Request, Error> {
         let mut request = self.request(Method::POST, url, None);
         let headers = request.headers_mut();

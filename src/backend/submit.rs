@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::thread;
 
-use super::{Backend, Check, Deleted, Error, Imported, Names, Reason, Waiting};
+use super::{Backend, Check, Deleted, Error, ImageNames, Imported, Reason, Waiting};
 use inscan_net::Method;
 
 /// So many looks at an image that is not judged yet, and the user hears that it still goes on.
@@ -12,7 +12,7 @@ const HEARTBEAT: u32 = 15;
 
 impl Backend {
     /// The verdict on an image that the backend knows already, which is given this name too.
-    pub fn known(&self, names: &Names, tell: &dyn Fn(&str)) -> Result<Option<Check>, Error> {
+    pub fn known(&self, names: &ImageNames, tell: &dyn Fn(&str)) -> Result<Option<Check>, Error> {
         let Some(check) = self.check(&names.digest, &names.full_tag)? else { return Ok(None) };
         self.name(names, tell);
         Ok(Some(check))
@@ -22,7 +22,7 @@ impl Backend {
     pub fn submit(
         &self,
         archive: &File,
-        names: &Names,
+        names: &ImageNames,
         tell: &dyn Fn(&str),
     ) -> Result<(Imported, Check), Error> {
         let (imported, earlier) = self.bring(archive, names, tell)?;
@@ -70,7 +70,7 @@ impl Backend {
     }
 
     /// A name is good to have, and the verdict does not depend on it.
-    fn name(&self, names: &Names, tell: &dyn Fn(&str)) {
+    fn name(&self, names: &ImageNames, tell: &dyn Fn(&str)) {
         if let Err(error) = self.add_alias(&names.digest, &names.full_tag) {
             tell(&format!("the image could not be given its name: {error}"));
         }

@@ -25,7 +25,7 @@ pub(super) struct CacheArgs {
     no_cache: bool,
 
     #[command(flatten)]
-    place: Place,
+    place: CacheLocation,
 
     /// How large the cache may get: what was not used for the longest time goes first
     #[arg(long, value_name = "SIZE", default_value = DEFAULT_SIZE, value_parser = size)]
@@ -33,7 +33,7 @@ pub(super) struct CacheArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct Place {
+struct CacheLocation {
     /// The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
@@ -65,7 +65,7 @@ enum Command {
     /// Show its directory, its size, and how much this version can use
     Status {
         #[command(flatten)]
-        place: Place,
+        place: CacheLocation,
         /// The limit to show it beside
         #[arg(long, value_name = "SIZE", default_value = DEFAULT_SIZE, value_parser = size)]
         cache_size: u64,
@@ -73,7 +73,7 @@ enum Command {
     /// Remove all entries, or those that were not used lately
     Clean {
         #[command(flatten)]
-        place: Place,
+        place: CacheLocation,
         /// Only what was not used for so many days
         #[arg(long, value_name = "DAYS")]
         older_than: Option<u32>,
@@ -81,7 +81,7 @@ enum Command {
     /// Print its directory
     Path {
         #[command(flatten)]
-        place: Place,
+        place: CacheLocation,
     },
 }
 
@@ -168,7 +168,7 @@ fn key() -> io::Result<CacheKey> {
     CacheKey::in_file(&directory.join("inscan/cache.key"))
 }
 
-impl Place {
+impl CacheLocation {
     fn directory(&self) -> Option<PathBuf> {
         let usual = || Some(Environment::get().cache_directory()?.join("inscan"));
         self.cache_dir.clone().or_else(usual)

@@ -46,7 +46,7 @@ pub enum ErrorFormat {
 
 #[derive(Debug, thiserror::Error)]
 #[error("it was said")]
-struct Told;
+struct AlreadyReported;
 
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -83,7 +83,7 @@ impl Failure {
 
     /// Whatever there is to say was said, in another form than ours.
     pub fn told(exit: Exit) -> Self {
-        Failure::new(exit, Told)
+        Failure::new(exit, AlreadyReported)
     }
 
     pub fn details(mut self, lines: Vec<String>) -> Self {
@@ -127,7 +127,7 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         if self.format == ErrorFormat::Json
             && self.exit != Exit::Success
-            && !self.error.is::<Told>()
+            && !self.error.is::<AlreadyReported>()
         {
             let _ = writeln!(io::stderr().lock(), "{}", self.json());
             return ExitCode::from(self.exit as u8);
@@ -135,7 +135,7 @@ impl Failure {
         // Nobody is left to be told if stderr is gone.
         let _ = match self.error.downcast_ref::<clap::Error>() {
             Some(error) => error.print(),
-            None if self.error.is::<Told>() => Ok(()),
+            None if self.error.is::<AlreadyReported>() => Ok(()),
             None => io::stderr().lock().write_all(self.to_string().as_bytes()),
         };
         ExitCode::from(self.exit as u8)

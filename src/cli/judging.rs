@@ -16,7 +16,7 @@ use inscan_evaluate::{
 };
 use inscan_facts::digest::Digest;
 use inscan_image::document::archive;
-use inscan_judge::facts::Facts;
+use inscan_judge::facts::DocumentFacts;
 use inscan_judge::{self as policy, JudgeError, JudgeOptions, Judgement, Policies, PolicyRequest};
 use inscan_net::NetOptions;
 use inscan_net::registry::RegistryOptions;
@@ -363,7 +363,7 @@ impl Document {
         said: &Named,
     ) -> Result<PolicyRequest<'a>> {
         let written = &self.section.image;
-        let facts = Facts::of_document(&self.text, &self.section)
+        let facts = DocumentFacts::of_document(&self.text, &self.section)
             .map_err(|error| no_document(error, &self.path))?;
         let digest = said.digest.as_ref().map(ToString::to_string);
         let image = policy::Image {

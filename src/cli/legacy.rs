@@ -28,7 +28,7 @@ use crate::output::legacy::wording::Wording;
 use inscan_report::text;
 use log::Log;
 use options::{Generation, Options, Refused, Request};
-use scan::{Judged, Stopped};
+use scan::{ImageVerdict, Stopped};
 
 /// Stand in for the legacy inline scanner: its command line, its output, its exit codes
 ///
@@ -166,7 +166,7 @@ fn scanned(options: &Options, program: &str) -> Result<()> {
         return Err(Failure::told(exit));
     }
     match outcome {
-        Ok(Judged { passes: true, .. }) => Ok(()),
+        Ok(ImageVerdict { passes: true, .. }) => Ok(()),
         _ => Err(Failure::told(Exit::Fail)),
     }
 }
@@ -183,7 +183,7 @@ fn logged(options: &Options, log: &mut Log) -> std::result::Result<(), Stopped> 
     }
 }
 
-fn object<'a>(outcome: &'a std::result::Result<Judged, String>, log: &'a str) -> Object<'a> {
+fn object<'a>(outcome: &'a std::result::Result<ImageVerdict, String>, log: &'a str) -> Object<'a> {
     match outcome {
         Ok(judged) => Object::Judged {
             status: &judged.status,

@@ -33,7 +33,7 @@ pub(super) struct Args {
 
     /// Where to keep it; without REF it has its full name there
     #[arg(short, long, value_name = "oci:DIR[:REF]")]
-    output: Place,
+    output: LayoutName,
 
     /// The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]
     #[arg(long, value_name = "PLATFORM")]
@@ -52,12 +52,12 @@ pub(super) struct Args {
 
 /// An OCI layout, and a name in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct LayoutName {
     directory: PathBuf,
     name: Option<String>,
 }
 
-impl FromStr for Place {
+impl FromStr for LayoutName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -70,7 +70,7 @@ impl FromStr for Place {
             ("", _) => Err("no directory behind `oci:`".to_owned()),
             (_, Some("")) => Err("no name behind the last `:`".to_owned()),
             (directory, name) => {
-                Ok(Place { directory: directory.into(), name: name.map(str::to_owned) })
+                Ok(LayoutName { directory: directory.into(), name: name.map(str::to_owned) })
             }
         }
     }
@@ -93,7 +93,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 .hint("name an image in a registry, an OCI archive or an OCI layout"));
         }
     };
-    let Place { directory, name } = args.output;
+    let LayoutName { directory, name } = args.output;
     for part in ["", "blobs", "blobs/sha256", "index.json", "oci-layout"] {
         refuse_links_of_checkout(&directory.join(part)).map_err(Failure::usage)?;
     }
@@ -123,12 +123,12 @@ mod tests {
     #[test]
     fn a_place_is_a_directory_and_perhaps_a_name() {
         let place = |directory: &str, name: Option<&str>| {
-            Ok(Place { directory: directory.into(), name: name.map(str::to_owned) })
+            Ok(LayoutName { directory: directory.into(), name: name.map(str::to_owned) })
         };
         assert_eq!("oci:dir".parse(), place("dir", None));
         assert_eq!("oci:a/b:app:1.0".parse(), place("a/b", Some("app:1.0")));
         for wrong in ["dir", "oci:", "oci::x", "oci:dir:", "docker-archive:x"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<LayoutName>().is_err(), "{wrong}");
         }
     }
 }

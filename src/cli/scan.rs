@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 use inscan_document::{Run, Section};
 use inscan_image::source::Reference;
 use inscan_image::{Scan, document};
-use inscan_judge::facts::Facts;
+use inscan_judge::facts::DocumentFacts;
 use inscan_judge::{self as policy, Judgement, Policies, PolicyRequest};
 use inscan_report::report::{self, Report};
 use inscan_report::{Style, Template};
@@ -175,7 +175,7 @@ pub(super) fn of_scan<'a>(
     let identity = scan.identity();
     PolicyRequest {
         policies,
-        facts: Facts::of_analysis(scan.legacy_part(), section),
+        facts: DocumentFacts::of_analysis(scan.legacy_part(), section),
         image: policy::Image {
             tag: identity.full_tag.clone(),
             digest: identity.image_digest.clone(),

@@ -10,10 +10,10 @@ use super::backend::{BackendArgs, failed};
 use super::reading::{ImageArgs, Scanned, scanned_unless};
 use super::source::{self, Source};
 use super::{Failure, Result, Session, broken_output, open_outputs};
-use crate::backend::{Backend, Check, Deleted, Names, Verdict};
+use crate::backend::{Backend, Check, Deleted, ImageNames, Verdict};
 use crate::cli::environment::Environment;
 use crate::output::file::Sink;
-use crate::output::upload::{self, Judged};
+use crate::output::upload::{self, UploadResult};
 use crate::output::{Destination, Output};
 use inscan_document::{Identity, Overrides};
 use inscan_image::analyze::Analysis;
@@ -76,7 +76,7 @@ struct AfterArgs {
 
 /// What a backend said.
 struct Outcome {
-    names: Names,
+    names: ImageNames,
     check: Check,
     was_sent: bool,
 }
@@ -87,7 +87,7 @@ impl Outcome {
         let mut text = Vec::new();
         let Outcome { names, check, was_sent } = self;
         let page = backend.page(&names.digest, &names.full_tag, asked.is_on_premises());
-        let judged = Judged {
+        let judged = UploadResult {
             backend: &backend.place(),
             names,
             check,
@@ -194,7 +194,7 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
                 let message = format!("could not read the archive `{}`: {error}", path.display());
                 Failure::usage(anyhow::anyhow!(message))
             })?;
-            let to_send = |_: &Names| Ok(file);
+            let to_send = |_: &ImageNames| Ok(file);
             after.judged(&backend, names, session, to_send)?
         }
         Source::Document(path) => {
@@ -234,8 +234,8 @@ fn greet(backend: &Backend, session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn names(identity: &Identity) -> Names {
-    Names {
+fn names(identity: &Identity) -> ImageNames {
+    ImageNames {
         digest: identity.image_digest.clone(),
         id: identity.image_id.clone(),
         full_tag: identity.full_tag.clone(),
@@ -247,7 +247,7 @@ impl AfterArgs {
     fn known(
         &self,
         backend: &Backend,
-        names: &Names,
+        names: &ImageNames,
         session: &Session,
     ) -> Result<Option<Outcome>> {
         if self.replace {
@@ -281,9 +281,9 @@ impl AfterArgs {
     fn judged(
         &self,
         backend: &Backend,
-        names: Names,
+        names: ImageNames,
         session: &Session,
-        archive: impl FnOnce(&Names) -> Result<File>,
+        archive: impl FnOnce(&ImageNames) -> Result<File>,
     ) -> Result<Outcome> {
         // Analyzing has its own time.
         backend.begin();
@@ -317,7 +317,7 @@ impl AfterArgs {
             false => None,
         };
         let page = backend.page(&names.digest, &names.full_tag, asked.is_on_premises());
-        let judged = Judged {
+        let judged = UploadResult {
             backend: &backend.place(),
             names,
             check,
@@ -346,7 +346,7 @@ impl AfterArgs {
         &self,
         path: &Path,
         backend: &Backend,
-        names: &Names,
+        names: &ImageNames,
         session: &Session,
     ) -> Result<()> {
         let path = match path.is_dir() {

@@ -6,16 +6,16 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::backend::{Check, Names, Row, Verdict};
+use crate::backend::{Check, ImageNames, Row, Verdict};
 use inscan_report::Style;
 use inscan_report::page::{Page, wrapped};
 use inscan_report::text::shown;
 
 /// The verdict, and what belongs to it.
-pub struct Judged<'a> {
+pub struct UploadResult<'a> {
     /// Its host.
     pub backend: &'a str,
-    pub names: &'a Names,
+    pub names: &'a ImageNames,
     pub check: &'a Check,
     /// Whether an archive was sent; else the image was known.
     pub was_sent: bool,
@@ -39,7 +39,7 @@ pub enum Format {
 
 pub fn write(
     format: Format,
-    judged: &Judged<'_>,
+    judged: &UploadResult<'_>,
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -53,7 +53,7 @@ pub fn write(
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct UploadReport<'a> {
     status: &'static str,
     image: Image<'a>,
     backend: &'a str,
@@ -88,8 +88,8 @@ struct Finding {
     whitelisted: bool,
 }
 
-fn report<'a>(judged: &'a Judged<'_>) -> Told<'a> {
-    let Judged { check, names, .. } = judged;
+fn report<'a>(judged: &'a UploadResult<'_>) -> UploadReport<'a> {
+    let UploadResult { check, names, .. } = judged;
     let finding = |row: Row| Finding {
         action: row.action,
         gate: row.gate,
@@ -97,7 +97,7 @@ fn report<'a>(judged: &'a Judged<'_>) -> Told<'a> {
         message: row.message,
         whitelisted: row.whitelisted,
     };
-    Told {
+    UploadReport {
         status: status(check.verdict),
         image: Image { digest: &names.digest, id: &names.id, reference: &names.full_tag },
         backend: judged.backend,
@@ -117,8 +117,8 @@ fn status(verdict: Verdict) -> &'static str {
     }
 }
 
-fn table(judged: &Judged<'_>, style: &Style) -> String {
-    let Judged { check, names, .. } = judged;
+fn table(judged: &UploadResult<'_>, style: &Style) -> String {
+    let UploadResult { check, names, .. } = judged;
     let mut page = Page::new(style);
     let text = |text: &str| shown(text.as_bytes());
     page.heading("Backend", "");

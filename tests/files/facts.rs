@@ -14,7 +14,7 @@ use inscan_image::document::{Outputs, identity, write};
 use inscan_image::layer::{self, Pass};
 use inscan_image::progress::Silent;
 use inscan_image::source::{self, OpenOptions, Opened, Reference};
-use inscan_judge::facts::Facts;
+use inscan_judge::facts::DocumentFacts;
 use inscan_test_support::{IMAGE, oracle::oracle};
 
 /// What is larger takes a debug build too long.
@@ -38,7 +38,7 @@ fn an_analysis_and_its_document_tell_the_same() {
 }
 
 /// Everything that can be asked, as text.
-fn told(facts: &Facts<'_>) -> Vec<String> {
+fn told(facts: &DocumentFacts<'_>) -> Vec<String> {
     let files = facts.files().unwrap();
     let mut told = vec![
         format!("{:#?}", facts.image().unwrap()),
@@ -60,7 +60,7 @@ fn told(facts: &Facts<'_>) -> Vec<String> {
     told
 }
 
-fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
+fn with_both(archive: &Path, judge: impl FnOnce(&DocumentFacts<'_>, &DocumentFacts<'_>)) {
     let config = r#"
         {"retrieve_files": {"file_list": ["/etc/passwd", "/etc/hosts", "/etc/empty"]},
          "secret_search": {"regexp_match": ["PASSWORDS=(?i).*password *[:=] *.*", "^root"]},
@@ -79,8 +79,8 @@ fn with_both(archive: &Path, judge: impl FnOnce(&Facts<'_>, &Facts<'_>)) {
     let mut text = Vec::new();
     write(&analysis, &identity, &Run::default(), &mut text).unwrap();
     let section = document::read(&text).unwrap();
-    let written = Facts::of_document(&text, &section).unwrap();
-    let made = Facts::of_analysis(Outputs::of(&analysis, &identity), &section);
+    let written = DocumentFacts::of_document(&text, &section).unwrap();
+    let made = DocumentFacts::of_analysis(Outputs::of(&analysis, &identity), &section);
     judge(&written, &made);
 }
 

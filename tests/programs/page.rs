@@ -15,7 +15,7 @@ const ADVISORIES: usize = 250;
 const PACKAGES: usize = 20;
 
 /// Bytes of a page for each finding: what one says of itself has an end.
-const MOST_A_FINDING: u64 = 3 << 10;
+const MAX_A_FINDING: u64 = 3 << 10;
 
 /// Advisories as long as real ones are, each for packages of its own: 5,000 findings.
 fn database(folder: &Path) -> String {
@@ -100,7 +100,7 @@ fn a_page_of_5000_findings_is_bounded_and_opens() {
     assert_eq!(findings, 5000);
     let size = content.len() as u64;
     eprintln!("{findings} findings: {size} bytes of HTML in {written:?}");
-    assert!(size < findings as u64 * MOST_A_FINDING, "{size} bytes");
+    assert!(size < findings as u64 * MAX_A_FINDING, "{size} bytes");
 
     closes_what_it_opens(&content);
     let data = content.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();

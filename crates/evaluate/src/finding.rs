@@ -20,7 +20,7 @@ const MAX_OTHERS: usize = 20;
 
 /// What does not depend on the package: looked up once for each vulnerability.
 #[derive(Clone, Default)]
-struct Known {
+struct VulnerabilityData {
     kev: Option<Kev>,
     epss: Option<Epss>,
     others: Vec<vulndb::Advisory>,
@@ -33,7 +33,7 @@ type Text = (String, Vec<vulndb::Reference>);
 /// Makes findings, and remembers what was looked up for them.
 pub(super) struct Findings<'a> {
     database: &'a Database,
-    known: BTreeMap<Vec<String>, Known>,
+    known: BTreeMap<Vec<String>, VulnerabilityData>,
     texts: BTreeMap<String, Rc<Text>>,
     /// The package's release gets no updates any more.
     release_is_over: bool,
@@ -113,11 +113,11 @@ impl<'a> Findings<'a> {
         Ok((finding, exempt))
     }
 
-    fn known(&mut self, names: &[String]) -> vulndb::Result<Known> {
+    fn known(&mut self, names: &[String]) -> vulndb::Result<VulnerabilityData> {
         if let Some(known) = self.known.get(names) {
             return Ok(known.clone());
         }
-        let mut known = Known::default();
+        let mut known = VulnerabilityData::default();
         for name in names {
             if name.starts_with("CVE-") {
                 if let Some(entry) = self.database.kev(name)? {

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use inscan_vulndb::{Advisory, Database, Result};
 
 /// The names of one vulnerability, the one to show first.
-pub(super) type Names = Vec<String>;
+pub(super) type Aliases = Vec<String>;
 
 /// What an advisory is about: several only where it is an erratum.
-pub(super) fn vulnerabilities(advisory: &Advisory) -> Vec<Names> {
+pub(super) fn vulnerabilities(advisory: &Advisory) -> Vec<Aliases> {
     let is_cve = |id: &&String| id.starts_with("CVE-");
     let mut cves: Vec<&String> = advisory.upstream.iter().filter(is_cve).collect();
     // AlmaLinux and Rocky name the CVEs of an erratum as related.
@@ -33,7 +33,7 @@ pub(super) fn vulnerabilities(advisory: &Advisory) -> Vec<Names> {
 /// The names of a vulnerability with those that other advisories in the database
 /// have for it. Another CVE is another vulnerability, though some advisory be
 /// about both.
-pub(super) fn completed(names: Names, database: &Database) -> Result<BTreeSet<String>> {
+pub(super) fn completed(names: Aliases, database: &Database) -> Result<BTreeSet<String>> {
     let mut all: BTreeSet<String> = names.iter().cloned().collect();
     let has_cve = names.iter().any(|name| name.starts_with("CVE-"));
     for name in names {
@@ -44,7 +44,7 @@ pub(super) fn completed(names: Names, database: &Database) -> Result<BTreeSet<St
 }
 
 /// Those that share a name become one; each with the positions it was made from.
-pub(super) fn merged(all: Vec<BTreeSet<String>>) -> Vec<(Names, Vec<usize>)> {
+pub(super) fn merged(all: Vec<BTreeSet<String>>) -> Vec<(Aliases, Vec<usize>)> {
     let mut groups: Vec<(BTreeSet<String>, Vec<usize>)> = Vec::new();
     for (position, names) in all.into_iter().enumerate() {
         let mut group = (names, vec![position]);
@@ -59,7 +59,7 @@ pub(super) fn merged(all: Vec<BTreeSet<String>>) -> Vec<(Names, Vec<usize>)> {
     }
     let sorted = |(names, mut positions): (BTreeSet<String>, Vec<usize>)| {
         positions.sort_unstable();
-        let mut names: Names = names.into_iter().collect();
+        let mut names: Aliases = names.into_iter().collect();
         names.sort_by(|a, b| order(a, b));
         (names, positions)
     };

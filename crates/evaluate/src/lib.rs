@@ -116,7 +116,7 @@ pub fn evaluate(
                 packages: (0..section.packages.len()).collect(),
                 ..Uncovered::default()
             });
-            Judged::default()
+            LookedUp::default()
         }
         Some(data) => {
             evaluation.database = Some(about(data, options.today)?);
@@ -209,7 +209,7 @@ fn about(data: Data<'_>, today: Date) -> vulndb::Result<Database> {
 
 /// What came out of looking up every package.
 #[derive(Default)]
-struct Judged {
+struct LookedUp {
     findings: Vec<(Finding, Option<Exempt>)>,
     /// The packages that were compared with the database.
     judged: BTreeSet<usize>,
@@ -225,14 +225,14 @@ fn judge(
     database: &VulnDb,
     options: &Options,
     evaluation: &mut Evaluation,
-) -> vulndb::Result<Judged> {
+) -> vulndb::Result<LookedUp> {
     let covered = covered(database)?;
     let places = Places::new(section, &covered, options.lockfiles);
     let over = end_of_life(&places, database, options, evaluation)?;
     let mut lists = Lists::new(database);
     let mut findings = Findings::new(database);
     let mut gaps = coverage::Gaps::default();
-    let mut judged = Judged::default();
+    let mut judged = LookedUp::default();
     let owners: BTreeSet<usize> = section.packages.iter().filter_map(|it| it.owned_by).collect();
     for (index, package) in section.packages.iter().enumerate() {
         let place = places.of(package);
@@ -285,7 +285,7 @@ fn judge(
 /// application of the image's maker, unless advisories know its name.
 fn is_gap(
     package: &PackageRow,
-    place: &names::Place<'_>,
+    place: &names::ImageContext<'_>,
     lists: &mut Lists<'_>,
 ) -> vulndb::Result<bool> {
     if role::is_local(package) {

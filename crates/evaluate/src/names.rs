@@ -70,7 +70,7 @@ pub(super) struct Uncovered {
 }
 
 /// What is the same for all packages of one distribution.
-pub(super) struct Place<'a> {
+pub(super) struct ImageContext<'a> {
     distribution: Option<Cow<'a, DistributionInfo>>,
     release: Option<Release>,
     /// The ecosystems of which the database knows anything.
@@ -81,8 +81,8 @@ pub(super) struct Place<'a> {
 /// The places of a document's packages: the image's own, and those of packages that were made
 /// for another distribution.
 pub(super) struct Places<'a> {
-    image: Place<'a>,
-    others: BTreeMap<ReleaseName, Place<'a>>,
+    image: ImageContext<'a>,
+    others: BTreeMap<ReleaseName, ImageContext<'a>>,
 }
 
 impl<'a> Places<'a> {
@@ -91,7 +91,7 @@ impl<'a> Places<'a> {
         covered: &'a BTreeSet<String>,
         lockfiles: bool,
     ) -> Self {
-        let place = |distribution: Option<Cow<'a, DistributionInfo>>| Place {
+        let place = |distribution: Option<Cow<'a, DistributionInfo>>| ImageContext {
             release: distribution.as_deref().and_then(|found| ecosystem::release(found, covered)),
             distribution,
             covered,
@@ -107,18 +107,18 @@ impl<'a> Places<'a> {
         Places { image: place(section.distribution.as_ref().map(Cow::Borrowed)), others }
     }
 
-    pub(super) fn of(&self, package: &PackageRow) -> &Place<'a> {
+    pub(super) fn of(&self, package: &PackageRow) -> &ImageContext<'a> {
         let other = package.distribution.as_ref().and_then(|release| self.others.get(release));
         other.unwrap_or(&self.image)
     }
 
     /// The image's, and then the others.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Place<'a>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &ImageContext<'a>> {
         [&self.image].into_iter().chain(self.others.values())
     }
 }
 
-impl Place<'_> {
+impl ImageContext<'_> {
     pub(super) fn info(&self) -> Option<&DistributionInfo> {
         self.distribution.as_deref()
     }

@@ -45,7 +45,7 @@ const NONE: u32 = u32::MAX;
 pub struct ImageFs<'a> {
     layers: &'a [LayerScan],
     nodes: Vec<Node<'a>>,
-    by_name: Names,
+    by_name: NameTable,
     problems: Vec<(usize, Problem)>,
     /// Problems that are only counted.
     more_problems: usize,
@@ -65,14 +65,14 @@ struct Node<'a> {
 }
 
 /// The nodes by parent and name. It holds their numbers only: the names stand in the nodes.
-struct Names {
+struct NameTable {
     table: HashTable<u32>,
     hasher: RandomState,
 }
 
-impl Names {
+impl NameTable {
     fn with_capacity(names: usize) -> Self {
-        Names { table: HashTable::with_capacity(names), hasher: RandomState::new() }
+        NameTable { table: HashTable::with_capacity(names), hasher: RandomState::new() }
     }
 
     fn find(&self, nodes: &[Node<'_>], parent: u32, name: &[u8]) -> Option<u32> {
@@ -233,7 +233,7 @@ impl<'a> ImageFs<'a> {
         ImageFs {
             layers,
             nodes,
-            by_name: Names::with_capacity(names),
+            by_name: NameTable::with_capacity(names),
             problems: Vec::new(),
             more_problems: 0,
         }

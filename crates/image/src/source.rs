@@ -47,7 +47,7 @@ pub use directory::{Content, DirEntry, image as directory_image, walk};
 pub use docker_archive::complete;
 pub use inscan_facts::error::{Error, Kind, shown};
 pub use inscan_net::registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
-pub use places::{NotFound, Place};
+pub use places::{NotFound, Transport};
 pub use platform::Platform;
 pub use reference::{ANY_ARCHIVE, Reference};
 pub use stream::{ScanLayer, read as read_stream};

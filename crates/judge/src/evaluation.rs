@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::bundle::{
     Action, Bundle, Compiled, Fault, FaultKind, Mapping, Place, Policy, Problem, Rule,
 };
-use super::facts::Facts;
+use super::facts::DocumentFacts;
 use super::mapping::Image;
 use super::spec::{Match, TriggerError};
 use super::whitelist::{Exceptions, StaleException};
 
-pub use explanation::{Answer, Asked, Explanation, Listed, Tried, explain};
+pub use explanation::{Asked, Explanation, Listed, RuleResult, Tried, explain};
 
 /// The result for one image.
 #[derive(Clone, Debug)]
@@ -26,9 +26,9 @@ pub struct Evaluation {
     pub image: Image,
     pub when: Timestamp,
     /// The policies that were asked, in the mapping's order.
-    pub policies: Vec<Judged>,
+    pub policies: Vec<PolicyResult>,
     /// The rules of these, for people.
-    pub rules: Vec<Told>,
+    pub rules: Vec<RuleText>,
     pub rows: Vec<Row>,
     /// What the policies say, without the lists of images.
     pub policy_action: Action,
@@ -48,7 +48,7 @@ pub struct Evaluation {
 
 /// One policy, and what it came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct PolicyResult {
     pub id: String,
     pub name: Option<String>,
     pub action: Action,
@@ -56,7 +56,7 @@ pub struct Judged {
 
 /// What is said of a rule beside what it found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct RuleText {
     /// Where it stands in the bundle, as its rows have it.
     pub place: String,
     pub id: Option<String>,
@@ -98,9 +98,9 @@ pub enum Reason {
     Policy,
 }
 
-impl Told {
+impl RuleText {
     fn of(rule: &Rule) -> Self {
-        Told {
+        RuleText {
             place: rule.place.path.clone(),
             id: rule.id.clone(),
             why: rule.why.clone(),
@@ -141,7 +141,7 @@ impl Evaluation {
 /// and no other. Where a rule cannot be answered there is no result: all such are told together.
 pub fn evaluate(
     bundle: &Bundle,
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     image: &Image,
     when: Timestamp,
     only: Option<&str>,
@@ -165,8 +165,8 @@ pub fn evaluate(
         }
         let action = rows[first..].iter().filter(|row| row.whitelisted.is_none());
         let action = action.map(|row: &Row| row.action).min().unwrap_or(Action::Go);
-        rules.extend(policy.rules.iter().map(Told::of));
-        policies.push(Judged { id: policy.id.clone(), name: policy.name.clone(), action });
+        rules.extend(policy.rules.iter().map(RuleText::of));
+        policies.push(PolicyResult { id: policy.id.clone(), name: policy.name.clone(), action });
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -270,7 +270,7 @@ fn by_gate(policy: &Policy) -> Vec<(&Rule, &Compiled)> {
 
 fn fire(
     policy: &Policy,
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     exceptions: &mut Exceptions<'_>,
     rows: &mut Vec<Row>,
     problems: &mut Vec<Problem>,
@@ -288,7 +288,7 @@ fn found(
     policy: &Policy,
     rule: &Rule,
     compiled: &Compiled,
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     exceptions: &mut Exceptions<'_>,
 ) -> Result<Vec<Row>, TriggerError> {
     let Compiled { gate, trigger, params } = compiled;

@@ -39,11 +39,11 @@ pub use source::DocumentError;
 use source::Source;
 
 /// Why a part cannot be told: it is not in the document, or cannot be understood there.
-type Answer<T> = Result<T, String>;
+type Lookup<T> = Result<T, String>;
 
 /// The facts of one document.
 #[derive(Default)]
-pub struct Facts<'a> {
+pub struct DocumentFacts<'a> {
     source: Source<'a>,
     is_of_engine: bool,
     listings: Listings<'a>,
@@ -77,28 +77,31 @@ fn of_engine(found: &Found) -> SecretFinding {
 }
 
 /// A part that is made when it is asked for.
-type Part<T> = OnceCell<Answer<T>>;
+type Part<T> = OnceCell<Lookup<T>>;
 
-fn once<T>(part: &Part<T>, make: impl FnOnce() -> Answer<T>) -> Result<&T, TriggerError> {
+fn once<T>(part: &Part<T>, make: impl FnOnce() -> Lookup<T>) -> Result<&T, TriggerError> {
     once_answer(part, make).map_err(TriggerError::NotAnswerable)
 }
 
-fn once_answer<T>(part: &Part<T>, make: impl FnOnce() -> Answer<T>) -> Answer<&T> {
+fn once_answer<T>(part: &Part<T>, make: impl FnOnce() -> Lookup<T>) -> Lookup<&T> {
     part.get_or_init(make).as_ref().map_err(String::clone)
 }
 
-impl<'a> Facts<'a> {
+impl<'a> DocumentFacts<'a> {
     /// Of a document, ours or the legacy engine's. `section` is what was read of it: an SBOM has
     /// nothing else, and only questions about packages are answered for it.
     pub fn of_document(text: &'a [u8], section: &'a Section) -> Result<Self, DocumentError> {
         let is_of_engine = section.tool.name == document::LEGACY_TOOL;
         let source = source::read(text, section)?;
-        Ok(Facts { source, is_of_engine, ..Facts::of_section(section) })
+        Ok(DocumentFacts { source, is_of_engine, ..DocumentFacts::of_section(section) })
     }
 
     /// Of an analysis that was just made, with our own part of its document.
     pub fn of_analysis(outputs: impl LegacyPart + 'a, section: &'a Section) -> Self {
-        Facts { source: Source::Analysis(Box::new(outputs)), ..Facts::of_section(section) }
+        DocumentFacts {
+            source: Source::Analysis(Box::new(outputs)),
+            ..DocumentFacts::of_section(section)
+        }
     }
 
     /// What the legacy part does not tell, or tells by guesses alone.
@@ -106,7 +109,7 @@ impl<'a> Facts<'a> {
         let is_own = section.tool.name == OWN_TOOL;
         let configuration = is_own.then_some(&section.image.config);
         let found_secrets = inscan_evaluate::secrets_of(section);
-        Facts { found_secrets, configuration, ..Facts::default() }
+        DocumentFacts { found_secrets, configuration, ..DocumentFacts::default() }
     }
 
     /// In place of those of the document: without those that an exception lets pass.

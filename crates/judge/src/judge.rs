@@ -9,7 +9,7 @@ use inscan_evaluate::{Data, Evaluation, Gate, OnUncovered, Options, Outcome, Sev
 use inscan_facts::error::{Coded, Kind};
 use jiff::Timestamp;
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::vulnerable::{self, VulnerabilityList};
 use crate::{Action, Bundle, Image, Problem, Reason};
 
@@ -28,7 +28,7 @@ pub struct Policies {
 /// What policies are asked of.
 pub struct PolicyRequest<'a> {
     pub policies: &'a Policies,
-    pub facts: Facts<'a>,
+    pub facts: DocumentFacts<'a>,
     /// How they know the image.
     pub image: Image,
 }
@@ -236,7 +236,7 @@ impl Policies {
     }
 
     /// Rule by rule, what they say of an image and why.
-    pub fn explain(&self, facts: &Facts<'_>, image: &Image) -> crate::Explanation<'_> {
+    pub fn explain(&self, facts: &DocumentFacts<'_>, image: &Image) -> crate::Explanation<'_> {
         crate::explain(&self.bundle, facts, image, self.when, self.only.as_deref())
     }
 }

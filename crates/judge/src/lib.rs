@@ -19,8 +19,8 @@ pub mod whitelist;
 
 pub use bundle::{Action, Bundle, Mode, Problem};
 pub use evaluation::{
-    Answer, Asked, Evaluation, Explanation, Judged, Listed, Reason, Row, Told, Tried, Whitelisted,
-    asks, evaluate, explain, trigger_id,
+    Asked, Evaluation, Explanation, Listed, PolicyResult, Reason, Row, RuleResult, RuleText, Tried,
+    Whitelisted, asks, evaluate, explain, trigger_id,
 };
 pub use judge::{JudgeError, JudgeOptions, Judgement, Policies, PolicyRequest, judge};
 pub use mapping::Image;

@@ -1,7 +1,7 @@
 //! What can be written in a rule: gates, their triggers, and the parameters of
 //! each. A gate is one value of this kind, in a file of its own below `gates/`.
 
-use super::facts::Facts;
+use super::facts::DocumentFacts;
 use super::params::{Invalid, Params};
 use inscan_python_regex::PatternError;
 
@@ -32,7 +32,7 @@ pub struct Trigger {
 
 pub type Check = fn(&Params) -> Result<(), Invalid>;
 
-pub type Fire = fn(&Facts<'_>, &Params) -> Result<Vec<Match>, TriggerError>;
+pub type Fire = fn(&DocumentFacts<'_>, &Params) -> Result<Vec<Match>, TriggerError>;
 
 /// A parameter of a trigger. All values are texts in a bundle.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use super::text::{counted, shown};
 use inscan_judge::bundle::{Action, Bundle, Rule};
 use inscan_judge::whitelist::{StaleException, State};
 use inscan_judge::{
-    Answer, Asked, Evaluation, Explanation, Image, Listed, Problem, Reason, Row, Tried, Whitelisted,
+    Asked, Evaluation, Explanation, Image, Listed, Problem, Reason, Row, RuleResult, Tried,
+    Whitelisted,
 };
 
 /// What one rule found is told up to so many times, unless all is asked for.
@@ -104,11 +105,11 @@ fn policy(asked: &Asked<'_>, all: bool, page: &mut Page<'_>) {
     asked.rules.iter().for_each(|(one, answer)| rule(one, answer, all, page));
 }
 
-fn fires(answer: &Answer) -> bool {
-    matches!(answer, Answer::Found(rows) if !rows.is_empty())
+fn fires(answer: &RuleResult) -> bool {
+    matches!(answer, RuleResult::Found(rows) if !rows.is_empty())
 }
 
-fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
+fn rule(rule: &Rule, answer: &RuleResult, all: bool, page: &mut Page<'_>) {
     page.line("");
     let action = painted(rule.action, &format!("{:4}", rule.action.written()), page.style);
     let name = page.style.bold(&shown(format!("{}.{}", rule.gate, rule.trigger).as_bytes()));
@@ -117,7 +118,7 @@ fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
     let given = rule.given.iter().map(|given| format!("{} = {}", given.name, given.value));
     below(&given.collect::<Vec<_>>().join("; "), page);
     below(&said(answer), page);
-    if let Answer::Found(rows) = answer {
+    if let RuleResult::Found(rows) = answer {
         let most = if all { rows.len() } else { MAX_ROWS };
         rows.iter().take(most).for_each(|row| found(row, page));
         if rows.len() > most {
@@ -134,10 +135,10 @@ fn rule(rule: &Rule, answer: &Answer, all: bool, page: &mut Page<'_>) {
 }
 
 /// One sentence.
-fn said(answer: &Answer) -> String {
+fn said(answer: &RuleResult) -> String {
     match answer {
-        Answer::Found(rows) if rows.is_empty() => "no match".to_owned(),
-        Answer::Found(rows) => {
+        RuleResult::Found(rows) if rows.is_empty() => "no match".to_owned(),
+        RuleResult::Found(rows) => {
             let excepted = rows.iter().filter(|row| row.whitelisted.is_some()).count();
             let times = counted(rows.len(), "match", "matches");
             match excepted {
@@ -146,9 +147,9 @@ fn said(answer: &Answer) -> String {
                 some => format!("{times}, {some} of them excepted"),
             }
         }
-        Answer::None(why) => format!("cannot be evaluated: {why}"),
-        Answer::Retired => "does nothing: its gate was retired".to_owned(),
-        Answer::Wrong(problems) => {
+        RuleResult::None(why) => format!("cannot be evaluated: {why}"),
+        RuleResult::Retired => "does nothing: its gate was retired".to_owned(),
+        RuleResult::Wrong(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
             format!("invalid: {}", problems.join("; "))
         }
@@ -265,13 +266,13 @@ fn json_listed(listed: &Listed<'_>) -> Value {
     })
 }
 
-fn json_rule(rule: &Rule, answer: &Answer) -> Value {
+fn json_rule(rule: &Rule, answer: &RuleResult) -> Value {
     let (word, problems, rows) = match answer {
-        Answer::Found(rows) if rows.is_empty() => ("nothing", Vec::new(), &rows[..]),
-        Answer::Found(rows) => ("found", Vec::new(), &rows[..]),
-        Answer::None(why) => ("no-answer", vec![why.clone()], &[][..]),
-        Answer::Retired => ("retired", Vec::new(), &[][..]),
-        Answer::Wrong(problems) => ("wrong", told(problems), &[][..]),
+        RuleResult::Found(rows) if rows.is_empty() => ("nothing", Vec::new(), &rows[..]),
+        RuleResult::Found(rows) => ("found", Vec::new(), &rows[..]),
+        RuleResult::None(why) => ("no-answer", vec![why.clone()], &[][..]),
+        RuleResult::Retired => ("retired", Vec::new(), &[][..]),
+        RuleResult::Wrong(problems) => ("wrong", told(problems), &[][..]),
     };
     let given = rule.given.iter().map(|given| json!({"name": given.name, "value": given.value}));
     json!({
@@ -313,7 +314,7 @@ fn json_stale_exception(stale: &StaleException) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inscan_judge::facts::Facts;
+    use inscan_judge::facts::DocumentFacts;
     use inscan_judge::{Mode, explain};
 
     const BUNDLE: &str = r#"
@@ -345,7 +346,7 @@ whitelisted_images:
         let bundle = Bundle::read(BUNDLE.as_bytes(), Mode::Strict).unwrap();
         let image = Image { tag: "docker.io/app:1".into(), ..Image::default() };
         let when = "2026-11-26T12:00:00Z".parse().unwrap();
-        let explanation = explain(&bundle, &Facts::default(), &image, when, None);
+        let explanation = explain(&bundle, &DocumentFacts::default(), &image, when, None);
         let explained =
             Explained { bundle: &bundle, image: &image, explanation: &explanation, all: false };
         let table = table(&explained, &Style::plain());

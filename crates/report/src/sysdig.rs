@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use inscan_judge::{Action, Evaluation, Judged, Row};
+use inscan_judge::{Action, Evaluation, PolicyResult, Row};
 
 pub(super) fn render(evaluation: &Evaluation) -> String {
     let image = &evaluation.image;
@@ -28,7 +28,7 @@ fn number<'a>(rows: impl Iterator<Item = &'a Row>, action: Action) -> usize {
 fn policies(evaluation: &Evaluation) -> Vec<Value> {
     let mut seen: Vec<&str> = Vec::new();
     let mut results = Vec::new();
-    for Judged { id, name, .. } in &evaluation.policies {
+    for PolicyResult { id, name, .. } in &evaluation.policies {
         if seen.contains(&id.as_str()) {
             continue;
         }

@@ -265,7 +265,7 @@ pub(super) fn policy() -> policy::Evaluation {
         id: "1d".into(),
     };
     let when = "2026-11-26T12:00:00Z".parse().unwrap();
-    let facts = policy::facts::Facts::default();
+    let facts = policy::facts::DocumentFacts::default();
     let mut evaluation = policy::evaluate(&bundle, &facts, &image, when, None).unwrap();
     let excepted = evaluation.rows.remove(0);
     let row = |message: &str, trigger: &'static str, action| policy::Row {

@@ -90,7 +90,8 @@ fn shown(path: &Path) -> String {
 
 /// Reads one file into what is gathered.
 pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Progress) -> io::Result<()> {
-    let place = Place { input: shown(&input.path), stem: stem(&input.path), member: String::new() };
+    let place =
+        InputLocation { input: shown(&input.path), stem: stem(&input.path), member: String::new() };
     let file = match File::open(&input.path) {
         Ok(file) => file,
         Err(error) => {
@@ -120,7 +121,7 @@ pub(super) fn read(input: &Input, gathered: &mut Gathered, watch: &dyn Progress)
 }
 
 /// Where something is: for messages, and for what only a name says.
-struct Place {
+struct InputLocation {
     input: String,
     stem: String,
     /// In an archive; empty where it is the file itself.
@@ -182,7 +183,7 @@ enum Member {
 
 fn read_zip(
     content: &Archive,
-    place: &Place,
+    place: &InputLocation,
     gathered: &mut Gathered,
     watch: &dyn Progress,
 ) -> io::Result<()> {
@@ -224,7 +225,7 @@ fn read_zip(
                 Member::Wrong(reason) => gathered.skip(&place.input, &reason, &name),
                 Member::Other(bytes) => {
                     let stem = stem(Path::new(&name));
-                    let place = Place { input: place.input.clone(), stem, member: name };
+                    let place = InputLocation { input: place.input.clone(), stem, member: name };
                     read_bytes(&bytes, &place, gathered)?;
                 }
             }
@@ -259,7 +260,7 @@ fn member(bytes: Result<Vec<u8>, String>) -> Member {
 }
 
 /// Any file that is no archive: JSON, lines of JSON, or a table.
-fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Result<()> {
+fn read_bytes(bytes: &[u8], place: &InputLocation, gathered: &mut Gathered) -> io::Result<()> {
     let mut skip = |reason: &str| gathered.skip(&place.input, reason, &place.member);
     if bytes.starts_with(b"SQLite format 3\0") {
         skip("a database: take `inscan db import` for one of inscan");
@@ -304,7 +305,7 @@ fn read_bytes(bytes: &[u8], place: &Place, gathered: &mut Gathered) -> io::Resul
     Ok(())
 }
 
-fn read_json(text: &str, place: &Place, gathered: &mut Gathered) -> io::Result<()> {
+fn read_json(text: &str, place: &InputLocation, gathered: &mut Gathered) -> io::Result<()> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let Some(first) = values.next() else { return Ok(()) };
     let first = match first {
@@ -324,7 +325,7 @@ fn read_json(text: &str, place: &Place, gathered: &mut Gathered) -> io::Result<(
             continue;
         }
         let member = format!("{}line {}", place.member, number + 1);
-        let place = Place { input: place.input.clone(), stem: place.stem.clone(), member };
+        let place = InputLocation { input: place.input.clone(), stem: place.stem.clone(), member };
         match serde_json::from_str::<Value>(line) {
             Ok(value) => read_value(&value, &place, gathered)?,
             Err(_) => gathered.skip(&place.input, "broken JSON", &place.member),
@@ -333,7 +334,7 @@ fn read_json(text: &str, place: &Place, gathered: &mut Gathered) -> io::Result<(
     Ok(())
 }
 
-fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Result<()> {
+fn read_value(value: &Value, place: &InputLocation, gathered: &mut Gathered) -> io::Result<()> {
     if osv::is_record(value) {
         match osv::advisory(value) {
             Ok(advisory) => gathered.whole(&advisory)?,
@@ -393,7 +394,7 @@ fn read_value(value: &Value, place: &Place, gathered: &mut Gathered) -> io::Resu
     Ok(())
 }
 
-fn read_page(page: &Value, place: &Place, gathered: &mut Gathered) -> io::Result<()> {
+fn read_page(page: &Value, place: &InputLocation, gathered: &mut Gathered) -> io::Result<()> {
     gathered.groups.extend(feed::group_of_file(&place.stem).map(str::to_owned));
     for value in json::list(page, "data") {
         match feed::record(value) {

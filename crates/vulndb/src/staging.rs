@@ -11,14 +11,14 @@ use super::advisory::Advisory;
 pub(super) const MAX_STAGED: usize = 64 << 20;
 
 pub(super) struct Staging {
-    places: Vec<Place>,
+    places: Vec<RecordLocation>,
     file: BufWriter<File>,
     end: u64,
 }
 
 /// One record, and what decides which of several with the same id holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct RecordLocation {
     pub id: String,
     /// Ids are unique within one: empty for what is public, and the group of a feed.
     pub space: String,
@@ -61,7 +61,7 @@ impl Staging {
         let Packed { id, space, partial, age, bytes } = packed;
         self.file.write_all(&bytes)?;
         let len = u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        self.places.push(Place { id, space, partial, age, offset: self.end, len });
+        self.places.push(RecordLocation { id, space, partial, age, offset: self.end, len });
         self.end += u64::from(len);
         Ok(())
     }
@@ -75,17 +75,17 @@ impl Staging {
 }
 
 pub(super) struct Staged {
-    places: Vec<Place>,
+    places: Vec<RecordLocation>,
     file: File,
 }
 
 impl Staged {
     /// The places of each id.
-    pub(super) fn groups(&self) -> Vec<&[Place]> {
+    pub(super) fn groups(&self) -> Vec<&[RecordLocation]> {
         self.places.chunk_by(|a, b| a.id == b.id && a.space == b.space).collect()
     }
 
-    pub(super) fn read(&self, place: &Place) -> io::Result<Advisory> {
+    pub(super) fn read(&self, place: &RecordLocation) -> io::Result<Advisory> {
         let mut bytes = vec![0; place.len as usize];
         self.file.read_exact_at(&mut bytes, place.offset)?;
         Ok(serde_json::from_slice(&zstd::bulk::decompress(&bytes, MAX_STAGED)?)?)
@@ -94,7 +94,7 @@ impl Staged {
 
 /// One record of several with the same id. The newest holds; where several are as
 /// new, and where a source says only a part, what they say is put together.
-pub(super) fn merge(staged: &Staged, places: &[Place]) -> io::Result<Advisory> {
+pub(super) fn merge(staged: &Staged, places: &[RecordLocation]) -> io::Result<Advisory> {
     let mut records = Vec::new();
     for place in places {
         records.push((place, staged.read(place)?));

@@ -21,7 +21,7 @@ use super::name;
 use super::read::{self, Database, Text};
 use super::schema::{APPLICATION_ID, Dictionary, SCHEMA, TABLES};
 use super::seen::Before;
-use super::staging::{self, Place, Staged};
+use super::staging::{self, RecordLocation, Staged};
 
 /// Records of which the dictionaries are trained, and the sizes of these.
 const SAMPLES: usize = 6000;
@@ -172,7 +172,7 @@ fn parts(mut advisory: Advisory) -> (Vec<u8>, Vec<u8>, Vec<Entry>, Advisory) {
 fn fill_advisories(
     to: &Connection,
     staged: &Staged,
-    by_id: &[&[Place]],
+    by_id: &[&[RecordLocation]],
     date: &mut dyn FnMut(&mut Advisory) -> read::Result<()>,
     watch: &dyn Progress,
 ) -> Result<(u64, Packages), Error> {
@@ -224,7 +224,7 @@ fn fill_advisories(
 }
 
 /// The dictionaries of heads and texts, from records at equal distances.
-fn dictionaries(staged: &Staged, by_id: &[&[Place]]) -> io::Result<(Vec<u8>, Vec<u8>)> {
+fn dictionaries(staged: &Staged, by_id: &[&[RecordLocation]]) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let step = by_id.len().div_ceil(SAMPLES).max(1);
     let (mut heads, mut texts) = (Vec::new(), Vec::new());
     for places in by_id.iter().step_by(step) {

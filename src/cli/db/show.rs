@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 /// What is known of one vulnerability.
-struct Known {
+struct Vulnerability {
     names: Vec<String>,
     records: Vec<Advisory>,
     ratings: BTreeMap<String, Rating>,
@@ -55,13 +55,13 @@ pub(super) fn run(args: Args, _session: &Session) -> Result<()> {
     tell::write(&args.output, |out| table(out, &known), || as_json(&known))
 }
 
-fn known(database: &Database, id: &str) -> inscan_vulndb::Result<Known> {
+fn known(database: &Database, id: &str) -> inscan_vulndb::Result<Vulnerability> {
     // People write ids as they like.
     let upper = id.to_uppercase();
     let id =
         if database.records(id)?.is_empty() && upper.starts_with("CVE-") { &upper } else { id };
     let names = database.aliases(id)?;
-    let mut known = Known {
+    let mut known = Vulnerability {
         records: Vec::new(),
         ratings: BTreeMap::new(),
         kev: Vec::new(),
@@ -88,7 +88,7 @@ fn safe(text: &str) -> String {
     text::printable(text)
 }
 
-fn table(out: &mut dyn Write, known: &Known) -> io::Result<()> {
+fn table(out: &mut dyn Write, known: &Vulnerability) -> io::Result<()> {
     if known.names.len() > 1 {
         writeln!(out, "Names    {}", safe(&known.names.join(", ")))?;
     }
@@ -215,7 +215,7 @@ fn joined(begin: &str, end: &str) -> String {
     if begin.is_empty() || begin == "all" { end.to_owned() } else { format!("{begin} {end}") }
 }
 
-fn as_json(known: &Known) -> Value {
+fn as_json(known: &Vulnerability) -> Value {
     let epss = known.epss.iter().map(|(cve, epss)| {
         json!({ "cve": cve, "probability": epss.probability, "percentile": epss.percentile })
     });

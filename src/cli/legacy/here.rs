@@ -10,7 +10,7 @@ use inscan_judge::vulnerable::listing::Which;
 use inscan_judge::{Bundle, JudgeError, Mode, Policies, Problem};
 use inscan_report::anchore;
 
-use super::judge::Answer;
+use super::judge::Response;
 use super::log::Log;
 use super::options::Options;
 use super::request::{own_settings, said};
@@ -40,7 +40,7 @@ impl Here {
         Ok(Here { policies: Policies { bundle, source, only: None, when }, judging })
     }
 
-    pub(super) fn answer(&self, scan: &Scan, log: &Log) -> Result<Answer, Stopped> {
+    pub(super) fn answer(&self, scan: &Scan, log: &Log) -> Result<Response, Stopped> {
         let bundle = &self.policies.bundle;
         let name = bundle.name.as_deref().unwrap_or(&bundle.id);
         log.say(&format!("Judging analysis result here, by the policy bundle `{name}`"));
@@ -55,7 +55,7 @@ impl Here {
         };
         let digest = &scan.identity().image_digest;
         let listing = |it: &VulnerabilityList| it.listing(Which::All, digest, true);
-        Ok(Answer {
+        Ok(Response {
             report: anchore::response(&evaluation),
             vulnerabilities: judgement.vulnerable.as_deref().map(listing),
             is_final: false,
@@ -85,15 +85,15 @@ fn bundle(named: Option<&Path>) -> Result<(Bundle, String), Stopped> {
 }
 
 /// Most lines of one error.
-const MOST_PROBLEMS: usize = 20;
+const MAX_PROBLEMS: usize = 20;
 
 fn refused(bundle: &str, problems: &[Problem]) -> Stopped {
     let mut message = format!("Cannot judge the image by the policy bundle `{bundle}`:");
-    for problem in problems.iter().take(MOST_PROBLEMS) {
+    for problem in problems.iter().take(MAX_PROBLEMS) {
         message.push_str(&format!("\n{problem}"));
     }
-    if problems.len() > MOST_PROBLEMS {
-        message.push_str(&format!("\n… and {} more", problems.len() - MOST_PROBLEMS));
+    if problems.len() > MAX_PROBLEMS {
+        message.push_str(&format!("\n… and {} more", problems.len() - MAX_PROBLEMS));
     }
     Stopped(message)
 }

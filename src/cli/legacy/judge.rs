@@ -14,7 +14,7 @@ use inscan_image::Scan;
 use inscan_net::NetOptions;
 
 /// What was said of an image.
-pub(super) struct Answer {
+pub(super) struct Response {
     /// In the form of a backend's answer to `check`.
     pub report: Value,
     /// In the form of its answer to `vuln/all`, where it came along.
@@ -23,9 +23,9 @@ pub(super) struct Answer {
     pub is_final: bool,
 }
 
-impl Answer {
-    pub(super) fn of_judge(report: Value) -> Answer {
-        Answer { report, vulnerabilities: None, is_final: false }
+impl Response {
+    pub(super) fn of_judge(report: Value) -> Response {
+        Response { report, vulnerabilities: None, is_final: false }
     }
 }
 
@@ -54,7 +54,7 @@ impl Judge {
     }
 
     /// What it said of the image before.
-    pub(super) fn known(&self, identity: &Identity) -> Result<Option<Answer>, Stopped> {
+    pub(super) fn known(&self, identity: &Identity) -> Result<Option<Response>, Stopped> {
         match self {
             Judge::Remote(remote) => remote.known(identity),
             Judge::Here(_) => Ok(None),
@@ -67,7 +67,7 @@ impl Judge {
         annotations: &[(String, String)],
         wording: Wording,
         log: &Log,
-    ) -> Result<Answer, Stopped> {
+    ) -> Result<Response, Stopped> {
         match self {
             Judge::Remote(remote) => {
                 let (analysis, identity) = (scan.analysis(), scan.identity());

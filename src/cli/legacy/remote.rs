@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::judge::Answer;
+use super::judge::Response;
 use super::log::{self, Log};
 use super::options;
 use super::scan::Stopped;
@@ -47,10 +47,10 @@ impl Remote {
         Err(Stopped(format!("{what} ({}).\n{error}", self.api)))
     }
 
-    pub(super) fn known(&self, identity: &Identity) -> Result<Option<Answer>, Stopped> {
+    pub(super) fn known(&self, identity: &Identity) -> Result<Option<Response>, Stopped> {
         let check = self.backend.check(&identity.image_digest, &identity.full_tag);
         let check = check.map_err(|error| no_result(&error))?;
-        Ok(check.map(|check| Answer::of_judge(check.raw)))
+        Ok(check.map(|check| Response::of_judge(check.raw)))
     }
 
     /// Sends the archive, and waits for what is said of it.
@@ -61,7 +61,7 @@ impl Remote {
         annotations: &[(String, String)],
         wording: Wording,
         log: &Log,
-    ) -> Result<Answer, Stopped> {
+    ) -> Result<Response, Stopped> {
         let account = self.backend.account().map_err(|error| {
             Stopped(format!("Unable to fetch account information for specified user\n{error}"))
         })?;
@@ -87,7 +87,7 @@ impl Remote {
         });
         let check = check.map_err(|error| no_result(&error))?;
         log.took("Get scan result", begun);
-        Ok(Answer::of_judge(check.raw))
+        Ok(Response::of_judge(check.raw))
     }
 
     fn send(
@@ -97,7 +97,7 @@ impl Remote {
         wording: Wording,
         log: &Log,
     ) -> Result<(), Stopped> {
-        let names = backend::Names {
+        let names = backend::ImageNames {
             digest: identity.image_digest.clone(),
             id: identity.image_id.clone(),
             full_tag: identity.full_tag.clone(),

@@ -18,7 +18,7 @@ use inscan_python_regex::text::Pattern;
 /// Where a container of the legacy scanner has credentials mounted.
 const MOUNTED_AUTH: &str = "/config/auth.json";
 /// Longer is no Dockerfile.
-const MOST_DOCKERFILE_BYTES: u64 = 1 << 20;
+const MAX_DOCKERFILE_BYTES: u64 = 1 << 20;
 
 /// How the image is read; and paths, and directories with all below them, in which malware does
 /// not count.
@@ -79,12 +79,12 @@ pub(super) fn own_settings(options: &Options) -> Result<scan::Args, String> {
 
 /// `name`: of the image in an archive of several.
 fn reference(options: &Options, name: Option<String>) -> Reference {
-    use inscan_image::source::Place;
+    use inscan_image::source::Transport;
     let at = |place| Reference::At { place, name: image_name::asked_for(&options.image) };
     match &options.storage {
-        Storage::Registry => at(Place::Registry),
-        Storage::DockerDaemon => at(Place::Docker),
-        Storage::CriO => at(Place::ContainersStorage),
+        Storage::Registry => at(Transport::Registry),
+        Storage::DockerDaemon => at(Transport::Docker),
+        Storage::CriO => at(Transport::ContainersStorage),
         Storage::DockerArchive(file) => Reference::DockerArchive { file: file.clone(), name },
         Storage::OciArchive(file) => Reference::OciArchive { file: file.clone(), name },
         Storage::OciDir(directory) => Reference::OciLayout { directory: directory.clone(), name },
@@ -133,8 +133,8 @@ fn dockerfile(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
     let metadata = metadata.ok_or_else(|| format!("Dockerfile {shown} does not exist"))?;
-    if metadata.len() > MOST_DOCKERFILE_BYTES {
-        return Err(format!("Dockerfile {shown} has more than {MOST_DOCKERFILE_BYTES} bytes"));
+    if metadata.len() > MAX_DOCKERFILE_BYTES {
+        return Err(format!("Dockerfile {shown} has more than {MAX_DOCKERFILE_BYTES} bytes"));
     }
     fs::read_to_string(path).map_err(|error| format!("Dockerfile {shown} cannot be read: {error}"))
 }

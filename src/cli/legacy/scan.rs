@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::image_name;
-use super::judge::{Answer, Judge};
+use super::judge::{Judge, Response};
 use super::log::{self, Log};
 use super::options::{Options, Storage};
 use super::request;
@@ -16,7 +16,7 @@ use crate::cli::Failure;
 use crate::cli::Session;
 use crate::output::legacy::checked::Checked;
 use crate::output::legacy::malware::{self, Finding};
-use crate::output::legacy::wording::{Names, Wording};
+use crate::output::legacy::wording::{ImageNames, Wording};
 use inscan_document::{Identity, Overrides};
 use inscan_facts::digest::Sha256;
 use inscan_image::analyze::Malware;
@@ -37,7 +37,7 @@ impl From<String> for Stopped {
 }
 
 /// An image and what was said of it.
-pub(super) struct Judged {
+pub(super) struct ImageVerdict {
     pub full_tag: String,
     pub digest: String,
     pub status: String,
@@ -65,7 +65,7 @@ pub(super) fn run(
     log: &Log,
     session: &Session,
     with_vulnerabilities: bool,
-) -> Result<Judged, Stopped> {
+) -> Result<ImageVerdict, Stopped> {
     let annotations = options.annotations.clone()?;
     if options.verbose {
         log.say(&format!("Using temporary path {}", options.temporary.display()));
@@ -106,7 +106,7 @@ fn manifest_digest(path: &Path) -> Result<String, Stopped> {
 
 impl Scan<'_> {
     /// Who the image is, and the answer about it.
-    fn judged(&mut self, mut request: Request) -> Result<(Identity, Answer), Stopped> {
+    fn judged(&mut self, mut request: Request) -> Result<(Identity, Response), Stopped> {
         let (source, place) = request::source(self.options);
         self.log.say_all(&self.wording.inspecting(source, &place));
         let begun = Instant::now();
@@ -172,7 +172,7 @@ impl Scan<'_> {
         identity
     }
 
-    fn known(&self, identity: &Identity) -> Result<Option<Answer>, Stopped> {
+    fn known(&self, identity: &Identity) -> Result<Option<Response>, Stopped> {
         let known = self.log.timed("Check scan status", || self.judge.known(identity))?;
         if known.is_some() {
             self.log.say(self.wording.known());
@@ -185,7 +185,7 @@ impl Scan<'_> {
         &mut self,
         mut read: ImageScan,
         identity: Identity,
-    ) -> Result<(Identity, Answer), Stopped> {
+    ) -> Result<(Identity, Response), Stopped> {
         self.log.say(self.wording.analyzed());
         let malware = read.analysis().malware.as_ref();
         if let Some(answer) = self.stopped_by_malware(malware, &identity)? {
@@ -206,7 +206,7 @@ impl Scan<'_> {
         &self,
         found: Option<&Malware>,
         identity: &Identity,
-    ) -> Result<Option<Answer>, Stopped> {
+    ) -> Result<Option<Response>, Stopped> {
         let (Some(said), Some(found)) = (&self.options.malware, found) else { return Ok(None) };
         // As the legacy scanner, which looks at the flattened image.
         let (visible, gone): (Vec<_>, Vec<_>) = found.findings.iter().partition(|it| it.visible);
@@ -242,16 +242,16 @@ impl Scan<'_> {
         let identity = (&*identity.image_digest, &*identity.full_tag, &*identity.image_id);
         let when = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let (report, vulnerabilities) = malware::answer(identity, &findings, &when);
-        Ok(Some(Answer { report, vulnerabilities: Some(vulnerabilities), is_final: true }))
+        Ok(Some(Response { report, vulnerabilities: Some(vulnerabilities), is_final: true }))
     }
 
     /// Tells people, fetches what is asked for beside the verdict, cleans up.
     fn reported(
         &self,
         identity: Identity,
-        answer: Answer,
+        answer: Response,
         with_vulnerabilities: bool,
-    ) -> Result<Judged, Stopped> {
+    ) -> Result<ImageVerdict, Stopped> {
         let Options { verbose, report_folder, .. } = self.options;
         let status = Checked::read(&answer.report).and_then(Checked::status).unwrap_or("UNKNOWN");
         let passes = status == "pass";
@@ -294,7 +294,7 @@ impl Scan<'_> {
                 self.log.say(&format!("The image could not be removed: {error}"));
             }
         }
-        Ok(Judged {
+        Ok(ImageVerdict {
             status: status.to_owned(),
             passes,
             full_tag: identity.full_tag,
@@ -319,8 +319,8 @@ fn is_excluded(path: &[u8], exclude: &Pattern) -> bool {
     ends.filter_map(|end| path.get(..end)).any(|part| exclude.is_match(part).unwrap_or(false))
 }
 
-fn names<'a>(identity: &'a Identity, image: &'a str) -> Names<'a> {
-    Names {
+fn names<'a>(identity: &'a Identity, image: &'a str) -> ImageNames<'a> {
+    ImageNames {
         image,
         full_tag: &identity.full_tag,
         digest: &identity.image_digest,

@@ -16,7 +16,7 @@ pub enum Wording {
 
 /// What is said of the image before it is analyzed.
 #[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
+pub struct ImageNames<'a> {
     /// Registry and repository.
     pub image: &'a str,
     pub full_tag: &'a str,
@@ -37,8 +37,8 @@ impl Wording {
         }
     }
 
-    pub fn names(self, names: Names<'_>) -> Vec<String> {
-        let Names { image, full_tag, digest, id } = names;
+    pub fn names(self, names: ImageNames<'_>) -> Vec<String> {
+        let ImageNames { image, full_tag, digest, id } = names;
         match self {
             Wording::First => {
                 let (folder, name) = image.rsplit_once('/').unwrap_or(("", image));
@@ -131,7 +131,7 @@ impl Wording {
         lines
     }
 
-    pub fn downloading_pdf(self, names: Names<'_>) -> String {
+    pub fn downloading_pdf(self, names: ImageNames<'_>) -> String {
         match self {
             Wording::First => format!(
                 "Downloading PDF Scan result for image id: {} / digest: {}",

@@ -92,7 +92,7 @@ fn begin_word(lists: &mut Vec<Vec<Item>>) {
 
 /// What stands at one place of a list.
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum ListPosition<'a> {
     Item(Item<'a>),
     /// The inner list, which is the next one.
     List,
@@ -105,17 +105,19 @@ pub(super) fn order(a: &Version, b: &Version) -> Ordering {
         let mut at = 0;
         loop {
             let found = match (a.place(depth, at), b.place(depth, at)) {
-                (Place::End, Place::End) => return Ordering::Equal,
-                (Place::List, Place::List) => break,
-                (Place::Item(a), Place::Item(b)) => order_items(a, b),
-                (Place::Item(Item::Number(_)), Place::List) => Ordering::Greater,
-                (Place::Item(Item::Word(..)), Place::List) => Ordering::Less,
-                (Place::List, Place::Item(Item::Number(_))) => Ordering::Less,
-                (Place::List, Place::Item(Item::Word(..))) => Ordering::Greater,
-                (Place::Item(item), Place::End) => item.order_to_nothing(),
-                (Place::End, Place::Item(item)) => item.order_to_nothing().reverse(),
-                (Place::List, Place::End) => return a.order_to_nothing(depth + 1),
-                (Place::End, Place::List) => return b.order_to_nothing(depth + 1).reverse(),
+                (ListPosition::End, ListPosition::End) => return Ordering::Equal,
+                (ListPosition::List, ListPosition::List) => break,
+                (ListPosition::Item(a), ListPosition::Item(b)) => order_items(a, b),
+                (ListPosition::Item(Item::Number(_)), ListPosition::List) => Ordering::Greater,
+                (ListPosition::Item(Item::Word(..)), ListPosition::List) => Ordering::Less,
+                (ListPosition::List, ListPosition::Item(Item::Number(_))) => Ordering::Less,
+                (ListPosition::List, ListPosition::Item(Item::Word(..))) => Ordering::Greater,
+                (ListPosition::Item(item), ListPosition::End) => item.order_to_nothing(),
+                (ListPosition::End, ListPosition::Item(item)) => item.order_to_nothing().reverse(),
+                (ListPosition::List, ListPosition::End) => return a.order_to_nothing(depth + 1),
+                (ListPosition::End, ListPosition::List) => {
+                    return b.order_to_nothing(depth + 1).reverse();
+                }
             };
             if found.is_ne() {
                 return found;
@@ -127,12 +129,12 @@ pub(super) fn order(a: &Version, b: &Version) -> Ordering {
 }
 
 impl Version<'_> {
-    fn place(&self, depth: usize, at: usize) -> Place<'_> {
+    fn place(&self, depth: usize, at: usize) -> ListPosition<'_> {
         let items = self.lists.get(depth).map_or(&[][..], Vec::as_slice);
         match items.get(at) {
-            Some(item) => Place::Item(*item),
-            None if at == items.len() && depth + 1 < self.lists.len() => Place::List,
-            None => Place::End,
+            Some(item) => ListPosition::Item(*item),
+            None if at == items.len() && depth + 1 < self.lists.len() => ListPosition::List,
+            None => ListPosition::End,
         }
     }
 

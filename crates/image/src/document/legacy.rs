@@ -28,7 +28,7 @@ use inscan_document::Identity;
 use inscan_document::text;
 use names::OddKeys;
 use other_names::OtherNames;
-use packages::{OwnedFiles, PackageFileMeta, PackageFiles, Told};
+use packages::{FileRecord, OwnedFiles, PackageFileMeta, PackageFiles};
 
 pub use outputs::Outputs;
 
@@ -95,8 +95,8 @@ impl Serialize for Legacy<'_> {
         let fs = &analysis.fs;
         let keys = OddKeys::of(fs);
         let other_names = OtherNames::of(fs);
-        let owned = OwnedFiles::of(&analysis.packages, Told::Owner);
-        let verified = OwnedFiles::of(&analysis.packages, Told::Meta);
+        let owned = OwnedFiles::of(&analysis.packages, FileRecord::Owner);
+        let verified = OwnedFiles::of(&analysis.packages, FileRecord::Meta);
         let mut stated = stated(analysis, &owned);
         let mut report = Report::default();
         let outputs =

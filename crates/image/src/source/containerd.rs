@@ -14,7 +14,7 @@ use serde_json::json;
 use super::choice::Choice;
 use super::documents::Documents;
 use super::environment::Environment;
-use super::known_names::{self, Known};
+use super::known_names::{self, StoredImage};
 use super::oci_layout::{self, LayoutDirectory};
 use super::regular::open_regular;
 use super::{Image, Kind, OpenOptions, Opened, kind_of};
@@ -199,7 +199,7 @@ fn find(name: &str, entries: &[Entry]) -> anyhow::Result<Entry> {
         let mut blobs: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
         namespace.iter().for_each(|entry| blobs.entry(&entry.digest).or_default().push(entry));
         let images: Vec<Vec<&Entry>> = blobs.into_values().collect();
-        let known: Vec<Known> = images.iter().map(|names| known(names)).collect();
+        let known: Vec<StoredImage> = images.iter().map(|names| known(names)).collect();
         if let Some(at) = known_names::find(name, &known)? {
             let names = &images[at];
             let meant = names.iter().find(|entry| known_names::means(name, &entry.name));
@@ -212,11 +212,11 @@ fn find(name: &str, entries: &[Entry]) -> anyhow::Result<Entry> {
 }
 
 /// Kubernetes stores each image also under the digest of its configuration.
-fn known(names: &[&Entry]) -> Known {
+fn known(names: &[&Entry]) -> StoredImage {
     let digests = names.iter().take(1).map(|entry| &entry.digest);
     let (plain, ids): (Vec<_>, Vec<_>) =
         names.iter().map(|it| &it.name).partition(|it| is_name(it));
-    Known {
+    StoredImage {
         names: plain.into_iter().cloned().collect(),
         digests: digests.chain(ids).filter_map(|digest| digest.parse().ok()).collect(),
     }

@@ -17,7 +17,7 @@ use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
 use super::documents;
 use super::environment::Environment;
-use super::known_names::{self, Known};
+use super::known_names::{self, StoredImage};
 use super::manifest::{Manifest, pair, place};
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef, OpenOptions, Opened};
@@ -38,7 +38,7 @@ pub(super) fn open(
         return Err(usage(format!("`{}` names no image", shown(text))));
     }
     let images = records::images(&stores)?;
-    let known: Vec<Known> = images.iter().map(ImageRecord::known).collect();
+    let known: Vec<StoredImage> = images.iter().map(ImageRecord::known).collect();
     let at =
         known_names::find(name, &known)?.ok_or_else(|| known_names::not_there(name, &known))?;
     let choice = Choice { name: Some(name.to_owned()), platform: options.platform.clone() };

@@ -15,7 +15,7 @@ const MAX_LISTED: usize = 8;
 
 /// A stored image.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known {
+pub(super) struct StoredImage {
     /// Full: `docker.io/library/alpine:3.20`, `localhost/app@sha256:…`.
     pub(super) names: Vec<String>,
     /// All it may be asked for by: of its manifest, of its index, of its configuration.
@@ -23,7 +23,7 @@ pub(super) struct Known {
 }
 
 /// The image that is meant. `None`: it is not there. An error, where several are meant.
-pub(super) fn find(wanted: &str, images: &[Known]) -> anyhow::Result<Option<usize>> {
+pub(super) fn find(wanted: &str, images: &[StoredImage]) -> anyhow::Result<Option<usize>> {
     let ranked =
         images.iter().enumerate().filter_map(|(at, image)| Some((rank(wanted, image)?, at)));
     let ranked: Vec<_> = ranked.collect();
@@ -46,7 +46,7 @@ pub(super) fn find(wanted: &str, images: &[Known]) -> anyhow::Result<Option<usiz
 }
 
 /// What to say where nothing is found: what there is.
-pub(super) fn not_there(wanted: &str, images: &[Known]) -> anyhow::Error {
+pub(super) fn not_there(wanted: &str, images: &[StoredImage]) -> anyhow::Error {
     let names: Vec<String> = images.iter().map(label).collect();
     let listed = if names.is_empty() { "none".to_owned() } else { listed(&names) };
     absent(format!("there is no image `{}` in it; it holds {listed}", shown(wanted)))
@@ -72,7 +72,7 @@ pub(super) fn called(wanted: &str, names: &mut Vec<String>) {
     }
 }
 
-fn label(image: &Known) -> String {
+fn label(image: &StoredImage) -> String {
     match (image.names.first(), image.digests.first()) {
         (Some(name), _) => format!("`{}`", shown(name)),
         (None, Some(digest)) => format!("`{digest}`"),
@@ -90,7 +90,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// How near an image is to what was asked for: the least is nearest.
-fn rank(wanted: &str, image: &Known) -> Option<usize> {
+fn rank(wanted: &str, image: &StoredImage) -> Option<usize> {
     let (name, digest) = match wanted.rsplit_once('@') {
         Some((name, digest)) => (name, Some(digest)),
         None if wanted.starts_with("sha256:") => ("", Some(wanted)),
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
     use inscan_facts::digest::Sha256;
 
-    fn images() -> Vec<Known> {
-        let image = |names: &[&str], content: &[u8]| Known {
+    fn images() -> Vec<StoredImage> {
+        let image = |names: &[&str], content: &[u8]| StoredImage {
             names: names.iter().map(|&name| name.to_owned()).collect(),
             digests: vec![Sha256::of(content)],
         };

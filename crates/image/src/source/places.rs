@@ -12,7 +12,7 @@ use inscan_facts::error::shown;
 
 /// Who may have an image by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Transport {
     Docker,
     Podman,
     ContainersStorage,
@@ -20,59 +20,59 @@ pub enum Place {
     Registry,
 }
 
-impl Place {
+impl Transport {
     /// What is on this machine comes first: it is what was built or pulled last, and is there at once.
-    const ORDER: [Place; 5] = [
-        Place::Docker,
-        Place::Podman,
-        Place::ContainersStorage,
-        Place::Containerd,
-        Place::Registry,
+    const ORDER: [Transport; 5] = [
+        Transport::Docker,
+        Transport::Podman,
+        Transport::ContainersStorage,
+        Transport::Containerd,
+        Transport::Registry,
     ];
 
     /// What names it before an image.
     pub fn prefix(self) -> &'static str {
         match self {
-            Place::Docker => "docker-daemon:",
-            Place::Podman => "podman:",
-            Place::ContainersStorage => "containers-storage:",
-            Place::Containerd => "containerd:",
-            Place::Registry => "docker://",
+            Transport::Docker => "docker-daemon:",
+            Transport::Podman => "podman:",
+            Transport::ContainersStorage => "containers-storage:",
+            Transport::Containerd => "containerd:",
+            Transport::Registry => "docker://",
         }
     }
 
     /// `podman:v5` may be an image called podman as well, and its tag.
     pub(super) fn as_image(self, name: &str) -> Option<String> {
         let is_tag = !name.contains(['/', ':', '@']);
-        let may_be = matches!(self, Place::Podman | Place::Containerd) && is_tag;
+        let may_be = matches!(self, Transport::Podman | Transport::Containerd) && is_tag;
         let image = format!("{}{name}", self.prefix());
         (may_be && inscan_net::registry::is_name(&image)).then_some(image)
     }
 
     fn name(self) -> &'static str {
         match self {
-            Place::Docker => "docker",
-            Place::Podman => "podman",
-            Place::ContainersStorage => "containers-storage",
-            Place::Containerd => "containerd",
-            Place::Registry => "registry",
+            Transport::Docker => "docker",
+            Transport::Podman => "podman",
+            Transport::ContainersStorage => "containers-storage",
+            Transport::Containerd => "containerd",
+            Transport::Registry => "registry",
         }
     }
 }
 
 /// Opens an image at one place.
 pub(super) fn open_at(
-    place: Place,
+    place: Transport,
     name: &str,
     options: &OpenOptions,
     environment: &Environment,
 ) -> anyhow::Result<Opened> {
     match place {
-        Place::Docker => engine::open(Engine::Docker, name, options, environment),
-        Place::Podman => engine::open(Engine::Podman, name, options, environment),
-        Place::ContainersStorage => containers_storage::open(name, options, environment),
-        Place::Containerd => containerd::open(name, options, environment),
-        Place::Registry => {
+        Transport::Docker => engine::open(Engine::Docker, name, options, environment),
+        Transport::Podman => engine::open(Engine::Podman, name, options, environment),
+        Transport::ContainersStorage => containers_storage::open(name, options, environment),
+        Transport::Containerd => containerd::open(name, options, environment),
+        Transport::Registry => {
             let choice = Choice { name: None, platform: options.platform.clone() };
             let (image, registry) = registry::open(name, &choice, &options.net, &options.registry)?;
             Ok(Opened::Image { image, blobs: Box::new(registry) })
@@ -89,8 +89,8 @@ pub(super) fn open(
     progress: &dyn Progress,
 ) -> anyhow::Result<Opened> {
     let mut tries = Vec::new();
-    for place in Place::ORDER {
-        if place == Place::Registry && options.net.offline {
+    for place in Transport::ORDER {
+        if place == Transport::Registry && options.net.offline {
             tries.push(Try {
                 place,
                 kind: Kind::Absent,
@@ -124,7 +124,7 @@ pub(super) fn open(
 /// One place, and why the image did not come from there.
 #[derive(Debug)]
 struct Try {
-    place: Place,
+    place: Transport,
     kind: Kind,
     reason: String,
 }
@@ -147,7 +147,7 @@ impl NotFound {
     /// How to name one place.
     pub fn hint(&self) -> String {
         let name = shown(&self.name);
-        let named = Place::ORDER.iter().map(|place| format!("{}{name}", place.prefix()));
+        let named = Transport::ORDER.iter().map(|place| format!("{}{name}", place.prefix()));
         format!("to name one place: {}", named.collect::<Vec<_>>().join(", "))
     }
 
@@ -173,11 +173,11 @@ mod tests {
 
     #[test]
     fn what_begins_as_a_transport_may_be_an_image_and_its_tag() {
-        assert_eq!(Place::Podman.as_image("v5").unwrap(), "podman:v5");
-        assert_eq!(Place::Containerd.as_image("1.7").unwrap(), "containerd:1.7");
+        assert_eq!(Transport::Podman.as_image("v5").unwrap(), "podman:v5");
+        assert_eq!(Transport::Containerd.as_image("1.7").unwrap(), "containerd:1.7");
         for name in ["app:1", "team/app", "[k8s.io]app", "app@sha256:00", ""] {
-            assert_eq!(Place::Containerd.as_image(name), None, "{name}");
+            assert_eq!(Transport::Containerd.as_image(name), None, "{name}");
         }
-        assert_eq!(Place::Docker.as_image("1"), None);
+        assert_eq!(Transport::Docker.as_image("1"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{Form, Place};
+use super::{Form, Transport};
 use inscan_facts::error::{Kind, coded, shown, usage};
 
 /// An image as it was named.
@@ -23,7 +23,7 @@ pub enum Reference {
     /// A file or directory: what it is, its content says.
     Path { path: PathBuf, name: Option<String> },
     /// A name, and who has the image.
-    At { place: Place, name: String },
+    At { place: Transport, name: String },
     /// A name alone: where the image is, is found out.
     Name(String),
 }
@@ -100,11 +100,11 @@ impl Reference {
             }
             "dir" if exists(Path::new(rest), true) => Ok(Reference::Directory(PathBuf::from(rest))),
             "dir" => Err(missing(rest)),
-            "docker" if rest.starts_with("//") => Ok(at(Place::Registry, &rest[2..])),
-            "docker-daemon" => Ok(at(Place::Docker, rest)),
-            "podman" => Ok(at(Place::Podman, rest)),
-            "containers-storage" => Ok(at(Place::ContainersStorage, rest)),
-            "containerd" => Ok(at(Place::Containerd, rest)),
+            "docker" if rest.starts_with("//") => Ok(at(Transport::Registry, &rest[2..])),
+            "docker-daemon" => Ok(at(Transport::Docker, rest)),
+            "podman" => Ok(at(Transport::Podman, rest)),
+            "containers-storage" => Ok(at(Transport::ContainersStorage, rest)),
+            "containerd" => Ok(at(Transport::Containerd, rest)),
             _ if text.is_empty() => Err(usage(
                 "the image has no name: give a path, a name in a registry, or `-` for standard input",
             )),
@@ -159,7 +159,7 @@ fn ambiguous(text: &str, path: &Path) -> anyhow::Error {
     )
 }
 
-fn at(place: Place, name: &str) -> Reference {
+fn at(place: Transport, name: &str) -> Reference {
     Reference::At { place, name: name.to_owned() }
 }
 
@@ -269,11 +269,11 @@ mod tests {
 
     #[test]
     fn a_transport_says_who_has_the_image() {
-        check("docker://alpine", at(Place::Registry, "alpine"));
-        check("docker-daemon:app:1", at(Place::Docker, "app:1"));
-        check("podman:sha256:00", at(Place::Podman, "sha256:00"));
-        check("containers-storage:[vfs@/s]app", at(Place::ContainersStorage, "[vfs@/s]app"));
-        check("containerd:[k8s.io]app", at(Place::Containerd, "[k8s.io]app"));
+        check("docker://alpine", at(Transport::Registry, "alpine"));
+        check("docker-daemon:app:1", at(Transport::Docker, "app:1"));
+        check("podman:sha256:00", at(Transport::Podman, "sha256:00"));
+        check("containers-storage:[vfs@/s]app", at(Transport::ContainersStorage, "[vfs@/s]app"));
+        check("containerd:[k8s.io]app", at(Transport::Containerd, "[k8s.io]app"));
     }
 
     #[test]

@@ -20,12 +20,12 @@ use super::{Blobs, Choice, Image, LayerRef, oci_layout};
 pub(super) struct RegistryImage {
     registry: Registry,
     allow_foreign_layers: bool,
-    known: Mutex<Known>,
+    known: Mutex<Fetched>,
 }
 
 /// What the manifests read so far say.
 #[derive(Default)]
-struct Known {
+struct Fetched {
     /// Documents that were read, by their names in a layout.
     documents: HashMap<String, Vec<u8>>,
     blobs: HashMap<String, Described>,
@@ -71,7 +71,7 @@ impl RegistryImage {
         known.enter(name, manifest)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Fetched> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,7 +114,7 @@ impl RegistryImage {
     }
 }
 
-impl Known {
+impl Fetched {
     /// Keeps a document, and what it refers to. What is no manifest refers to nothing.
     fn enter(&mut self, name: String, bytes: Vec<u8>) -> anyhow::Result<()> {
         if self.blobs.get(&name).is_some_and(|described| described.is_manifest) {

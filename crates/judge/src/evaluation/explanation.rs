@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Evaluation, Row, chosen, evaluate, found};
 use crate::bundle::{Bundle, FaultKind, ImageRule, Mapping, Policy, Problem, Rule};
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::mapping::{Image, Mismatch};
 use crate::whitelist::Exceptions;
 
@@ -43,12 +43,12 @@ pub struct Listed<'a> {
 pub struct Asked<'a> {
     pub policy: &'a Policy,
     /// In the order of the bundle.
-    pub rules: Vec<(&'a Rule, Answer)>,
+    pub rules: Vec<(&'a Rule, RuleResult)>,
 }
 
 /// What a rule says.
 #[derive(Debug)]
-pub enum Answer {
+pub enum RuleResult {
     /// Each with the exception that holds for it; none: the rule did not fire.
     Found(Vec<Row>),
     /// The image, or what is known of it, is not such that the question makes sense.
@@ -62,7 +62,7 @@ pub enum Answer {
 /// As [`evaluate`], and it says how that came.
 pub fn explain<'a>(
     bundle: &'a Bundle,
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     image: &Image,
     when: Timestamp,
     only: Option<&str>,
@@ -101,18 +101,18 @@ pub fn explain<'a>(
 fn answer(
     policy: &Policy,
     rule: &Rule,
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     exceptions: &mut Exceptions<'_>,
-) -> Answer {
+) -> RuleResult {
     let retired = rule.faults.iter().all(|fault| fault.kind == FaultKind::EndOfLife);
     match &rule.compiled {
         Some(compiled) => match found(policy, rule, compiled, facts, exceptions) {
-            Ok(rows) => Answer::Found(rows),
-            Err(error) => Answer::None(error.to_string()),
+            Ok(rows) => RuleResult::Found(rows),
+            Err(error) => RuleResult::None(error.to_string()),
         },
-        None if retired => Answer::Retired,
+        None if retired => RuleResult::Retired,
         None => {
-            Answer::Wrong(rule.faults.iter().flat_map(|fault| fault.problems.clone()).collect())
+            RuleResult::Wrong(rule.faults.iter().flat_map(|fault| fault.problems.clone()).collect())
         }
     }
 }
@@ -144,7 +144,7 @@ mappings:
         let bundle = Bundle::read(bundle, Mode::Tolerant).unwrap();
         let image = Image { tag: "docker.io/app:1".into(), ..Image::default() };
         let when = "2026-11-26T12:00:00Z".parse().unwrap();
-        let explained = explain(&bundle, &Facts::default(), &image, when, None);
+        let explained = explain(&bundle, &DocumentFacts::default(), &image, when, None);
         let mappings = explained.mappings.iter();
         let mappings =
             mappings.map(|tried| (tried.mismatch.as_ref().map(|it| it.what), tried.chosen));
@@ -154,8 +154,12 @@ mappings:
         );
         let [asked] = &explained.policies[..] else { panic!("one policy is asked") };
         let answers: Vec<_> = asked.rules.iter().map(|(_, answer)| answer).collect();
-        let [Answer::Found(rows), Answer::None(_), Answer::Retired, Answer::Wrong(problems)] =
-            answers[..]
+        let [
+            RuleResult::Found(rows),
+            RuleResult::None(_),
+            RuleResult::Retired,
+            RuleResult::Wrong(problems),
+        ] = answers[..]
         else {
             panic!("{answers:?}")
         };

@@ -29,7 +29,7 @@ fn image() -> Image {
 }
 
 fn judge(bundle: &Bundle, when: &str) -> Evaluation {
-    evaluate(bundle, &Facts::default(), &image(), when.parse().unwrap(), None).unwrap()
+    evaluate(bundle, &DocumentFacts::default(), &image(), when.parse().unwrap(), None).unwrap()
 }
 
 const NOW: &str = "2026-11-26T12:00:00Z";
@@ -53,7 +53,8 @@ fn the_first_mapping_that_fits_says_which_policies_are_asked() {
         assert_eq!(evaluation.passes(), action != Action::Stop);
     }
     let bundle = bundle(json!({}));
-    let only = evaluate(&bundle, &Facts::default(), &image(), NOW.parse().unwrap(), Some("warn"));
+    let only =
+        evaluate(&bundle, &DocumentFacts::default(), &image(), NOW.parse().unwrap(), Some("warn"));
     assert_eq!(only.unwrap().final_action, Action::Warn);
 }
 

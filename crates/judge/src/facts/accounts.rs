@@ -2,7 +2,7 @@
 //! <https://man7.org/linux/man-pages/man5/passwd.5.html>.
 
 use super::content::Contents;
-use super::{Answer, content};
+use super::{Lookup, content};
 
 /// One line. Lines of NIS, and broken ones, have fewer fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Account {
     pub line: String,
 }
 
-pub(super) fn read(contents: &Contents) -> Answer<Vec<Account>> {
+pub(super) fn read(contents: &Contents) -> Lookup<Vec<Account>> {
     let content = content::of(contents, "/etc/passwd")?.unwrap_or_default();
     let text = String::from_utf8_lossy(&content);
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(account).collect())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Answer;
+use super::Lookup;
 use super::source::Source;
 
 const MODULE: &str = "retrieve_files";
@@ -18,7 +18,7 @@ const NOTHING: &str = "none";
 /// Contents by path, each as it is written.
 pub(super) type Contents = BTreeMap<String, String>;
 
-pub(super) fn read(source: &Source<'_>) -> Answer<Contents> {
+pub(super) fn read(source: &Source<'_>) -> Lookup<Contents> {
     if matches!(source, Source::Sbom(_) | Source::Nothing) {
         return Err(source.lacks("contents of files"));
     }
@@ -31,7 +31,7 @@ pub(super) fn read(source: &Source<'_>) -> Answer<Contents> {
 }
 
 /// The content of one file. `None`: it was not kept.
-pub(super) fn of(contents: &Contents, path: &str) -> Answer<Option<Vec<u8>>> {
+pub(super) fn of(contents: &Contents, path: &str) -> Lookup<Option<Vec<u8>>> {
     let Some(text) = contents.get(path).filter(|text| *text != NOTHING) else {
         return Ok(contents.get(path).map(|_| Vec::new()));
     };

@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::Answer;
+use super::Lookup;
 use super::source::{Source, Text};
 
 /// One name.
@@ -158,7 +158,7 @@ const MAX_LINKS: usize = 40;
 const MODULE: &str = "file_list";
 const ALL: &str = "files.allinfo";
 
-pub(super) fn read(source: &Source<'_>) -> Answer<Files> {
+pub(super) fn read(source: &Source<'_>) -> Lookup<Files> {
     let mut files = Files::default();
     match source {
         Source::Sbom(_) | Source::Nothing => return Err(source.lacks("the files of the image")),

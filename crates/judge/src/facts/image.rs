@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Answer;
+use super::Lookup;
 use super::source::Source;
 
 /// The attributes of an image.
@@ -38,7 +38,7 @@ pub enum DockerfileMode {
     Unknown,
 }
 
-pub(super) fn read(source: &Source<'_>) -> Answer<ImageFacts> {
+pub(super) fn read(source: &Source<'_>) -> Lookup<ImageFacts> {
     let (report, os, labels) = match source {
         Source::Document(document) => (document.image_report()?, document.os(), document.labels()),
         Source::Analysis(outputs) => {

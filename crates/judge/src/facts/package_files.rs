@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Answer;
+use super::Lookup;
 use super::source::Source;
 
 /// One file of one package, as it should be. What was not recorded is not known.
@@ -24,7 +24,7 @@ pub struct PackageFile {
 const MODULE: &str = "file_package_verify";
 const META: &str = "distro.pkgfilemeta";
 
-pub(super) fn read(source: &Source<'_>) -> Answer<Vec<PackageFile>> {
+pub(super) fn read(source: &Source<'_>) -> Lookup<Vec<PackageFile>> {
     let mut files = Vec::new();
     match source {
         Source::Sbom(_) | Source::Nothing => {

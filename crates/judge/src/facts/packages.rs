@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::Answer;
+use super::Lookup;
 use super::source::Source;
 use inscan_document::LEGACY_LANGUAGES as LANGUAGES;
 use inscan_document::section::PackageRow;
@@ -37,7 +37,7 @@ impl Package {
 const MODULE: &str = "package_list";
 const OS: &str = "pkgs.allinfo";
 
-pub(super) fn read(source: &Source<'_>) -> Answer<Vec<Package>> {
+pub(super) fn read(source: &Source<'_>) -> Lookup<Vec<Package>> {
     if let Source::Sbom(section) = source {
         return Ok(section.packages.iter().map(of_row).collect());
     }

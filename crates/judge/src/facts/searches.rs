@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 
-use super::Answer;
+use super::Lookup;
 use super::source::Source;
 
 /// An expression that a file has a match of.
@@ -46,7 +46,7 @@ pub(super) const CONTENT: Search =
     Search { module: "content_search", analyzer: "content-search", what: "content of files" };
 const OUTPUT: &str = "regexp_matches.all";
 
-pub(super) fn read(source: &Source<'_>, search: Search) -> Answer<Vec<Found>> {
+pub(super) fn read(source: &Source<'_>, search: Search) -> Lookup<Vec<Found>> {
     let Search { module, analyzer, what } = search;
     if matches!(source, Source::Sbom(_) | Source::Nothing) {
         return Err(source.lacks(what));

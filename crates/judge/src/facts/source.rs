@@ -13,7 +13,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Answer;
+use super::Lookup;
 use inscan_document::{LegacyPart, Section};
 
 #[derive(Default)]
@@ -117,11 +117,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
 }
 
 /// Takes each key and text of an output.
-type Each<'a, 'f> = dyn FnMut(Cow<'a, str>, &str) -> Answer<()> + 'f;
+type Each<'a, 'f> = dyn FnMut(Cow<'a, str>, &str) -> Lookup<()> + 'f;
 
 impl<'a> Source<'a> {
     /// Hands over the values of an output, which may have none.
-    pub(super) fn each(&self, module: &str, output: &str, each: &mut Each<'a, '_>) -> Answer<()> {
+    pub(super) fn each(&self, module: &str, output: &str, each: &mut Each<'a, '_>) -> Lookup<()> {
         match self {
             Source::Nothing | Source::Sbom(_) => Err(self.lacks("this")),
             Source::Document(document) => document.each(module, output, each),
@@ -158,7 +158,7 @@ impl<'a> Source<'a> {
     }
 
     /// An error, where it is known that an analyzer did not run whose facts would be none.
-    pub(super) fn needs(&self, analyzer: &str) -> Answer<()> {
+    pub(super) fn needs(&self, analyzer: &str) -> Lookup<()> {
         let ran = match self {
             Source::Analysis(outputs) => outputs.analyzers().contains(&analyzer),
             Source::Document(document) => match document.own.tool["analyzers"].as_array() {
@@ -191,7 +191,7 @@ impl<'a> Document<'a> {
         Some(self.report.get(module)?.get(output)?.base)
     }
 
-    fn each(&self, module: &str, output: &str, each: &mut Each<'a, '_>) -> Answer<()> {
+    fn each(&self, module: &str, output: &str, each: &mut Each<'a, '_>) -> Lookup<()> {
         let Some(raw) = self.output(module, output) else { return Ok(()) };
         let mut failure = None;
         let visitor = Texts { each, failure: &mut failure };
@@ -205,7 +205,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    pub(super) fn image_report(&self) -> Answer<Value> {
+    pub(super) fn image_report(&self) -> Lookup<Value> {
         let Some(raw) = self.image_report else {
             return Err("the document has no `image_report`: analyze the image again".to_owned());
         };

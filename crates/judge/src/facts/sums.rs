@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use super::source::Source;
-use super::{Answer, Part, once_answer};
+use super::{Lookup, Part, once_answer};
 
 pub(super) fn has_sums(source: &Source<'_>, algorithm: &str) -> bool {
     match source {
@@ -34,7 +34,7 @@ impl<'a> Sums<'a> {
         source: &Source<'a>,
         algorithm: &str,
         path: &str,
-    ) -> Answer<Option<String>> {
+    ) -> Lookup<Option<String>> {
         if !has_sums(source, algorithm) {
             let message = source.lacks(&format!("{algorithm} sums"));
             return Err(format!("{message}, or ask for another algorithm"));

@@ -6,12 +6,12 @@ use super::*;
 use inscan_document::section::PackageRow;
 
 /// The facts of a document with this `analysis_report`, and this beside it.
-fn with_report<T>(report: Value, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
+fn with_report<T>(report: Value, ask: impl FnOnce(&DocumentFacts<'_>) -> T) -> T {
     let text = json!({"document": [{"image": {"imageId": "0", "imagedata": {
         "analysis_report": report, "image_report": {"layers": ["a", "b"], "meta": {"sizebytes": 3},
         "docker_data": {"Architecture": "arm64"}, "dockerfile_mode": "Guessed"}}}}]});
     let section = Section::default();
-    ask(&Facts::of_document(text.to_string().as_bytes(), &section).unwrap())
+    ask(&DocumentFacts::of_document(text.to_string().as_bytes(), &section).unwrap())
 }
 
 fn failure<T>(answer: Result<T, TriggerError>) -> String {
@@ -106,7 +106,7 @@ fn an_sbom_tells_of_packages_and_of_nothing_else() {
         packages: vec![row("npm", Some("@s"), "p", "1-x"), row("rpm", Some("rhel"), "q", "2-3")],
         ..Section::default()
     };
-    let facts = Facts::of_document(br#"{"bomFormat": "CycloneDX"}"#, &section).unwrap();
+    let facts = DocumentFacts::of_document(br#"{"bomFormat": "CycloneDX"}"#, &section).unwrap();
     let [npm, rpm] = facts.packages().unwrap() else { panic!("two packages") };
     assert_eq!((&*npm.name, &*npm.version), ("@s/p", "1-x"));
     assert_eq!((&*rpm.name, &*rpm.version, &*rpm.full_version()), ("q", "2", "2-3"));
@@ -130,7 +130,7 @@ fn an_analyzer_that_did_not_run_is_no_answer() {
     let text = json!({"document": [{"image": {"imagedata": {}}}],
         "inscan": {"tool": {"analyzers": ["content-search"]}, "image": {"os": "linux"}}});
     let (text, section) = (text.to_string(), Section::default());
-    let facts = Facts::of_document(text.as_bytes(), &section).unwrap();
+    let facts = DocumentFacts::of_document(text.as_bytes(), &section).unwrap();
     assert!(failure(facts.secrets()).contains("`secret-search` did not run"));
     assert!(facts.content_matches().unwrap().is_empty());
     assert!(failure(facts.image()).contains("no `image_report`"));

@@ -1,7 +1,7 @@
 //! Fires for every image: to see that a policy is asked at all, and to forbid
 //! whatever its mapping names.
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Match, Trigger, TriggerError};
 
@@ -18,7 +18,7 @@ pub(super) static GATE: Gate = Gate {
     }],
 };
 
-fn always(_: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
+fn always(_: &DocumentFacts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
     Ok(vec![Match::with_id("always", "Unconditional trigger match")])
 }
 
@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn fires_once() {
         let params = Params::of(&GATE.triggers[0], "rule", &[]).unwrap();
-        let matches = always(&Facts::default(), &params).unwrap();
+        let matches = always(&DocumentFacts::default(), &params).unwrap();
         assert_eq!(matches, [Match::with_id("always", "Unconditional trigger match")]);
     }
 }

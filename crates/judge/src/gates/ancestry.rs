@@ -5,7 +5,7 @@
 //! the last `FROM` of the Dockerfile that was given.
 
 use super::dockerfile;
-use crate::facts::{DockerfileMode, Facts, ImageFacts};
+use crate::facts::{DockerfileMode, DocumentFacts, ImageFacts};
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 
@@ -77,12 +77,12 @@ pub(super) static GATE: Gate = Gate {
     ],
 };
 
-fn allowed_digest(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn allowed_digest(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let base = Base::of(facts.image()?);
     Ok(not_among(base.digest, "digest", params.list("base_digest").unwrap_or_default()))
 }
 
-fn allowed_tag(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn allowed_tag(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let base = Base::of(facts.image()?);
     Ok(not_among(base.tag, "tag", &completed(params.list("base_tag"))))
 }
@@ -95,12 +95,12 @@ fn not_among(base: Option<String>, what: &str, allowed: &[String]) -> Vec<Match>
     }
 }
 
-fn denied_digest(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn denied_digest(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let base = Base::of(facts.image()?);
     among(base.digest, "digest", params.list("ancestor_digest").unwrap_or_default())
 }
 
-fn denied_tag(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn denied_tag(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let base = Base::of(facts.image()?);
     among(base.tag, "tag", &completed(params.list("ancestor_tag")))
 }
@@ -116,7 +116,7 @@ fn among(base: Option<String>, what: &str, denied: &[String]) -> Result<Vec<Matc
     Ok(if denied.contains(&base) { vec![Match::of(message)] } else { Vec::new() })
 }
 
-fn unknown(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
+fn unknown(facts: &DocumentFacts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
     Ok(match Base::of(facts.image()?) {
         Base { tag: None, digest: None } => vec![Match::of("No known ancestor of the image")],
         _ => Vec::new(),

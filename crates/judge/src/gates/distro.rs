@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::comparison::{ORDERS, order_holds};
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_evaluate::versions::{self, Scheme};
@@ -34,7 +34,7 @@ pub(super) static GATE: Gate = Gate {
 /// What the analysis writes where os-release tells no version.
 const NO_VERSION: &str = "0";
 
-fn deny(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn deny(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let [distro, version, check] =
         ["distro", "version", "check"].map(|name| params.text(name).unwrap_or_default());
     let image = facts.image()?;

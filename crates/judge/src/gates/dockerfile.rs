@@ -3,7 +3,7 @@
 //! <https://docs.docker.com/reference/dockerfile/>.
 
 use super::comparison::text_holds;
-use crate::facts::{DockerfileMode, Facts, ImageFacts};
+use crate::facts::{DockerfileMode, DocumentFacts, ImageFacts};
 use crate::params::{Invalid, Params, ValueError};
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_document::config::ContainerConfig;
@@ -144,7 +144,7 @@ fn check_value(params: &Params) -> Result<(), Invalid> {
     }
 }
 
-fn instruction(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn instruction(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let instruction = params.text("instruction").unwrap_or_default();
     let check = params.text("check").unwrap_or_default();
@@ -180,7 +180,7 @@ fn holds(check: &str, value: Option<&str>, text: &str) -> Result<bool, TriggerEr
     }
 }
 
-fn effective_user(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn effective_user(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let last = lines.iter().rfind(|line| line.instruction == "USER");
     let last = last.map(|line| line.rest.trim_matches(['[', ']', ' ']));
@@ -219,7 +219,7 @@ fn is_allowlist(params: &Params) -> bool {
     matches!(params.text("type"), Some("whitelist" | "allowlist"))
 }
 
-fn exposed_ports(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn exposed_ports(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(lines) = lines(facts, params)? else { return Ok(Vec::new()) };
     let listed = params.list("ports").unwrap_or_default();
     let mut exposed: Vec<&str> =
@@ -294,7 +294,10 @@ fn number(port: &str) -> &str {
     }
 }
 
-fn no_dockerfile_provided(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
+fn no_dockerfile_provided(
+    facts: &DocumentFacts<'_>,
+    _: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     Ok(match facts.image()?.dockerfile_mode {
         DockerfileMode::Actual => Vec::new(),
         _ => vec![Match::of("Image was not analyzed with an actual Dockerfile")],
@@ -310,7 +313,7 @@ pub(super) struct Line {
 }
 
 /// `None`: there is no Dockerfile that the rule is about.
-fn lines(facts: &Facts<'_>, params: &Params) -> Result<Option<Vec<Line>>, TriggerError> {
+fn lines(facts: &DocumentFacts<'_>, params: &Params) -> Result<Option<Vec<Line>>, TriggerError> {
     let image = facts.image()?;
     let actual_only = params.flag("actual_dockerfile_only").unwrap_or(false);
     let configured = || facts.configuration().map(of_configuration).unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::facts::{Facts, File};
+use crate::facts::{DocumentFacts, File};
 use crate::params::{Invalid, Params, ValueError};
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_python_regex::text::Pattern;
@@ -106,7 +106,10 @@ pub(super) static GATE: Gate = Gate {
     ],
 };
 
-fn content_regex_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn content_regex_match(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     let wanted = params.text("regex_name");
     let found = facts.content_matches()?.iter().filter(|found| {
         wanted.is_none_or(|wanted| {
@@ -122,7 +125,7 @@ fn content_regex_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>,
     Ok(found.map(|found| message(&found.path, &found.expression)).collect())
 }
 
-fn name_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn name_match(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let Some(regex) = params.regex("regex") else { return Ok(Vec::new()) };
     let found = |file: File<'_>| match is_match(regex, file.path) {
         Ok(true) => Some(Ok(Match::of(format!(
@@ -163,7 +166,7 @@ fn mode_of(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 8).ok().map(|mode| mode & PERMISSIONS)
 }
 
-fn attribute_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn attribute_match(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let path = params.text("filename").unwrap_or_default();
     let Some(file) = facts.files()?.get(path) else {
         let is_skipped = params.flag("skip_missing").unwrap_or(true);
@@ -184,7 +187,11 @@ fn attribute_match(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Tri
 /// A condition that was not asked for, one that does not hold, or what holds.
 type Condition = Option<Option<String>>;
 
-fn checksum(facts: &Facts<'_>, params: &Params, file: File<'_>) -> Result<Condition, TriggerError> {
+fn checksum(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+    file: File<'_>,
+) -> Result<Condition, TriggerError> {
     let Some(wanted) = params.text("checksum") else { return Ok(None) };
     let algorithm = params.text("checksum_algorithm").unwrap_or("sha256");
     let operation = params.text("checksum_match").unwrap_or("equals");
@@ -207,7 +214,7 @@ fn mode(params: &Params, file: File<'_>) -> Condition {
 
 const SET_USER_OR_GROUP_ID: u32 = 0o6000;
 
-fn suid_or_guid_set(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
+fn suid_or_guid_set(facts: &DocumentFacts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
     let files = facts.files()?.iter().filter(|file| file.mode & SET_USER_OR_GROUP_ID != 0);
     let message = |file: File<'_>| {
         format!("SUID or SGID found set on file {}. Mode: {:#o}", file.path, file.mode)

@@ -2,7 +2,7 @@
 //! engine knows no licence expressions.
 
 use super::comparison::is_of_type;
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 
@@ -57,16 +57,16 @@ pub(super) static GATE: Gate = Gate {
     ],
 };
 
-fn exact(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn exact(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     found(facts, params, "LICFULLMATCH", |licence, forbidden| licence == forbidden)
 }
 
-fn partial(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn partial(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     found(facts, params, "LICSUBMATCH", |licence, forbidden| licence.contains(forbidden))
 }
 
 fn found(
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     params: &Params,
     what: &str,
     is_forbidden: impl Fn(&str, &str) -> bool,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Facts, Listed};
+use crate::facts::{DocumentFacts, Listed};
 use crate::params::Params;
 use crate::spec::{Match, TriggerError};
 
@@ -23,7 +23,7 @@ pub(super) struct Language {
 type Versions<'f> = BTreeMap<&'f str, Vec<&'f str>>;
 
 /// An installed package that the list has.
-struct Known<'f> {
+struct ListedPackage<'f> {
     name: &'f str,
     versions: Vec<&'f str>,
     listed: Listed,
@@ -31,12 +31,12 @@ struct Known<'f> {
 
 impl Language {
     /// The engine has no answer as soon as one package of the image is in the list.
-    fn gives_up(&self, facts: &Facts<'_>) -> Result<bool, TriggerError> {
+    fn gives_up(&self, facts: &DocumentFacts<'_>) -> Result<bool, TriggerError> {
         Ok(facts.is_of_engine() && !self.known(facts)?.is_empty())
     }
 
     /// Installed versions by name.
-    fn installed<'f>(&self, facts: &'f Facts<'_>) -> Result<Versions<'f>, TriggerError> {
+    fn installed<'f>(&self, facts: &'f DocumentFacts<'_>) -> Result<Versions<'f>, TriggerError> {
         let mut versions = Versions::new();
         for package in facts.packages()?.iter().filter(|package| package.kind == self.kind) {
             let of_name = versions.entry(&package.name).or_default();
@@ -47,22 +47,25 @@ impl Language {
         Ok(versions)
     }
 
-    fn known<'f>(&self, facts: &'f Facts<'_>) -> Result<Vec<Known<'f>>, TriggerError> {
+    fn known<'f>(
+        &self,
+        facts: &'f DocumentFacts<'_>,
+    ) -> Result<Vec<ListedPackage<'f>>, TriggerError> {
         let mut found = Vec::new();
         for (name, versions) in self.installed(facts)? {
             if let Some(listed) = facts.listings().get(self.kind, name)? {
-                found.push(Known { name, versions, listed });
+                found.push(ListedPackage { name, versions, listed });
             }
         }
         Ok(found)
     }
 
-    pub(super) fn not_latest(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+    pub(super) fn not_latest(&self, facts: &DocumentFacts<'_>) -> Result<Vec<Match>, TriggerError> {
         if self.gives_up(facts)? {
             return Ok(Vec::new());
         }
         let mut matches = Vec::new();
-        for Known { name, versions, listed } in self.known(facts)? {
+        for ListedPackage { name, versions, listed } in self.known(facts)? {
             let Some(latest) = listed.latest else { continue };
             matches.extend(versions.iter().filter(|version| **version != latest).map(|version| {
                 Match::of(format!(
@@ -75,7 +78,7 @@ impl Language {
         Ok(matches)
     }
 
-    pub(super) fn unknown(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+    pub(super) fn unknown(&self, facts: &DocumentFacts<'_>) -> Result<Vec<Match>, TriggerError> {
         if self.gives_up(facts)? {
             return Ok(Vec::new());
         }
@@ -92,12 +95,15 @@ impl Language {
         Ok(matches)
     }
 
-    pub(super) fn unknown_versions(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+    pub(super) fn unknown_versions(
+        &self,
+        facts: &DocumentFacts<'_>,
+    ) -> Result<Vec<Match>, TriggerError> {
         if self.gives_up(facts)? {
             return Ok(Vec::new());
         }
         let mut matches = Vec::new();
-        for Known { name, versions, listed } in self.known(facts)? {
+        for ListedPackage { name, versions, listed } in self.known(facts)? {
             let all: Vec<_> =
                 listed.versions.iter().map(|version| format!("'{version}'")).collect();
             let unknown =
@@ -116,7 +122,7 @@ impl Language {
 
     pub(super) fn blacklisted(
         &self,
-        facts: &Facts<'_>,
+        facts: &DocumentFacts<'_>,
         params: &Params,
     ) -> Result<Vec<Match>, TriggerError> {
         let name = params.text("name").unwrap_or_default();
@@ -133,7 +139,7 @@ impl Language {
     }
 
     /// Also where there is no package of the language.
-    pub(super) fn no_list(&self, facts: &Facts<'_>) -> Result<Vec<Match>, TriggerError> {
+    pub(super) fn no_list(&self, facts: &DocumentFacts<'_>) -> Result<Vec<Match>, TriggerError> {
         if facts.listings().has(self.kind)? {
             return Ok(Vec::new());
         }
@@ -151,7 +157,7 @@ mod tests {
 
     use serde_json::json;
 
-    use crate::facts::Facts;
+    use crate::facts::DocumentFacts;
     use crate::gates::testing::with_outputs;
     use crate::gates::{npms, ruby_gems};
     use crate::params::Params;
@@ -190,7 +196,8 @@ mod tests {
         ]);
         let text = json!({"document": [{"image": {"imagedata": image}}]}).to_string();
         let section = Section::default();
-        let facts = Facts::of_document(text.as_bytes(), &section).unwrap().with_database(&database);
+        let facts =
+            DocumentFacts::of_document(text.as_bytes(), &section).unwrap().with_database(&database);
         let trigger = gate.triggers.iter().find(|it| it.name == trigger).unwrap();
         let given = params.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let params = Params::of(trigger, "rule-1", &given.collect::<Vec<_>>()).unwrap();

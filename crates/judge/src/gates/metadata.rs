@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::comparison::{order_holds, text_holds};
-use crate::facts::{Facts, ImageFacts};
+use crate::facts::{DocumentFacts, ImageFacts};
 use crate::params::{Invalid, Params, ValueError};
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_python_regex::text::Pattern;
@@ -86,7 +86,7 @@ fn check_value(params: &Params) -> Result<(), Invalid> {
     }
 }
 
-fn attribute(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn attribute(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let attribute = params.text("attribute").unwrap_or_default();
     let check = params.text("check").unwrap_or_default();
     let value = params.text("value").unwrap_or_default();

@@ -6,7 +6,7 @@ mod verify;
 use std::cmp::Ordering;
 
 use super::comparison::{TEXTS, is_of_type, order_holds, text_holds};
-use crate::facts::{Facts, Package};
+use crate::facts::{DocumentFacts, Package};
 use crate::params::{Invalid, Params, ValueError};
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_evaluate::versions;
@@ -125,7 +125,10 @@ pub(super) static GATE: Gate = Gate {
 
 const VERSIONS: &[&str] = &["=", "!=", "<", "<=", ">", ">=", "like", "not_like", "in", "not_in"];
 
-fn required_package(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn required_package(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     let name = params.text("name").unwrap_or_default();
     let version = params.text("version");
     let is_minimum = params.text("version_match_type") == Some("minimum");
@@ -179,7 +182,7 @@ fn order(package: &Package, installed: &str, wanted: &str) -> Result<Ordering, T
     })
 }
 
-fn blacklist(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn blacklist(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let name = params.text("name").unwrap_or_default();
     let version = params.text("version");
     let forbidden = facts.packages()?.iter().filter(|package| {
@@ -213,7 +216,7 @@ fn check_patterns(params: &Params) -> Result<(), Invalid> {
     }
 }
 
-fn metadata(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn metadata(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let kind = params.text("type").unwrap_or_default();
     let comparison = |name| params.text(name).unwrap_or("=");
     let mut matches = Vec::new();

@@ -1,6 +1,6 @@
 //! The accounts of the image: `/etc/passwd`, which the analysis keeps.
 
-use crate::facts::{Account, Facts};
+use crate::facts::{Account, DocumentFacts};
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 
@@ -79,7 +79,10 @@ pub(super) static GATE: Gate = Gate {
     ],
 };
 
-fn content_not_available(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, TriggerError> {
+fn content_not_available(
+    facts: &DocumentFacts<'_>,
+    _: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     Ok(match facts.accounts()? {
         [] => vec![Match::of(
             "Cannot locate /etc/passwd in image stored files archive: check analyzer settings.",
@@ -88,25 +91,25 @@ fn content_not_available(facts: &Facts<'_>, _: &Params) -> Result<Vec<Match>, Tr
     })
 }
 
-fn user_names(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn user_names(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     listed(facts, params, "user_names", "user", |account| Some(&account.name))
 }
 
-fn user_ids(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn user_ids(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     listed(facts, params, "user_ids", "uid", |account| account.user_id.as_ref())
 }
 
-fn group_ids(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn group_ids(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     listed(facts, params, "group_ids", "gid", |account| account.group_id.as_ref())
 }
 
-fn shells(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn shells(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     listed(facts, params, "shells", "shell", |account| account.shell.as_ref())
 }
 
 /// The accounts that have one of the listed values in a field.
 fn listed(
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     params: &Params,
     param: &str,
     what: &str,
@@ -120,7 +123,7 @@ fn listed(
     Ok(facts.accounts()?.iter().filter_map(matching).collect())
 }
 
-fn full_entry(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn full_entry(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let entry = params.text("entry").unwrap_or_default().trim();
     let accounts = facts.accounts()?.iter().filter(|account| account.line == entry);
     Ok(accounts.map(|account| found("pentry", entry, account)).collect())

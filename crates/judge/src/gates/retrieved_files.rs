@@ -1,6 +1,6 @@
 //! Contents of files that the analysis kept (`retrieve_files` in its configuration).
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_python_regex::text::Pattern;
@@ -51,14 +51,17 @@ pub(super) static GATE: Gate = Gate {
     ],
 };
 
-fn content_not_available(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn content_not_available(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     Ok(match facts.content(params.text("path").unwrap_or_default())? {
         Some(_) => Vec::new(),
         None => vec![Match::of("Cannot locate file in the image analysis")],
     })
 }
 
-fn content_regex(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn content_regex(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let path = params.text("path").unwrap_or_default();
     let check = params.text("check").unwrap_or_default();
     let Some(regex) = params.regex("regex") else { return Ok(Vec::new()) };

@@ -1,7 +1,7 @@
 //! What the search for secrets found in the files of the image. Which
 //! expressions it looks for is in the configuration of the analysis.
 
-use crate::facts::{Facts, Found};
+use crate::facts::{DocumentFacts, Found};
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 
@@ -41,7 +41,10 @@ pub(super) static GATE: Gate = Gate {
     }],
 };
 
-fn content_regex_checks(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn content_regex_checks(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     let names = params.text("content_regex_name");
     let paths = params.regex("filename_regex");
     let mut matches = Vec::new();

@@ -1,7 +1,7 @@
 //! What inscan's own search found: keys, tokens and passwords in files, archives and the
 //! image's configuration, by rules that the legacy engine does not have.
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Kind, Match, Param, Trigger, TriggerError};
 use inscan_evaluate::{SecretFinding, Severity};
@@ -41,7 +41,7 @@ pub(super) static GATE: Gate = Gate {
     }],
 };
 
-fn found(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn found(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let least = params.text("severity").and_then(|name| name.parse().ok());
     let least = least.unwrap_or(Severity::High);
     let rules = params.list("rules");
@@ -92,7 +92,7 @@ mod tests {
             secret("private-key", Severity::Critical, Some("srv/old")),
             secret("password", Severity::Medium, None),
         ];
-        let facts = Facts::default().with_secrets(secrets);
+        let facts = DocumentFacts::default().with_secrets(secrets);
         let params = crate::gates::testing::params(&GATE, "found", params);
         let found = found(&facts, &params).unwrap();
         let ids: Vec<_> = found.iter().filter_map(|one| one.id.as_deref()).collect();

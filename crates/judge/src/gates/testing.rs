@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Gate, Match, Trigger};
 use inscan_document::Section;
@@ -68,6 +68,6 @@ fn answer(
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let text = json!({"document": [{"image": {"imageId": "0", "imagedata": image}}]}).to_string();
     let section = Section::default();
-    let facts = Facts::of_document(text.as_bytes(), &section).unwrap();
+    let facts = DocumentFacts::of_document(text.as_bytes(), &section).unwrap();
     (trigger.fire)(&facts, &params).map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::facts::Facts;
+use crate::facts::DocumentFacts;
 use crate::params::Params;
 use crate::spec::{Excused, Gate, Kind, Match, Param, Trigger, TriggerError};
 use crate::vulnerable::listing::Which;
@@ -141,7 +141,7 @@ static PACKAGE: &[Param] = &[
 /// The three scores: what follows `cvss_v3_` in the parameters' names.
 const SCORES: [&str; 3] = ["base_score", "exploitability_score", "impact_score"];
 
-fn known<'a>(facts: &'a Facts<'_>) -> Result<&'a VulnerabilityList, TriggerError> {
+fn known<'a>(facts: &'a DocumentFacts<'_>) -> Result<&'a VulnerabilityList, TriggerError> {
     facts.vulnerabilities().ok_or_else(|| {
         TriggerError::NotAnswerable(
             "there is no vulnerability database: `--db FILE` names one, \
@@ -151,7 +151,7 @@ fn known<'a>(facts: &'a Facts<'_>) -> Result<&'a VulnerabilityList, TriggerError
     })
 }
 
-fn package(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn package(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let vulnerable = known(facts)?;
     let which = match params.text("package_type") {
         Some("os") => Which::Os,
@@ -292,7 +292,7 @@ fn compares<T: PartialOrd>(a: &T, how: &str, b: &T) -> bool {
     }
 }
 
-fn stale_feed_data(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn stale_feed_data(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let vulnerable = known(facts)?;
     let days = params.integer("max_days_since_sync").unwrap_or_default();
     let is_stale = match vulnerable.freshness {
@@ -305,7 +305,7 @@ fn stale_feed_data(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, Tri
 }
 
 fn vulnerability_data_unavailable(
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     _: &Params,
 ) -> Result<Vec<Match>, TriggerError> {
     let vulnerable = known(facts)?;
@@ -317,7 +317,7 @@ fn vulnerability_data_unavailable(
     Ok(is_missing.then(|| Match::of(message)).into_iter().collect())
 }
 
-fn blacklist(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+fn blacklist(facts: &DocumentFacts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
     let vulnerable = known(facts)?;
     let vendor_only = params.flag("vendor_only").unwrap_or(true);
     let listed: Vec<&Item> =
@@ -386,7 +386,7 @@ mod tests {
         let given: Vec<_> =
             given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let params = Params::of(trigger, "rule", &given).unwrap();
-        let facts = Facts::default().with_vulnerabilities(vulnerable.clone().into());
+        let facts = DocumentFacts::default().with_vulnerabilities(vulnerable.clone().into());
         (trigger.fire)(&facts, &params).unwrap()
     }
 
@@ -499,7 +499,7 @@ mod tests {
                 .map(|param| (param.name.into(), param.example.into()))
                 .collect();
             let params = Params::of(trigger, "rule", &given).unwrap();
-            let answer = (trigger.fire)(&Facts::default(), &params);
+            let answer = (trigger.fire)(&DocumentFacts::default(), &params);
             assert!(answer.unwrap_err().to_string().contains("--db FILE"));
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use inscan_judge::{Action, Evaluation, Judged, Row, Told};
+use inscan_judge::{Action, Evaluation, PolicyResult, Row, RuleText};
 
 /// One rule that found something.
 pub(crate) struct Fired<'a> {
-    pub(crate) told: Option<&'a Told>,
+    pub(crate) told: Option<&'a RuleText>,
     pub(crate) gate: &'static str,
     pub(crate) trigger: &'static str,
     /// What its matches count for; a rule of which all are excepted counts for nothing.
@@ -16,8 +16,8 @@ pub(crate) struct Fired<'a> {
 }
 
 /// Each policy once, in the mapping's order, with its rules.
-pub(crate) fn fired(evaluation: &Evaluation) -> Vec<(&Judged, Vec<Fired<'_>>)> {
-    let mut policies: Vec<(&Judged, Vec<Fired<'_>>)> = Vec::new();
+pub(crate) fn fired(evaluation: &Evaluation) -> Vec<(&PolicyResult, Vec<Fired<'_>>)> {
+    let mut policies: Vec<(&PolicyResult, Vec<Fired<'_>>)> = Vec::new();
     for judged in &evaluation.policies {
         if !policies.iter().any(|(known, _)| known.id == judged.id) {
             policies.push((judged, of_policy(evaluation, &judged.id)));

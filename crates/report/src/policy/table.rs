@@ -109,7 +109,7 @@ fn remark_below(label: &str, text: &str, page: &mut Page<'_>) {
 mod tests {
     use super::*;
     use crate::{Style, testing};
-    use inscan_judge::Told;
+    use inscan_judge::RuleText;
 
     fn shown_with(evaluation: &Evaluation, more: More) -> String {
         let style = Style::plain();
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn rules_are_told_with_what_they_found_and_how_it_is_mended() {
         let mut evaluation = testing::policy();
-        evaluation.rules = vec![Told {
+        evaluation.rules = vec![RuleText {
             place: "policies[0].rules[0]".into(),
             id: Some("r".into()),
             why: Some("It matters.".into()),

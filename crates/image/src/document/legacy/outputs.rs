@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::files::{self, Attributes};
 use super::names::OddKeys;
-use super::packages::{OwnedFiles, Told};
+use super::packages::{FileRecord, OwnedFiles};
 use super::{Stated, has_sha1, malware, report, searches, stated};
 use inscan_document::{Identity, LegacyPart, OutputFile};
 
@@ -29,7 +29,7 @@ pub struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     pub fn of(analysis: &'a Analysis<'a>, identity: &'a Identity) -> Self {
-        let owned = OwnedFiles::of(&analysis.packages, Told::Owner);
+        let owned = OwnedFiles::of(&analysis.packages, FileRecord::Owner);
         Outputs {
             analysis,
             identity,
@@ -112,7 +112,7 @@ impl LegacyPart for Outputs<'_> {
     }
 
     fn package_files(&self, visit: &mut dyn FnMut(&str, Vec<Value>)) {
-        let verified = OwnedFiles::of(&self.analysis.packages, Told::Meta);
+        let verified = OwnedFiles::of(&self.analysis.packages, FileRecord::Meta);
         verified.groups().for_each(|(key, values)| visit(&key, values));
     }
 }

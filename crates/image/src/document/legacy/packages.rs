@@ -17,19 +17,19 @@ use inscan_document::text;
 /// Files of all OS packages, by their key: small, since there may be hundreds of thousands.
 pub(super) struct OwnedFiles<'a> {
     packages: &'a [FoundPackage<'a>],
-    told: Told,
+    told: FileRecord,
     /// Positions of package and file, sorted by key.
     order: Vec<(u32, u32)>,
 }
 
 /// What is told of a file: that its package brought it, or what it should be like.
 #[derive(Clone, Copy)]
-pub(super) enum Told {
+pub(super) enum FileRecord {
     Owner,
     Meta,
 }
 
-impl Told {
+impl FileRecord {
     /// Key and value, where there is something to tell.
     fn of(self, package: &Package, file: &PackageFile) -> Option<(BString, Value)> {
         if package.evidence != Evidence::InstalledDb {
@@ -37,18 +37,20 @@ impl Told {
         }
         let is_rpm = package.kind == "rpm";
         match self {
-            Told::Owner if is_rpm => Some((rpm::legacy_file_key(file), "RPMFILE".into())),
-            Told::Owner => legacy_files::owner(package, file).map(|(key, kind)| (key, kind.into())),
-            Told::Meta if is_rpm => {
+            FileRecord::Owner if is_rpm => Some((rpm::legacy_file_key(file), "RPMFILE".into())),
+            FileRecord::Owner => {
+                legacy_files::owner(package, file).map(|(key, kind)| (key, kind.into()))
+            }
+            FileRecord::Meta if is_rpm => {
                 Some((rpm::legacy_file_key(file), rpm::legacy_file_meta(package, file)))
             }
-            Told::Meta => legacy_files::meta(package, file),
+            FileRecord::Meta => legacy_files::meta(package, file),
         }
     }
 }
 
 impl<'a> OwnedFiles<'a> {
-    pub(super) fn of(packages: &'a [FoundPackage<'a>], told: Told) -> Self {
+    pub(super) fn of(packages: &'a [FoundPackage<'a>], told: FileRecord) -> Self {
         let mut files = OwnedFiles { packages, told, order: Vec::new() };
         let mut order = Vec::new();
         let mut is_sorted_by_path = true;
@@ -208,7 +210,7 @@ mod tests {
     fn files_are_listed_once_in_the_order_of_their_keys() {
         let packages =
             [package("deb", &["", "usr/b", "usr/a  x"]), package("rpm", &["usr/b", "usr/a x"])];
-        let files = OwnedFiles::of(&packages, Told::Owner);
+        let files = OwnedFiles::of(&packages, FileRecord::Owner);
         let more = crate::document::legacy::Values::from([
             ("(contains no files)".into(), "RPMFILE".into()),
             ("/usr/b".into(), "x".into()),
@@ -219,7 +221,8 @@ mod tests {
             r#"{"(contains no files)":"RPMFILE","/.":"DPKGFILE","/usr/a x":"DPKGFILE","/usr/b":"DPKGFILE"}"#
         );
         let meta =
-            serde_json::to_value(PackageFileMeta(&OwnedFiles::of(&packages, Told::Meta))).unwrap();
+            serde_json::to_value(PackageFileMeta(&OwnedFiles::of(&packages, FileRecord::Meta)))
+                .unwrap();
         let of_b: Value = serde_json::from_str(meta["/usr/b"].as_str().unwrap()).unwrap();
         assert_eq!(of_b[0]["digestalgo"], "md5");
         assert_eq!(of_b[1]["mode"], "755");

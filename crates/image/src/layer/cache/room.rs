@@ -15,7 +15,7 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 const BLOCK: u64 = 4096;
 
 /// One file of the cache.
-struct Entry {
+struct CachedFile {
     path: PathBuf,
     size: u64,
     used: SystemTime,
@@ -24,7 +24,7 @@ struct Entry {
     is_of_this_version: bool,
 }
 
-impl Entry {
+impl CachedFile {
     /// Its writer is no more, and left it unfinished.
     fn is_abandoned(&self) -> bool {
         let age = SystemTime::now().duration_since(self.used);
@@ -115,7 +115,7 @@ pub(super) fn make(root: &Path, limit: u64) {
 }
 
 /// True if it was there.
-fn remove(entry: &Entry) -> io::Result<bool> {
+fn remove(entry: &CachedFile) -> io::Result<bool> {
     match fs::remove_file(&entry.path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -134,7 +134,7 @@ fn remove_empty(root: &Path) {
 }
 
 /// All files that are the cache's. Others, wherever they come from, are none of its business.
-fn entries(root: &Path) -> io::Result<Vec<Entry>> {
+fn entries(root: &Path) -> io::Result<Vec<CachedFile>> {
     let directories = match fs::read_dir(root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         directories => directories?,
@@ -160,14 +160,14 @@ fn entries(root: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn entry(file: &DirEntry, is_of_this_version: bool) -> Option<Entry> {
+fn entry(file: &DirEntry, is_of_this_version: bool) -> Option<CachedFile> {
     let name = file.file_name();
     let name = name.to_str()?;
     let is_unfinished = name.starts_with(UNFINISHED);
     let is_layer = is_hex(name, 64);
     let is_blob = name.strip_suffix(".blob").is_some_and(|digest| is_hex(digest, 64));
     let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
-    (is_unfinished || is_layer || is_blob).then(|| Entry {
+    (is_unfinished || is_layer || is_blob).then(|| CachedFile {
         path: file.path(),
         size: metadata.len().next_multiple_of(BLOCK),
         used: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::stores::{Store, no_permission};
 use crate::source::documents::{MAX_DOCUMENT_BYTES, too_large};
-use crate::source::known_names::Known;
+use crate::source::known_names::StoredImage;
 use crate::source::regular::open_regular;
 use inscan_facts::digest::Digest;
 use inscan_facts::error::{broken, shown};
@@ -56,11 +56,11 @@ pub(super) struct LayerRecord {
 
 impl ImageRecord {
     /// What it may be asked for by.
-    pub(super) fn known(&self) -> Known {
+    pub(super) fn known(&self) -> StoredImage {
         let id = format!("sha256:{}", self.id);
         let manifests = self.big_data_digests.iter().filter(|(key, _)| key.starts_with("manifest"));
         let digests = [&id, &self.digest].into_iter().chain(manifests.map(|(_, digest)| digest));
-        Known {
+        StoredImage {
             names: self.names.clone(),
             digests: digests.filter_map(|digest| digest.parse().ok()).collect(),
         }

@@ -1,10 +1,13 @@
 //! Whether the files of OS packages are as their package manager recorded them.
 
-use crate::facts::{Facts, File, FileKind, PackageFile};
+use crate::facts::{DocumentFacts, File, FileKind, PackageFile};
 use crate::params::Params;
 use crate::spec::{Match, TriggerError};
 
-pub(super) fn verify(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, TriggerError> {
+pub(super) fn verify(
+    facts: &DocumentFacts<'_>,
+    params: &Params,
+) -> Result<Vec<Match>, TriggerError> {
     let packages = params.list("only_packages");
     let directories = params.list("only_directories");
     let check = params.text("check");
@@ -31,7 +34,7 @@ pub(super) fn verify(facts: &Facts<'_>, params: &Params) -> Result<Vec<Match>, T
 
 /// How a file is not as it was recorded. What is there to be changed is at most missing.
 fn difference(
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     recorded: &PackageFile,
 ) -> Result<Option<&'static str>, TriggerError> {
     let files = facts.files()?;
@@ -69,7 +72,7 @@ fn has_other_size(recorded: &PackageFile, file: File<'_>) -> bool {
 }
 
 fn has_other_content(
-    facts: &Facts<'_>,
+    facts: &DocumentFacts<'_>,
     recorded: &PackageFile,
     file: File<'_>,
 ) -> Result<bool, TriggerError> {
