@@ -2,7 +2,7 @@
 #![no_main]
 
 use inscan_document as document;
-use inscan_judge::facts::Facts;
+use inscan_judge::facts::DocumentFacts;
 use inscan_judge::{Bundle, Image, Mode, evaluate};
 
 /// Of the legacy engine's form: files, an account, a package, a Dockerfile.
@@ -22,7 +22,7 @@ const DOCUMENT: &str = r#"{"document": [{"image": {"imageId": "1d", "imagedata":
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let section = document::read(DOCUMENT.as_bytes()).unwrap();
-    let facts = Facts::of_document(DOCUMENT.as_bytes(), &section).unwrap();
+    let facts = DocumentFacts::of_document(DOCUMENT.as_bytes(), &section).unwrap();
     let image = Image { tag: "r.example/a:1".into(), digest: "sha256:d".into(), id: "1d".into() };
     let when = "2026-11-26T12:00:00Z".parse().unwrap();
     for mode in [Mode::Strict, Mode::Tolerant] {
