@@ -224,6 +224,13 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_only_knows_the_signature_is_no_bundle() {
+        let scanner = bundle::made::host(0x0102_0304_0506_0708);
+        check("usr/bin/scanner", &[&scanner[..], b"more behind it"].concat(), &[], None);
+        check("usr/bin/apphost", &[&bundle::made::host(0)[..], b"more"].concat(), &[], None);
+    }
+
+    #[test]
     fn survives_an_assembly_cut_anywhere() {
         let file = assembly(&[("ProductVersion", "1.0"), ("InternalName", "x")], true);
         for cut in 0..file.len() {

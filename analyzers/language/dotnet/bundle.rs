@@ -108,15 +108,17 @@ pub(super) fn entries(
 
 /// 0 stands there in a host that has no bundle.
 fn header_offset(executable: &Executable<'_>, content: &dyn Content) -> Result<Option<u64>> {
-    let is_data = |name: &[u8]| matches!(name, b".data" | b"__data" | b".rdata" | b".rodata");
+    let is_data = |name: &[u8]| matches!(name, b".data" | b"__data");
     let sections = executable.sections.iter().filter(|section| is_data(&section.name));
     let mut places: Vec<(u64, u64)> = sections.map(|it| (it.offset, it.size)).collect();
     if executable.sections.is_empty() {
         let segments = executable.segments.iter().filter(|segment| segment.is_data);
         places.extend(segments.map(|segment| (segment.offset, segment.size)));
     }
-    let end = places.iter().map(|(offset, size)| offset.saturating_add(*size)).max();
-    if end.is_none_or(|end| end >= content.len()) {
+    let Some(end) = places.iter().map(|(offset, size)| offset.saturating_add(*size)).max() else {
+        return Ok(None);
+    };
+    if end >= content.len() {
         return Ok(None);
     }
     for (offset, size) in places {
@@ -124,7 +126,9 @@ fn header_offset(executable: &Executable<'_>, content: &dyn Content) -> Result<O
         let Some(at) = memchr::memmem::find(&bytes, &SIGNATURE) else { continue };
         let Some(before) = at.checked_sub(8) else { continue };
         let field = Fields { bytes: &bytes[before..at], is_big_endian: false, is_wide: true };
-        return Ok(Some(field.u64(0)).filter(|offset| *offset > 0));
+        // The files are behind the host. Programs that only know the signature, as inscan
+        // itself does, have anything before it.
+        return Ok(Some(field.u64(0)).filter(|offset| (end..content.len()).contains(offset)));
     }
     Ok(None)
 }
@@ -172,6 +176,11 @@ impl<'a> Reader<'a> {
 pub(super) mod made {
     use super::SIGNATURE;
     use crate::parse::executable::made::elf;
+
+    /// What runs a bundle whose list is at an offset; 0: it has none.
+    pub(in crate::language::dotnet) fn host(list: u64) -> Vec<u8> {
+        elf(&[(".data", &[&[0; 16], &list.to_le_bytes()[..], &SIGNATURE].concat())])
+    }
 
     /// A program with one file in it, which is stored as it is.
     pub(in crate::language::dotnet) fn bundle(
