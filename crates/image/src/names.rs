@@ -266,3 +266,77 @@ impl Requests {
         extra
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use inscan_analyzers::Config;
+
+    use super::*;
+    use crate::analyze::analyze_with;
+    use crate::layer::testing::{Directory, File, HardLink, Make, Symlink, tar};
+    use crate::layer::{Pass, read, read_again};
+    use crate::source::Image;
+
+    const LODASH: &[u8] = br#"{"name": "lodash", "version": "1.0.0"}"#;
+    const DJANGO: &[u8] = b"Metadata-Version: 2.1\nName: django\nVersion: 1.0\n\n";
+    const STATUS: &[u8] =
+        b"Package: openssl\nStatus: install ok installed\nVersion: 3\nArchitecture: amd64\n";
+
+    /// The packages of an image, by name.
+    #[track_caller]
+    fn check(layers: &[&[Make<'_>]], expected: &[&str]) {
+        let analyzers = inscan_analyzers::all(&Config::default());
+        let pass = Pass::new(&analyzers, Vec::new());
+        let blobs: Vec<_> = layers.iter().map(|layer| tar(layer)).collect();
+        let read_first = |blob: &Vec<u8>| read(&pass, Box::new(&blob[..]), Box::new(|_| ()));
+        let scans: Vec<_> = blobs.iter().map(|blob| read_first(blob).unwrap()).collect();
+        let image = Image::default();
+        let analysis = analyze_with(&image, &scans, &analyzers, |fs| {
+            let requests = requests(fs, &pass.matcher, &analyzers);
+            let to_read = requests.to_read(fs.layers(), &pass.matcher).into_iter();
+            let read = to_read.map(|(layer, names)| {
+                let blob = Box::new(&blobs[layer as usize][..]);
+                (layer, read_again(&pass, blob, &fs.layers()[layer as usize], &names).unwrap())
+            });
+            let read = read.collect();
+            requests.answered(read)
+        });
+        let found: Vec<_> = analysis.packages.iter().map(|it| it.package.name.clone()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_hard_link() {
+        let link = HardLink("app/node_modules/lodash/package.json", "opt/x");
+        check(&[&[File("opt/x", LODASH), link]], &["lodash"]);
+        let link = HardLink("app/node_modules/lodash/package.json", "opt/x");
+        check(&[&[File("opt/x", LODASH)], &[link]], &["lodash"]);
+        let link = HardLink("var/lib/dpkg/status", "opt/x");
+        check(&[&[File("opt/x", STATUS)], &[link]], &["openssl"]);
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_symbolic_link() {
+        let link = Symlink("app/node_modules/lodash/package.json", "/opt/x");
+        check(&[&[File("opt/x", LODASH), link]], &["lodash"]);
+        let link = Symlink("usr/lib/python3/site-packages/django-1.0.dist-info", "/opt/y");
+        check(&[&[File("opt/y/METADATA", DJANGO), link]], &["django"]);
+        check(&[&[File("db/status", STATUS), Symlink("var/lib/dpkg", "/db")]], &["openssl"]);
+        let written = [File("lnk/status", STATUS)];
+        check(
+            &[&[Directory("var/lib/dpkg"), Symlink("lnk", "var/lib/dpkg")], &written],
+            &["openssl"],
+        );
+    }
+
+    #[test]
+    fn what_was_found_by_its_own_name_is_found_once() {
+        let file = File("app/node_modules/lodash/package.json", LODASH);
+        let other = HardLink("store/lodash/package.json", "app/node_modules/lodash/package.json");
+        check(&[&[file, other, Symlink("link", "app")]], &["lodash"]);
+        check(
+            &[&[File("usr/lib/apk/db/installed", b"P:musl\nV:1\n"), Symlink("lib", "usr/lib")]],
+            &["musl"],
+        );
+    }
+}
