@@ -3,6 +3,8 @@
 
 pub(crate) mod allowance;
 pub(crate) mod control;
+pub(crate) mod counted;
+pub(crate) mod entropy;
 pub(crate) mod executable;
 pub(crate) mod headers;
 pub(crate) mod json;

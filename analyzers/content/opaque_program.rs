@@ -5,6 +5,7 @@
 use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
+use crate::parse::entropy::entropy;
 use crate::parse::executable::{self, Executable};
 use crate::problem::OPAQUE;
 use crate::{Analyzer, Facts, FileHead, Result, Want};
@@ -78,8 +79,7 @@ fn what_is_carried(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<
 
 /// Nuitka's one-file programs end with where their payload begins, which is `KA` and `X` or `Y`.
 fn nuitka(content: &dyn Content, end: &[u8]) -> bool {
-    let Some(Ok(at)) = end.last_chunk::<8>().map(|bytes| Ok::<_, ()>(u64::from_le_bytes(*bytes)))
-    else {
+    let Some(at) = end.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes)) else {
         return false;
     };
     let is_inside = at > 0 && at.checked_add(11).is_some_and(|end| end < content.len());
@@ -114,19 +114,8 @@ fn packer(file: &FileHead<'_>, executable: &Executable<'_>) -> Result<Option<&'s
     // The middle: headers and the code that unpacks are at the ends.
     let from = code.offset.saturating_add(code.size.saturating_sub(SAMPLE) / 2);
     let Ok(bytes) = executable.read(from, code.size, SAMPLE) else { return Ok(None) };
-    let is_packed = bytes.len() >= MIN_SAMPLE && bits_a_byte(&bytes) > PACKED_BITS;
+    let is_packed = bytes.len() >= MIN_SAMPLE && entropy(&bytes) > PACKED_BITS;
     Ok(is_packed.then_some("packed or encrypted"))
-}
-
-/// Shannon's measure of how much information a byte has: 0 to 8.
-fn bits_a_byte(bytes: &[u8]) -> f64 {
-    let mut counts = [0u32; 256];
-    for byte in bytes {
-        counts[usize::from(*byte)] += 1;
-    }
-    let len = bytes.len() as f64;
-    let share = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / len);
-    -share.map(|share| share * share.log2()).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod value;
 
 use std::ops::Range;
 
+use crate::parse::entropy::entropy;
 use assignment::{
     Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
     is_strong_name, may_assign, name_before, names_credential, value_after,
@@ -42,9 +43,7 @@ use format::Format;
 use login_file::LoginFile;
 use pack::{Meaning, Pack, Rule, pack};
 use reading::Reading;
-use value::{
-    Shape, entropy, fnv1a, has_sequence, is_camel_case, is_common_word, is_placeholder, is_uuid,
-};
+use value::{Shape, fnv1a, has_sequence, is_camel_case, is_common_word, is_placeholder, is_uuid};
 
 use bstr::BString;
 use regex_automata::meta::Regex;

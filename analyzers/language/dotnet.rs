@@ -10,8 +10,8 @@ mod version_resource;
 
 use std::collections::BTreeMap;
 
-use crate::parse::executable;
 use crate::parse::executable::pe::Pe;
+use crate::parse::executable::{self, Executable};
 use crate::problem::OPAQUE;
 use crate::{
     Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, START_LEN, Want, path,
@@ -51,9 +51,8 @@ impl Analyzer for Dotnet {
             out.package(package);
         }
         // A damaged executable is none of .NET's; a damaged bundle hides what it has.
-        if let Err(error) = bundle(file, content, out)
-            && executable::open(file, content).is_ok()
-        {
+        let executables = executable::open(file, content).unwrap_or_default();
+        if let Err(error) = bundle(file, &executables, content, out) {
             out.hidden_here(OPAQUE, format!(".NET program in a single file: {error}"));
         }
         Ok(())
@@ -67,9 +66,14 @@ fn ends_with(path: &[u8], end: &str) -> bool {
 
 /// The packages of a program in a single file: by its `deps.json`, and where it has none, by
 /// its assemblies.
-fn bundle(file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-    for executable in executable::open(file, content)? {
-        let Some(entries) = bundle::entries(&executable, content)? else { continue };
+fn bundle(
+    file: &FileHead<'_>,
+    executables: &[Executable<'_>],
+    content: &dyn Content,
+    out: &mut Facts,
+) -> Result<()> {
+    for executable in executables {
+        let Some(entries) = bundle::entries(executable, content)? else { continue };
         let inner = |entry: &Entry| [file.path, b":", &entry.path].concat();
         if let Some(deps) = entries.iter().find(|entry| entry.is_deps()) {
             let json = deps.read(content, MAX_DEPS)?;

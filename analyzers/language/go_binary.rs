@@ -7,6 +7,7 @@
 
 mod module_info;
 
+use crate::parse::counted;
 use crate::parse::executable::{self, Executable, Fields, Segment};
 use crate::{Analyzer, Content, Error, Facts, FileHead, Result, Want};
 use module_info::packages;
@@ -62,8 +63,8 @@ fn build_info(executable: &Executable<'_>) -> Result<Option<BuildInfo>> {
     let (word_len, flags) = (record[14], record[15]);
     let (release, modules) = if flags & IS_INLINE != 0 {
         let rest = record.get(HEADER..).unwrap_or_default();
-        let (release, rest) = inline_text(rest).ok_or_else(|| damaged("no release"))?;
-        let (modules, _) = inline_text(rest).ok_or_else(|| damaged("modules are cut off"))?;
+        let (release, rest) = counted::text(rest).ok_or_else(|| damaged("no release"))?;
+        let (modules, _) = counted::text(rest).ok_or_else(|| damaged("modules are cut off"))?;
         (release.to_vec(), modules.to_vec())
     } else {
         let is_wide = match word_len {
@@ -118,19 +119,6 @@ fn position(bytes: &[u8]) -> Option<usize> {
     let chunks = bytes.chunks_exact(16).enumerate();
     let found = chunks.filter(|(_, chunk)| chunk.starts_with(MAGIC)).map(|(at, _)| at * 16);
     found.into_iter().find(|at| bytes.len() - at >= HEADER)
-}
-
-/// A text behind its length, which is written in groups of seven bits.
-fn inline_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut len = 0u64;
-    for (at, byte) in bytes.iter().enumerate().take(9) {
-        len |= u64::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            let rest = &bytes[at + 1..];
-            return rest.split_at_checked(usize::try_from(len).ok()?);
-        }
-    }
-    None
 }
 
 /// A Go string: at an address lie the address of its bytes and their number.

@@ -43,6 +43,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bstr::ByteSlice;
+use inscan_facts::encoding::from_utf16;
 
 use crate::{
     Analyzer, Certainty, Content, Error, Evidence, Fact, Facts, FileHead, Identity, Package,
@@ -182,9 +183,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     let Some(bytes) = bytes.strip_prefix(b"\xff\xfe") else {
         return String::from_utf8_lossy(bytes);
     };
-    let units: Vec<u16> =
-        bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units).into()
+    from_utf16(bytes, true).into()
 }
 
 /// Where a format puts what it finds. A package that is locked twice is stated once.

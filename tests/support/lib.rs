@@ -2,6 +2,7 @@
 //! project, and what the reference engine answered.
 
 mod environment;
+pub mod go;
 mod need;
 pub mod oracle;
 mod zip;
@@ -9,7 +10,7 @@ mod zip;
 use std::path::{Path, PathBuf};
 
 pub use environment::{Inscan, Run};
-pub use need::{find, need, need_programs, need_shared, skipped};
+pub use need::{find, need, need_programs, need_shared, setting, skipped};
 pub use zip::zip;
 
 /// The image of the documentation's examples, an archive of an OCI layout.

@@ -52,3 +52,12 @@ pub fn skipped(why: impl Display) {
     // Not `eprintln`, which the test harness keeps to itself where the test passes.
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
 }
+
+/// A number that the environment may set.
+///
+/// # Panics
+///
+/// If it is none.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}

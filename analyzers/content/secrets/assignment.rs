@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use super::password::stands_for_another;
 use super::value::{
-    Shape, contains, entropy, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid,
-    longest_run,
+    Shape, contains, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid, longest_run,
 };
+use crate::parse::entropy::entropy;
 
 /// A value, and what is between it and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::value::{Shape, entropy};
+use super::value::Shape;
+use crate::parse::entropy::entropy;
 
 /// In characters.
 const MAX_EXCERPT_LEN: usize = 120;

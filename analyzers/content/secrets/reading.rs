@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use inscan_facts::encoding::from_utf16;
+
 /// What a file's bytes are searched as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading<'a> {
@@ -33,7 +35,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], name: &[u8]) -> Reading<'a> {
             Reading::Text(Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)))
         }
         Kind::Utf16 { is_little, mark } => {
-            Reading::Text(Cow::Owned(decoded(&bytes[mark..], is_little)))
+            Reading::Text(Cow::Owned(from_utf16(&bytes[mark..], is_little).into_bytes()))
         }
         Kind::Binary if name.ends_with(b".pyc") || name.ends_with(b".pyo") => {
             Reading::Binary(Cow::Owned(strings_of_python(bytes)))
@@ -87,15 +89,6 @@ fn utf16_without_mark(start: &[u8]) -> Option<bool> {
 
 fn is_plain(byte: u8) -> bool {
     (b' '..0x7f).contains(&byte) || b"\t\n\r".contains(&byte)
-}
-
-fn decoded(bytes: &[u8], is_little: bool) -> Vec<u8> {
-    let units = bytes.chunks_exact(2).map(|unit| {
-        let unit = [unit[0], unit[1]];
-        if is_little { u16::from_le_bytes(unit) } else { u16::from_be_bytes(unit) }
-    });
-    let letters = char::decode_utf16(units).map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER));
-    letters.collect::<String>().into_bytes()
 }
 
 /// The texts of a compiled module, a line each: the constants of its code are marshalled

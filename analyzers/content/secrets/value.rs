@@ -79,17 +79,6 @@ struct Part {
     digits: usize,
 }
 
-/// Shannon entropy in bits a byte.
-pub(super) fn entropy(value: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
-    for &byte in value {
-        counts[usize::from(byte)] += 1;
-    }
-    let length = value.len() as f64;
-    let share = |&count: &u32| f64::from(count) / length;
-    counts.iter().filter(|&&count| count > 0).map(share).map(|p| -p * p.log2()).sum()
-}
-
 pub(super) fn is_hex(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_hexdigit)
 }
@@ -293,11 +282,5 @@ mod tests {
         assert!(is_wordy("com.example.api-key1"));
         assert!(!is_wordy("sk_4f8a91c0d27be653"));
         assert!(!is_wordy("0f8e-11ac-93bd-77e0-a1b2"));
-    }
-
-    #[test]
-    fn entropy_counts_bits() {
-        assert_eq!(entropy(b"aaaa"), 0.0);
-        assert_eq!(entropy(b"abcdabcd"), 2.0);
     }
 }

@@ -8,6 +8,7 @@ use flate2::bufread::DeflateDecoder;
 use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
+use crate::parse::counted;
 use crate::parse::executable::{Executable, Fields};
 use crate::{Error, Result};
 
@@ -150,17 +151,11 @@ impl<'a> Reader<'a> {
         Fields { bytes, is_big_endian: false, is_wide: true }.number(0, len)
     }
 
-    /// A text behind its length, which is written in groups of seven bits.
+    /// A text behind its length; names longer than 2 MiB are damage.
     fn text(&mut self) -> Option<&'a [u8]> {
-        let mut len = 0usize;
-        for shift in [0, 7, 14] {
-            let byte = usize::from(*self.take(1)?.first()?);
-            len |= (byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return self.take(len);
-            }
-        }
-        None
+        let (text, rest) = counted::text(self.bytes.get(self.at..)?)?;
+        self.at = self.bytes.len() - rest.len();
+        Some(text).filter(|text| text.len() < 1 << 21)
     }
 
     fn entry(&mut self, version: u64) -> Option<Entry> {

@@ -221,8 +221,9 @@ impl<'a> Findings<'a> {
 /// A package that is known to be malicious is critical, whatever else is said: its registry took it
 /// down.
 fn severity_of(hits: &[&Hit], rated: Rating) -> Rating {
-    let names = |hit: &&Hit| [&[hit.advisory.id.clone()][..], &hit.advisory.aliases].concat();
-    let malicious = hits.iter().flat_map(names).find(|name| name.starts_with("MAL-"));
+    let advisories = hits.iter().map(|hit| &hit.advisory);
+    let mut names = advisories.flat_map(|it| std::iter::once(&it.id).chain(&it.aliases));
+    let malicious = names.find(|name| name.starts_with("MAL-"));
     match malicious {
         Some(name) if rated.level < Severity::Critical => {
             let source = format!("{name} (malicious package)");

@@ -5,17 +5,25 @@ use std::borrow::Cow;
 /// Without a byte order mark, and in UTF-8. What is UTF-16 says so by its mark
 /// (RFC 8259, 8.1: a mark may be ignored). Halves of a character that stand alone become U+FFFD.
 pub fn in_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        let chars = char::decode_utf16(units).map(|char| char.unwrap_or('\u{fffd}'));
-        Cow::Owned(chars.collect::<String>().into_bytes())
-    };
+    let wide = |rest, is_little| Cow::Owned(from_utf16(rest, is_little).into_bytes());
     match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xff, 0xfe, rest @ ..] => wide(rest, true),
+        [0xfe, 0xff, rest @ ..] => wide(rest, false),
         _ => Cow::Borrowed(bytes),
     }
+}
+
+/// The units of UTF-16 in either order of bytes; an odd byte at the end is left out.
+pub fn units(bytes: &[u8], is_little: bool) -> impl Iterator<Item = u16> {
+    let unit = if is_little { u16::from_le_bytes } else { u16::from_be_bytes };
+    bytes.chunks_exact(2).map(move |pair| unit([pair[0], pair[1]]))
+}
+
+/// UTF-16 as text. Halves of a character that stand alone become U+FFFD.
+pub fn from_utf16(bytes: &[u8], is_little: bool) -> String {
+    let chars = char::decode_utf16(units(bytes, is_little));
+    chars.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 #[cfg(test)]

@@ -309,6 +309,17 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
     }
     let file = open_regular(path)?.ok_or_else(|| usage("there is no such file"))?;
     let name = form.map_or("archive", Form::transport);
+    let streamed = |file, form, choice, is_root| {
+        let source = source(name, path, &choice);
+        Opened::Stream(Stream {
+            source,
+            reader: Box::new(file),
+            form,
+            choice,
+            engine: None,
+            is_root,
+        })
+    };
     let packing = packing(&file)?;
     match packing {
         Packing::Plain if is_json(&file)? => {
@@ -318,14 +329,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         }
         Packing::Plain => {}
         Packing::Gzip | Packing::Zstd => {
-            return Ok(Opened::Stream(Stream {
-                source: source(name, path, &choice),
-                reader: Box::new(file),
-                form,
-                choice,
-                engine: None,
-                is_root: false,
-            }));
+            return Ok(streamed(file, form, choice, false));
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
@@ -339,14 +343,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         match (recognise::has_root(top.roots()), recognise::holds_image(&top)) {
             (true, true) => return Err(image_and_root()),
             (true, false) => {
-                return Ok(Opened::Stream(Stream {
-                    source: source(name, path, &choice),
-                    reader: Box::new(file),
-                    form,
-                    choice,
-                    engine: None,
-                    is_root: true,
-                }));
+                return Ok(streamed(file, form, choice, true));
             }
             (false, _) => {}
         }

@@ -12,6 +12,7 @@ use std::process::Command;
 use inscan_facts::digest::Sha256;
 use inscan_image::flatten::flatten;
 use inscan_image::layer::{EntryKind, LayerScan, Pass, read};
+use inscan_test_support::{need_programs, setting};
 
 /// Names are few, so that layers meet.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -154,12 +155,10 @@ fn flattened(layers: &[LayerScan]) -> Listing {
 #[test]
 #[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
 fn an_image_is_flattened_as_umoci_unpacks_it() {
-    if Command::new("umoci").arg("--version").output().is_err() {
-        assert!(std::env::var("CI").is_err(), "there is no umoci");
+    if !need_programs(&["umoci"]) {
         return;
     }
-    let images = std::env::var("INSCAN_UMOCI_IMAGES").ok();
-    let images: usize = images.map_or(200, |number| number.parse().unwrap());
+    let images = setting("INSCAN_UMOCI_IMAGES", 200);
     let pass = Pass::new(&[], Vec::new());
     let mut numbers = Numbers(0x2026_1130_0000_0001);
     let (mut compared, mut refused, mut size) = (0, 0, 0);

@@ -5,12 +5,10 @@
 //! 20,000 of them; `INSCAN_JSON_DOCUMENTS` sets another number, `INSCAN_JSON_SEED` another seed.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use inscan_facts::json::{Form, parse};
-use inscan_test_support::need_programs;
+use inscan_test_support::go::Go;
+use inscan_test_support::{need_programs, setting};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -96,21 +94,10 @@ fn reads_what_go_reads_and_refuses_what_go_refuses() {
         return;
     }
     let (count, seed) = (setting("INSCAN_JSON_DOCUMENTS", 20_000), setting("INSCAN_JSON_SEED", 1));
-    let mut go = Command::new(reader())
-        .env_remove("GODEBUG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = go.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        for number in 0..count {
-            let text = document(seed, number);
-            stdin.write_all(&(text.len() as u32).to_be_bytes()).unwrap();
-            stdin.write_all(&text).unwrap();
-        }
-    });
-    let mut lines = BufReader::new(go.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let inputs = (0..count).map(move |number| document(seed, number));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/json");
+    let mut go = Go::asked(folder, env!("CARGO_TARGET_TMPDIR"), "json-reader", inputs);
+    let mut lines = go.lines();
     let mut tally = Tally::default();
     for number in 0..count {
         let text = document(seed, number);
@@ -133,8 +120,8 @@ fn reads_what_go_reads_and_refuses_what_go_refuses() {
             (None, Ok(_)) => panic!("only Go refuses {}", shown()),
         }
     }
-    writer.join().unwrap();
-    assert!(go.wait().unwrap().success());
+    drop(lines);
+    go.ends();
     println!("{count} documents of seed {seed}: {tally:?}");
     let Tally { read, refused, stricter } = tally;
     assert!(read * 3 > count && refused * 10 > count && stricter * 50 > count, "{tally:?}");
@@ -265,21 +252,4 @@ fn spelled(name: &str, random: &mut Random) -> String {
         _ => char.to_ascii_uppercase().to_string(),
     };
     name.chars().map(spelled).collect()
-}
-
-/// Go's side, built.
-fn reader() -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("json-reader");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg("main.go")
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/json"))
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "Go's side could not be built");
-    program
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }

@@ -6,6 +6,7 @@ mod yaml;
 
 use std::fmt;
 
+use inscan_facts::encoding;
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -79,11 +80,7 @@ fn utf16(bytes: &[u8]) -> Option<String> {
         [0, second, ..] if *second != 0 => (false, bytes),
         _ => return None,
     };
-    let units = bytes.chunks_exact(2).map(|unit| {
-        let unit = [unit[0], unit[1]];
-        if is_little { u16::from_le_bytes(unit) } else { u16::from_be_bytes(unit) }
-    });
-    char::decode_utf16(units).collect::<Result<String, _>>().ok()
+    char::decode_utf16(encoding::units(bytes, is_little)).collect::<Result<String, _>>().ok()
 }
 
 impl Node {

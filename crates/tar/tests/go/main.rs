@@ -8,13 +8,12 @@ mod generate;
 mod random;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::Read;
 
 use generate::archive;
 use inscan_tar::{Archive, Entry, Found, Kind, Limits, Piece, ReadError, Walk};
-use inscan_test_support::need_programs;
+use inscan_test_support::go::Go;
+use inscan_test_support::{need_programs, setting};
 use random::Random;
 
 /// As in the lister: most bytes of one entry's content that are read.
@@ -43,23 +42,11 @@ fn lists_what_go_lists_and_refuses_what_go_refuses() {
     if !need_programs(&["go"]) {
         return;
     }
-    let lister = lister();
     let (count, seed) = (setting("INSCAN_TAR_ARCHIVES", 5000), setting("INSCAN_TAR_SEED", 1));
-    let mut go = Command::new(lister)
-        .env_remove("GODEBUG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = go.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        for number in 0..count {
-            let archive = archive(seed, number);
-            stdin.write_all(&(archive.len() as u32).to_be_bytes()).unwrap();
-            stdin.write_all(&archive).unwrap();
-        }
-    });
-    let mut lines = BufReader::new(go.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let inputs = (0..count).map(move |number| archive(seed, number));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/go");
+    let mut go = Go::asked(folder, env!("CARGO_TARGET_TMPDIR"), "tar-lister", inputs);
+    let mut lines = go.lines();
     let mut tally = Tally::default();
     for number in 0..count {
         let bytes = archive(seed, number);
@@ -74,8 +61,8 @@ fn lists_what_go_lists_and_refuses_what_go_refuses() {
         }
         tally.add(&theirs, &ours);
     }
-    writer.join().unwrap();
-    assert!(go.wait().unwrap().success());
+    drop(lines);
+    go.ends();
     println!("{count} archives of seed {seed}: {tally:#?}");
     tally.check(count);
 }
@@ -293,23 +280,6 @@ impl Fnv {
             self.state = self.state.wrapping_mul(0x100_0000_01b3);
         }
     }
-}
-
-/// The lister, built.
-fn lister() -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tar-lister");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg("main.go")
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/go"))
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "the lister could not be built");
-    program
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 #[test]
