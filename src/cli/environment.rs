@@ -38,6 +38,11 @@ impl Environment {
         self.set(name).map(PathBuf::from)
     }
 
+    /// What decides where images of engines are looked for.
+    pub(super) fn of_engines(&self) -> inscan_image::source::Environment {
+        inscan_image::source::Environment::new(self.0.clone())
+    }
+
     /// A variable that is text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.set(name)?.to_str()

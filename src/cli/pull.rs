@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::environment::Environment;
 use super::network::NetArgs;
 use super::reading::failed;
 use super::registry::RegistryArgs;
@@ -83,7 +84,14 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let registry = args.registry.resolve(stdin_is_taken)?;
     let progress = session.reporter();
     net.retry.listener = Listener::of(&progress);
-    let options = OpenOptions { platform: args.platform, net, registry, ..OpenOptions::default() };
+    let environment = Environment::get().of_engines();
+    let options = OpenOptions {
+        platform: args.platform,
+        net,
+        registry,
+        environment,
+        containerd_namespace: None,
+    };
     let opened = image::open(&reference, &options, &*progress).map_err(failed)?;
     let (image, blobs) = match opened {
         Opened::Image { image, blobs } if image.manifest.is_some() => (image, blobs),

@@ -199,6 +199,7 @@ impl ImageArgs {
                 net,
                 registry,
                 containerd_namespace: self.containerd_namespace,
+                environment: Environment::get().of_engines(),
             },
             overrides,
             malware: malware.then_some(Malware { clamd: self.clamd }),

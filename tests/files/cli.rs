@@ -268,7 +268,7 @@ fn the_document_is_the_same_in_a_file_and_with_any_number_of_threads() {
 #[test]
 fn an_error_for_programs_has_a_code_and_one_line() {
     for (arguments, code, exit) in [
-        (&["scan", "no.tar", "--error-format", "json"][..], "wrong-image-name", 2),
+        (&["scan", "no.tar", "--error-format", "json"][..], "image-not-found", 2),
         (&["scan", "--no-such-flag", "--error-format", "json"], "wrong-parameters", 2),
         (&["scan", DEMO, "--policy", DEMO, "-q", "--error-format", "json"], "bundle-refused", 2),
         (

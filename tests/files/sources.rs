@@ -286,3 +286,49 @@ fn an_output_may_be_an_open_file_and_no_link_of_the_checkout() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
 }
+
+/// What programs tell an error by, and how the run ends.
+#[track_caller]
+fn coded(arguments: &[&str], code: &str, exit: i32) {
+    let arguments = [&["scan", "-q", "--error-format", "json"], arguments].concat();
+    let ran = inscan(&arguments).run().ends(exit).prints_nothing();
+    let error: Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!((&error["code"], &error["exit"]), (&json!(code), &json!(exit)), "{error}");
+}
+
+#[test]
+fn an_image_that_is_not_read_has_a_code_for_each_kind_of_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let there = |name: &str, bytes: &[u8]| {
+        let path = path(&directory, name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let image = fs::read(DEMO).unwrap();
+    coded(&[&path(&directory, "none.tar")], "image-not-found", 2);
+    coded(&[&there("empty.tar", b"")], "image-empty", 3);
+    coded(&[&there("text.tar", &b"no tar\n".repeat(200))], "image-damaged", 3);
+    coded(&[&there("cut.tar", &image[..image.len() / 2])], "image-incomplete", 3);
+    coded(&[&there("document.json", b"{\"packages\":[]}")], "not-an-image", 2);
+    coded(&[DEMO, "--platform", "plan9/mips"], "platform-not-found", 2);
+
+    let layout = layout(&directory);
+    let (manifest, place) = manifest(&layout);
+    let layer = blob(&layout, &manifest["layers"][0]["digest"]);
+    let stored = fs::read(&layer).unwrap();
+    fs::remove_file(&layer).unwrap();
+    coded(&[&layout], "image-incomplete", 3);
+    let mut changed = stored.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&layer, &changed).unwrap();
+    coded(&[&layout], "image-damaged", 3);
+    fs::write(&layer, &stored).unwrap();
+    fs::write(&place, b"{}").unwrap();
+    coded(&[&layout], "digest-mismatch", 3);
+
+    let saved = path(&directory, "saved");
+    fs::create_dir(&saved).unwrap();
+    fs::write(Path::new(&saved).join("manifest.json"), b"[{\"Config\":\"c.json\",\"Layers\":[]}]")
+        .unwrap();
+    coded(&[&saved], "image-incomplete", 3);
+}

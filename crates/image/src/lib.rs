@@ -6,6 +6,7 @@
 pub mod allocator;
 pub mod analyze;
 pub mod document;
+mod fault;
 pub mod flatten;
 pub mod interrupt;
 pub mod layer;

@@ -104,6 +104,23 @@ pub struct ScanError {
     hint: Option<String>,
 }
 
+/// The code of what failed while bytes were read.
+fn code_of_read(error: &anyhow::Error) -> Option<&'static str> {
+    if error.chain().any(|cause| cause.is::<inscan_tar::Error>()) {
+        return Some("image-damaged");
+    }
+    let error = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Some("image-damaged"),
+        io::ErrorKind::InvalidInput => Some("image-damaged"),
+        io::ErrorKind::NotFound => Some("image-incomplete"),
+        io::ErrorKind::PermissionDenied => Some("permission-denied"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("no-space-left"),
+        io::ErrorKind::Unsupported => Some("not-supported"),
+        _ => None,
+    }
+}
+
 impl Coded for ScanError {
     fn code(&self) -> &'static str {
         match (self.code, self.kind()) {
@@ -111,6 +128,7 @@ impl Coded for ScanError {
             (None, _) if self.error.is::<NotFound>() => "image-not-found",
             (None, kind) => inscan_facts::error::Error::code_of(&self.error)
                 .or_else(|| inscan_net::Error::code_in(&self.error))
+                .or_else(|| code_of_read(&self.error))
                 .unwrap_or(match kind {
                     Kind::Usage => "wrong-image-name",
                     Kind::Absent => "image-not-found",

@@ -45,6 +45,7 @@ pub use choice::Choice;
 pub use config::{HistoryItem, ImageConfig};
 pub use directory::{Content, DirEntry, image as directory_image, walk};
 pub use docker_archive::complete;
+pub use environment::Environment;
 pub use inscan_facts::error::{Error, Kind, shown};
 pub use inscan_net::registry::{AuthFile, ConfigFiles, Credential, RegistryOptions};
 pub use places::{NotFound, Transport};
@@ -52,11 +53,11 @@ pub use platform::Platform;
 pub use reference::{ANY_ARCHIVE, Reference};
 pub use stream::{ScanLayer, read as read_stream};
 
+use crate::fault;
 use archive_index::ArchiveIndex;
 use documents::Documents;
 use engine::EngineFacts;
-use environment::Environment;
-use inscan_facts::error::{broken, usage};
+use inscan_facts::error::usage;
 use manifest::LAYERS_UNPAIRED;
 use oci_layout::LayoutDirectory;
 use recognise::Held;
@@ -148,6 +149,8 @@ pub struct OpenOptions {
     pub registry: RegistryOptions,
     /// Of containerd; without it `CONTAINERD_NAMESPACE`, else whichever has the image.
     pub containerd_namespace: Option<String>,
+    /// Decides where engines, their stores and their sockets are looked for.
+    pub environment: Environment,
 }
 
 /// Opens an image and reads everything but its layers. `progress` is told what the user should
@@ -180,12 +183,11 @@ pub fn open(
             is_root: false,
         })),
         Reference::At { place, name } => {
-            let environment = Environment::of_this_process();
-            let opened = places::open_at(*place, name, options, &environment);
+            let opened = places::open_at(*place, name, options, &options.environment);
             match (opened, place.as_image(name)) {
                 // `podman:v5` is an image, too.
                 (Err(error), Some(image)) if kind_of(&error) == Kind::Absent => {
-                    let opened = places::open(&image, options, &environment, progress);
+                    let opened = places::open(&image, options, &options.environment, progress);
                     opened
                         .inspect(|_| {
                             progress.note(&format!(
@@ -198,9 +200,7 @@ pub fn open(
             }
             .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
         }
-        Reference::Name(name) => {
-            places::open(name, options, &Environment::of_this_process(), progress)
-        }
+        Reference::Name(name) => places::open(name, options, &options.environment, progress),
     }
 }
 
@@ -307,7 +307,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
             "it is a directory; for an OCI layout write oci:DIRECTORY, for a root file system dir:DIRECTORY",
         ));
     }
-    let file = open_regular(path)?.ok_or_else(|| usage("there is no such file"))?;
+    let file = open_regular(path)?.ok_or_else(|| fault::not_found("there is no such file"))?;
     let name = form.map_or("archive", Form::transport);
     let streamed = |file, form, choice, is_root| {
         let source = source(name, path, &choice);
@@ -323,7 +323,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
     let packing = packing(&file)?;
     match packing {
         Packing::Plain if is_json(&file)? => {
-            return Err(usage(
+            return Err(fault::no_image(
                 "it is JSON and no image; what is in an analysis document or an SBOM is judged by `inscan evaluate FILE`",
             ));
         }
@@ -333,7 +333,7 @@ fn open_archive(path: &Path, form: Option<Form>, choice: Choice) -> anyhow::Resu
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
-            return Err(usage(format!(
+            return Err(fault::unsupported(format!(
                 "it is compressed with {program}, which is not supported for archives; decompress it: {program} -dc FILE | inscan scan -"
             )));
         }
@@ -386,7 +386,7 @@ fn read_documents(
             Ok((Form::Docker, read(Form::Docker)?))
         }
         false if documents.size("index.json")?.is_some() => Ok((Form::Oci, read(Form::Oci)?)),
-        false => Err(usage(
+        false => Err(fault::no_image(
             "it holds no image: it has neither `manifest.json` (docker save) nor `index.json` (OCI layout), nor is it a root file system (docker export)",
         )),
     }
@@ -406,10 +406,12 @@ fn reconciled(
         Err(error) => return Err(error),
     };
     match manifest() {
-        Ok(other) if other.config_digest != image.config_digest => Err(broken(format!(
-            "its `index.json` and its `manifest.json` say different images ({} and {}), and engines differ in which they take; say which with oci-archive: or docker-archive:",
-            image.config_digest, other.config_digest
-        ))),
+        Ok(other) if other.config_digest != image.config_digest => {
+            Err(fault::contradictory(format!(
+                "its `index.json` and its `manifest.json` say different images ({} and {}), and engines differ in which they take; say which with oci-archive: or docker-archive:",
+                image.config_digest, other.config_digest
+            )))
+        }
         _ => Ok((Form::Oci, image)),
     }
 }
@@ -434,7 +436,7 @@ fn image_and_root() -> anyhow::Error {
 fn packing(file: &File) -> anyhow::Result<Packing> {
     let start = start(file, Packing::START_LEN)?;
     if start.is_empty() {
-        return Err(broken("the file is empty; make it again"));
+        return Err(fault::empty("the file is empty; make it again"));
     }
     Ok(Packing::of(&start))
 }

@@ -6,13 +6,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use inscan_tar::Packing;
 
 use super::cache::Cache;
 use super::read::read_timed;
 use super::scan::LayerScan;
 use super::segment::Pass;
+use crate::fault;
 use crate::progress::Progress;
 use crate::source::{Blobs, Image, LayerRef, shown};
 use crate::timings::LayerTimes;
@@ -143,7 +144,10 @@ pub fn read_passing(
     {
         let (actual, size) = hash(stored)?;
         if (actual, size) != (digest, scan.blob_size) {
-            bail!("digest mismatch in `{}`: its content is {actual}", shown(name));
+            return Err(fault::changed(format!(
+                "digest mismatch in `{}`: its content is {actual}",
+                shown(name)
+            )));
         }
         pass.add_holes(scan.holes)?;
         pass.clocks.layer(number, cached(&scan, begun));
@@ -191,24 +195,26 @@ pub fn verify(layer: &LayerRef, scan: &LayerScan) -> Result<()> {
     if let Some(expected) = layer.digest
         && expected != scan.blob_digest
     {
-        bail!(
+        return Err(fault::changed(format!(
             "digest mismatch in `{location}`: expected {expected}, got {}: \
              the image is damaged or was tampered with; pull or save it again",
             scan.blob_digest
-        );
+        )));
     }
     if let Some(expected) = layer.size
         && expected != scan.blob_size
     {
-        bail!("size mismatch in `{location}`: expected {expected} bytes, got {}", scan.blob_size);
+        return Err(fault::changed(format!(
+            "size mismatch in `{location}`: expected {expected} bytes, got {}",
+            scan.blob_size
+        )));
     }
     if layer.diff_id != scan.diff_id {
-        bail!(
+        return Err(fault::changed(format!(
             "diff id mismatch in `{location}`: the configuration says {}, its content is {}: \
              the image is damaged or was tampered with; pull or save it again",
-            layer.diff_id,
-            scan.diff_id
-        );
+            layer.diff_id, scan.diff_id
+        )));
     }
     Ok(())
 }

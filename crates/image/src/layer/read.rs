@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use inscan_analyzers::START_LEN;
 use inscan_facts::path;
 use inscan_tar::{self as tar, Found, Kind, Limits};
@@ -17,6 +17,7 @@ use super::scan::{EntryKind, LayerScan, MAX_ENTRIES, New};
 use super::screen::Screen;
 use super::segment::{LargeFile, Part, Pass, Piece, Progressing, Segment, Whole};
 use super::{SEGMENT, SMALL};
+use crate::fault;
 use crate::timings::LayerTimes;
 
 /// Longest path: Linux has no longer ones, and so no engine unpacks them.
@@ -291,7 +292,10 @@ impl<'a> Walk<'a> {
         };
         let Some(id) = scan.add(&new) else {
             let message = "too many entries, or names too long, for one layer";
-            return Err(anyhow!("{message} (at offset {})", entry.header_offset));
+            return Err(fault::over_limit(format!(
+                "{message} (at offset {})",
+                entry.header_offset
+            )));
         };
         if let Some(capability) = entry.xattr(b"security.capability") {
             scan.capabilities.insert(id, capability.to_vec());

@@ -13,7 +13,8 @@ use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::members::{LIMITS, Member, MemberKind, cleaned, named_twice, unreadable};
 use super::recognise;
 use super::{Blobs, LayerRef};
-use inscan_facts::error::{broken, shown};
+use crate::fault;
+use inscan_facts::error::shown;
 
 /// As the Linux kernel counts.
 const MAX_LINKS: usize = 40;
@@ -57,7 +58,7 @@ impl ArchiveIndex {
             let member = Member::of(entry);
             let end = member.offset.saturating_add(member.stored);
             if end > length {
-                return Err(broken(format!(
+                return Err(fault::incomplete(format!(
                     "the archive ends {} bytes before the end of its member `{}`: it was cut off; make it again",
                     end - length,
                     shown(&member.name)
@@ -72,7 +73,7 @@ impl ArchiveIndex {
             }
             fragments += member.fragments.as_ref().map_or(0, Vec::len);
             if fragments > MAX_FRAGMENTS {
-                return Err(broken("the archive has sparse members of too many pieces"));
+                return Err(fault::over_limit("the archive has sparse members of too many pieces"));
             }
             if let Some(earlier) = members.insert(member.name.clone(), member.clone())
                 && !are_same(&file, &earlier, &member)?
@@ -206,7 +207,7 @@ impl Documents for ArchiveIndex {
 impl Blobs for ArchiveIndex {
     fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
         let member = self.find(&layer.location).ok_or_else(|| {
-            broken(format!("the archive has no member `{}`", shown(&layer.location)))
+            fault::incomplete(format!("the archive has no member `{}`", shown(&layer.location)))
         })?;
         Ok(self.content(member))
     }

@@ -2,6 +2,7 @@
 
 use super::known_names;
 use super::platform::Platform;
+use crate::fault;
 use inscan_facts::digest::BlobDigest;
 use inscan_facts::error::{shown, usage};
 
@@ -49,7 +50,7 @@ impl Choice {
             }
         };
         if found.is_empty() {
-            return Err(usage(format!(
+            return Err(fault::not_found(format!(
                 "there is no image `{}` in it; it holds {}",
                 shown(name),
                 listed(candidates)
@@ -77,7 +78,7 @@ impl Choice {
     /// The one candidate for the platform asked for, or for this machine.
     pub(super) fn by_platform(&self, candidates: &[Candidate]) -> anyhow::Result<usize> {
         match candidates {
-            [] => return Err(usage("there is no image in it")),
+            [] => return Err(fault::no_image("there is no image in it")),
             [only] => return self.check_platform(only.platform.as_ref()).map(|()| 0),
             _ => {}
         }
@@ -93,7 +94,7 @@ impl Choice {
                 needs_no_feature(have)?;
             }
             let hint = if self.platform.is_some() { "" } else { "; choose one with `--platform`" };
-            return Err(usage(format!(
+            return Err(fault::no_platform(format!(
                 "there is no image for {wanted} in it; there is {}{hint}",
                 platforms(candidates)
             )));
@@ -114,9 +115,11 @@ impl Choice {
     /// An image that is alone in its place is taken for any machine, but not against what was asked for.
     pub(super) fn check_platform(&self, have: Option<&Platform>) -> anyhow::Result<()> {
         match (&self.platform, have) {
-            (Some(wanted), Some(have)) if wanted.rank(have).is_none() => Err(usage(format!(
-                "the image is for {have}, not for {wanted}; leave `--platform` out, or ask for {have}"
-            ))),
+            (Some(wanted), Some(have)) if wanted.rank(have).is_none() => {
+                Err(fault::no_platform(format!(
+                    "the image is for {have}, not for {wanted}; leave `--platform` out, or ask for {have}"
+                )))
+            }
             _ => have.map_or(Ok(()), needs_no_feature),
         }
     }
@@ -126,7 +129,7 @@ impl Choice {
 fn needs_no_feature(have: &Platform) -> anyhow::Result<()> {
     match have.unknown_feature() {
         None => Ok(()),
-        Some(feature) => Err(usage(format!(
+        Some(feature) => Err(fault::unsupported(format!(
             "the image for {have} is for machines that have `{}` (os.features), and what it holds is not known here; choose the ordinary image",
             shown(feature)
         ))),

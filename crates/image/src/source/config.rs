@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use super::documents;
 use super::platform::Platform;
+use crate::fault;
 use inscan_document::config::{ContainerConfig, Healthcheck};
-use inscan_facts::error::{broken, shown};
+use inscan_facts::error::shown;
 use inscan_facts::json::{self, Form};
 
 /// What the configuration says, empty where it says nothing.
@@ -94,7 +95,7 @@ impl ImageConfig {
         let diff_ids = match root.pointer("/rootfs/diff_ids") {
             None => Vec::new(),
             Some(ids) => serde_json::from_value(ids.clone()).map_err(|error| {
-                broken(format!(
+                fault::damaged(format!(
                     "could not understand {what}: `rootfs.diff_ids`: {}",
                     shown(error.to_string())
                 ))

@@ -18,8 +18,9 @@ use super::known_names::{self, StoredImage};
 use super::oci_layout::{self, LayoutDirectory};
 use super::regular::open_regular;
 use super::{Image, Kind, OpenOptions, Opened, kind_of};
+use crate::fault;
 use bolt::{Bucket, Database};
-use inscan_facts::error::{absent, broken, shown, usage};
+use inscan_facts::error::{absent, shown, usage};
 
 /// containerd's own place, and those of distributions of Kubernetes.
 const ROOTS: [&str; 4] = [
@@ -130,7 +131,7 @@ fn database(root: &Path) -> anyhow::Result<Database> {
     let place = root.join(DATABASE);
     let file = open_regular(&place).map_err(|error| match error.downcast_ref::<io::Error>() {
         Some(why) if why.kind() == io::ErrorKind::PermissionDenied => {
-            broken(format!("no permission to read `{}`; run as root", path(&place)))
+            fault::denied(format!("no permission to read `{}`; run as root", path(&place)))
         }
         _ => error,
     })?;
@@ -150,7 +151,7 @@ fn entries(
     namespace: Option<&str>,
 ) -> anyhow::Result<Vec<Entry>> {
     let Some(version) = database.bucket(top, b"v1")? else {
-        return Err(broken(
+        return Err(fault::damaged(
             "it is not a database of containerd that is understood: there is no `v1` in it",
         ));
     };

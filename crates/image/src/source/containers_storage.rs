@@ -21,8 +21,9 @@ use super::known_names::{self, StoredImage};
 use super::manifest::{Manifest, pair, place};
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef, OpenOptions, Opened};
+use crate::fault;
 use inscan_facts::digest::Digest;
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::{shown, usage};
 use records::{ImageRecord, LayerRecord, big_data};
 use stores::{Store, no_permission};
 use tar_split::Assembled;
@@ -91,7 +92,7 @@ fn for_platform<'a>(
         }
     }
     if candidates.is_empty() {
-        return Err(broken(
+        return Err(fault::incomplete(
             "it is an index of images for several platforms, and none of them is stored here; pull it again",
         ));
     }
@@ -117,7 +118,10 @@ fn manifest(
         None => big_data(store, record, "manifest")?,
     };
     let bytes = bytes.ok_or_else(|| {
-        broken(format!("the manifest of `{}` is missing from the storage", shown(&record.id)))
+        fault::incomplete(format!(
+            "the manifest of `{}` is missing from the storage",
+            shown(&record.id)
+        ))
     })?;
     if let Some(expected) = &expected {
         documents::verify(&bytes, &(*expected).into(), "manifest")?;
@@ -133,7 +137,7 @@ fn configuration(
 ) -> anyhow::Result<(Digest, Vec<u8>)> {
     let digest = manifest.config()?.digest("configuration")?;
     let bytes = big_data(&stores[record.store], record, &digest.to_string())?.ok_or_else(|| {
-        broken(format!(
+        fault::incomplete(format!(
             "the configuration {digest} is missing from the storage; pull the image again"
         ))
     })?;
@@ -156,14 +160,14 @@ fn layers(
     for (index, layer) in layers.iter_mut().enumerate().rev() {
         // Taken out, so that a chain that leads into itself ends.
         let found = all.remove(&id).ok_or_else(|| {
-            broken(format!(
+            fault::incomplete(format!(
                 "{} (`{}`) is missing from the storage; pull the image again",
                 place(index, of),
                 shown(&id)
             ))
         })?;
         if !found.diff_digest.is_empty() && found.diff_digest != layer.diff_id.to_string() {
-            return Err(broken(format!(
+            return Err(fault::contradictory(format!(
                 "{} is not the one of the configuration: its diff id is {} there, and {} in the storage; pull the image again",
                 place(index, of),
                 layer.diff_id,
@@ -178,7 +182,7 @@ fn layers(
         stored.insert(found.id.clone(), found);
     }
     if !id.is_empty() {
-        return Err(broken(format!(
+        return Err(fault::contradictory(format!(
             "the storage has more layers of the image than its {of}: below them there is `{}`",
             shown(&id)
         )));
@@ -198,19 +202,19 @@ impl Blobs for StoredLayers {
         let store = self.stores.get(found.store).context("its storage is not known")?;
         let id = &found.id;
         if store.layer(id).join("composefs-data").exists() {
-            return Err(usage(format!(
+            return Err(fault::unsupported(format!(
                 "the layer `{id}` is stored as composefs, which is not supported; save the image instead: podman save IMAGE | inscan scan -"
             )));
         }
         let kept = open_regular(&store.layers().join(format!("{id}.tar-split.gz")))?.ok_or_else(|| {
-            broken(format!(
+            fault::incomplete(format!(
                 "no tar-split data for the layer `{id}`, so its tar cannot be restored; pull the image again"
             ))
         })?;
         let files = store.files(id);
         let shown_files = shown(files.as_os_str().as_encoded_bytes());
         let beneath = Beneath::new(&files).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => broken(format!(
+            io::ErrorKind::NotFound => fault::incomplete(format!(
                 "the files of the layer are not in `{shown_files}`: the image is being deleted, or was damaged; pull it again"
             )),
             io::ErrorKind::PermissionDenied => no_permission(&files),

@@ -10,9 +10,10 @@ use super::config::ImageConfig;
 use super::documents::{self, Documents, digest_of};
 use super::manifest::{pair, place};
 use super::{Image, LayerRef};
+use crate::fault;
 use crate::layer::LayerScan;
 use inscan_facts::digest::Digest;
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::shown;
 use inscan_facts::json::Form;
 
 /// Of `manifest.json`.
@@ -90,15 +91,15 @@ pub fn complete(image: &mut Image, scans: &[LayerScan]) -> anyhow::Result<()> {
 fn images(documents: &dyn Documents) -> anyhow::Result<Vec<Saved>> {
     let Some(bytes) = documents.read("manifest.json")? else {
         if documents.size("repositories")?.is_some() {
-            return Err(usage(
+            return Err(fault::unsupported(
                 "the archive was written by a Docker older than 1.10: it has no `manifest.json`; load it and save it again",
             ));
         }
-        return Err(usage("it has no `manifest.json`: not a Docker archive"));
+        return Err(fault::no_image("it has no `manifest.json`: not a Docker archive"));
     };
     let saved: Vec<Saved> = documents::parse(&bytes, &MANIFEST, "`manifest.json`")?;
     if saved.is_empty() {
-        return Err(usage("its `manifest.json` names no image: it is empty"));
+        return Err(fault::no_image("its `manifest.json` names no image: it is empty"));
     }
     Ok(saved)
 }
@@ -106,7 +107,7 @@ fn images(documents: &dyn Documents) -> anyhow::Result<Vec<Saved>> {
 /// The configuration; verified where its name says its digest, as it does in all but hand-made archives.
 fn configuration(documents: &dyn Documents, name: &str) -> anyhow::Result<(Vec<u8>, Digest)> {
     let bytes = documents.read(name)?.ok_or_else(|| {
-        broken(format!(
+        fault::incomplete(format!(
             "the configuration `{}` is missing from the archive; save the image again",
             shown(name)
         ))
@@ -135,7 +136,7 @@ fn layers(
     for (index, name) in saved.layers.iter().enumerate() {
         let size = documents.size(name)?.ok_or_else(|| {
             let place = place(index, saved.layers.len());
-            broken(format!(
+            fault::incomplete(format!(
                 "{place} (`{}`) is missing from the archive; save the image again",
                 shown(name)
             ))

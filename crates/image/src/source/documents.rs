@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::manifest::Descriptor;
+use crate::fault;
 use inscan_facts::digest::{BlobDigest, Digest, Sha256};
-use inscan_facts::error::{broken, shown};
+use inscan_facts::error::shown;
 use inscan_facts::json::{self, Form};
 
 /// The largest manifest that registries take is 4 MiB; configurations are smaller.
@@ -33,7 +34,7 @@ pub(super) trait Documents {
 }
 
 pub(super) fn too_large(name: &str, size: u64) -> anyhow::Error {
-    broken(format!(
+    fault::over_limit(format!(
         "`{}` has {size} bytes; at most {MAX_DOCUMENT_BYTES} of a manifest or configuration are read",
         shown(name)
     ))
@@ -64,7 +65,7 @@ pub(super) fn fetch(
         .read(&blob_name(&digest))
         .with_context(|| format!("could not read the {what} {digest}"))?
         .ok_or_else(|| {
-            broken(format!(
+            fault::incomplete(format!(
                 "the {what} {digest} is missing: the copy is not complete; make it again"
             ))
         })?;
@@ -72,7 +73,7 @@ pub(super) fn fetch(
     if let Some(size) = descriptor.size
         && u64::try_from(size) != Ok(bytes.len() as u64)
     {
-        return Err(broken(format!(
+        return Err(fault::changed(format!(
             "the {what} {digest} has {} bytes, but what refers to it says {size}",
             bytes.len()
         )));
@@ -83,7 +84,7 @@ pub(super) fn fetch(
 pub(super) fn verify(bytes: &[u8], expected: &BlobDigest, what: &str) -> anyhow::Result<()> {
     let found = expected.of_same(bytes);
     if found != *expected {
-        return Err(broken(format!(
+        return Err(fault::changed(format!(
             "the {what} is not what its digest says: expected {expected}, got {found}; it was changed or damaged, get it again"
         )));
     }
@@ -102,7 +103,7 @@ pub(super) fn parse<T: DeserializeOwned>(
 /// As [`parse`]; an object and nothing else.
 pub(super) fn object(bytes: &[u8], form: &Form, what: impl fmt::Display) -> anyhow::Result<Value> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(broken(format!("could not understand {what}: it is no JSON object")));
+        return Err(fault::damaged(format!("could not understand {what}: it is no JSON object")));
     }
     json::read(bytes, form).map_err(|error| not_understood(&what, &error))
 }
@@ -118,7 +119,7 @@ pub(super) fn parse_object<T: DeserializeOwned>(
 }
 
 fn not_understood(what: &dyn fmt::Display, error: &serde_json::Error) -> anyhow::Error {
-    broken(format!("could not understand {what}: {}", shown(error.to_string())))
+    fault::damaged(format!("could not understand {what}: {}", shown(error.to_string())))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod endpoint;
 use super::choice::Choice;
 use super::environment::Environment;
 use super::{Image, Kind, OpenOptions, Opened, Platform, Stream, kind_of};
+use crate::fault;
 use api::{Api, Inspected};
 use endpoint::Endpoint;
 use inscan_facts::digest::Digest;
@@ -126,7 +127,7 @@ impl EngineFacts {
     /// Completes an image as read from the archive.
     pub(super) fn complete(self, image: &mut Image) -> anyhow::Result<()> {
         if let Some(id) = self.id.filter(|id| self.id_is_config && *id != image.config_digest) {
-            return Err(broken(format!(
+            return Err(fault::changed(format!(
                 "the engine was asked for the image {id}, and sent {}",
                 image.config_digest
             )));

@@ -3,23 +3,21 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
-/// Read once; what comes after is a function of it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Environment {
+/// What a caller says of it; without anything, the places are those of a user without a home.
+#[derive(Clone, Default)]
+pub struct Environment {
     variables: HashMap<String, OsString>,
     /// Root finds images of the system, everybody else their own.
     pub(super) user: u32,
 }
 
 impl Environment {
-    pub(super) fn of_this_process() -> Self {
-        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
-        Environment {
-            variables: std::env::vars_os().filter_map(named).collect(),
-            user: rustix::process::geteuid().as_raw(),
-        }
+    /// Of the user who runs this process, with the variables it was given.
+    pub fn new(variables: HashMap<String, OsString>) -> Self {
+        Environment { variables, user: rustix::process::geteuid().as_raw() }
     }
 
     /// A variable that is set to something.
@@ -52,6 +50,13 @@ impl Environment {
 
     pub(super) fn data_directory(&self) -> Option<PathBuf> {
         self.path("XDG_DATA_HOME").or_else(|| Some(self.home()?.join(".local/share")))
+    }
+}
+
+/// Variables may hold passwords.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Environment").field("user", &self.user).finish_non_exhaustive()
     }
 }
 

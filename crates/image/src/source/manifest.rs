@@ -10,8 +10,9 @@ use super::LayerRef;
 use super::config::ImageConfig;
 use super::documents::{self, blob_name};
 use super::platform::Platform;
+use crate::fault;
 use inscan_facts::digest::{BlobDigest, Digest};
-use inscan_facts::error::{Kind, broken, coded, shown, usage};
+use inscan_facts::error::{Kind, coded, shown};
 use inscan_facts::json::Form;
 
 /// The code of the error where a manifest and its configuration have not as many layers: no engine
@@ -88,7 +89,7 @@ pub(super) struct Manifest {
 impl Descriptor {
     pub(super) fn digest(&self, what: &str) -> anyhow::Result<BlobDigest> {
         self.digest.parse().map_err(|_| {
-            broken(format!(
+            fault::not_understood(format!(
                 "the {what} has the digest `{}`: only sha256 and sha512 are understood",
                 shown(&self.digest)
             ))
@@ -139,14 +140,14 @@ impl Manifest {
             || manifest.media_type.contains("manifest.v1+")
                 && manifest.media_type.contains("docker")
         {
-            return Err(usage(
+            return Err(fault::unsupported(
                 "the image has a Docker schema 1 manifest, a form given up in 2017; push or save it again with a current Docker, podman or skopeo",
             ));
         }
         // A document that is both is read as one by some and as the other by others (CVE-2021-41190).
         if manifest.manifests.is_some() && (manifest.layers.is_some() || manifest.config.is_some())
         {
-            return Err(broken(format!(
+            return Err(fault::contradictory(format!(
                 "the {what} is an index and a manifest at once: what it says depends on who reads it"
             )));
         }
@@ -160,7 +161,7 @@ impl Manifest {
     /// The configuration's descriptor; an error that names what it is, where it is no image.
     pub(super) fn config(&self) -> anyhow::Result<&Descriptor> {
         let config = self.config.as_ref().ok_or_else(|| {
-            broken("the manifest names no configuration: it is not an image manifest")
+            fault::damaged("the manifest names no configuration: it is not an image manifest")
         })?;
         let layers = self.layers.iter().flatten();
         let may_be_image = match config.media_type.as_str() {
@@ -181,7 +182,7 @@ impl Manifest {
         }
         let media_type =
             if self.artifact_type.is_empty() { &config.media_type } else { &self.artifact_type };
-        Err(usage(format!("not a container image, but {}", artifact(media_type))))
+        Err(fault::no_image(format!("not a container image, but {}", artifact(media_type))))
     }
 
     pub(super) fn layers(&self) -> anyhow::Result<Vec<LayerRef>> {
@@ -190,7 +191,7 @@ impl Manifest {
             let place = place(index, layers.len());
             let media_type = &descriptor.media_type;
             if media_type.ends_with("+encrypted") {
-                return Err(broken(format!(
+                return Err(fault::not_understood(format!(
                     "{place} is encrypted (`{}`); decrypt the image first, for example with `skopeo copy --decryption-key`",
                     shown(media_type)
                 )));
@@ -241,7 +242,7 @@ pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Res
         return Err(coded(Kind::Broken, LAYERS_UNPAIRED, message));
     }
     if layers.len() > MAX_LAYERS {
-        return Err(broken(format!(
+        return Err(fault::over_limit(format!(
             "the image has {} layers; at most {MAX_LAYERS} are read",
             layers.len()
         )));
@@ -249,7 +250,7 @@ pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Res
     let of = layers.len();
     for (index, (layer, diff_id)) in layers.iter_mut().zip(diff_ids).enumerate() {
         layer.diff_id = diff_id.parse().map_err(|_| {
-            broken(format!(
+            fault::not_understood(format!(
                 "{} has the diff id `{}`: only sha256 digests are understood",
                 place(index, of),
                 shown(diff_id)

@@ -2,7 +2,8 @@
 
 use inscan_tar::{Entry, Fault, Fragment, Kind, Limits, ReadError};
 
-use inscan_facts::error::{broken, shown};
+use crate::fault;
+use inscan_facts::error::shown;
 
 /// What an archive of images may ask for. `docker save` of many images writes a few hundred
 /// members. Its layers may be stored with holes where they have zeros.
@@ -68,9 +69,9 @@ impl Member {
 pub(super) fn unreadable(error: ReadError) -> anyhow::Error {
     match error {
         ReadError::Tar(error) if error.fault == Fault::Checksum => {
-            broken(format!("{error}: not a tar archive, or a damaged one; create it again"))
+            fault::damaged(format!("{error}: not a tar archive, or a damaged one; create it again"))
         }
-        ReadError::Tar(error) => broken(format!("{error}; create the archive again")),
+        ReadError::Tar(error) => fault::damaged(format!("{error}; create the archive again")),
         ReadError::Io(error) => error.into(),
     }
 }
@@ -94,7 +95,7 @@ pub(super) fn cleaned(directory: &[u8], name: &[u8]) -> Option<Vec<u8>> {
 /// Clients of images take either the first or the last member of a name.
 pub(super) fn named_twice(name: &[u8]) -> anyhow::Error {
     let name = shown(name);
-    broken(format!(
+    fault::contradictory(format!(
         "the archive has two members `{name}` that differ, and clients differ in which of them they take; make it again"
     ))
 }

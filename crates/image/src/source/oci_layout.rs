@@ -17,8 +17,9 @@ use super::manifest::{Descriptor, Manifest, pair, place};
 use super::platform::Platform;
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef};
+use crate::fault;
 use inscan_facts::digest::{BlobDigest, Digest};
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::shown;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -47,7 +48,7 @@ pub(super) fn read(
 ) -> anyhow::Result<Image> {
     let index = documents
         .read("index.json")?
-        .ok_or_else(|| usage("it has no `index.json`: not an OCI image layout"))?;
+        .ok_or_else(|| fault::no_image("it has no `index.json`: not an OCI image layout"))?;
     let index = Manifest::parse(&index, "index (`index.json`)")?;
     let mut walk = Walk { documents, indexes: 0, missing: None, strange: None };
     let mut leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;
@@ -187,7 +188,7 @@ impl Walk<'_> {
         }
         self.indexes += 1;
         if above.contains(&digest) || above.len() >= MAX_INDEX_DEPTH || self.indexes > MAX_INDEXES {
-            return Err(broken(format!(
+            return Err(fault::damaged(format!(
                 "the index {digest} contains itself, or too many other indexes"
             )));
         }
@@ -235,13 +236,15 @@ impl Walk<'_> {
         match &self.missing {
             Some((descriptor, platform)) => {
                 let platform = platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default();
-                broken(format!(
+                fault::incomplete(format!(
                     "the image{platform} is named in the index, but its manifest {} is not stored: the copy is not complete; make it again",
                     shown(&descriptor.digest)
                 ))
             }
-            None if top.is_empty() => usage("its `index.json` names no image: it is empty"),
-            None => usage("there is no image in it, only attestations or signatures"),
+            None if top.is_empty() => {
+                fault::no_image("its `index.json` names no image: it is empty")
+            }
+            None => fault::no_image("there is no image in it, only attestations or signatures"),
         }
     }
 }
@@ -299,19 +302,19 @@ fn check_stored(documents: &dyn Documents, layers: &[LayerRef]) -> anyhow::Resul
             .is_some_and(|t| t.contains("nondistributable") || t.contains("foreign"));
         match documents.size(&layer.location)? {
             None if foreign => {
-                return Err(broken(format!(
+                return Err(fault::incomplete(format!(
                     "{place} ({}) is non-distributable, and its bytes are not stored here; save the image on a machine that has it, with its foreign layers",
                     shown(&layer.location)
                 )));
             }
             None => {
-                return Err(broken(format!(
+                return Err(fault::incomplete(format!(
                     "{place} ({}) is missing: the copy is not complete; make it again",
                     shown(&layer.location)
                 )));
             }
             Some(found) if layer.size.is_some_and(|size| size != found) => {
-                return Err(broken(format!(
+                return Err(fault::incomplete(format!(
                     "{place} ({}) has {found} bytes, but the manifest says {}; it was cut off or changed, get it again",
                     shown(&layer.location),
                     layer.size.unwrap_or_default()
@@ -362,7 +365,10 @@ impl Blobs for LayoutDirectory {
         let file = LayoutDirectory::open(self, &layer.location)
             .with_context(|| format!("could not open `{}`", shown(&layer.location)))?
             .ok_or_else(|| {
-                broken(format!("`{}` is missing from the layout", shown(&layer.location)))
+                fault::incomplete(format!(
+                    "`{}` is missing from the layout",
+                    shown(&layer.location)
+                ))
             })?;
         Ok(Box::new(file))
     }

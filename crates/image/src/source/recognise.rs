@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::{shown, usage};
 use inscan_facts::path;
 use inscan_tar::Archive;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::archive_index::ArchiveIndex;
 use super::documents::Documents;
 use super::members::{LIMITS, Member};
 use super::unpacked::Unpacked;
+use crate::fault;
 use crate::layer::LayerScan;
 
 /// Directories at the root of every Linux system, which nothing else has.
@@ -136,7 +137,7 @@ impl Looked {
         if let Some(what) = self.no_root(&path) {
             return what;
         }
-        usage(format!(
+        fault::no_image(format!(
             "`{path}` is nothing that is known: there is neither `index.json` (an OCI layout) nor `manifest.json` (docker save, skopeo's dir:) in it, nor are the directories of a root file system (`etc`, `usr`, …); to have it read as a root file system, write dir:{path}"
         ))
     }
@@ -144,7 +145,7 @@ impl Looked {
     /// Why it cannot be taken for a root file system either.
     pub(super) fn no_root(&self, path: &str) -> Option<anyhow::Error> {
         if self.has_blobs {
-            return Some(broken(format!(
+            return Some(fault::incomplete(format!(
                 "`{path}` has the blobs of an OCI layout, but no `index.json`: the copy is not complete; make it again"
             )));
         }
@@ -159,7 +160,7 @@ impl Looked {
         let empty = || {
             format!("the directory `{path}` is empty: what should have filled it may have failed")
         };
-        self.is_empty.then(|| broken(empty()))
+        self.is_empty.then(|| fault::empty(empty()))
     }
 
     /// A directory that can be read in two ways shows one image and hides the other.

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Form, Transport};
+use crate::fault;
 use inscan_facts::error::{Kind, coded, shown, usage};
 
 /// An image as it was named.
@@ -184,7 +185,7 @@ fn looks_like_path(text: &str) -> bool {
 }
 
 fn missing(path: &str) -> anyhow::Error {
-    usage(format!(
+    fault::not_found(format!(
         "there is no file or directory `{}`; relative paths start at the current directory{}",
         shown(path),
         if path.starts_with('~') {

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use inscan_facts::digest::BlobDigest;
-use inscan_facts::error::{broken, shown};
+use inscan_facts::error::shown;
 use inscan_net::registry::{self, Failed, Found, Registry, RegistryOptions};
 use inscan_net::{NetOptions, Url};
 use serde_json::json;
@@ -15,6 +15,7 @@ use serde_json::json;
 use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, digest_of, too_large};
 use super::manifest::{Descriptor, Manifest};
 use super::{Blobs, Choice, Image, LayerRef, oci_layout};
+use crate::fault;
 
 /// An image in a registry, as a layout.
 pub(super) struct RegistryImage {
@@ -100,13 +101,13 @@ impl RegistryImage {
             let hosts: Vec<_> =
                 described.urls.iter().filter_map(|url| Url::parse(url).ok()).collect();
             let hosts: Vec<_> = hosts.iter().map(|url| shown(inscan_net::origin(url))).collect();
-            return Err(broken(format!(
+            return Err(fault::incomplete(format!(
                 "the layer {digest} is foreign: it is not in the registry, but at {}; if you trust that place, add `--allow-foreign-layers`",
                 hosts.join(", ")
             )));
         }
         if self.foreign(name).is_empty() {
-            return Err(broken(format!(
+            return Err(fault::incomplete(format!(
                 "the layer {digest} is foreign, and none of its addresses is an https address"
             )));
         }
@@ -161,9 +162,9 @@ impl Documents for RegistryImage {
             self.check_foreign(name, &digest, &described)?;
         }
         // Without a size nothing would end a layer that a server sends.
-        let size = described
-            .size
-            .ok_or_else(|| broken(format!("the manifest gives no size for `{}`", shown(name))));
+        let size = described.size.ok_or_else(|| {
+            fault::damaged(format!("the manifest gives no size for `{}`", shown(name)))
+        });
         size.map(Some)
     }
 
@@ -181,7 +182,7 @@ impl Blobs for RegistryImage {
     fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
         let digest = documents::digest_in(&layer.location);
         let (Some(digest), Some(size)) = (digest, layer.size) else {
-            return Err(broken("the manifest gives no digest and size for the layer"));
+            return Err(fault::damaged("the manifest gives no digest and size for the layer"));
         };
         let from_registry = self.registry.blob(digest, size);
         let failed = match from_registry {

@@ -15,8 +15,9 @@ use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::manifest::place;
 use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
 use super::{Image, Platform, Stream, directory_image, image_and_root, read_documents, recognise};
+use crate::fault;
 use crate::layer::{self, LayerScan, MAX_ZSTD_WINDOW_LOG};
-use inscan_facts::error::{broken, shown, usage};
+use inscan_facts::error::{shown, usage};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
 const MAX_KEPT_BYTES: u64 = 64 << 20;
@@ -190,7 +191,7 @@ impl Archive {
             return Ok(Passed::Other { size, why: "is too large for a document" });
         }
         if self.kept_bytes + size > MAX_KEPT_BYTES {
-            return Err(broken(format!(
+            return Err(fault::over_limit(format!(
                 "the archive has more than {} MiB of small files before its manifest; unpack it and give the directory, or save the image alone",
                 MAX_KEPT_BYTES >> 20
             )));
@@ -212,7 +213,7 @@ impl Archive {
         for (index, layer) in image.layers.iter().enumerate() {
             let numbered = place(index, of);
             let place = || format!("{numbered} (`{}`)", shown(&layer.location));
-            let missing = || broken(format!("{} is missing from the archive", place()));
+            let missing = || fault::incomplete(format!("{} is missing from the archive", place()));
             let name = self.file_name(&layer.location).ok_or_else(missing)?;
             // An image may have one layer twice.
             let scan = match taken.get(&name).and_then(|&first| layers.get(first)) {
@@ -223,10 +224,10 @@ impl Archive {
                         scan.with_context(|| format!("could not read {}", place()))?
                     }
                     Some(Passed::Small(_)) => {
-                        return Err(broken(format!("{} is text, not a tar", place())));
+                        return Err(fault::damaged(format!("{} is text, not a tar", place())));
                     }
                     Some(Passed::Other { why, .. }) => {
-                        return Err(broken(format!("{} {why}", place())));
+                        return Err(fault::damaged(format!("{} {why}", place())));
                     }
                 },
             };
@@ -254,7 +255,7 @@ impl Documents for Archive {
             Some(Passed::Other { size, .. }) if *size > MAX_DOCUMENT_BYTES => {
                 Err(too_large(name, *size))
             }
-            Some(_) => Err(broken(format!("`{}` is no JSON document", shown(name)))),
+            Some(_) => Err(fault::damaged(format!("`{}` is no JSON document", shown(name)))),
         }
     }
 
@@ -302,7 +303,7 @@ fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
         .read_to_end(&mut start)
         .context("could not read the archive")?;
     if start.is_empty() {
-        return Err(broken(
+        return Err(fault::empty(
             "there is nothing in it: the program that should write the image may have failed",
         ));
     }
@@ -320,7 +321,7 @@ fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
-            return Err(usage(format!(
+            return Err(fault::unsupported(format!(
                 "it is compressed with {program}, which is not supported for archives; decompress it: {program} -dc FILE | inscan scan -"
             )));
         }

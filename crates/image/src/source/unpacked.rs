@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use inscan_facts::digest::{BlobDigest, Digest};
-use inscan_facts::error::{broken, shown};
+use inscan_facts::error::shown;
 use inscan_tar::Packing;
 use serde_json::json;
 
 use super::beneath::Beneath;
 use super::documents::{Documents, MAX_DOCUMENT_BYTES, digest_in, digest_of, too_large};
 use super::{Blobs, LayerRef};
+use crate::fault;
 
 /// The files of an archive by their names in it. No name leads out of the directory, nor any link.
 pub(super) struct Unpacked(PathBuf);
@@ -62,7 +63,7 @@ impl Documents for Unpacked {
 impl Blobs for Unpacked {
     fn open(&self, layer: &LayerRef) -> anyhow::Result<Box<dyn Read + Send + '_>> {
         let file = Unpacked::open(self, &layer.location)?;
-        let missing = || broken(format!("`{}` is missing", shown(&layer.location)));
+        let missing = || fault::incomplete(format!("`{}` is missing", shown(&layer.location)));
         Ok(Box::new(file.ok_or_else(missing)?))
     }
 }
@@ -79,7 +80,7 @@ impl TransportDirectory {
     pub(super) fn read(directory: &Path) -> anyhow::Result<Self> {
         let files = Unpacked::new(directory);
         let bytes = files.read("manifest.json")?.ok_or_else(|| {
-            broken("it has no `manifest.json`: the copy is not complete; make it again")
+            fault::incomplete("it has no `manifest.json`: the copy is not complete; make it again")
         })?;
         let manifest = digest_of(&bytes);
         let entry = json!({"digest": manifest.to_string(), "size": bytes.len()});

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use crate::fault;
 use inscan_facts::error::broken;
 
 const MAGIC: u32 = 0xed0c_daed;
@@ -92,7 +93,7 @@ impl Database {
             for at in 0..page.count() {
                 let element = page.element(at)?;
                 if names.len() + left.len() >= MAX_LISTED {
-                    return Err(broken("the database has too many names to list"));
+                    return Err(fault::over_limit("the database has too many names to list"));
                 }
                 match page.is_leaf() {
                     true if element.flags & BUCKET != 0 => names.push(element.key.to_vec()),
@@ -288,7 +289,7 @@ fn fnv64a(bytes: &[u8]) -> u64 {
 }
 
 fn damaged(why: &str) -> anyhow::Error {
-    broken(format!("the database is damaged: {why}"))
+    fault::damaged(format!("the database is damaged: {why}"))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::stores::{Store, no_permission};
+use crate::fault;
 use crate::source::documents::{MAX_DOCUMENT_BYTES, too_large};
 use crate::source::known_names::StoredImage;
 use crate::source::regular::open_regular;
@@ -136,10 +137,13 @@ fn records<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let name = || shown(path.as_os_str().as_encoded_bytes());
     let Some(bytes) = read(path, MAX_RECORD_BYTES + 1)? else { return Ok(Vec::new()) };
     if bytes.len() as u64 > MAX_RECORD_BYTES {
-        return Err(broken(format!("`{}` has more than {MAX_RECORD_BYTES} bytes", name())));
+        return Err(fault::over_limit(format!(
+            "`{}` has more than {MAX_RECORD_BYTES} bytes",
+            name()
+        )));
     }
     serde_json::from_slice(&bytes).map_err(|error| {
-        broken(format!("could not understand `{}`: {}", name(), shown(error.to_string())))
+        fault::damaged(format!("could not understand `{}`: {}", name(), shown(error.to_string())))
     })
 }
 

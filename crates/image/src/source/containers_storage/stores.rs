@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
+use crate::fault;
 use crate::source::environment::Environment;
 use crate::source::regular::open_regular;
 use inscan_facts::error::{absent, broken, shown, usage};
@@ -43,7 +44,7 @@ impl Driver {
         match name {
             "overlay" | "overlay2" => Ok(Driver::Overlay),
             "vfs" => Ok(Driver::Vfs),
-            _ => Err(usage(format!(
+            _ => Err(fault::unsupported(format!(
                 "the storage driver `{}` is not supported, only overlay and vfs are; save the image instead: podman save IMAGE | inscan scan -",
                 shown(name)
             ))),
@@ -102,7 +103,7 @@ impl Store {
 }
 
 pub(super) fn no_permission(place: &Path) -> anyhow::Error {
-    broken(format!(
+    fault::denied(format!(
         "no permission to read `{}`; run as its owner, or, where it is your own rootless storage: podman unshare inscan …",
         shown(place.as_os_str().as_encoded_bytes())
     ))

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, CWD};
 
 use super::{Engine, docker_context};
+use crate::fault;
 use crate::source::environment::Environment;
 use crate::source::kind_of;
-use inscan_facts::error::{Kind, absent, broken, shown, usage};
+use inscan_facts::error::{Kind, absent, shown, usage};
 use inscan_net::{ClientCertificate, Http, NetOptions, Url};
 
 /// A place where an engine may listen.
@@ -133,12 +134,12 @@ impl Endpoint {
                 }
                 Ok(endpoint(Address::Network { url, tls: tls.unwrap_or_default() }))
             }
-            "ssh" => Err(usage(format!(
+            "ssh" => Err(fault::unsupported(format!(
                 "{named_by} is `{}`: engines are not reached over ssh; have the image sent instead: {}",
                 shown(host),
                 shown(save)
             ))),
-            _ => Err(usage(format!(
+            _ => Err(fault::unsupported(format!(
                 "{named_by} is `{}`: only unix:// and tcp:// are understood; have the image sent instead: {}",
                 shown(host),
                 shown(save)
@@ -165,7 +166,7 @@ impl Endpoint {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(broken("permission denied; run as its owner"));
+                return Err(fault::denied("permission denied; run as its owner"));
             }
             Err(_) => return Err(absent("there is no such socket")),
         };
@@ -175,7 +176,7 @@ impl Endpoint {
         if rustix::fs::accessat(CWD, path, Access::WRITE_OK, rustix::fs::AtFlags::EACCESS).is_err()
         {
             let group = group_name(metadata.gid());
-            return Err(broken(format!(
+            return Err(fault::denied(format!(
                 "permission denied: it is for the group {group}; be a member of it (sudo usermod -aG {group} \"$USER\", then log in anew), or run as root"
             )));
         }
