@@ -240,8 +240,8 @@ fn no_package_registry_is_named() {
 
 #[test]
 fn every_code_of_an_image_is_documented() {
-    let documented = text("docs/errors.md");
-    let source = text("crates/image/src/fault.rs");
+    let documented = text(Path::new("docs/errors.md"));
+    let source = text(Path::new("crates/image/src/fault.rs"));
     let codes: Vec<&str> = source.split('"').skip(1).step_by(2).collect();
     assert!(codes.len() > 8, "{codes:?}");
     for code in codes {
