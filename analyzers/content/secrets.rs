@@ -43,7 +43,10 @@ use format::Format;
 use login_file::LoginFile;
 use pack::{Meaning, Pack, Rule, pack};
 use reading::Reading;
-use value::{Shape, fnv1a, has_sequence, is_camel_case, is_common_word, is_placeholder, is_uuid};
+use value::{
+    Shape, fnv1a, has_sequence, is_camel_case, is_common_word, is_mask, is_name, is_repetitive,
+    is_uuid,
+};
 
 use bstr::BString;
 use regex_automata::meta::Regex;
@@ -364,11 +367,13 @@ impl<'a, 't> Scan<'a, 't> {
         let found = matched(rule.regex(), rule, self.text, from, keyword.start);
         let Some((whole, secret)) = found else { return };
         self.done[position] = whole.end;
-        let is_picture = rule.is_of_letters() && is_within_blob(self.text, &secret);
-        if is_accepted(rule, &self.text[secret.clone()]) && !is_picture {
-            let rank = u8::from(rule.contextual);
-            self.put(&rule.id, rule.severity, secret, rank, rule.contextual);
+        let beside = &self.text[whole.start..secret.start];
+        if rule.is_of_letters() && is_within_blob(self.text, &secret) || rule.is_excluded(beside) {
+            return;
         }
+        let Some(severity) = severity_of(rule, &self.text[secret.clone()]) else { return };
+        let rank = u8::from(rule.contextual);
+        self.put(&rule.id, severity, secret, rank, rule.contextual);
     }
 
     fn private_key(&mut self, words: usize) {
@@ -541,19 +546,43 @@ fn matched(
     }
 }
 
-/// The third stage: tests that a pattern cannot express.
-fn is_accepted(rule: &Rule, secret: &[u8]) -> bool {
+/// The least entropy of what was typed in a provider's form: one letter over and over has
+/// less, and stands in place of a token.
+const LEAST_TYPED: f64 = 1.0;
+
+/// The third stage: tests that a pattern cannot express. What has a provider's form and was
+/// typed, one letter over and over or words as in `AKIADEADBEEFDEADBEEF`, is of low
+/// severity; a mask is nothing, and neither is a piece of a genome.
+fn severity_of(rule: &Rule, secret: &[u8]) -> Option<Severity> {
+    if is_refused(rule, secret) {
+        return None;
+    }
+    let entropy = entropy(secret);
+    let is_repetitive = !rule.keep_placeholders && is_repetitive(secret);
+    if entropy >= rule.entropy && !is_repetitive {
+        return Some(rule.severity);
+    }
+    let is_of_one_kind =
+        is_repetitive || secret.chunk_by(|one, next| one == next).all(|run| run.len() < 5);
+    let is_typed = rule.is_exact(secret)
+        && entropy >= LEAST_TYPED
+        && is_of_one_kind
+        && !is_mask(secret)
+        && !secret.iter().all(|byte| b"ACGNTU".contains(byte));
+    is_typed.then_some(Severity::Low)
+}
+
+fn is_refused(rule: &Rule, secret: &[u8]) -> bool {
     let shape = Shape::of(secret);
-    let is_refused = !rule.keep_placeholders && is_placeholder(secret)
+    !rule.keep_placeholders && is_mask(secret)
+        || shape.digits < rule.digits
         || rule.refuse_sequences && has_sequence(secret)
         || rule.refuse_words && is_common_word(secret)
+        || rule.refuse_names && is_name(secret)
         || rule.mixed && shape.letters() == shape.length
         || rule.is_weak()
             && is_camel_case(secret.rsplit(|&byte| byte == b'.').next().unwrap_or(secret))
-        || rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret)));
-    !is_refused
-        && shape.digits >= rule.digits
-        && (rule.entropy == 0.0 || entropy(secret) >= rule.entropy)
+        || rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret)))
 }
 
 /// Findings of one binary file. Those that programs keep to test themselves stand side by
@@ -612,11 +641,8 @@ fn rule_in_binary<'a>(
     let (_, secret) = matched(rule.regex_in_binary(), rule, rest, 0, 0)?;
     let is_printable = rest[secret.clone()].iter().all(|byte| (b' '..0x7f).contains(byte));
     let secret = keyword.start + secret.start..keyword.start + secret.end;
-    (is_printable && is_accepted(rule, &bytes[secret.clone()])).then_some((
-        &rule.id,
-        rule.severity,
-        secret,
-    ))
+    let severity = severity_of(rule, &bytes[secret.clone()]).filter(|_| is_printable)?;
+    Some((&rule.id, severity, secret))
 }
 
 fn shown_of_binary(secret: &[u8]) -> String {

@@ -178,7 +178,8 @@ pub(super) fn value_after(text: &[u8], name_end: usize) -> Option<Assigned> {
         let byte = *text.get(at)?;
         match byte {
             b'=' | b':' | b'>' => by_operator = true,
-            b'\n' if by_operator && line_feeds == 0 => line_feeds = 1,
+            b',' if is_between_arguments(text, at) => by_operator = true,
+            b'\n' if (by_operator || credential) && line_feeds == 0 => line_feeds = 1,
             b'\n' => return None,
             b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'[' | b'|' | b'?' | b'\\'
             | b'.' | b'_' => {}
@@ -227,6 +228,24 @@ pub(super) fn may_assign(text: &[u8], word_end: usize) -> bool {
         [_, _] => true,
         _ => false,
     }
+}
+
+/// Whether a comma stands between two quoted arguments of a call, the first of them a name:
+/// `setenv("NAME", "value")`.
+fn is_between_arguments(text: &[u8], comma: usize) -> bool {
+    let rest = &text[comma + 1..];
+    let blanks = rest.iter().take(40).take_while(|byte| byte.is_ascii_whitespace()).count();
+    let is_quoted = rest.get(blanks).is_some_and(|quote| b"\"'`".contains(quote));
+    let Some((quote, before)) = text[comma.saturating_sub(80)..comma].split_last() else {
+        return false;
+    };
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let name = before.iter().rev().take_while(|byte| of_name(byte)).count();
+    is_quoted
+        && b"\"'".contains(quote)
+        && before[..before.len() - name]
+            .strip_suffix(&[*quote])
+            .is_some_and(|call| call.trim_ascii_end().ends_with(b"("))
 }
 
 /// A `-` right behind a quote or operator is part of the value.
@@ -307,7 +326,10 @@ pub(super) fn is_credible(value: &[u8], assigned: &Assigned, context: Context) -
         }
         Context::NamedCredential => {
             is_credible(value, assigned, Context::Credential)
-                || assigned.by_operator && assigned.on_same_line && is_drawn(value, &shape)
+                || assigned.by_operator
+                    && assigned.on_same_line
+                    && !assigned.is_identifier
+                    && is_drawn(value, &shape)
         }
     }
 }
@@ -329,7 +351,9 @@ fn is_path_or_reference(value: &[u8], shape: &Shape) -> bool {
 }
 
 fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
-    if is_uuid(value) {
+    // The digits that most providers draw.
+    let is_drawn_hex = is_hex(value) && matches!(value.len(), 32 | 40 | 64);
+    if is_uuid(value) || by_operator && is_drawn_hex && shape.distinct >= 6 {
         return true;
     }
     let enough = if by_operator { 10 } else { 12 };
@@ -396,6 +420,9 @@ fn is_generic(value: &[u8], shape: &Shape) -> bool {
         let is_length = (24..=128).contains(&shape.length) && shape.length.is_multiple_of(8);
         return is_length && shape.digits >= 4 && entropy(value) > 3.0;
     }
+    if has_random_case(value, shape) {
+        return true;
+    }
     let is_mixed = shape.digits >= 3 && shape.turns >= 5 && shape.distinct >= 12;
     let is_plain = shape.is_alphanumeric() && shape.length >= 20;
     let is_base64 = shape.length >= 24
@@ -403,6 +430,20 @@ fn is_generic(value: &[u8], shape: &Shape) -> bool {
         && shape.lower >= 3
         && value.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
     is_mixed && (is_plain || is_base64) && entropy(value) > 3.5
+}
+
+/// Long, and capitals stand side by side as often as chance has it: in names they do not.
+fn has_random_case(value: &[u8], shape: &Shape) -> bool {
+    let pairs = |is: fn(&[u8]) -> bool| value.windows(2).filter(|pair| is(pair)).count() * 8;
+    let length = shape.length;
+    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    (32..=128).contains(&length)
+        && shape.digits > 0
+        && value.iter().all(is_key)
+        && pairs(|pair| pair.iter().all(u8::is_ascii_uppercase)) >= length
+        && pairs(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()) >= length
+        && entropy(value) > 4.2
+        && !has_sequence(value)
 }
 
 /// Whether letters and digits are mixed as in no word: shorter and with fewer digits than
@@ -450,7 +491,7 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
-    const PUBLIC: [&[u8]; 50] = [
+    const PUBLIC: &[&[u8]] = &[
         b"public",
         b"pub",
         b"foreign",
@@ -498,10 +539,23 @@ pub(super) fn names_credential(name: &[u8]) -> bool {
         b"message_key",
         b"event_key",
         b"idempotency",
+        // What tells versions and places of things apart, and what pages are sent with.
+        b"hash_key",
+        b"hash-key",
+        b"hashkey",
+        b"etag",
+        b"checksum",
+        b"digest",
+        b"verification",
+        b"site_key",
+        b"site-key",
+        b"sitekey",
+        b"sync_token",
+        b"synctoken",
+        b"cursor",
         // Their credentials have a form of their own, and rules for it.
         b"_authtoken",
         b"meraki",
-        b"okta",
         b"telegram",
     ];
     if PUBLIC.iter().any(|word| contains(name, word)) {
@@ -555,6 +609,8 @@ mod tests {
             "\"acmeToken\" => \"q8w7e6r5t4y3u2i1o0p9\"",
             "acme-access-key-q8w7e6r5t4y3u2i1o0p9",
             "acme=q8w7e6r5t4y3u2i1o0p9",
+            "setenv(\"acme_TOKEN\", \"q8w7e6r5t4y3u2i1o0p9\")",
+            "acme private access key\nq8w7e6r5t4y3u2i1o0p9\n",
         ] {
             check(text, Some(value));
         }
@@ -571,6 +627,8 @@ mod tests {
             "acme_api_key = your_api_key_1234",
             "acme key: 2024-01-02",
             "acme-sdk-key-1.22.333",
+            "acme prices\nq8w7e6r5t4y3u2i1o0p9\n",
+            "[\"acme_token\", \"q8w7e6r5\"]",
         ] {
             check(text, None);
         }

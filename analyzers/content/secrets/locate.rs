@@ -149,7 +149,9 @@ fn is_well_known(user: &[u8], password: &[u8]) -> bool {
     };
     let is_manuals =
         is_one_of(password, &["pass", "passwd", "pwd", "pw", "xxx", "password1", "port"]);
-    is_manuals || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
+    // What everybody may log in with, and what comes with a server until somebody changes it.
+    let is_everyones = user == password && is_one_of(user, &["anonymous", "guest"]);
+    is_manuals || is_everyones || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
 }
 
 #[cfg(test)]

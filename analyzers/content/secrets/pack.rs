@@ -100,6 +100,12 @@ pub(super) struct Rule {
     /// True to drop words such as `password`.
     #[serde(default)]
     pub(super) refuse_words: bool,
+    /// True to drop names of things: `security.jwt.secret-key`.
+    #[serde(default)]
+    pub(super) refuse_names: bool,
+    /// Words, lower case, that make it another thing where they stand before the secret.
+    #[serde(default)]
+    pub(super) unless: Vec<String>,
     /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
     #[serde(default)]
     pub(super) published: Vec<String>,
@@ -150,6 +156,25 @@ impl Rule {
             keyword.len() >= 5 || keyword.len() == 4 && keyword.bytes().any(is_sign)
         };
         !self.contextual && !self.assigned && self.before == 0 && self.keywords.iter().all(is_long)
+    }
+
+    /// Whether nothing but a provider's tokens has the form of a match: it has a prefix that
+    /// no word has.
+    pub(super) fn is_exact(&self, secret: &[u8]) -> bool {
+        let lower = secret.to_ascii_lowercase();
+        let is_prefix = |word: &String| {
+            let is_long = word.len() >= 4 || word.bytes().any(|byte| byte.is_ascii_uppercase());
+            is_long && bstr::ByteSlice::find(&lower[..], &word.to_ascii_lowercase()).is_some()
+        };
+        !self.contextual && !self.assigned && self.keywords.iter().any(is_prefix)
+    }
+
+    /// Whether one of the words that make it another thing is in what precedes the secret.
+    pub(super) fn is_excluded(&self, before: &[u8]) -> bool {
+        !self.unless.is_empty() && {
+            let lower = before.to_ascii_lowercase();
+            self.unless.iter().any(|word| bstr::ByteSlice::find(&lower[..], word).is_some())
+        }
     }
 
     /// Whether its matches begin with few letters that base64 has as well.

@@ -3,7 +3,7 @@
 
 use super::format::Format;
 use super::setting::{Form, Setting};
-use super::value::{Shape, is_placeholder, is_reference, is_repetitive};
+use super::value::{Shape, is_placeholder, is_random_word, is_reference, is_repetitive};
 
 /// The lengths of passwords, in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 5..=300;
@@ -107,10 +107,18 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
     if !LENGTHS.contains(&value.len()) || stands_for_another(value) || says_its_name(value, name) {
         return false;
     }
+    if matches!(value, [b'x' | b'*', b':', b'0'..=b'9', ..]) {
+        // `passwd:x:1000:…`: a user of that name in a list of users.
+        return false;
+    }
     if value.iter().any(u8::is_ascii_whitespace) {
         return is_variable_in_capitals(name) && is_phrase(value, setting.form, format);
     }
     if setting.form == Form::Scalar && (is_alias(value) || is_below_encrypted(text, setting)) {
+        return false;
+    }
+    let is_unquoted = matches!(setting.form, Form::Line | Form::Word);
+    if is_unquoted && matches!(format, Format::Shell | Format::Text) && has_variable(value) {
         return false;
     }
     let shape = Shape::of(value);
@@ -125,6 +133,15 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
         (_, Form::Quoted) if is_word => is_random_word(value),
         _ => !is_word && !is_code(value),
     }
+}
+
+/// `prefix$NAME` of letters alone, without quotes: a shell puts a value in place of the name.
+fn has_variable(value: &[u8]) -> bool {
+    let mut parts = value.split(|&byte| byte == b'$');
+    parts.clone().count() == 2
+        && parts.all(|part| {
+            !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        })
 }
 
 /// `*anchor` of YAML, which stands for another value; `!vault`, which tells its kind.
@@ -234,16 +251,6 @@ fn is_variable_in_capitals(name: &[u8]) -> bool {
 fn is_variable(name: &[u8]) -> bool {
     let has_lower = name.iter().any(u8::is_ascii_lowercase);
     !has_lower || name.contains(&b'.')
-}
-
-/// Letters in mixed case as no word has them: `xKzQbTwPlo`.
-fn is_random_word(value: &[u8]) -> bool {
-    let is_letters = value.iter().all(u8::is_ascii_alphabetic);
-    let changes = value
-        .windows(2)
-        .filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase())
-        .count();
-    is_letters && value.len() >= 10 && changes * 4 >= value.len()
 }
 
 /// Several words, where blanks are part of the value. A sentence is a label.

@@ -120,11 +120,33 @@ const PLACEHOLDERS: [&[u8]; 22] = [
 
 /// True for what stands in place of a secret: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    is_mask(value) || is_repetitive(value)
+}
+
+/// The same, as far as a word or a sign tells it.
+pub(super) fn is_mask(value: &[u8]) -> bool {
     if is_reference(value) {
         return true;
     }
     let lower = value.to_ascii_lowercase();
-    PLACEHOLDERS.iter().any(|word| contains(&lower, word)) || is_repetitive(value)
+    PLACEHOLDERS.iter().any(|word| contains(&lower, word))
+}
+
+/// Words joined as in names: `security.jwt.secret-key`, `secretOfSession`.
+pub(super) fn is_name(value: &[u8]) -> bool {
+    let is_of_words =
+        value.iter().all(|byte| byte.is_ascii_alphabetic() || b"._:/-".contains(byte));
+    is_of_words && !is_random_word(value)
+}
+
+/// Letters in mixed case as no word has them: `xKzQbTwPlo`.
+pub(super) fn is_random_word(value: &[u8]) -> bool {
+    let is_letters = value.iter().all(u8::is_ascii_alphabetic);
+    let changes = value
+        .windows(2)
+        .filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase())
+        .count();
+    is_letters && value.len() >= 10 && changes * 4 >= value.len()
 }
 
 /// What a template or a shell puts a value in place of: `${NAME}`, `$NAME`, `<name>`,
@@ -190,11 +212,12 @@ pub(super) fn has_sequence(value: &[u8]) -> bool {
     longest_run(value) >= 10
 }
 
-/// Signs in a row of which each follows the one before it: `abcd`, `7890`.
+/// Signs in a row of which each follows the one before it, in either case: `aBcd`, `7890`.
 pub(super) fn longest_run(value: &[u8]) -> usize {
     let (mut longest, mut length) = (value.len().min(1), 1);
     for pair in value.windows(2) {
-        let goes_on = pair[1] == pair[0].wrapping_add(1) || pair == b"90";
+        let (first, second) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
+        let goes_on = second == first.wrapping_add(1) || pair == b"90";
         length = if goes_on { length + 1 } else { 1 };
         longest = longest.max(length);
     }
