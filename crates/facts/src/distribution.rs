@@ -95,6 +95,10 @@ pub fn version_of(id: &str, codename: &str) -> Option<&'static str> {
 pub fn named(name: &str, version: &str) -> Distribution {
     let id = id(name).into_owned();
     let version = version.trim();
+    let version = match version.strip_prefix('v') {
+        Some(number) if number.starts_with(|char: char| char.is_ascii_digit()) => number,
+        _ => version,
+    };
     let (version, codename) = match version_of(&id, version) {
         Some(number) => (number, Some(version.to_ascii_lowercase())),
         // Trivy has Debian's testing and unstable as `trixie/sid`.
@@ -152,7 +156,10 @@ pub fn is_family(name: &str, id: &str) -> bool {
 
 /// `distro=debian-12`, `distro=bookworm`, `distro=3.19.1`.
 fn of_distro(namespace: &str, distro: &str) -> Distribution {
-    let is_number = |text: &str| text.starts_with(|char: char| char.is_ascii_digit());
+    let is_number = |text: &str| {
+        let number = text.strip_prefix('v').unwrap_or(text);
+        number.starts_with(|char: char| char.is_ascii_digit())
+    };
     if is_number(distro) {
         return named(namespace, distro);
     }
@@ -166,7 +173,11 @@ fn of_distro(namespace: &str, distro: &str) -> Distribution {
     let dashes = distro.match_indices('-').rev();
     for (at, _) in dashes {
         let (name, version) = (&distro[..at], &distro[at + 1..]);
-        if is_number(version) || version_of(&id(name), version).is_some() || version == "sid" {
+        let first = version.split('/').next().unwrap_or_default();
+        if is_number(version)
+            || version_of(&id(name), first).is_some()
+            || ["edge", "sid", "stream"].contains(&version)
+        {
             return named(name, version);
         }
     }
@@ -220,9 +231,12 @@ mod tests {
         check("pkg:deb/debian/a@1?distro=bookworm", "debian 12 bookworm");
         check("pkg:deb/debian/a@1?distro=debian-forky", "debian 14 forky");
         check("pkg:deb/debian/a@1?distro=debian-sid", "debian  sid");
+        check("pkg:deb/debian/a@1?distro=debian-trixie%2Fsid", "debian 13 trixie");
+        check("pkg:apk/alpine/a@1?distro=alpine-edge", "alpine edge");
         check("pkg:deb/ubuntu/a@1?distro=noble", "ubuntu 24.04 noble");
         check("pkg:deb/debian/a@1?distro=noble", "noble");
         check("pkg:apk/alpine/a@1?distro=3.19.1", "alpine 3.19.1");
+        check("pkg:apk/alpine/a@1?distro=alpine-v3.19", "alpine 3.19");
         check("pkg:rpm/alma/a@1?distro=alma-9.4", "almalinux 9.4");
         check("pkg:rpm/redhat/a@1?distro=redhat-9.4", "rhel 9.4");
         check("pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.6", "opensuse-leap 15.6");

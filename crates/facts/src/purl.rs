@@ -24,6 +24,9 @@ pub struct Purl {
     pub version: Option<String>,
     /// Keys are in lower case, no value is empty.
     pub qualifiers: BTreeMap<String, String>,
+    /// Of a part of the package. Of Go's, which may as well be a part of the module's path, the
+    /// last parts of namespace and name are it.
+    pub subpath: Option<String>,
 }
 
 impl Purl {
@@ -58,10 +61,13 @@ pub fn former(url: &str) -> Option<String> {
     }
 }
 
-/// Reads a package URL; the subpath is dropped. `None` if the text is not a package URL.
+/// Reads a package URL. `None` if the text is not a package URL.
+///
+/// Slashes that are percent-encoded part a path all the same. Syft cuts the path of a Go module
+/// behind its third part and has the rest as the subpath, so that is taken as a part of the path.
 pub fn parse(text: &str) -> Option<Purl> {
     let rest = text.trim().strip_prefix("pkg:")?.trim_start_matches('/');
-    let rest = rest.split_once('#').map_or(rest, |(rest, _subpath)| rest);
+    let (rest, subpath) = rest.split_once('#').unwrap_or((rest, ""));
     let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
     let (kind, path) = rest.split_once('/')?;
     // An npm scope may stand undecoded: the version is behind the last part's `@`.
@@ -81,13 +87,58 @@ pub fn parse(text: &str) -> Option<Purl> {
         let (key, value) = pair.split_once('=')?;
         (!key.is_empty() && !value.is_empty()).then(|| (key.to_ascii_lowercase(), decode(value)))
     });
+    let kind = kind.to_ascii_lowercase();
+    let subpath = plain_subpath(subpath);
+    let (namespace, name) = match PATHS.contains(&kind.as_str()) {
+        true => in_parts(&kind, path, &subpath),
+        false => (namespace.map(decode), decode(name)),
+    };
     Some(Purl {
-        kind: kind.to_ascii_lowercase(),
-        namespace: namespace.map(decode),
-        name: decode(name),
+        kind,
+        namespace,
+        name,
         version: version.map(decode).filter(|version| !version.is_empty()),
         qualifiers: qualifiers.collect(),
+        subpath: Some(subpath).filter(|subpath| !subpath.is_empty()),
     })
+}
+
+/// The rule by which the path of a Go module is taken from path and subpath.
+pub const SUBPATH: &str = "subpath";
+
+/// Types whose names are paths.
+const PATHS: [&str; 7] = ["composer", "docker", "github", "golang", "npm", "oci", "swift"];
+
+/// Namespace and name, wherever the parts of the path are written.
+fn in_parts(kind: &str, path: &str, subpath: &str) -> (Option<String>, String) {
+    let mut path = decode(path);
+    if kind == "golang" {
+        path = unescaped(&[path.trim_matches('/'), subpath].join("/"));
+    }
+    let path = path.trim_matches('/');
+    match path.rsplit_once('/') {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+        None => (None, path.to_owned()),
+    }
+}
+
+/// Without empty parts, `.` and `..`.
+fn plain_subpath(text: &str) -> String {
+    let parts = text.split('/').map(decode);
+    parts.filter(|part| !matches!(part.as_str(), "" | "." | "..")).collect::<Vec<_>>().join("/")
+}
+
+/// `!azure` is `Azure` where Go writes paths of modules into files and addresses.
+/// <https://go.dev/ref/mod#goproxy-protocol>
+fn unescaped(path: &str) -> String {
+    let mut parts = path.split('!');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut chars = part.chars();
+        plain.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        plain.push_str(chars.as_str());
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -112,12 +163,25 @@ mod tests {
         check("pkg:npm/@angular/animation@12.3.1", npm);
         check("pkg:npm/@angular/animation", Some(("npm", Some("@angular"), "animation", None)));
         let golang = Some(("golang", Some("google.golang.org"), "genproto", Some("abc")));
-        check("pkg:golang/google.golang.org/genproto@abc#googleapis/api", golang);
+        check("pkg:golang/google.golang.org/genproto@abc", golang);
         check(
             "pkg:DEB/debian/a@1%3A2%2b3?arch=x#y",
             Some(("deb", Some("debian"), "a", Some("1:2+3"))),
         );
         check("pkg://gem/ruby@", Some(("gem", None, "ruby", None)));
+    }
+
+    #[test]
+    fn a_path_has_its_parts_wherever_they_are_written() {
+        let net = Some(("golang", Some("golang.org/x"), "net", Some("v0.1.0")));
+        check("pkg:golang/golang.org%2Fx%2Fnet@v0.1.0", net);
+        check("pkg:golang/golang.org/x@v0.1.0#net", net);
+        let azure = Some(("golang", Some("github.com/Azure/azure-sdk-for-go/sdk"), "azcore", None));
+        check("pkg:golang/github.com/Azure/azure-sdk-for-go#sdk/azcore", azure);
+        check("pkg:golang/github.com/%21azure/azure-sdk-for-go#/sdk/./azcore/", azure);
+        check("pkg:npm/%40scope%2Fa@1", Some(("npm", Some("@scope"), "a", Some("1"))));
+        check("pkg:generic/a%2Fb@1#c", Some(("generic", None, "a/b", Some("1"))));
+        assert_eq!(parse("pkg:golang/x.org/a@1#b/c").unwrap().subpath.as_deref(), Some("b/c"));
     }
 
     #[test]

@@ -29,7 +29,11 @@ pub(crate) fn read(document: &Value) -> Sbom {
         found.component(described, None, 0, true);
     }
     let root = found.components.first().map(|it| it.reference.clone()).unwrap_or_default();
+    let is_described = !found.components.is_empty();
     found.components(document, None, 0);
+    if is_described {
+        found.components = described_once(std::mem::take(&mut found.components));
+    }
     relate(document, &mut found.components);
     // What nothing else is said to have brought is of what the document describes.
     for component in &mut found.components {
@@ -53,6 +57,25 @@ pub(crate) fn read(document: &Value) -> Sbom {
         array(&document["metadata"], "properties").filter(|it| it["name"] == "inscan:hidden");
     sbom.gaps.extend(said.filter_map(|it| Gap::read(it["value"].as_str()?)));
     sbom
+}
+
+/// The first component is what the document describes. Some list it beside the others as well, as
+/// what it is.
+fn described_once(mut components: Vec<Component>) -> Vec<Component> {
+    let mut others = components.iter().enumerate().skip(1);
+    let is_again = |it: &Component| components[0].is_same(it);
+    if let Some((again, _)) = others.find(|(_, it)| is_again(it)) {
+        let first = components[0].reference.clone();
+        let listed = components.remove(again);
+        let called = listed.reference.clone();
+        components[0] = Component { reference: first.clone(), ..listed };
+        let parents = components.iter_mut().flat_map(|it| &mut it.parents);
+        parents
+            .filter(|it| !called.is_empty() && **it == called)
+            .for_each(|it| *it = first.clone());
+        components[0].parents.retain(|it| *it != first);
+    }
+    components
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! From a package URL, and what stands beside it, to a package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 use inscan_facts::distribution;
@@ -9,7 +9,7 @@ use inscan_facts::package_type;
 use inscan_facts::purl::{self, Purl};
 use serde_json::Value;
 
-use crate::{Component, UNIDENTIFIED};
+use crate::{Component, Sbom, UNIDENTIFIED};
 
 /// What a component states beside its package URL.
 #[derive(Default)]
@@ -54,9 +54,18 @@ impl Stated<'_> {
             "deb" => (None, with_epoch_before(epoch.as_deref(), &version)),
             _ => (epoch.and_then(|epoch| epoch.parse().ok()), version),
         };
-        let (namespace, name) = match is_of_distribution {
-            true => (None, purl.name),
+        let has_subpath = purl.kind == "golang" && purl.subpath.is_some();
+        let (namespace, name, is_named) = match is_of_distribution {
+            true => (None, purl.name, true),
             false => self.in_its_case(purl.namespace, purl.name),
+        };
+        let identity = Identity {
+            // Where nothing else tells, the end of the path may be a folder in a module.
+            name: match has_subpath && !is_named {
+                true => Certainty::derived(purl::SUBPATH),
+                false => Certainty::Stated,
+            },
+            ..Identity::default()
         };
         Package {
             source: upstream.map(|upstream| source(&purl.kind, &upstream)),
@@ -66,6 +75,7 @@ impl Stated<'_> {
             version,
             arch,
             epoch,
+            identity,
             distribution: own,
             qualifiers: purl.qualifiers,
             evidence: Evidence::Sbom,
@@ -78,23 +88,27 @@ impl Stated<'_> {
     }
 
     /// Package URLs of some types are in lower case, and the names are not: where the component's
-    /// own name is the same but for case, it is the name.
-    fn in_its_case(&self, namespace: Option<String>, name: String) -> (Option<String>, String) {
+    /// own name is the same but for case, it is the name; and whether it is.
+    fn in_its_case(
+        &self,
+        namespace: Option<String>,
+        name: String,
+    ) -> (Option<String>, String, bool) {
         let whole = |namespace: Option<&str>, name: &str| match namespace {
             Some(namespace) => format!("{namespace}/{name}"),
             None => name.to_owned(),
         };
         let named = whole(namespace.as_deref(), &name);
-        let Some(own) = &self.name else { return (namespace, name) };
+        let Some(own) = &self.name else { return (namespace, name, false) };
         let with_group = whole(self.group.as_deref(), own);
         let same = [with_group, own.clone()].into_iter().find(|it| it.eq_ignore_ascii_case(&named));
         match (same, namespace) {
             (Some(same), Some(namespace)) => {
                 let (before, last) = same.split_at(namespace.len());
-                (Some(before.to_owned()), last.trim_start_matches('/').to_owned())
+                (Some(before.to_owned()), last.trim_start_matches('/').to_owned(), true)
             }
-            (Some(same), None) => (None, same),
-            (None, namespace) => (namespace, name),
+            (Some(same), None) => (None, same, true),
+            (None, namespace) => (namespace, name, false),
         }
     }
 }
@@ -170,12 +184,14 @@ pub(crate) fn with_own_facts(package: &mut Package, said: &BTreeMap<String, Stri
             None => Certainty::Unknown,
         },
     };
-    package.identity = Identity {
-        name: certainty("name"),
-        namespace: certainty("namespace"),
-        source: certainty("source"),
-        version: certainty("version"),
-    };
+    if said.keys().any(|name| name.starts_with("inscan:")) {
+        package.identity = Identity {
+            name: certainty("name"),
+            namespace: certainty("namespace"),
+            source: certainty("source"),
+            version: certainty("version"),
+        };
+    }
     if let Some(location) = fact("location") {
         package.location = location.into();
     }
@@ -202,6 +218,24 @@ pub(crate) fn common_distribution(components: &[Component]) -> Option<Distributi
         distribution::is_release(first, other) || distribution::is_release(other, first)
     };
     stated.all(same).then(|| first.clone())
+}
+
+/// Who states the source of a package wherever it is another than the package itself.
+const STATE_SOURCES: [&str; 3] = ["inscan", "syft", "trivy"];
+
+/// An SBOM that states no source for any package of a type leaves open whether they have others.
+pub(crate) fn doubt_sources(sbom: &mut Sbom) {
+    let tool = sbom.tool.as_deref().unwrap_or_default().to_ascii_lowercase();
+    if STATE_SOURCES.iter().any(|name| tool.starts_with(name)) {
+        return;
+    }
+    let kinds = |it: &Component| it.package.source.as_ref().map(|_| it.package.kind.clone());
+    let stated: BTreeSet<_> = sbom.components.iter().filter_map(kinds).collect();
+    for Component { package, .. } in &mut sbom.components {
+        if package_type::has_release_advisories(&package.kind) && !stated.contains(&package.kind) {
+            package.identity.source = Certainty::Unknown;
+        }
+    }
 }
 
 pub(crate) fn located(path: Option<String>) -> BString {

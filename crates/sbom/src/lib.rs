@@ -18,6 +18,7 @@ mod xml;
 use inscan_facts::encoding;
 use inscan_facts::package::{Distribution, Package};
 use inscan_facts::problem::Hides;
+use inscan_facts::purl;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -70,6 +71,15 @@ pub struct Component {
     pub parents: Vec<String>,
     /// The OS package that brought it, by reference.
     pub owner: Option<String>,
+}
+
+impl Component {
+    /// Whether it is one and the same package, as far as both tell.
+    fn is_same(&self, other: &Component) -> bool {
+        let url = |component: &Component| purl::written(&component.package, None);
+        let (own, others) = (&self.package.location, &other.package.location);
+        url(self) == url(other) && (own == others || own.is_empty() || others.is_empty())
+    }
 }
 
 /// What it describes; each is empty where it is not told.
@@ -162,6 +172,7 @@ fn plain(document: &Value) -> Option<Sbom> {
     if sbom.distribution.is_none() {
         sbom.distribution = described::common_distribution(&sbom.components);
     }
+    described::doubt_sources(&mut sbom);
     Some(sbom)
 }
 
@@ -174,6 +185,7 @@ fn merged(all: Vec<Sbom>) -> Result<Sbom, Error> {
         if names[0] != names[1] && names.iter().all(|name| !name.is_empty()) {
             return Err(Error::Several(names.join(", ")));
         }
+        next.components.retain(|it| !first.components.iter().any(|known| known.is_same(it)));
         for component in &mut next.components {
             let apart = |reference: &mut String| *reference = format!("{number}/{reference}");
             apart(&mut component.reference);

@@ -84,9 +84,11 @@ fn source(metadata: &Value, package: &str) -> Option<SourcePackage> {
 }
 
 fn system(distro: &Value) -> Option<Distribution> {
-    let id = text(distro, "id")?;
+    // Before schema 3 a name and a version.
+    let id = text(distro, "id").or_else(|| text(distro, "name"))?;
+    let version = text(distro, "versionID").or_else(|| text(distro, "version"));
     let like = array(distro, "idLike").filter_map(|it| it.as_str().map(str::to_owned)).collect();
-    let named = distribution::named(&id, distro["versionID"].as_str().unwrap_or_default());
+    let named = distribution::named(&id, &version.unwrap_or_default());
     Some(Distribution {
         like,
         codename: text(distro, "versionCodename").or(named.codename),

@@ -306,3 +306,48 @@ fn what_is_not_in_the_product_is_for_development() {
     ];
     assert_eq!(roles, expected);
 }
+
+#[test]
+fn the_path_of_a_go_module_may_go_on_in_the_subpath() {
+    let of =
+        |name: &str| json!([{"name": name, "purl": "pkg:golang/github.com/go-chi/chi@v5.0.0#v5"}]);
+    let expected = ["golang github.com/go-chi/chi v5 v5.0.0"];
+    check(cyclonedx(of("github.com/go-chi/chi/v5")), &expected);
+    check(cyclonedx(of("chi")), &expected);
+    let is_stated = |name: &str| {
+        let sbom = read(cyclonedx(of(name)).to_string().as_bytes()).unwrap();
+        sbom.components[0].package.identity.is_stated()
+    };
+    assert!(is_stated("github.com/go-chi/chi/v5") && !is_stated("chi"));
+}
+
+#[test]
+fn what_is_listed_twice_is_one() {
+    let mut document = lodash();
+    document["metadata"] =
+        json!({"component": {"name": "lodash", "purl": "pkg:npm/lodash@4.17.20", "bom-ref": "x"}});
+    check(document.clone(), &[LODASH]);
+    // What is listed is a registry's package, whatever else it is.
+    let sbom = read(document.to_string().as_bytes()).unwrap();
+    assert_eq!((sbom.components[0].package.role, &*sbom.components[0].reference), (None, "x"));
+    let lines = format!("{}\n{}", lodash(), lodash());
+    assert_eq!(listed(lines.as_bytes()), [LODASH]);
+}
+
+#[test]
+fn an_sbom_without_any_source_leaves_them_open() {
+    let doubted = |json: Value| -> Vec<bool> {
+        let sbom = read(json.to_string().as_bytes()).unwrap();
+        sbom.components.iter().map(|it| !it.package.identity.is_stated()).collect()
+    };
+    let plain = json!({"name": "libssl3", "purl": "pkg:deb/debian/libssl3@3.0?distro=debian-12"});
+    let with_source = json!({"name": "libcurl4",
+        "purl": "pkg:deb/debian/libcurl4@7.88?distro=debian-12&upstream=curl"});
+    let rpm = json!({"name": "zlib", "purl": "pkg:rpm/rocky/zlib@1.2?distro=rocky-9"});
+    let library = json!({"name": "a", "purl": "pkg:npm/a@1"});
+    assert_eq!(doubted(cyclonedx(json!([plain, library]))), [true, false]);
+    assert_eq!(doubted(cyclonedx(json!([plain, with_source, rpm]))), [false, false, true]);
+    let mut of_syft = cyclonedx(json!([plain]));
+    of_syft["metadata"] = json!({"tools": [{"name": "syft"}]});
+    assert_eq!(doubted(of_syft), [false]);
+}
