@@ -116,27 +116,47 @@ const DISTRIBUTIONS: &[Row] = &[
     ("rocky", "Rocky Linux", Style::Major, "rocky", Names::BinaryThenSource, &["Rocky"]),
     ("sl-micro", "SUSE", Style::SuseMicro, "", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
     ("sle-micro", "SUSE", Style::SuseMicro, "", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
-    ("sles", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, &["SUSE", "openSUSE"]),
+    ("sle_hpc", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, SUSE_VENDORS),
+    ("sled", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, SUSE_VENDORS),
+    ("sles", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, SUSE_VENDORS),
+    ("sles_sap", "SUSE", Style::SuseEnterprise, "sles", Names::BinaryThenSource, SUSE_VENDORS),
     ("ubuntu", "Ubuntu", Style::Ubuntu, "ubuntu", Names::Source, &[]),
     ("wolfi", "Wolfi", Style::Rolling, "wolfi", Names::Both, &[]),
 ];
 
-/// Products and modules of SUSE Linux Enterprise, before the number of the release.
-const SUSE_PARTS: &[&str] = &[
-    "Linux Enterprise Server",
-    "Linux Enterprise Module for Basesystem",
-    "Linux Enterprise Module for Certifications",
-    "Linux Enterprise Module for Containers",
-    "Linux Enterprise Module for Desktop Applications",
-    "Linux Enterprise Module for Development Tools",
-    "Linux Enterprise Module for HPC",
-    "Linux Enterprise Module for Legacy",
-    "Linux Enterprise Module for Package Hub",
-    "Linux Enterprise Module for Public Cloud",
-    "Linux Enterprise Module for Python 3",
-    "Linux Enterprise Module for Server Applications",
-    "Linux Enterprise Module for Web and Scripting",
+const SUSE_VENDORS: &[&str] = &["SUSE", "openSUSE"];
+
+/// Products of SUSE Linux Enterprise beside its modules, by `ID` of os-release.
+const SUSE_PRODUCTS: &[(&str, &[&str])] = &[
+    ("sle_hpc", &["High Performance Computing", "Server"]),
+    ("sled", &["Desktop", "Workstation Extension"]),
+    ("sles", &["Server"]),
+    ("sles_sap", &["Server", "Server for SAP Applications"]),
 ];
+
+/// `Linux Enterprise Server 15 SP5`, `… 15 SP5-LTSS`, `Linux Enterprise Module for Basesystem 15 SP5`:
+/// of a product and its modules what is of one release.
+fn is_suse(name: &str, id: &str, release: &str) -> bool {
+    let own = SUSE_PRODUCTS.iter().find(|(of, _)| of.eq_ignore_ascii_case(id));
+    let own = own.map_or(&["Server"][..], |(_, products)| products);
+    let Some(name) = name.strip_prefix("Linux Enterprise ") else { return false };
+    // Behind the release stands how long it is cared for.
+    let ends = |(at, found): &(usize, &str)| {
+        let rest = &name[at + found.len()..];
+        rest.is_empty() || rest.starts_with('-')
+    };
+    let release = format!(" {release}");
+    let Some((at, _)) = name.match_indices(&release).find(ends) else { return false };
+    let product = name[..at].trim_end_matches(" LTSS Extended Security");
+    product.starts_with("Module for ") || own.iter().any(|it| it.eq_ignore_ascii_case(product))
+}
+
+/// AlmaLinux Kitten is what AlmaLinux will be made of, with builds of its own. It has AlmaLinux' id.
+/// <https://wiki.almalinux.org/development/almalinux-os-kitten-10>
+pub(super) fn is_kitten(distribution: &DistributionInfo) -> bool {
+    let name = distribution.name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    distribution.id.eq_ignore_ascii_case("almalinux") && name.contains("kitten")
+}
 
 /// CentOS Stream runs ahead of Red Hat Enterprise Linux with builds of its own, of which no
 /// advisory speaks. It has CentOS' id; the last release of CentOS Linux was 8.
@@ -154,7 +174,7 @@ pub(super) fn release(
     distribution: &DistributionInfo,
     covered: &BTreeSet<String>,
 ) -> Option<Release> {
-    if is_centos_stream(distribution) {
+    if is_centos_stream(distribution) || is_kitten(distribution) {
         return None;
     }
     let id = distribution.id.as_str();
@@ -205,7 +225,7 @@ fn ecosystems(
         Style::Major => one(major),
         Style::Whole => one(version),
         // A version with a suffix (`3.21.0_alpha20240807`) is of no release.
-        Style::Alpine if version.contains('_') => one("edge"),
+        Style::Alpine if version == "edge" || version.contains('_') => one("edge"),
         Style::Alpine => match first_two(version) {
             "" => Vec::new(),
             release => one(&format!("v{release}")),
@@ -222,12 +242,7 @@ fn ecosystems(
         Style::SuseEnterprise if major.is_empty() => Vec::new(),
         Style::SuseEnterprise => {
             let release = suse_release(version);
-            listed(&|name| {
-                let parts = SUSE_PARTS.iter().filter_map(|part| name.strip_prefix(part));
-                parts.filter_map(|rest| rest.strip_prefix(' ')).any(|rest| {
-                    rest.strip_prefix(&*release).is_some_and(|rest| matches!(rest, "" | "-LTSS"))
-                })
-            })
+            listed(&|name| is_suse(name, &distribution.id, &release))
         }
         Style::SuseMicro => {
             let names = ["Linux Enterprise Micro", "Linux Micro"];
@@ -248,7 +263,16 @@ fn ecosystems(
 /// `enterprise_linux:10.1` about all of 10 (from there on minor releases are named, and a fix that
 /// came with 10.1 mends what 10.0 has), an extended stream about its minor release.
 fn is_red_hat(name: &str, version: &str) -> bool {
-    const EXTENDED: [&str; 4] = ["rhel_aus", "rhel_e4s", "rhel_eus", "rhel_tus"];
+    const EXTENDED: [&str; 8] = [
+        "enterprise_linux_aus",
+        "enterprise_linux_e4s",
+        "enterprise_linux_eus",
+        "enterprise_linux_tus",
+        "rhel_aus",
+        "rhel_e4s",
+        "rhel_eus",
+        "rhel_tus",
+    ];
     let mut parts = name.split(':');
     let (product, release) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
@@ -298,32 +322,38 @@ fn is_lts(version: &str) -> bool {
 
 /// Where packages of one purl type are, that are of no distribution: in OSV, and in the feeds.
 pub(super) fn of_type(kind: &str) -> Option<(&'static str, &'static str)> {
-    const TYPES: &[(&str, &str, &str)] = &[
-        ("bitnami", "Bitnami", ""),
-        ("cargo", "crates.io", ""),
-        ("composer", "Packagist", "github:composer"),
-        ("conan", "ConanCenter", ""),
-        ("cran", "CRAN", ""),
-        ("dhi", "DHI", ""),
-        ("gem", "RubyGems", "github:gem"),
-        ("githubactions", "GitHub Actions", ""),
-        ("golang", "Go", "github:go"),
-        ("hackage", "Hackage", ""),
-        ("hex", "Hex", ""),
-        ("julia", "Julia", ""),
-        ("maven", "Maven", "github:java"),
-        ("npm", "npm", "github:npm"),
-        ("nuget", "NuGet", "github:nuget"),
-        ("opam", "opam", ""),
-        ("pub", "Pub", ""),
-        ("pypi", "PyPI", "github:python"),
-        ("swift", "SwiftURL", ""),
-        ("vscode", "VSCode", ""),
-        ("vscode-extension", "VSCode", ""),
-    ];
     let row = TYPES.iter().find(|(name, ..)| *name == kind)?;
     Some((row.1, row.2))
 }
+
+/// The type of packages that OSV has under a name.
+pub(super) fn type_of(osv: &str) -> Option<&'static str> {
+    TYPES.iter().find(|row| row.1.eq_ignore_ascii_case(osv)).map(|row| row.0)
+}
+
+const TYPES: &[(&str, &str, &str)] = &[
+    ("bitnami", "Bitnami", ""),
+    ("cargo", "crates.io", ""),
+    ("composer", "Packagist", "github:composer"),
+    ("conan", "ConanCenter", ""),
+    ("cran", "CRAN", ""),
+    ("dhi", "DHI", ""),
+    ("gem", "RubyGems", "github:gem"),
+    ("githubactions", "GitHub Actions", ""),
+    ("golang", "Go", "github:go"),
+    ("hackage", "Hackage", ""),
+    ("hex", "Hex", ""),
+    ("julia", "Julia", ""),
+    ("maven", "Maven", "github:java"),
+    ("npm", "npm", "github:npm"),
+    ("nuget", "NuGet", "github:nuget"),
+    ("opam", "opam", ""),
+    ("pub", "Pub", ""),
+    ("pypi", "PyPI", "github:python"),
+    ("swift", "SwiftURL", ""),
+    ("vscode", "VSCode", ""),
+    ("vscode-extension", "VSCode", ""),
+];
 
 #[cfg(test)]
 mod tests {
@@ -342,6 +372,11 @@ mod tests {
             "SUSE:Linux Enterprise Server 15 SP5-LTSS",
             "SUSE:Linux Enterprise Server 16.0",
             "SUSE:Linux Enterprise Module for Basesystem 15 SP5",
+            "SUSE:Linux Enterprise Module for Python 3 15 SP6",
+            "SUSE:Linux Enterprise Server 15",
+            "SUSE:Linux Enterprise Server for SAP Applications 15 SP6",
+            "SUSE:Linux Enterprise Desktop 15 SP6",
+            "SUSE:Linux Enterprise Server LTSS Extended Security 12 SP5",
         ];
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -362,6 +397,7 @@ mod tests {
         check("ubuntu", "23.10", "Ubuntu:23.10");
         check("alpine", "3.20.3", "Alpine:v3.20");
         check("alpine", "3.21.0_alpha20240807", "Alpine:edge");
+        check("alpine", "edge", "Alpine:edge");
         check("rocky", "9.3", "Rocky Linux:9");
         check("almalinux", "8.10", "AlmaLinux:8");
         let nine = "Red Hat:enterprise_linux:9::appstream | Red Hat:enterprise_linux:9::baseos";
@@ -381,7 +417,13 @@ mod tests {
              | SUSE:Linux Enterprise Server 15 SP5 | SUSE:Linux Enterprise Server 15 SP5-LTSS",
         );
         check("sles", "16.0", "SUSE:Linux Enterprise Server 16.0");
-        check("sles", "15", "");
+        check("sles", "15", "SUSE:Linux Enterprise Server 15");
+        let python = "SUSE:Linux Enterprise Module for Python 3 15 SP6";
+        check("sles", "15.6", python);
+        check("sled", "15.6", &format!("SUSE:Linux Enterprise Desktop 15 SP6 | {python}"));
+        let sap = "SUSE:Linux Enterprise Server for SAP Applications 15 SP6";
+        check("sles_sap", "15.6", &format!("{python} | {sap}"));
+        check("sles", "12.5", "SUSE:Linux Enterprise Server LTSS Extended Security 12 SP5");
         check("debian", "bookworm", "Debian:12");
         check("wolfi", "20230201", "Wolfi");
         check("mariner", "2.0.20240609", "Azure Linux:2");
@@ -425,6 +467,18 @@ mod tests {
             };
             let found = release(&distribution, &BTreeSet::new());
             assert_eq!(found.is_some(), expected, "{version} {name}");
+        }
+    }
+
+    #[test]
+    fn almalinux_kitten_is_not_judged_as_what_will_be_made_of_it() {
+        for (name, expected) in
+            [("AlmaLinux 10.0 (Purple Lion)", true), ("AlmaLinux Kitten 10", false)]
+        {
+            let (id, version) = ("almalinux".into(), "10".into());
+            let distribution =
+                DistributionInfo { id, version, name: Some(name.into()), ..Default::default() };
+            assert_eq!(release(&distribution, &BTreeSet::new()).is_some(), expected, "{name}");
         }
     }
 

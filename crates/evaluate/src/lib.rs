@@ -238,7 +238,10 @@ fn judge(
         let place = places.of(package);
         let look_ups = match place.subject(package) {
             Subject::LookUp(look_ups) => {
-                judged.judged.insert(index);
+                match place.needs_source(package) {
+                    Some(gap) if !lists.know(&look_ups)? => gaps.add(package, index, gap),
+                    _ => drop(judged.judged.insert(index)),
+                }
                 if owners.contains(&index) && (place.is_own(package) || lists.know(&look_ups)?) {
                     judged.answered_for.insert(index);
                 }

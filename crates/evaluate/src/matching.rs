@@ -20,7 +20,7 @@ pub(super) struct Lists<'a> {
     pub(super) database: &'a Database,
     known: HashMap<Asked, Rc<[Rc<Advisory>]>>,
     /// Names in lower case, and how the list writes them; by list.
-    in_lower_case: HashMap<String, HashMap<String, Vec<String>>>,
+    spellings: HashMap<String, HashMap<String, Vec<String>>>,
     /// Maven's names by artifact; by list.
     artifacts: HashMap<String, HashMap<String, Vec<String>>>,
 }
@@ -63,7 +63,7 @@ impl<'a> Lists<'a> {
         Lists {
             database,
             known: HashMap::new(),
-            in_lower_case: HashMap::new(),
+            spellings: HashMap::new(),
             artifacts: HashMap::new(),
         }
     }
@@ -85,8 +85,8 @@ impl<'a> Lists<'a> {
             }
             _ => self.database.advisories_for(&look_up.ecosystem, &look_up.name)?,
         };
-        if found.is_empty() && look_up.in_lower_case {
-            for name in self.written(&look_up.ecosystem, &look_up.name)? {
+        if found.is_empty() && look_up.any_case {
+            for name in self.spellings(&look_up.ecosystem, &look_up.name)? {
                 found.extend(self.database.advisories_for(&look_up.ecosystem, &name)?);
             }
         }
@@ -111,19 +111,16 @@ impl<'a> Lists<'a> {
         Ok(names.cloned().unwrap_or_default())
     }
 
-    /// How the list writes a name that is known in lower case.
-    fn written(&mut self, ecosystem: &str, name: &str) -> Result<Vec<String>> {
-        if !self.in_lower_case.contains_key(ecosystem) {
+    /// How the list writes a name, in whatever case.
+    fn spellings(&mut self, ecosystem: &str, name: &str) -> Result<Vec<String>> {
+        if !self.spellings.contains_key(ecosystem) {
             let mut names: HashMap<String, Vec<String>> = HashMap::new();
             for key in self.database.keys(ecosystem)? {
-                let lower = key.to_lowercase();
-                if lower != key {
-                    names.entry(lower).or_default().push(key);
-                }
+                names.entry(key.to_lowercase()).or_default().push(key);
             }
-            self.in_lower_case.insert(ecosystem.to_owned(), names);
+            self.spellings.insert(ecosystem.to_owned(), names);
         }
-        let names = self.in_lower_case.get(ecosystem).and_then(|names| names.get(name));
+        let names = self.spellings.get(ecosystem).and_then(|names| names.get(&name.to_lowercase()));
         Ok(names.cloned().unwrap_or_default())
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inscan_facts::package::{Certainty, Evidence};
 use inscan_facts::package_type;
+use inscan_facts::purl;
 
 use super::cpe;
 use super::ecosystem::{self, Names, Release};
@@ -28,8 +29,8 @@ pub(super) struct LookUp {
     pub(super) fallback: bool,
     /// The package does not say its epoch, which is taken as the advisory's.
     pub(super) any_epoch: bool,
-    /// The name comes from a package URL that has no capitals: the list may.
-    pub(super) in_lower_case: bool,
+    /// Where the list does not know the name, it may have it in another case.
+    pub(super) any_case: bool,
 }
 
 impl LookUp {
@@ -130,7 +131,11 @@ impl ImageContext<'_> {
                 "" => found.codename.as_deref().unwrap_or_default(),
                 version => version,
             };
-            let id = if ecosystem::is_centos_stream(found) { "CentOS Stream" } else { &found.id };
+            let id = match found {
+                found if ecosystem::is_centos_stream(found) => "CentOS Stream",
+                found if ecosystem::is_kitten(found) => "AlmaLinux Kitten",
+                found => &found.id,
+            };
             format!("{id} {version}").trim().to_owned()
         })
     }
@@ -148,7 +153,7 @@ impl ImageContext<'_> {
             scheme: Scheme::Semver,
             fallback: false,
             any_epoch: false,
-            in_lower_case: false,
+            any_case: false,
         };
         cpe::names(package).into_iter().map(look_up).collect()
     }
@@ -191,18 +196,15 @@ impl ImageContext<'_> {
     pub(super) fn look_ups(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
         match package.kind.as_str() {
             UNIDENTIFIED => Err(unidentified()),
-            kind if package_type::has_release_advisories(kind) => {
-                let found = self.of_distribution(package)?;
-                self.needs_source(package).map_or(Ok(found), Err)
-            }
+            kind if package_type::has_release_advisories(kind) => self.of_distribution(package),
             _ => self.of_language(package),
         }
     }
 
-    /// Where advisories go by a source package that is not known.
-    fn needs_source(&self, package: &PackageRow) -> Option<Uncovered> {
-        let by_source = self.release.as_ref().is_some_and(|it| it.names == Names::Source);
-        (by_source && sources::lacks_source(package)).then(|| Uncovered {
+    /// What is missing where the list does not know a package's own name, and its source is not
+    /// known.
+    pub(super) fn needs_source(&self, package: &PackageRow) -> Option<Uncovered> {
+        sources::lacks_source(package).then(|| Uncovered {
             code: UncoveredCode::NoDataForDistribution,
             subject: "packages without their source package".to_owned(),
             message: format!(
@@ -221,18 +223,25 @@ impl ImageContext<'_> {
                 message: "the image does not name its distribution".to_owned(),
             });
         }
-        let lists = self.lists();
         let scheme = versions::of_package(&package.kind, &package.name);
         let orders_agree = |list: &&str| {
             versions::of_ecosystem(list).is_none_or(|of_list| Some(of_list) == scheme)
         };
-        let (Some(release), Some(scheme), false) = (&self.release, scheme, lists.is_empty()) else {
-            return Err(Uncovered {
-                code: UncoveredCode::NoDataForDistribution,
-                message: format!("the database has no advisories for {distribution}"),
-                subject: distribution,
-            });
+        let no_data = || Uncovered {
+            code: UncoveredCode::NoDataForDistribution,
+            message: format!("the database has no advisories for {distribution}"),
+            subject: distribution.clone(),
         };
+        let (Some(release), Some(scheme)) = (&self.release, scheme) else { return Err(no_data()) };
+        let variant = variant::of(package, release, &distribution, self.covered);
+        let is_variant = variant.as_ref().is_ok_and(|lists| !lists.is_empty());
+        let lists = match &variant {
+            Ok(lists) if is_variant => lists.iter().map(|it| &**it).collect(),
+            _ => self.lists(),
+        };
+        if lists.is_empty() {
+            return Err(no_data());
+        }
         if !lists.iter().all(orders_agree) {
             return Err(Uncovered {
                 code: UncoveredCode::NoDataForDistribution,
@@ -249,10 +258,7 @@ impl ImageContext<'_> {
                 ),
             });
         }
-        let variant = variant::of(package, release, &distribution, self.covered)?;
-        let is_variant = !variant.is_empty();
-        let lists =
-            if variant.is_empty() { lists } else { variant.iter().map(|it| &**it).collect() };
+        variant.as_ref().map_err(Clone::clone)?;
         // The legacy engine's documents leave rpm's epochs out.
         let any_epoch = package.kind == "rpm" && package.analyzer == "legacy";
         let look_ups = |name: &str, version: &str, name_of, fallback| {
@@ -265,7 +271,7 @@ impl ImageContext<'_> {
                 // Of a variant's lists the closest that knows the package.
                 fallback: fallback || is_variant && number > 0,
                 any_epoch,
-                in_lower_case: false,
+                any_case: false,
             };
             lists.iter().enumerate().map(look_up).collect::<Vec<_>>()
         };
@@ -329,9 +335,14 @@ impl ImageContext<'_> {
             scheme,
             fallback: false,
             any_epoch: false,
-            in_lower_case: lost_its_case(package, &name),
+            any_case: kind == "golang",
         };
         let mut look_ups = vec![look_up(list)];
+        look_ups.extend(modules_around(package).into_iter().map(|name| LookUp {
+            name,
+            fallback: true,
+            ..look_up(list)
+        }));
         // The group may be any that advisories know with this artifact.
         if kind == "maven" && package.identity.namespace != Certainty::Stated {
             let any =
@@ -376,11 +387,15 @@ fn comparable(
     }
 }
 
-/// Package URLs of Go are in lower case, while paths of modules have capitals: what an SBOM has
-/// in lower case may be either.
-fn lost_its_case(package: &PackageRow, name: &str) -> bool {
-    let folds = package.kind == "golang";
-    folds && package.evidence == Evidence::Sbom && !name.contains(|it: char| it.is_uppercase())
+/// The modules that a path of Go may lie in, where a package URL alone states it, with the end of
+/// the path as its subpath.
+fn modules_around(package: &PackageRow) -> Vec<String> {
+    if package.kind != "golang" || package.identity.name != Certainty::derived(purl::SUBPATH) {
+        return Vec::new();
+    }
+    let path = full_name(package);
+    let around = path.match_indices('/').skip(1).map(|(at, _)| path[..at].to_owned());
+    around.collect()
 }
 
 /// What is not known is not looked up: a miss would be taken for clean.
@@ -453,6 +468,9 @@ fn source(package: &PackageRow) -> (&str, String) {
 /// What a source package of signed programs was built from, which advisories speak of, and its
 /// version: `linux` 6.1.76-1 for Debian's `linux-signed-amd64` 6.1.76+1, `grub2` 2.06-13 for
 /// `grub-efi-amd64-signed` 1+2.06+13. <https://wiki.debian.org/SecureBoot/Discussion>
+///
+/// What is signed of fwupd was a part of it before it became `fwupd-efi`: in Debian with an epoch,
+/// in Ubuntu from 1.40 on.
 fn signed_from(source: &str, version: &str) -> Option<(String, String)> {
     // Ubuntu's have the version of what they sign: `linux-signed-hwe-6.5` of `linux-hwe-6.5`.
     if let Some(flavour) = source.strip_prefix("linux-signed") {
@@ -464,30 +482,32 @@ fn signed_from(source: &str, version: &str) -> Option<(String, String)> {
         };
         return Some((format!("linux{flavour}"), version));
     }
-    let of = match source {
-        "shim-signed" => "shim",
-        "grub2-signed" => "grub2",
-        "fwupd-signed" => "fwupd-efi",
-        source => {
-            let signed = source.strip_suffix("-signed")?;
-            let (program, _arch) = signed.rsplit_once('-')?;
-            match program {
-                "grub-efi" => "grub2",
-                "fwupd" => return Some(("fwupd-efi".into(), version.replacen('+', "-", 1))),
-                "systemd-boot-efi" => {
-                    return Some(("systemd".into(), version.replacen('+', "-", 1)));
-                }
-                "shim-helpers" => "shim",
-                _ => return None,
-            }
-        }
+    const ARCHITECTURES: [&str; 6] =
+        ["-amd64", "-arm64", "-armhf", "-i386", "-ppc64el", "-riscv64"];
+    let signed = source.strip_suffix("-signed")?;
+    let program = ARCHITECTURES.iter().find_map(|arch| signed.strip_suffix(arch));
+    let is_split =
+        version.contains(':') || !version.starts_with("1.2") && !version.starts_with("1.3");
+    let of = match program.unwrap_or(signed) {
+        "grub-efi" => "grub2",
+        "fwupd" if program.is_none() && is_split => "fwupd-efi",
+        "fwupd" if version.contains(':') => "fwupd-efi",
+        "shim-helpers" => "shim",
+        "systemd-boot-efi" => "systemd",
+        other => other,
     };
-    // Its own version stands before the other's: `1+2.06+13`, `1.187.6+2.06-2ubuntu14.4`.
-    let begins = |(at, _): (usize, &str)| {
-        let rest = &version[at + 1..];
-        rest.starts_with(|char: char| char.is_ascii_digit()).then_some(rest)
+    // Its own version may stand before the other's: `1+2.06+13`, `1.187.6+2.06-2ubuntu14.4`. A last
+    // `+` stands for the `-` before the revision: `6.1.76+1`.
+    let is_number = |at: &usize| version[at + 1..].starts_with(|char: char| char.is_ascii_digit());
+    let pluses: Vec<usize> =
+        version.match_indices('+').map(|(at, _)| at).filter(is_number).collect();
+    let rest = match pluses.as_slice() {
+        [] => return None,
+        [first, ..] if version[first + 1..].contains('-') => &version[first + 1..],
+        [_one] => version,
+        [first, ..] if program.is_none() || matches!(of, "grub2" | "shim") => &version[first + 1..],
+        _ => version,
     };
-    let rest = version.match_indices('+').find_map(begins)?;
     let version = if rest.contains('-') { rest.to_owned() } else { rest.replacen('+', "-", 1) };
     Some((of.to_owned(), version))
 }
@@ -582,6 +602,7 @@ mod tests {
             "npm",
             "Bitnami",
             "Ubuntu:22.04:LTS",
+            "Ubuntu:Pro:16.04:LTS",
             "Ubuntu:Pro:22.04:LTS",
             "Ubuntu:Pro:FIPS:22.04:LTS",
             "Ubuntu:Pro:FIPS-updates:22.04:LTS",
@@ -649,6 +670,12 @@ mod tests {
         check("x 1", &scoped, &["npm @scope/core 1.0.0"]);
         check("", &package("golang", "stdlib", "go1.22.1"), &["Go stdlib 1.22.1"]);
         check("", &package("golang", "std", "v1.22.1"), &["Go stdlib v1.22.1"]);
+        let mut folder = package("golang", "vault/api", "v1.9.0");
+        folder.namespace = Some("github.com/hashicorp".into());
+        folder.identity.name = Certainty::derived(purl::SUBPATH);
+        let paths =
+            ["Go github.com/hashicorp/vault/api v1.9.0", "Go github.com/hashicorp/vault v1.9.0 or"];
+        check("", &folder, &paths[..]);
         let drupal = package("composer", "drupal/core", "9.0.0");
         let lists = [
             "Packagist drupal/core 9.0.0",
@@ -666,8 +693,10 @@ mod tests {
         check(
             "ubuntu 22.04",
             &package("deb", "a", "1-1+esm2"),
-            &["Ubuntu:Pro:22.04:LTS a 1-1+esm2"],
+            &["Ubuntu:Pro:22.04:LTS a 1-1+esm2", "Ubuntu:22.04:LTS a 1-1+esm2 or"],
         );
+        // Past its end there may be Ubuntu Pro's list alone.
+        check("ubuntu 16.04", &package("deb", "a", "1-1"), &["Ubuntu:Pro:16.04:LTS a 1-1"]);
         let fips = package("deb", "a", "1-1+Fips1");
         let lists = [
             "Ubuntu:Pro:FIPS-updates:22.04:LTS a 1-1+Fips1",
@@ -703,6 +732,12 @@ mod tests {
         signed("grub2-signed", "1.187.6+2.06-2ubuntu14.4", ("grub2", "2.06-2ubuntu14.4"));
         signed("shim-signed", "1.44~1+deb12u1+15.8-1~deb12u1", ("shim", "15.8-1~deb12u1"));
         signed("fwupd-amd64-signed", "1:1.4+1", ("fwupd-efi", "1:1.4-1"));
+        signed("fwupd-amd64-signed", "1.5.7+4+deb11u1", ("fwupd", "1.5.7-4+deb11u1"));
+        signed("fwupd-efi-arm64-signed", "1:1.4+1", ("fwupd-efi", "1:1.4-1"));
+        signed("fwupd-signed", "1.51~22.04.1+1.4-0ubuntu0.1", ("fwupd-efi", "1.4-0ubuntu0.1"));
+        signed("fwupd-signed", "1.27.1ubuntu7+1.7.9-1~20.04.1", ("fwupd", "1.7.9-1~20.04.1"));
+        signed("systemd-boot-efi-amd64-signed", "257.7+1", ("systemd", "257.7-1"));
+        signed("sicherboot-signed", "1.2+3", ("sicherboot", "1.2-3"));
         signed("linux", "6.1.76-1", ("", ""));
         signed("shim-signed", "1.44", ("", ""));
         let kernel = from(

@@ -157,6 +157,8 @@ fn listed(versions: &[String]) -> String {
     }
 }
 
+static FIRST: Event = Event::Introduced(String::new());
+
 /// An event at its place among versions. None: before every version.
 #[derive(Clone, Copy)]
 struct Placed<'a> {
@@ -208,6 +210,10 @@ fn judge_range(range: &Range, scheme: Scheme, version: &str) -> Result<Judgement
 fn sorted<'a>(range: &'a Range, scheme: Scheme) -> (Vec<Placed<'a>>, Vec<String>) {
     let mut placed: Vec<Placed> = Vec::new();
     let mut unread = Vec::new();
+    // A range needs one; where there is none, it begins with the first version.
+    if !range.events.iter().any(|event| matches!(event, Event::Introduced(_))) {
+        placed.push(Placed { event: &FIRST, at: None });
+    }
     for event in &range.events {
         let (word, version) = match event {
             Event::Introduced(version) if version == "0" => {

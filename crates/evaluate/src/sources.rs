@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inscan_document::Section;
 use inscan_document::section::{PackageRow, SourcePackage};
 use inscan_facts::package::Certainty;
+use inscan_facts::package_type;
 use inscan_vulndb::{Database, Result, Sources};
 
 use super::names::Places;
@@ -53,7 +54,8 @@ pub(super) fn derived(
 
 /// Whether advisories would go by a source package that nobody states.
 pub(super) fn lacks_source(package: &PackageRow) -> bool {
-    package.kind == "deb" && package.identity.source == Certainty::Unknown
+    package_type::has_release_advisories(&package.kind)
+        && package.identity.source == Certainty::Unknown
 }
 
 fn derive(package: &mut PackageRow, sources: &Sources) {

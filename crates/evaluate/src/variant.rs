@@ -18,12 +18,12 @@ pub(super) fn of(
     distribution: &str,
     covered: &BTreeSet<String>,
 ) -> Result<Vec<String>, Uncovered> {
-    let Some(release) = release.ecosystems.first() else { return Ok(Vec::new()) };
+    let Some(release_name) = release.ecosystems.first() else { return Ok(Vec::new()) };
     if package.version.contains("root.io") {
-        let name = format!("Root:{}", release.replace(":v", ":").trim_end_matches(":LTS"));
+        let name = format!("Root:{}", release_name.replace(":v", ":").trim_end_matches(":LTS"));
         return Ok(covered.get(&name).cloned().into_iter().collect());
     }
-    let Some(number) = release.strip_prefix("Ubuntu:") else { return Ok(Vec::new()) };
+    let Some(number) = release_name.strip_prefix("Ubuntu:") else { return Ok(Vec::new()) };
     let version = package.version.to_ascii_lowercase();
     let source = package.source.as_ref().map_or(&package.name, |source| &source.name);
     let listed = |variants: &[&str]| -> Vec<String> {
@@ -37,11 +37,18 @@ pub(super) fn of(
         ("real-time", &["Pro:Realtime", "Pro:Realtime-updates"])
     } else if source.starts_with("linux-bluefield") && !listed(&["Nvidia-BlueField"]).is_empty() {
         ("BlueField", &["Nvidia-BlueField"])
-    } else if version.contains("esm") {
-        // Ordinary fixes hold for it as well.
-        return Ok(listed(&["Pro"]));
     } else {
-        return Ok(Vec::new());
+        // Ordinary fixes hold for what Ubuntu Pro built as well. Of what is past its end, there may be
+        // Ubuntu Pro's list alone, which says what is open in ordinary packages.
+        let ordinary = covered.get(release_name).cloned();
+        let is_pro = version.contains("esm") || ordinary.is_none();
+        let pro = listed(&["Pro"]).into_iter().filter(|_| is_pro);
+        let lists: Vec<String> = pro.collect();
+        return Ok(if lists.is_empty() {
+            lists
+        } else {
+            lists.into_iter().chain(ordinary).collect()
+        });
     };
     match listed(variants) {
         found if found.is_empty() => Err(Uncovered {
