@@ -18,18 +18,24 @@
 //! ```
 //!
 //! At least one of the first four is needed, and all that are there have to
-//! match. With `secret` an entry is about secrets and nothing else. A plain list, one id on a line with `exp:2026-12-31` behind it where
+//! match. What is stated without a `*` is compared as names and versions are ([`naming`]):
+//! `pkg:golang/x.org/a@1.0` is `v1.0` too. With `secret` an entry is about secrets and nothing else. A plain list, one id on a line with `exp:2026-12-31` behind it where
 //! it ends, and `#` before remarks, is read as well; and so are the lists of
 //! backends ([`lists`]) and of other scanners ([`others`]).
 
+mod lines;
 mod lists;
 mod others;
 
+use inscan_document::Section;
 use inscan_facts::purl;
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::evaluation::{Finding, Package, SecretFinding, Suppression, SuppressionCode, Warning};
+use super::naming;
+use super::pattern::glob;
+use lines::Lines;
 
 /// Of one file, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +58,9 @@ pub struct Exception {
     pub fingerprint: Option<String>,
     pub reason: Option<String>,
     pub expires: Option<String>,
+    /// Where it stands in its file, from 1.
+    #[serde(skip)]
+    line: Option<usize>,
     /// Set while reading.
     #[serde(skip)]
     last_day: Option<Date>,
@@ -68,23 +77,25 @@ struct File {
 }
 
 impl Exceptions {
-    /// The error says which entry is wrong, and how.
+    /// The error says which entry is wrong, on which line, and how.
     pub fn parse(source: &str, text: &str) -> Result<Exceptions, String> {
-        let mut entries = match plain(text)? {
+        // Trivy's list, which ends with the day that it names, and may name what is no vulnerability.
+        let is_trivys = source.ends_with(".trivyignore");
+        let mut entries = match plain(text, is_trivys)? {
             Some(entries) => entries,
             None => match lists::read(text).or_else(|| others::read(text)) {
                 Some(entries) => entries?,
                 None => yaml(text)?,
             },
         };
-        // Trivy's list ends with the day that it names.
-        if source.ends_with(".trivyignore") {
-            for entry in &mut entries {
-                entry.expires = entry.expires.as_deref().map(others::day_before).transpose()?;
-            }
-        }
         for (number, entry) in entries.iter_mut().enumerate() {
-            entry.check().map_err(|error| format!("entry {}: {error}", number + 1))?;
+            let place = entry.line.map_or_else(String::new, |line| format!("line {line}: "));
+            let wrong = |error: String| format!("{place}entry {}: {error}", number + 1);
+            if is_trivys {
+                let last = entry.expires.as_deref().map(others::day_before);
+                entry.expires = last.transpose().map_err(wrong)?;
+            }
+            entry.check().map_err(wrong)?;
         }
         Ok(Exceptions { source: source.to_owned(), entries })
     }
@@ -95,27 +106,40 @@ fn yaml(text: &str) -> Result<Vec<Exception>, String> {
         return Ok(Vec::new());
     }
     let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    Ok(file.ignore)
+    let lines = Lines::of_yaml(text, "ignore");
+    let placed = |(at, entry): (usize, Exception)| Exception { line: lines.get(at), ..entry };
+    Ok(file.ignore.into_iter().enumerate().map(placed).collect())
 }
 
-/// A list of ids, if it is one: every line is an id and perhaps its last day.
-fn plain(text: &str) -> Result<Option<Vec<Exception>>, String> {
+/// A list of ids, if it is one: its first line is, and so every line has to be an id and perhaps its
+/// last day. With `any_word`, an id is any word.
+fn plain(text: &str, any_word: bool) -> Result<Option<Vec<Exception>>, String> {
     let mut entries = Vec::new();
-    for line in text.lines() {
+    for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
         let mut words = line.split_whitespace();
         let Some(id) = words.next() else { continue };
         let is_id = id.contains('-')
             && id.starts_with(|char: char| char.is_ascii_alphabetic())
             && !id.ends_with(':');
-        if !is_id {
-            return Ok(None);
+        let line = number + 1;
+        match is_id || any_word {
+            false if entries.is_empty() => return Ok(None),
+            false => return Err(format!("line {line}: `{id}` is no id of a vulnerability")),
+            true => {}
         }
-        let mut entry = Exception { id: Some(id.to_owned()), ..Exception::default() };
+        let mut entry =
+            Exception { id: Some(id.to_owned()), line: Some(line), ..Exception::default() };
         for word in words {
             match word.strip_prefix("exp:") {
                 Some(date) => entry.expires = Some(date.to_owned()),
-                None => return Ok(None),
+                None => {
+                    return Err(format!(
+                        "line {line}: `{word}` cannot be expressed: write `exp:2026-12-31` for the last \
+                         day, `#` before remarks, or {}",
+                        others::OWN_FORM
+                    ));
+                }
             }
         }
         entries.push(entry);
@@ -186,15 +210,18 @@ impl Exception {
             && self.fingerprint.as_ref().is_none_or(|own| *own == secret.fingerprint)
     }
 
-    fn matches(&self, finding: &Finding) -> bool {
+    fn matches(&self, section: &Section, finding: &Finding) -> bool {
         if self.secret.is_some() {
             return false;
         }
-        let fits = |pattern: &Option<String>, texts: &[&str]| {
-            let fits = |pattern: &String| texts.iter().any(|text| glob(pattern, text));
+        let package = &finding.package;
+        let fits = |pattern: &Option<String>, names: &[&str]| {
+            let is_one = |pattern: &str, name: &str| {
+                glob(pattern, name) || naming::is_name(&package.kind, pattern, name)
+            };
+            let fits = |pattern: &String| names.iter().any(|name| is_one(pattern, name));
             pattern.as_ref().is_none_or(fits)
         };
-        let package = &finding.package;
         let path = |pattern: &String| {
             glob(pattern.trim_start_matches('/'), package.location.trim_start_matches('/'))
         };
@@ -208,10 +235,17 @@ impl Exception {
             [package.name.as_str()].into_iter().chain(package.source.as_deref()).collect();
         self.id.as_ref().is_none_or(|id| is_named(finding, id))
             && fits(&self.package, &names)
-            && (fits(&self.purl, &[&package.purl])
-                || purl::former(&package.purl).is_some_and(|url| fits(&self.purl, &[&url])))
+            && self.purl.as_ref().is_none_or(|pattern| is_purl_of(pattern, section, package))
             && self.path.as_ref().is_none_or(path)
     }
+}
+
+/// As text, as it was once written, or as a name: `pkg:golang/x.org/a@1.0` of `v1.0`.
+fn is_purl_of(pattern: &str, section: &Section, package: &Package) -> bool {
+    let row = section.packages.get(package.index);
+    glob(pattern, &package.purl)
+        || purl::former(&package.purl).is_some_and(|url| glob(pattern, &url))
+        || row.is_some_and(|row| naming::fits(pattern, section, row))
 }
 
 /// What stands behind the `+` in the ids of a policy's matches: the package's name, or for guesses
@@ -234,7 +268,8 @@ fn is_named(finding: &Finding, id: &str) -> bool {
     let cves = finding.aliases.iter().filter(|name| is_cve(name)).count();
     let advisories = finding.advisories.iter().map(|advisory| &advisory.id);
     let mut names = finding.aliases.iter().chain(advisories);
-    names.any(|name| glob(id, name) && !(cves > 1 && is_cve(name)))
+    let id = id.to_ascii_uppercase();
+    names.any(|name| glob(&id, &name.to_ascii_uppercase()) && !(cves > 1 && is_cve(name)))
 }
 
 /// Which exceptions hold, and what has to be said about them afterwards.
@@ -253,8 +288,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// The first exception that holds for a finding; all that match it are used.
-    pub(super) fn suppression(&mut self, finding: &Finding) -> Option<Suppression> {
-        self.first(|entry| entry.matches(finding))
+    pub(super) fn suppression(
+        &mut self,
+        section: &Section,
+        finding: &Finding,
+    ) -> Option<Suppression> {
+        self.first(|entry| entry.matches(section, finding))
     }
 
     /// The same for a secret.
@@ -305,26 +344,11 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// `*` stands for any text, everything else for itself.
-fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::evaluation::Advisory;
     use super::*;
+    use inscan_document::section::PackageRow;
 
     fn finding(aliases: &[&str]) -> Finding {
         Finding {
@@ -345,7 +369,8 @@ mod tests {
     fn check(text: &str, expected: bool) {
         let files = [Exceptions::parse("f", text).unwrap()];
         let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
-        let found = ledger.suppression(&finding(&["CVE-1", "GHSA-1"])).is_some();
+        let found =
+            ledger.suppression(&Section::default(), &finding(&["CVE-1", "GHSA-1"])).is_some();
         assert_eq!(found, expected, "{text}");
     }
 
@@ -374,7 +399,112 @@ mod tests {
             let text = format!("ignore: [{{purl: '{pattern}'}}]");
             let files = [Exceptions::parse("f", &text).unwrap()];
             let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
-            assert!(ledger.suppression(&found).is_some(), "{pattern}");
+            assert!(ledger.suppression(&Section::default(), &found).is_some(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn names_and_versions_are_compared_as_such() {
+        for (url, kind, name, version, pattern, expected) in [
+            (
+                "pkg:golang/x.org/a@v1.0.0",
+                "golang",
+                "x.org/a",
+                "v1.0.0",
+                "pkg:golang/x.org/a@1.0.0",
+                true,
+            ),
+            (
+                "pkg:golang/x.org/a@v1.0.0",
+                "golang",
+                "x.org/a",
+                "v1.0.0",
+                "pkg:golang/X.org%2fa@1.0.0",
+                true,
+            ),
+            (
+                "pkg:golang/x.org/a@v1.0.0",
+                "golang",
+                "x.org/a",
+                "v1.0.0",
+                "pkg:golang/x.org/a@1.0.1",
+                false,
+            ),
+            ("pkg:golang/x.org/a@v1.0.0", "golang", "x.org/a", "v1.0.0", "pkg:*/*@1.0.0", true),
+            (
+                "pkg:golang/x.org/a@v1.0.0",
+                "golang",
+                "x.org/a",
+                "v1.0.0",
+                "pkg:golang/x.org/*@1.0",
+                true,
+            ),
+            (
+                "pkg:golang/x.org/a@v1.0.0",
+                "golang",
+                "x.org/a",
+                "v1.0.0",
+                "pkg:golang/y.org/*@1.0.0",
+                false,
+            ),
+            (
+                "pkg:pypi/torch@2.0.0%2Bcu117",
+                "pypi",
+                "torch",
+                "2.0.0+cu117",
+                "pkg:pypi/Torch@2.0",
+                true,
+            ),
+            (
+                "pkg:pypi/torch@2.0.0%2Bcu117",
+                "pypi",
+                "torch",
+                "2.0.0+cu117",
+                "pkg:pypi/torch@2.0%2Bcpu",
+                false,
+            ),
+            ("pkg:gem/a@1.16.5-java", "gem", "a", "1.16.5-java", "pkg:gem/a@1.16.5", true),
+            (
+                "pkg:deb/debian/a@1.0-1?arch=x",
+                "deb",
+                "a",
+                "1.0-1",
+                "pkg:deb/debian/a@0:1.0-1",
+                true,
+            ),
+            (
+                "pkg:deb/debian/a@1.0-1?arch=x",
+                "deb",
+                "a",
+                "1.0-1",
+                "pkg:deb/debian/a@1.0-1?arch=y",
+                false,
+            ),
+            (
+                "pkg:deb/debian/a@1.0-1?arch=x",
+                "deb",
+                "a",
+                "1.0-1",
+                "pkg:deb/debian/a@1.0-1?arch=*",
+                true,
+            ),
+        ] {
+            let mut found = finding(&["CVE-1"]);
+            let (name, version) = (name.to_owned(), version.to_owned());
+            found.package.purl = url.into();
+            let row = PackageRow {
+                purl: url.into(),
+                kind: kind.into(),
+                name,
+                version,
+                ..PackageRow::default()
+            };
+            let section = Section { packages: vec![row], ..Section::default() };
+            let text = format!("ignore: [{{purl: '{pattern}', id: cve-1}}]");
+            let files = [Exceptions::parse("f", &text).unwrap()];
+            let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
+            let holds = ledger.suppression(&section, &found).is_some();
+            assert_eq!(holds, expected, "{url} {pattern}");
         }
     }
 
@@ -442,7 +572,11 @@ mod tests {
             let text = format!(r#"{{"items": [{{"trigger_id": "CVE-1+{called}"}}]}}"#);
             let files = [Exceptions::parse("f", &text).unwrap()];
             let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
-            assert_eq!(ledger.suppression(&jar).is_some(), expected, "{called}");
+            assert_eq!(
+                ledger.suppression(&Section::default(), &jar).is_some(),
+                expected,
+                "{called}"
+            );
         }
     }
 
@@ -450,7 +584,10 @@ mod tests {
     fn one_cve_of_several_is_not_enough() {
         let files = [Exceptions::parse("f", "CVE-1").unwrap()];
         let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
-        assert_eq!(ledger.suppression(&finding(&["CVE-1", "CVE-2", "GO-1"])), None);
+        assert_eq!(
+            ledger.suppression(&Section::default(), &finding(&["CVE-1", "CVE-2", "GO-1"])),
+            None
+        );
     }
 
     #[test]
@@ -458,7 +595,7 @@ mod tests {
         let text = "ignore: [{id: CVE-1, expires: 2026-05-01}, {id: CVE-9}, {id: GHSA-1}]";
         let files = [Exceptions::parse("f.yaml", text).unwrap()];
         let mut ledger = Ledger::new(&files, "2026-06-01".parse().unwrap());
-        ledger.suppression(&finding(&["CVE-1", "GHSA-1"]));
+        ledger.suppression(&Section::default(), &finding(&["CVE-1", "GHSA-1"]));
         let said: Vec<_> = ledger.warnings().map(|warning| warning.message).collect();
         assert_eq!(
             said,
@@ -472,7 +609,10 @@ mod tests {
     #[test]
     fn a_wrong_file_says_where() {
         for (text, expected) in [
-            ("ignore: [{reason: x}]", "entry 1: one of `id`"),
+            ("ignore:\n- {id: CVE-1}\n- {reason: x}\n", "line 3: entry 2: one of `id`"),
+            ("CVE-1\nopenssl\n", "line 2: `openssl` is no id"),
+            ("CVE-1 openssl\n", "line 1: `openssl` cannot be expressed"),
+            ("\nCVE-1 exp:soon\n", "line 2: entry 1: invalid date `soon`"),
             ("ignore: [{id: CVE-1, expires: soon}]", "entry 1: invalid date `soon`"),
             ("ignore: [{id: CVE-1, pakage: x}]", "pakage"),
             ("ignored: []", "ignored"),
@@ -480,21 +620,6 @@ mod tests {
         ] {
             let error = Exceptions::parse("f", text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, text, expected) in [
-            ("a*c", "abc", true),
-            ("a*c", "ac", true),
-            ("a*c", "acb", false),
-            ("*", "", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("ab*ab", "ab", false),
-            ("", "x", false),
-        ] {
-            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

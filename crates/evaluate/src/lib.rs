@@ -20,6 +20,7 @@ mod matching;
 mod names;
 pub mod naming;
 mod osv;
+mod pattern;
 mod role;
 mod secrets;
 mod severity;
@@ -376,7 +377,7 @@ fn sorted_out(
         // Both are asked, so that what matches is known to be used.
         let stated = statements.suppression(section, &finding);
         let by = ledger
-            .suppression(&finding)
+            .suppression(section, &finding)
             .or(stated)
             .or_else(|| role::suppression(section.packages.get(finding.package.index)?, &finding))
             .or_else(|| exemption(&finding, exempt, options))

@@ -13,6 +13,7 @@ use inscan_facts::package::Distribution;
 use inscan_facts::package_type;
 use inscan_facts::purl::{self, Purl};
 
+use crate::pattern::glob;
 use crate::versions;
 
 /// What is named.
@@ -25,9 +26,9 @@ pub enum Name {
 }
 
 impl Name {
-    /// A part of a package (`#subpath`) is nothing that is known of any.
+    /// A part of a package (`#subpath`) is nothing that is known of any; Go's is a part of the path.
     pub fn read(text: &str) -> Name {
-        match purl::parse(text).filter(|_| !text.contains('#')) {
+        match purl::parse(text).filter(|purl| purl.subpath.is_none() || purl.kind == "golang") {
             Some(purl) => Name::Purl(purl),
             None => Name::Plain(text.to_owned()),
         }
@@ -97,6 +98,43 @@ fn brought_by(section: &Section, index: usize, package: &PackageRow) -> Vec<usiz
     all
 }
 
+/// The same for a pattern: a package URL in which `*` stands for any text.
+pub(crate) fn fits(pattern: &str, section: &Section, package: &PackageRow) -> bool {
+    let (Some(named), Some(found)) = (purl::parse(pattern), purl::parse(&package.purl)) else {
+        return false;
+    };
+    if !pattern.contains('*') {
+        return is_package(&named, section, package);
+    }
+    let path = |purl: &Purl| match &purl.namespace {
+        Some(namespace) => format!("{namespace}/{}", purl.name).to_lowercase(),
+        None => purl.name.to_lowercase(),
+    };
+    let is_path = glob(&path(&named), &path(&found))
+        || named.kind == found.kind
+            && is_namespace(&named, &found)
+            && is_name(&found.kind, &named.name, &found.name);
+    let installed = with_epoch(package, &package.version);
+    let is_version = |stated: &String| {
+        glob(stated, &package.version)
+            || versions::is_same(&found.kind, &found.name, &installed, stated)
+    };
+    glob(&named.kind, &found.kind)
+        && is_path
+        && named.version.as_ref().is_none_or(is_version)
+        && named.qualifiers.iter().all(|(key, value)| {
+            qualifier(&found, key).is_some_and(|own| glob(value, own))
+                || is_qualifier(key, value, &found, section, package)
+        })
+}
+
+fn with_epoch(package: &PackageRow, version: &str) -> String {
+    match package.epoch.filter(|_| package.kind == "rpm") {
+        Some(epoch) if !version.contains(':') => format!("{epoch}:{version}"),
+        _ => version.to_owned(),
+    }
+}
+
 fn is_package(named: &Purl, section: &Section, package: &PackageRow) -> bool {
     let Some(found) = purl::parse(&package.purl) else { return false };
     if named.kind != found.kind || !is_namespace(named, &found) {
@@ -108,10 +146,7 @@ fn is_package(named: &Purl, section: &Section, package: &PackageRow) -> bool {
         true => source(package),
         false => (found.name.clone(), package.version.clone()),
     };
-    let version = match package.epoch.filter(|_| package.kind == "rpm") {
-        Some(epoch) if !version.contains(':') => format!("{epoch}:{version}"),
-        _ => version,
-    };
+    let version = with_epoch(package, &version);
     let is_version = |stated: &String| {
         let epoch = qualifier(named, "epoch").filter(|_| !stated.contains(':'));
         let stated = epoch.map_or(stated.clone(), |epoch| format!("{epoch}:{stated}"));
@@ -139,7 +174,7 @@ fn is_namespace(named: &Purl, found: &Purl) -> bool {
         || is_os && !found_in.is_empty() && distribution::is_family(&found_in, &named_by)
 }
 
-fn is_name(kind: &str, named: &str, found: &str) -> bool {
+pub(crate) fn is_name(kind: &str, named: &str, found: &str) -> bool {
     let python = |name: &str| {
         let parts = name.split(['_', '.', '-']).filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join("-").to_lowercase()

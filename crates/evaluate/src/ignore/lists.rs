@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::Exception;
+use super::lines::Lines;
 
 /// A file has one list or several.
 pub(super) fn read(text: &str) -> Option<Result<Vec<Exception>, String>> {
@@ -27,6 +28,8 @@ pub(super) fn read(text: &str) -> Option<Result<Vec<Exception>, String>> {
         list if has_items(&list) => vec![list],
         _ => return None,
     };
+    // Of several lists the lines are not told.
+    let lines = Lines::of_yaml(text, "items");
     Some(lists.into_iter().try_fold(Vec::new(), |mut all, list| {
         let list: List = serde_json::from_value(list).map_err(|error| error.to_string())?;
         for (number, item) in list.items.into_iter().enumerate() {
@@ -34,7 +37,7 @@ pub(super) fn read(text: &str) -> Option<Result<Vec<Exception>, String>> {
             let name = item.id.clone().unwrap_or_default();
             let read =
                 exception(item).map_err(|error| format!("item {entry} ({name}): {error}"))?;
-            all.extend(read);
+            all.extend(read.map(|read| Exception { line: lines.get(number), ..read }));
         }
         Ok(all)
     }))

@@ -12,6 +12,8 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::Exception;
+use super::lines::Lines;
+use crate::ecosystem;
 
 type Read = Result<Vec<Exception>, String>;
 
@@ -22,25 +24,29 @@ pub(super) fn read(text: &str) -> Option<Read> {
     }
     let file: Value = serde_saphyr::from_str(text).ok()?;
     if file["vulnerabilities"].is_array() && file.get("ignore").is_none() {
-        return Some(each(&file["vulnerabilities"], "vulnerabilities", trivy));
+        let lines = Lines::of_yaml(text, "vulnerabilities");
+        return Some(each(&file["vulnerabilities"], "vulnerabilities", &lines, trivy));
     }
     let is_grypes = |entry: &Value| {
         let keys = ["vulnerability", "fix-state", "namespace", "vex-status", "match-type"];
         keys.iter().any(|key| entry.get(key).is_some()) || entry["package"].is_object()
     };
     let entries = file["ignore"].as_array()?;
-    entries.iter().any(is_grypes).then(|| each(&file["ignore"], "ignore", grype))
+    let is_one = entries.iter().any(is_grypes);
+    is_one.then(|| each(&file["ignore"], "ignore", &Lines::of_yaml(text, "ignore"), grype))
 }
 
-/// The exceptions of all entries; an error names the entry, counted from 1.
-fn each(entries: &Value, list: &str, read: fn(&Value) -> Read) -> Read {
+/// The exceptions of all entries; an error names the line and the entry, counted from 1.
+fn each(entries: &Value, list: &str, lines: &Lines, read: fn(&Value) -> Read) -> Read {
     let mut all = Vec::new();
     for (number, entry) in entries.as_array().into_iter().flatten().enumerate() {
         let name = ["id", "vulnerability", "name"].iter().find_map(|key| entry[*key].as_str());
         let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
-        all.extend(
-            read(entry).map_err(|error| format!("{list} entry {}{name}: {error}", number + 1))?,
-        );
+        let line = lines.get(number);
+        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        let wrong = |error| format!("{place}{list} entry {}{name}: {error}", number + 1);
+        let read = read(entry).map_err(wrong)?;
+        all.extend(read.into_iter().map(|entry| Exception { line, ..entry }));
     }
     Ok(all)
 }
@@ -58,7 +64,7 @@ fn only(entry: &Value, known: &[&str], hint: &str) -> Result<(), String> {
     }
 }
 
-const OWN_FORM: &str = "write it as `- {id: …, package: …, purl: 'pkg:TYPE/NAME@VERSION*', path: …, reason: …}` below `ignore:`";
+pub(super) const OWN_FORM: &str = "write it as `- {id: …, package: …, purl: 'pkg:TYPE/NAME@VERSION*', path: …, reason: …}` below `ignore:`";
 
 fn trivy(entry: &Value) -> Read {
     only(entry, &["id", "paths", "purls", "expired_at", "statement"], OWN_FORM)?;
@@ -71,7 +77,7 @@ fn trivy(entry: &Value) -> Read {
     };
     let paths: Vec<String> =
         texts("paths").iter().map(|path| one_pattern(path)).collect::<Result<_, _>>()?;
-    let purls = texts("purls").iter().flat_map(|purl| with_qualifiers(purl)).collect();
+    let purls = texts("purls");
     let whole = Exception {
         id: Some(text(entry, "id").ok_or("it has no `id`")?),
         reason: text(entry, "statement"),
@@ -96,29 +102,19 @@ fn grype(entry: &Value) -> Read {
     let package = &entry["package"];
     only(package, &["name", "version", "type", "location"], &hint)?;
     let kind = text(package, "type").map(|kind| purl_type(&kind)).transpose()?;
-    let version = text(package, "version");
-    let purls = match (&kind, &version) {
-        (None, None) => vec![None],
-        (kind, version) => {
-            let version = version.as_ref().map(|version| encoded(version, PURL_PART));
-            let kind = kind.as_deref().unwrap_or("*");
-            match version {
-                None => vec![Some(format!("pkg:{kind}/*"))],
-                Some(version) => {
-                    let purl = format!("pkg:{kind}/*@{version}");
-                    vec![Some(format!("{purl}?*")), Some(purl)]
-                }
-            }
-        }
-    };
-    let whole = Exception {
+    let version = text(package, "version").map(|version| encoded(version, PURL_PART));
+    let purl = (kind.is_some() || version.is_some()).then(|| {
+        let version = version.map(|version| format!("@{version}")).unwrap_or_default();
+        format!("pkg:{}/*{version}", kind.as_deref().unwrap_or("*"))
+    });
+    Ok(vec![Exception {
         id: text(entry, "vulnerability"),
         package: text(package, "name"),
+        purl,
         path: text(package, "location").map(|path| one_pattern(&path)).transpose()?,
         reason: text(entry, "reason"),
         ..Exception::default()
-    };
-    Ok(purls.into_iter().map(|purl| Exception { purl, ..whole.clone() }).collect())
+    }])
 }
 
 /// Syft's names of types of packages: <https://github.com/anchore/syft/blob/main/syft/pkg/type.go>.
@@ -145,7 +141,8 @@ fn osv_scanner(text: &str) -> Read {
     let file: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
     let file = serde_json::to_value(file).map_err(|error| error.to_string())?;
     only(&file, &["IgnoredVulns", "PackageOverrides"], "it is no exception, and is not read here")?;
-    let mut all = each(&file["IgnoredVulns"], "IgnoredVulns", |entry| {
+    let lines = Lines::of_toml(text, "IgnoredVulns");
+    let mut all = each(&file["IgnoredVulns"], "IgnoredVulns", &lines, |entry| {
         only(entry, &["id", "ignoreUntil", "reason"], OWN_FORM)?;
         Ok(vec![Exception {
             id: Some(self::text(entry, "id").ok_or("it has no `id`")?),
@@ -154,21 +151,54 @@ fn osv_scanner(text: &str) -> Read {
             ..Exception::default()
         }])
     })?;
-    all.extend(each(&file["PackageOverrides"], "PackageOverrides", |entry| {
-        let ignores = entry["ignore"] == true || entry["vulnerability"]["ignore"] == true;
-        if !ignores {
-            return Ok(Vec::new());
-        }
-        let known = ["name", "ignore", "vulnerability", "license", "effectiveUntil", "reason"];
-        only(entry, &known, OWN_FORM)?;
-        Ok(vec![Exception {
-            package: Some(self::text(entry, "name").ok_or("it has no `name`")?),
-            reason: self::text(entry, "reason"),
-            expires: day(&entry["effectiveUntil"]).map(|day| day_before(&day)).transpose()?,
-            ..Exception::default()
-        }])
-    })?);
+    let lines = Lines::of_toml(text, "PackageOverrides");
+    all.extend(each(&file["PackageOverrides"], "PackageOverrides", &lines, overridden)?);
     Ok(all)
+}
+
+/// A package of which nothing is to be reported.
+fn overridden(entry: &Value) -> Read {
+    let ignores = entry["ignore"] == true || entry["vulnerability"]["ignore"] == true;
+    if !ignores {
+        return Ok(Vec::new());
+    }
+    const KNOWN: [&str; 8] = [
+        "ecosystem",
+        "effectiveUntil",
+        "ignore",
+        "license",
+        "name",
+        "reason",
+        "version",
+        "vulnerability",
+    ];
+    only(entry, &KNOWN, OWN_FORM)?;
+    let kind =
+        match text(entry, "ecosystem") {
+            Some(name) => {
+                let kind = ecosystem::type_of(&name);
+                Some(kind.ok_or_else(|| {
+                    format!("the ecosystem `{name}` cannot be expressed: {OWN_FORM}")
+                })?)
+            }
+            None => None,
+        };
+    let version = text(entry, "version").map(|version| encoded(version, PURL_PART));
+    let purl = (kind.is_some() || version.is_some()).then(|| {
+        let version = version.map(|version| format!("@{version}")).unwrap_or_default();
+        format!("pkg:{}/*{version}", kind.unwrap_or("*"))
+    });
+    let package = text(entry, "name");
+    if package.is_none() && purl.is_none() {
+        return Err("it has no `name`".to_owned());
+    }
+    Ok(vec![Exception {
+        package,
+        purl,
+        reason: text(entry, "reason"),
+        expires: day(&entry["effectiveUntil"]).map(|day| day_before(&day)).transpose()?,
+        ..Exception::default()
+    }])
 }
 
 /// A date of TOML, which becomes an object.
@@ -198,15 +228,6 @@ fn one_pattern(path: &str) -> Result<String, String> {
     }
 }
 
-/// A package URL without qualifiers is about the package with any.
-fn with_qualifiers(purl: &str) -> Vec<String> {
-    match (purl.contains('?'), purl.rsplit('/').next().unwrap_or_default().contains('@')) {
-        (true, _) => vec![purl.to_owned()],
-        (false, true) => vec![purl.to_owned(), format!("{purl}?*")],
-        (false, false) => vec![purl.to_owned(), format!("{purl}@*")],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,24 +250,23 @@ mod tests {
             &[
                 ("CVE-1 in usr/*", "2026-06-01"),
                 ("CVE-2 in pkg:npm/a@1", ""),
-                ("CVE-2 in pkg:npm/a@1?*", ""),
                 ("CVE-2 in pkg:npm/b", ""),
-                ("CVE-2 in pkg:npm/b@*", ""),
             ],
         );
         check(
             "fail-on-severity: high\nignore:\n  - vulnerability: CVE-1\n    package: {name: libcurl, version: 1.5.1}\n\
              \x20 - package: {type: go-module, location: '/usr/**'}\n",
-            &[
-                ("CVE-1 in libcurl, pkg:*/*@1.5.1?*", ""),
-                ("CVE-1 in libcurl, pkg:*/*@1.5.1", ""),
-                ("everything in pkg:golang/*, /usr/*", ""),
-            ],
+            &[("CVE-1 in libcurl, pkg:*/*@1.5.1", ""), ("everything in pkg:golang/*, /usr/*", "")],
         );
         check(
             "[[IgnoredVulns]]\nid = \"GO-1\"\nignoreUntil = 2026-06-02\nreason = \"x\"\n\
-             [[PackageOverrides]]\nname = \"lib\"\nignore = true\n",
-            &[("GO-1", "2026-06-01"), ("everything in lib", "")],
+             [[PackageOverrides]]\nname = \"lib\"\nignore = true\n\
+             [[PackageOverrides]]\nname = \"lib\"\necosystem = \"Go\"\nversion = \"1\"\nignore = true\n",
+            &[
+                ("GO-1", "2026-06-01"),
+                ("everything in lib", ""),
+                ("everything in lib, pkg:golang/*@1", ""),
+            ],
         );
         assert!(read("ignore: [{id: CVE-1}]").is_none());
     }
@@ -256,13 +276,16 @@ mod tests {
         for (text, expected) in [
             (
                 "ignore: [{vulnerability: CVE-1, fix-state: unknown}]",
-                "ignore entry 1 (CVE-1): `fix-state`",
+                "line 1: ignore entry 1 (CVE-1): `fix-state`",
             ),
-            ("vulnerabilities: [{id: CVE-1, paths: ['usr/*/x']}]", "the pattern `usr/*/x`"),
+            (
+                "vulnerabilities:\n- id: CVE-0\n- id: CVE-1\n  paths: ['usr/*/x']\n",
+                "line 3: vulnerabilities entry 2 (CVE-1): the pattern `usr/*/x`",
+            ),
             ("vulnerabilities: [{paths: [x]}]", "vulnerabilities entry 1: it has no `id`"),
             (
-                "[[PackageOverrides]]\nname = \"a\"\nversion = \"1\"\nignore = true\n",
-                "`version` cannot be",
+                "[[IgnoredVulns]]\nid = \"a\"\n[[PackageOverrides]]\nname = \"a\"\ngroup = \"dev\"\nignore = true\n",
+                "line 3: PackageOverrides entry 1 (a): `group` cannot be",
             ),
             ("[[IgnoredVulns]]\nid = \n", "TOML parse error at line 2"),
         ] {
