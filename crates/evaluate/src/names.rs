@@ -673,8 +673,11 @@ mod tests {
         let mut folder = package("golang", "vault/api", "v1.9.0");
         folder.namespace = Some("github.com/hashicorp".into());
         folder.identity.name = Certainty::derived(purl::SUBPATH);
-        let paths =
-            ["Go github.com/hashicorp/vault/api v1.9.0", "Go github.com/hashicorp/vault v1.9.0 or"];
+        let paths = [
+            "Go github.com/hashicorp/vault/api v1.9.0",
+            "Go github.com/hashicorp v1.9.0 or",
+            "Go github.com/hashicorp/vault v1.9.0 or",
+        ];
         check("", &folder, &paths[..]);
         let drupal = package("composer", "drupal/core", "9.0.0");
         let lists = [
