@@ -16,6 +16,8 @@ mod sbom;
 pub mod section;
 pub mod text;
 
+pub use inscan_sbom::attested;
+
 pub use identity::{Identity, Overrides};
 pub use legacy::{LegacyPart, OutputFile};
 pub use legacy_packages::LANGUAGES as LEGACY_LANGUAGES;

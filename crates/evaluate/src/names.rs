@@ -127,8 +127,11 @@ impl ImageContext<'_> {
     /// `debian 12`.
     pub(super) fn distribution(&self) -> String {
         self.info().map_or_else(String::new, |found| {
+            let codename = found.codename.as_deref().unwrap_or_default();
             let version = match found.version.as_str() {
-                "" => found.codename.as_deref().unwrap_or_default(),
+                "" => {
+                    inscan_facts::distribution::version_of(&found.id, codename).unwrap_or(codename)
+                }
                 version => version,
             };
             let id = match found {
@@ -304,7 +307,8 @@ impl ImageContext<'_> {
     fn of_language(&self, package: &PackageRow) -> Result<Vec<LookUp>, Uncovered> {
         let kind = package.kind.as_str();
         let (lists, name) = match kind {
-            "generic" if package.evidence == Evidence::Binary => {
+            // A program that its own text or an SBOM names.
+            "generic" if matches!(package.evidence, Evidence::Binary | Evidence::Sbom) => {
                 (vec!["Bitnami"], upstream(&package.name).to_owned())
             }
             kind => match ecosystem::of_type(kind) {
@@ -687,6 +691,8 @@ mod tests {
         check("", &drupal, &lists);
         let mut python = package("generic", "python", "3.11.4");
         python.evidence = Evidence::Binary;
+        check("", &python, &["Bitnami python 3.11.4"]);
+        python.evidence = Evidence::Sbom;
         check("", &python, &["Bitnami python 3.11.4"]);
     }
 

@@ -1,7 +1,7 @@
 //! VEX in: what somebody states about vulnerabilities in products, so that what does
 //! not affect them need not be looked at again.
 //!
-//! OpenVEX, CSAF and CycloneDX are read into one kind of statement. A statement holds
+//! OpenVEX, CSAF and CycloneDX, also as attestations, are read into one kind of statement. A statement holds
 //! only for what it names: a package by its package URL, or an image, or a package
 //! within one of them. What names its products otherwise is counted, and holds for
 //! nothing.
@@ -86,18 +86,48 @@ pub enum Error {
 
 /// What a file states; the form is told by its content.
 pub fn read(source: &str, text: &[u8]) -> Result<Document, Error> {
-    let json: Value = serde_json::from_slice(&encoding::in_utf8(text))?;
-    let mut document = if is_openvex(&json) {
-        openvex::read(&json)?
-    } else if json["document"]["csaf_version"].is_string() {
-        csaf::read(&json)?
-    } else if json["bomFormat"] == "CycloneDX" {
-        cyclonedx::read(&json)?
-    } else {
-        return Err(Error::Unknown);
+    let text = encoding::in_utf8(text);
+    let document = match serde_json::from_slice(&text) {
+        Ok(json) => one(&json),
+        Err(error) => Err(Error::Json(error)),
     };
-    document.source = source.to_owned();
-    Ok(document)
+    let document = match document {
+        // Attested, and perhaps one attestation a line.
+        Err(error @ (Error::Unknown | Error::Json(_))) => attested(&text, error)?,
+        document => document?,
+    };
+    Ok(Document { source: source.to_owned(), ..document })
+}
+
+fn one(json: &Value) -> Result<Document, Error> {
+    if is_openvex(json) {
+        openvex::read(json)
+    } else if is_csaf(json) {
+        csaf::read(json)
+    } else if json["bomFormat"] == "CycloneDX" {
+        cyclonedx::read(json)
+    } else {
+        Err(Error::Unknown)
+    }
+}
+
+/// What all attestations of a file state; without any, it is what was wrong before.
+fn attested(text: &[u8], error: Error) -> Result<Document, Error> {
+    let is_vex =
+        |json: &Value| is_openvex(json) || is_csaf(json) || json["bomFormat"] == "CycloneDX";
+    let found = inscan_document::attested(text, &is_vex).unwrap_or_default();
+    let mut whole: Option<Document> = None;
+    for json in &found {
+        let next = one(json)?;
+        let whole = whole.get_or_insert_default();
+        whole.statements.extend(next.statements);
+        whole.unnamed_products += next.unnamed_products;
+    }
+    whole.ok_or(error)
+}
+
+fn is_csaf(json: &Value) -> bool {
+    json["document"]["csaf_version"].is_string()
 }
 
 fn is_openvex(json: &Value) -> bool {

@@ -15,6 +15,8 @@ mod tag_value;
 mod wrapped;
 mod xml;
 
+pub use wrapped::attested;
+
 use inscan_facts::encoding;
 use inscan_facts::package::{Distribution, Package};
 use inscan_facts::problem::Hides;

@@ -33,15 +33,35 @@ pub(crate) fn documents(bytes: &[u8]) -> Option<Vec<Value>> {
 /// else, as of a provenance.
 pub(crate) fn unwrapped(document: &Value) -> Result<Vec<Value>, Error> {
     let mut found = Vec::new();
-    open(document, 0, &mut found)?;
+    open(document, 0, &mut found, &is_sbom)?;
     Ok(found)
 }
 
-fn open(document: &Value, depth: usize, found: &mut Vec<Value>) -> Result<(), Error> {
+/// The documents of another form, by what tells it, that a file of attestations holds.
+///
+/// # Errors
+/// Where an envelope cannot be opened.
+pub fn attested(bytes: &[u8], is_wanted: &dyn Fn(&Value) -> bool) -> Result<Vec<Value>, Error> {
+    let all = Deserializer::from_slice(bytes).into_iter().take(MAX_DOCUMENTS);
+    let all: Vec<Value> = all.collect::<Result<_, _>>().map_err(|_| Error::None)?;
+    let mut found = Vec::new();
+    for document in &all {
+        open(document, 0, &mut found, is_wanted)?;
+    }
+    found.retain(is_wanted);
+    Ok(found)
+}
+
+fn open(
+    document: &Value,
+    depth: usize,
+    found: &mut Vec<Value>,
+    is_wanted: &dyn Fn(&Value) -> bool,
+) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(Error::Broken("it lies within too many wrappers".to_owned()));
     }
-    let mut inner = |value: &Value| open(value, depth + 1, found);
+    let mut inner = |value: &Value| open(value, depth + 1, found, is_wanted);
     if let Some(all) = document.as_array() {
         return all.iter().take(MAX_DOCUMENTS).try_for_each(inner);
     }
@@ -63,7 +83,7 @@ fn open(document: &Value, depth: usize, found: &mut Vec<Value>) -> Result<(), Er
         return inner(&document["AdditionalSPDXs"]);
     }
     if document["predicateType"].is_string() {
-        return predicate(&document["predicate"], &mut inner);
+        return predicate(&document["predicate"], &mut inner, is_wanted);
     }
     if let Some(platforms) = platforms(document) {
         return match platforms.as_slice() {
@@ -84,6 +104,7 @@ fn open(document: &Value, depth: usize, found: &mut Vec<Value>) -> Result<(), Er
 fn predicate(
     predicate: &Value,
     inner: &mut dyn FnMut(&Value) -> Result<(), Error>,
+    is_wanted: &dyn Fn(&Value) -> bool,
 ) -> Result<(), Error> {
     let data = &predicate["Data"];
     if let Some(text) = data.as_str() {
@@ -96,11 +117,14 @@ fn predicate(
         };
     }
     let document = if data.is_object() { data } else { predicate };
-    let is_sbom = document.get("spdxVersion").is_some()
+    if is_wanted(document) { inner(document) } else { Ok(()) }
+}
+
+fn is_sbom(document: &Value) -> bool {
+    document.get("spdxVersion").is_some()
         || document["bomFormat"] == "CycloneDX"
         || document["artifacts"].is_array()
-        || crate::spdx3::is(document);
-    if is_sbom { inner(document) } else { Ok(()) }
+        || crate::spdx3::is(document)
 }
 
 fn decoded(payload: &str) -> Result<Value, Error> {

@@ -250,3 +250,30 @@ fn a_wrong_file_says_what_is_wrong() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+/// The statement of the test below, in base64.
+const PAYLOAD: &str = "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGVUeXBlIjoiaHR0cHM6\
+    Ly9vcGVudmV4LmRldi9ucy92MC4yLjAiLCJzdWJqZWN0IjpbXSwicHJlZGljYXRlIjp7IkBjb250ZXh0IjoiaHR0\
+    cHM6Ly9vcGVudmV4LmRldi9ucy92MC4yLjAiLCJzdGF0ZW1lbnRzIjpbeyJ2dWxuZXJhYmlsaXR5IjoiQ1ZFLTEi\
+    LCJzdGF0dXMiOiJmaXhlZCIsInByb2R1Y3RzIjpbeyJAaWQiOiJwa2c6ZGViL2RlYmlhbi9jdXJsIn1dfV19fQ==";
+
+#[test]
+fn attestations_are_opened() {
+    let statement = r#"{"predicateType": "https://openvex.dev/ns/v0.2.0", "predicate": {
+        "@context": "https://openvex.dev/ns/v0.2.0", "statements": [{"vulnerability": "CVE-2",
+            "status": "fixed", "products": [{"@id": "pkg:deb/debian/curl"}]}]}}"#;
+    let other = r#"{"predicateType": "https://slsa.dev/provenance/v1", "predicate": {"x": 1}}"#;
+    let envelope =
+        format!(r#"{{"payloadType": "application/vnd.in-toto+json", "payload": "{PAYLOAD}"}}"#);
+    let bundle = format!(r#"{{"dsseEnvelope": {envelope}}}"#);
+    let names = |text: &str| {
+        let found = stated(text, CURL);
+        found.into_iter().map(|(names, ..)| names).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(statement), "CVE-2");
+    assert_eq!(names(&envelope), "CVE-1");
+    assert_eq!(names(&bundle), "CVE-1");
+    let lines = format!("{envelope}\n{}\n{other}\n", statement.replace('\n', ""));
+    assert_eq!(names(&lines), "CVE-1 CVE-2");
+    assert!(matches!(read("v", other.as_bytes()), Err(Error::Unknown)));
+}
