@@ -1,18 +1,31 @@
-//! Packages that an SBOM lists: SPDX, CycloneDX and Syft's own form, in JSON.
+//! Packages that an SBOM lists, in every form that `inscan-sbom` reads.
 //!
 //! Bitnami's images have one for what they compile themselves
 //! (`opt/bitnami/NAME/.spdx-NAME.spdx`), Wolfi's and Chainguard's one for each
-//! apk package (`var/lib/db/sbom/*.spdx.json`), others one beside the program.
-//! They are read in `inscan-sbom`.
+//! apk package (`var/lib/db/sbom/*.spdx.json`), Python's wheels keep theirs in
+//! `dist-info/sboms`, others one beside the program or in `usr/local/share/sbom`.
 
 use inscan_sbom::MAX_DEPTH;
-use serde_json::Value;
 
-use crate::{Analyzer, Content, Error, Facts, FileHead, Package, Pattern, Result, Want};
+use crate::{Analyzer, Content, Error, Facts, FileHead, Package, Pattern, Result, Want, path};
 
 pub(crate) struct Sbom;
 
-const SUFFIXES: [&str; 5] = [".spdx.json", ".cdx.json", ".bom.json", ".cyclonedx.json", ".spdx"];
+/// Names that only SBOMs have.
+const SUFFIXES: [&str; 8] = [
+    ".cdx.json",
+    ".cdx.xml",
+    ".cyclonedx.json",
+    ".cyclonedx.xml",
+    ".spdx",
+    ".spdx.json",
+    ".spdx3.json",
+    ".syft.json",
+];
+/// Names that other files have as well: lists of parts, and descriptions of Maven's platforms.
+const LIKELY_SUFFIXES: [&str; 2] = ["bom.json", "bom.xml"];
+/// Directories that hold SBOMs under any name.
+const DIRECTORIES: [&str; 2] = ["sbom", "sboms"];
 /// Bitnami's have some hundred KiB. In memory, hostile JSON takes ten times its size.
 const MAX_SIZE: u64 = 16 << 20;
 
@@ -26,21 +39,22 @@ impl Analyzer for Sbom {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let suffixes = SUFFIXES.iter().map(|suffix| Pattern::suffix(suffix));
-        let names = ["bom.json", "sbom.json"].iter().map(|name| Pattern::name(name));
-        suffixes.chain(names).map(|pattern| Want::inspect(pattern, MAX_SIZE)).collect()
+        let suffixes = SUFFIXES.iter().chain(&LIKELY_SUFFIXES).map(|it| Pattern::suffix(it));
+        let within = |directory| [".json", ".xml"].map(|it| Pattern::within(directory, it));
+        let directories = DIRECTORIES.into_iter().flat_map(within);
+        suffixes.chain(directories).map(|pattern| Want::inspect(pattern, MAX_SIZE)).collect()
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        if !file.start.trim_ascii_start().starts_with(b"{") {
-            // Tag-value, XML and the like; or another file that is called `bom.json`.
-            return Err(Error::new("not an SBOM in JSON; other formats are not supported"));
-        }
-        let document: Value = serde_json::from_slice(&content.bytes()?)
-            .map_err(|error| Error::at_line(error.line(), format!("not JSON: {error}")))?;
-        let sbom = match inscan_sbom::of(&document) {
+        let is_one = has_name_of_one(file.path);
+        let sbom = match inscan_sbom::read(&content.bytes()?) {
             Ok(sbom) => sbom,
-            Err(inscan_sbom::Error::None) => return Ok(()),
+            Err(inscan_sbom::Error::None) if !is_one => return Ok(()),
+            // Other kinds of files in XML are called so as well.
+            Err(_) if !is_one && file.start.trim_ascii_start().starts_with(b"<") => return Ok(()),
+            Err(inscan_sbom::Error::None) => {
+                return Err(Error::new("not an SBOM in a form that is read"));
+            }
             Err(error) => return Err(Error::new(error.to_string())),
         };
         if !sbom.is_whole {
@@ -51,6 +65,11 @@ impl Analyzer for Sbom {
         }
         Ok(())
     }
+}
+
+fn has_name_of_one(file: &[u8]) -> bool {
+    let name = path::name(file).to_ascii_lowercase();
+    SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
 }
 
 #[cfg(test)]
@@ -109,15 +128,36 @@ mod tests {
 
     #[test]
     fn what_is_no_sbom_lists_nothing() {
-        for (text, problems) in [
-            ("{}", 0),
-            ("[]", 1),
-            ("SPDXVersion: SPDX-2.3", 1),
-            ("{\"a\"", 1),
-            ("{\"spdxVersion\": 1, \"packages\": 2}", 0),
+        for text in ["{}", "[]", "{\"a\"", "<project/>"] {
+            for (file, problems) in [("srv/bom.json", 0), ("srv/sbom/a.json", 0), ("a.cdx.json", 1)]
+            {
+                let facts = Image::new([(file, text)]).run(&Sbom);
+                assert_eq!(
+                    (facts.packages().count(), facts.problems.len()),
+                    (0, problems),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn other_forms_and_places_are_read() {
+        let xml = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.5" version="1"><components>
+            <component type="library"><name>a</name><version>1</version><purl>pkg:npm/a@1</purl></component>
+            </components></bom>"#;
+        let tags = "SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\nSPDXID: SPDXRef-DOCUMENT\n\n\
+            PackageName: a\nSPDXID: SPDXRef-a\nPackageVersion: 1\n\
+            ExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1\n";
+        let json = r#"{"bomFormat": "CycloneDX", "components": [{"purl": "pkg:npm/a@1"}]}"#;
+        for (file, text) in [
+            ("srv/bom.xml", xml),
+            ("srv/a.spdx", tags),
+            ("usr/local/share/sbom/a.json", json),
+            ("a.dist-info/sboms/a.json", json),
+            ("opt/my-sbom.json", json),
         ] {
-            let facts = Image::new([("srv/bom.json", text)]).run(&Sbom);
-            assert_eq!((facts.packages().count(), facts.problems.len()), (0, problems), "{text}");
+            assert_eq!(found(&Image::new([(file, text)]).run(&Sbom)), ["npm - a 1 "], "{file}");
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Fact {
     Match(Match),
     /// A package, installed or only named by a file.
     Package(Box<Package>),
+    /// A package as `inspect` stated it, and the same as the image as a whole tells it: from `analyze`.
+    Revised(Box<(Package, Package)>),
     /// What this analyzer's packages at a path are, which only the image as a whole tells: what
     /// `analyze` adds to what `inspect` stated.
     Role(BString, Role),

@@ -3,9 +3,10 @@
 //!
 //! A jar is a zip file. Maven leaves `META-INF/maven/GROUP/ARTIFACT/pom.properties`
 //! in it for the jar itself and for all that was merged into it; others are
-//! known by `META-INF/MANIFEST.MF` and by the name of the file.
+//! known by `META-INF/MANIFEST.MF`, by the name of the file and by a pom beside it.
 //! <https://docs.oracle.com/javase/8/docs/technotes/guides/jar/jar.html>
 
+mod beside;
 mod file_name;
 mod groups;
 mod identity;
@@ -13,6 +14,7 @@ mod legacy;
 mod manifest;
 mod pom;
 mod repository;
+mod sbom;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -22,7 +24,9 @@ use inscan_facts::digest::hex;
 use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
-use crate::{Analyzer, Content, Error, Facts, FileHead, Files, Pattern, Result, Want, path};
+use crate::{
+    Analyzer, Content, Error, Facts, FileHead, Files, Package, Pattern, Result, Want, path,
+};
 use groups::Classes;
 use inscan_facts::window::stream;
 use inscan_zip::{Data, Member, Zip};
@@ -58,7 +62,8 @@ impl Analyzer for Java {
 
     fn wants(&self) -> Vec<Want> {
         let suffix = |extension: &&str| Pattern::suffix(&format!(".{extension}"));
-        EXTENSIONS.iter().map(suffix).map(|suffix| Want::inspect(suffix, MAX_ARCHIVE)).collect()
+        let archives = EXTENSIONS.iter().map(suffix).map(|it| Want::inspect(it, MAX_ARCHIVE));
+        archives.chain([Want::keep(Pattern::suffix(beside::SUFFIX), MAX_METADATA)]).collect()
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
@@ -73,6 +78,7 @@ impl Analyzer for Java {
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
         legacy_files::state_hard_links(image, out);
+        beside::revise(image, out);
         Ok(())
     }
 }
@@ -86,6 +92,8 @@ struct Archive {
     manifest: Option<Manifest>,
     poms: Vec<Pom>,
     classes: Classes,
+    /// Packages that an SBOM in it lists.
+    listed: Vec<Package>,
 }
 
 impl Archive {
@@ -145,6 +153,7 @@ impl Walk<'_> {
         for package in identity::packages(&archive) {
             self.out.package(package);
         }
+        sbom::state(std::mem::take(&mut archive.listed), self.out);
         legacy::state(&archive, self.out);
         Ok(())
     }
@@ -181,6 +190,9 @@ impl Walk<'_> {
         } else if path::name(name) == b"pom.properties" {
             let text = self.metadata(zip, member)?;
             archive.poms.push(Pom::from_properties(path::parent(name), text));
+        } else if sbom::is_one(name) {
+            let document = self.metadata(zip, member)?;
+            archive.listed.extend(sbom::packages(archive.location.as_bstr(), name, &document));
         } else if is_archive(name) {
             if depth + 1 >= MAX_DEPTH {
                 return Err(Error::new(format!(

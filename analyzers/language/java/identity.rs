@@ -119,7 +119,7 @@ fn states_version(manifest: &Manifest, version: &str) -> bool {
     VERSIONS.iter().filter_map(|name| manifest.get(name)).any(|it| same_version(it, version))
 }
 
-fn same_version(a: &str, b: &str) -> bool {
+pub(super) fn same_version(a: &str, b: &str) -> bool {
     let parts = |text: &str| {
         let text = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
         let is_number = |part: &&str| part.bytes().all(|it| it.is_ascii_digit());
@@ -221,7 +221,7 @@ fn own_package(archive: &Archive, named: Named) -> Package {
     package.identity = identity;
     let attributes = &mut package.attributes;
     attributes.insert("sha1".into(), archive.sha1.clone());
-    attributes.insert("identified-by".into(), source.into());
+    attributes.insert(IDENTIFIED_BY.into(), source.into());
     let Some(manifest) = &archive.manifest else { return package };
     if let Some(class) = manifest.get("Main-Class") {
         attributes.insert("main-class".into(), class.into());
@@ -264,6 +264,8 @@ fn package(archive: &Archive, pom: Pom) -> Package {
     }
 }
 
+/// The attribute that says what an archive of its own was known by.
+pub(super) const IDENTIFIED_BY: &str = "identified-by";
 const VERSIONS: [&str; 3] = ["Plugin-Version", "Implementation-Version", "Bundle-Version"];
 const TITLES: [&str; 3] = ["Implementation-Title", "Specification-Title", "Bundle-Name"];
 const SYMBOLIC_NAMES: [&str; 2] = ["Bundle-SymbolicName", "Automatic-Module-Name"];

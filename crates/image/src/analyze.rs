@@ -190,22 +190,26 @@ pub fn analyze_with<'a>(
     };
     analysis.collect_problems_of_layers();
     analysis.collect_problems_of_names(&extra);
-    let mut roles = Roles::new();
+    let mut later = Later::default();
     for (number, (facts, time)) in found.into_iter().enumerate() {
         analysis.times.analyze[number] += time;
-        analysis.take_found(number, facts, &history, &mut roles);
+        analysis.take_found(number, facts, &history, &mut later);
     }
     analysis.problems.extend(history.problems());
     analysis.take_files(&visible, &extra);
-    analysis.give_roles(&roles);
+    analysis.revise(&later);
     analysis.join();
     analysis.sort();
     analysis.times.analyzing = begun.elapsed().saturating_sub(analysis.times.flattening);
     analysis
 }
 
-/// By analyzer and path.
-type Roles = HashMap<(&'static str, BString), Role>;
+/// What `analyze` adds to what `inspect` stated, by analyzer and path.
+#[derive(Default)]
+struct Later {
+    roles: HashMap<(&'static str, BString), Role>,
+    revised: HashMap<(&'static str, BString), Vec<(Package, Package)>>,
+}
 
 /// Runs one analyzer over the image; a panic in it is a problem, not the end.
 fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>) -> Facts {
@@ -311,7 +315,7 @@ impl<'a> Analysis<'a> {
         number: usize,
         facts: Facts,
         history: &DatabaseHistory<'_>,
-        roles: &mut Roles,
+        later: &mut Later,
     ) {
         let analyzer = self.analyzers[number].name();
         for problem in facts.problems {
@@ -339,7 +343,11 @@ impl<'a> Analysis<'a> {
                     origin: None,
                     secret,
                 }),
-                Fact::Role(path, role) => drop(roles.insert((analyzer, path), role)),
+                Fact::Role(path, role) => drop(later.roles.insert((analyzer, path), role)),
+                Fact::Revised(both) => {
+                    let place = (analyzer, both.0.location.clone());
+                    later.revised.entry(place).or_default().push(*both);
+                }
                 Fact::Licenses(_) | Fact::Match(_) => {}
             }
         }
@@ -394,13 +402,17 @@ impl<'a> Analysis<'a> {
     }
 
     /// What a package's own file states of its role stands above what its surroundings tell.
-    fn give_roles(&mut self, roles: &Roles) {
-        if roles.is_empty() {
+    fn revise(&mut self, later: &Later) {
+        if later.roles.is_empty() && later.revised.is_empty() {
             return;
         }
         for found in &mut self.packages {
             let place = (found.analyzer, found.package.location.clone());
-            if let (None, Some(role)) = (found.package.role, roles.get(&place)) {
+            let revised = later.revised.get(&place).into_iter().flatten();
+            if let Some((_, by)) = revised.into_iter().find(|(it, _)| *it == **found.package) {
+                found.package = Cow::Owned(Box::new(by.clone()));
+            }
+            if let (None, Some(role)) = (found.package.role, later.roles.get(&place)) {
                 found.package.to_mut().role = Some(*role);
             }
         }
