@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::parse::allowance::Allowance;
 use crate::parse::json;
 use crate::parse::url::without_credentials;
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, PackageFile, Pattern, Result,
     Want, path,
@@ -35,9 +36,13 @@ impl Analyzer for Conda {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let record = json::parse(&content.bytes()?)?;
         let mut allowance = Allowance::of_record(content.len() as usize);
-        out.package(package(&record, file.path, &mut allowance)?);
+        let record = json::parse(&content.bytes()?);
+        match record.and_then(|record| package(&record, file.path, &mut allowance)) {
+            Ok(package) => out.package(package),
+            // Whatever is installed there is not known.
+            Err(error) => out.hidden_here(MALFORMED, error),
+        }
         allowance.report(file.path, out);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! the package description as PHP's `serialize` writes it, values after a letter
 //! for their type and their length. <https://www.php.net/manual/en/function.serialize.php>
 
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path,
 };
@@ -37,7 +38,11 @@ impl Analyzer for Pear {
         }
         let bytes = bytes_up_to(content, MAX_SIZE)?;
         let mut reader = Serialized { bytes: &bytes, offset: 0 };
-        out.package(package(&reader.value(0)?, file.path)?);
+        match reader.value(0).and_then(|description| package(&description, file.path)) {
+            Ok(package) => out.package(package),
+            // Whatever is installed there is not known.
+            Err(error) => out.hidden_here(MALFORMED, error),
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::parse::json;
 use crate::parse::url::without_credentials;
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Role, Want,
 };
@@ -33,7 +34,14 @@ impl Analyzer for Php {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let document = json::parse(&content.bytes()?)?;
+        let document = match json::parse(&content.bytes()?) {
+            Ok(document) => document,
+            // Whatever is installed there is not known.
+            Err(error) => {
+                out.hidden_here(MALFORMED, error);
+                return Ok(());
+            }
+        };
         let packages = document.get("packages").unwrap_or(&document);
         let packages = packages.as_array().ok_or_else(|| Error::new("no list of packages"))?;
         let development: BTreeSet<&str> = texts(document.get("dev-package-names")).collect();

@@ -15,6 +15,7 @@ use bstr::ByteSlice;
 
 use crate::parse::legacy_files;
 use crate::parse::url::without_credentials;
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
     path,
@@ -48,7 +49,11 @@ impl Analyzer for Ruby {
             out.legacy_package("pkgs.gems", [b"/", file.path].concat(), value);
         }
         if is_installed(file.path) && !text.trim().is_empty() {
-            out.package(package(assigned(&text), file.path)?);
+            match package(assigned(&text), file.path) {
+                Ok(package) => out.package(package),
+                // Whatever is installed there is not known.
+                Err(error) => out.hidden_here(MALFORMED, error),
+            }
         }
         Ok(())
     }

@@ -167,7 +167,7 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
             }
         }
     }
-    tally.report(location, out);
+    tally.report_hidden(location, out);
     allowance.report(location, out);
     found
 }

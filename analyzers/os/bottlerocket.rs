@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::parse::json;
+use crate::problem::MALFORMED;
 use crate::{Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Want};
 
 pub(crate) struct Bottlerocket;
@@ -33,17 +34,28 @@ impl Analyzer for Bottlerocket {
         if !file.path.ends_with(b"share/bottlerocket/application-inventory.json") {
             return Ok(());
         }
-        let inventory = json::parse(&content.bytes()?)?;
-        let Some(content) = inventory.get("Content").and_then(Value::as_array) else {
-            return Err(Error::new("no list `Content`"));
-        };
-        for (number, entry) in content.iter().enumerate() {
-            match package(entry) {
-                Some(package) => out.package(Package { location: file.path.into(), ..package }),
-                None => out.problem(format!("entry {}: no name or no version", number + 1)),
-            }
+        let inventory = json::parse(&content.bytes()?).and_then(|inventory| {
+            let content = inventory.get("Content").and_then(Value::as_array).cloned();
+            content.ok_or_else(|| Error::new("no list `Content`"))
+        });
+        match inventory {
+            Ok(entries) => state(&entries, file.path, out),
+            // It is all that says which packages there are.
+            Err(error) => out.hidden_here(MALFORMED, error),
         }
         Ok(())
+    }
+}
+
+fn state(entries: &[Value], location: &[u8], out: &mut Facts) {
+    for (number, entry) in entries.iter().enumerate() {
+        match package(entry) {
+            Some(package) => out.package(Package { location: location.into(), ..package }),
+            None => {
+                let message = format!("entry {}: no name or no version", number + 1);
+                out.hidden_here(MALFORMED, message);
+            }
+        }
     }
 }
 

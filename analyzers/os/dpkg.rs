@@ -185,7 +185,10 @@ pub(crate) fn installed<'a>(
         }
         match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
             State::Removed => {}
-            State::Halfway => tally.add("a partly installed package is skipped", line),
+            State::Unknown => tally.add("a state that dpkg does not have", line),
+            State::Halfway => {
+                tally.add("a partly installed package is not listed; its files may be there", line);
+            }
             State::Installed => match package(&paragraph) {
                 Some(package) if package.name.contains('/') => tally.add("not a name", line),
                 Some(package) => {
@@ -195,7 +198,7 @@ pub(crate) fn installed<'a>(
             },
         }
     }
-    tally.report(location, out);
+    tally.report_hidden(location, out);
     if let Some((field, line)) = repeated {
         let message = format!("line {line}: the field `{field}` twice in one paragraph");
         out.hidden(location, AMBIGUOUS, message);
@@ -209,21 +212,27 @@ const IDENTIFYING: &[&str] = &["Package", "Version", "Status", "Source", "Archit
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Installed,
-    /// Some files may exist, but the package does not work.
+    /// All its files are there, or some, and it is not set up: `unpacked`, `half-configured`,
+    /// `half-installed`.
     Halfway,
     /// Removed; configuration files may be left.
     Removed,
+    /// None that dpkg has.
+    Unknown,
 }
 
 impl State {
     /// From a status such as `install ok installed`: the wanted state, an error flag, the
     /// actual state. Only the last word counts: a package on hold is installed.
     pub(crate) fn of(status: &str) -> Self {
-        match status.split_whitespace().nth(2) {
+        // dpkg ignores the case of these words.
+        let actual = status.split_whitespace().nth(2).map(str::to_ascii_lowercase);
+        match actual.as_deref() {
             // Packages that wait for triggers are unpacked and configured: they count as installed.
             Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
             Some("unpacked" | "half-installed" | "half-configured") => State::Halfway,
-            _ => State::Removed,
+            Some("config-files" | "not-installed") => State::Removed,
+            _ => State::Unknown,
         }
     }
 }
@@ -246,7 +255,7 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
     let attributes = fields
         .into_iter()
         .filter_map(|(key, field)| Some((key.to_owned(), paragraph.get(field)?)))
-        .filter(|(_, value)| value != "install ok installed")
+        .filter(|(_, value)| !value.eq_ignore_ascii_case("install ok installed"))
         .collect();
     Some(Package {
         kind: "deb".into(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bstr::BString;
 
 use crate::Facts;
+use crate::problem::MALFORMED;
 
 /// By kind: the first line, and how many there are.
 #[derive(Debug, Default)]
@@ -20,11 +21,24 @@ impl Tally {
     /// Makes one problem of each kind.
     pub(crate) fn report(self, path: impl Into<BString>, out: &mut Facts) {
         let path = path.into();
-        for (what, (line, count)) in self.0 {
-            let others =
-                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-            out.problem_at(path.clone(), format!("line {line}: {what}{others}"));
+        for message in self.messages() {
+            out.problem_at(path.clone(), message);
         }
+    }
+
+    /// The same of a package database: what was not understood may be a package.
+    pub(crate) fn report_hidden(self, path: impl Into<BString>, out: &mut Facts) {
+        let path = path.into();
+        for message in self.messages() {
+            out.hidden(path.clone(), MALFORMED, message);
+        }
+    }
+
+    fn messages(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().map(|(what, (line, count))| match count {
+            0 | 1 => format!("line {line}: {what}"),
+            _ => format!("line {line}: {what} (and {} more)", count - 1),
+        })
     }
 }
 

@@ -49,7 +49,9 @@ fn lists_what_is_installed_and_on_hold_for_each_architecture() {
     ];
     assert_eq!(packages(&facts), expected);
     let problems: Vec<_> = facts.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(problems, ["line 11: a partly installed package is skipped"]);
+    let expected = "line 11: a partly installed package is not listed; its files may be there";
+    assert_eq!(problems, [expected]);
+    assert_eq!(facts.problems[0].hides, crate::Hides::Packages);
 }
 
 #[test]
@@ -115,14 +117,17 @@ fn the_last_word_of_the_status_tells_what_is_installed() {
         "install ok unpacked",
         "purge ok not-installed",
         "nonsense",
+        "install ok half-configured",
+        "Install OK Installed",
     ]
     .iter()
     .enumerate()
     .map(|(at, status)| format!("Package: p{at}\nStatus: {status}\nVersion: 1\n\n"))
     .collect::<String>();
-    let facts = check_status(&text, &["p0", "p1", "p2", "p3"]);
-    // What is unpacked; and that no package has a list of its files.
-    assert_eq!(facts.problems.len(), 2);
+    let facts = check_status(&text, &["p0", "p1", "p2", "p3", "p9"]);
+    // What is partly there, the state that there is not; and that no package has a list of its files.
+    let hides: Vec<_> = facts.problems.iter().map(|problem| problem.hides).collect();
+    assert_eq!(hides, [crate::Hides::Packages, crate::Hides::Packages, crate::Hides::Nothing]);
 }
 
 #[test]
