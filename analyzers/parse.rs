@@ -6,6 +6,7 @@ pub(crate) mod control;
 pub(crate) mod counted;
 pub(crate) mod entropy;
 pub(crate) mod executable;
+pub(crate) mod fixtures;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub mod legacy_files;

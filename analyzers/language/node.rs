@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::parse::fixtures::is_fixtures;
 use crate::parse::url::without_credentials;
 use crate::parse::{json, legacy_files};
 use crate::problem::MALFORMED;
@@ -110,36 +111,7 @@ fn place(file: &[u8]) -> Place {
     }
 }
 
-/// Directories of packages with what no user of the package runs: their tests' input, examples,
-/// and the projects that generators write.
-const FIXTURES: [&str; 20] = [
-    "__fixtures__",
-    "__mocks__",
-    "__test__",
-    "__testfixtures__",
-    "__tests__",
-    "benchmark",
-    "benchmarks",
-    "demo",
-    "example",
-    "examples",
-    "fixture",
-    "fixtures",
-    "spec",
-    "template",
-    "templates",
-    "test",
-    "test-fixtures",
-    "testdata",
-    "testing",
-    "tests",
-];
-
-fn is_fixtures(directory: &[u8]) -> bool {
-    FIXTURES.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(directory))
-}
-
-/// Whether a file lies in such a directory of a package in `node_modules`.
+/// Whether a file lies among the fixtures of a package in `node_modules`.
 fn is_in_fixtures_of_a_package(file: &[u8]) -> bool {
     let mut parts = path::parts(path::parent(file)).skip_while(|part| *part != b"node_modules");
     while let Some(part) = parts.next() {
@@ -155,6 +127,37 @@ fn is_in_fixtures_of_a_package(file: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// A part that states the name of its package again, as `lib/esm/package.json`.
+fn is_name_of_package_around(file: &[u8], namespace: Option<&str>, name: &str) -> bool {
+    let parts: Vec<&[u8]> = path::parts(path::parent(file)).collect();
+    let modules = parts.iter().rposition(|part| *part == b"node_modules");
+    match (modules.map(|modules| &parts[modules + 1..]), namespace) {
+        (Some([scope, around, ..]), Some(namespace)) => {
+            *scope == namespace.as_bytes() && *around == name.as_bytes()
+        }
+        (Some([around, ..]), None) => *around == name.as_bytes(),
+        _ => false,
+    }
+}
+
+/// Whether a file lies where packages keep copies of others: `next/dist/compiled/react`.
+fn is_carried_along(file: &[u8]) -> bool {
+    const COPIES: [&[u8]; 9] = [
+        b"bundle",
+        b"bundled",
+        b"compiled",
+        b"deps",
+        b"external",
+        b"third-party",
+        b"third_party",
+        b"vendor",
+        b"vendored",
+    ];
+    let parts: Vec<&[u8]> = path::parts(path::parent(file)).collect();
+    let within = parts.rsplit(|part| *part == b"node_modules").next().unwrap_or_default();
+    within.iter().any(|part| COPIES.contains(part))
 }
 
 /// `None` if it is not a package: without a name, or without a version outside of
@@ -188,7 +191,15 @@ fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Pac
         Place::Own | Place::Inner if is_private => Evidence::Manifest,
         _ => Evidence::InstalledPackage,
     };
-    let role = is_in_fixtures_of_a_package(location).then_some(Role::Fixture);
+    if place == Place::Inner && is_name_of_package_around(location, namespace, name) {
+        return Ok(None);
+    }
+    let role = match place {
+        _ if is_in_fixtures_of_a_package(location) => Some(Role::Fixture),
+        // Nobody says that it comes from a registry: it may be a part with a name of its own.
+        Place::Inner if !is_carried_along(location) => Some(Role::Local),
+        _ => None,
+    };
     Ok(Some(Package {
         kind: "npm".into(),
         name: name.into(),

@@ -11,6 +11,7 @@
 mod archive;
 mod legacy;
 mod record;
+mod surroundings;
 mod version;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use crate::parse::allowance::Allowance;
 use crate::parse::headers::Headers;
 use crate::parse::json;
 use crate::parse::url::without_credentials;
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, FileInfo, Files, Package, Pattern, Result,
     Role, Want, path,
@@ -81,12 +83,15 @@ impl Analyzer for Python {
         for directory in layout.directories.keys() {
             if let Some(mut package) = in_directory(image, directory, out) {
                 mark_editable(&mut package, directory, &editable);
+                package.role = package.role.or_else(|| surroundings::role(image, directory));
                 out.package(package);
             }
         }
         for file in &layout.egg_info_files {
             match read(image, file, out).map(|text| package(&text, file)) {
-                Some(Ok(package)) => out.package(package),
+                Some(Ok(package)) => {
+                    out.package(Package { role: surroundings::role(image, file), ..package });
+                }
                 Some(Err(error)) => out.problem_at(file.clone(), error),
                 None => {}
             }
@@ -138,22 +143,27 @@ fn has_suffix(path: &[u8], suffix: &str) -> bool {
 
 /// The distribution that a directory of metadata describes.
 fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<Package> {
-    let mut package = None;
+    let (mut package, mut problem) = (None, None);
     for name in ["METADATA", "PKG-INFO"] {
         let file = path::join(directory, name.as_bytes());
         if let Some(text) = read(image, &file, out) {
             match self::package(&text, &file) {
                 Ok(found) => package = Some(found),
-                Err(error) => out.problem_at(file, error),
+                Err(error) => problem = Some((file, error)),
             }
             break;
         }
     }
     // Without readable metadata, the name of the directory states name and version.
-    let mut package = match package {
-        Some(package) => package,
-        None => by_name(image, directory)?,
-    };
+    let by_name = package.is_none().then(|| by_name(image, directory)).flatten();
+    match problem {
+        Some((file, error)) if by_name.is_none() && !is_fixture(image, directory) => {
+            out.hidden(file, MALFORMED, error)
+        }
+        Some((file, error)) => out.problem_at(file, error),
+        None => {}
+    }
+    let mut package = package.or(by_name)?;
     let below = path::parent(directory);
     for (name, base) in [("RECORD", below), ("installed-files.txt", directory)] {
         let file = path::join(directory, name.as_bytes());
@@ -182,6 +192,10 @@ fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<
         out.problem_at(file, error);
     }
     Some(package)
+}
+
+fn is_fixture(image: &dyn Files, directory: &[u8]) -> bool {
+    surroundings::role(image, directory) == Some(Role::Fixture)
 }
 
 /// Name and version out of `NAME-VERSION.dist-info`, where metadata is missing.

@@ -1,7 +1,8 @@
 //! What a package in no `node_modules` is, as only its surroundings tell: the image's own
 //! application, a member of its workspace, or a fixture of it.
 
-use super::{Place, is_fixtures, place};
+use super::{Place, place};
+use crate::parse::fixtures::is_fixtures;
 use crate::{Fact, Facts, Files, Role, path};
 
 /// What a package manager leaves in the directory of a project, and nowhere else. A published

@@ -71,7 +71,7 @@ fn a_package_needs_a_name_and_where_it_is_not_installed_a_version() {
 #[test]
 fn a_private_application_is_a_manifest() {
     let evidence = |file, private| {
-        let content = format!(r#"{{"name": "a", "version": "1", "private": {private}}}"#);
+        let content = format!(r#"{{"name": "c", "version": "1", "private": {private}}}"#);
         run(file, content).packages().next().unwrap().evidence
     };
     assert_eq!(evidence("srv/package.json", true), Evidence::Manifest);
@@ -158,6 +158,20 @@ fn a_fixture_lies_below_tests_of_a_package() {
         let facts = run(file, r#"{"name": "b", "version": "1"}"#);
         assert_eq!(facts.packages().next().unwrap().role, expected, "{file}");
     }
+}
+
+#[test]
+fn a_part_of_a_package_is_of_no_registry() {
+    let found = |file: &str, name: &str| {
+        let facts = run(file, format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#));
+        facts.packages().map(|package| package.role).collect::<Vec<_>>()
+    };
+    assert_eq!(found("node_modules/a/tools/package.json", "b"), [Some(Role::Local)]);
+    assert_eq!(found("vendor/node_modules/a/tools/package.json", "b"), [Some(Role::Local)]);
+    assert_eq!(found("node_modules/a/vendor/b/package.json", "b"), [None]);
+    assert_eq!(found("node_modules/a/lib/esm/package.json", "a"), []);
+    assert_eq!(found("node_modules/@s/a/esm/package.json", "@s/a"), []);
+    assert_eq!(found("node_modules/@s/a/esm/package.json", "a"), [Some(Role::Local)]);
 }
 
 #[test]
