@@ -12,6 +12,7 @@ mod cargo;
 mod cocoapods;
 mod composer;
 mod conan;
+mod conda_explicit;
 mod conda_lock;
 mod deno;
 mod gemfile;
@@ -62,7 +63,7 @@ struct Format {
 }
 
 // Alphabetical by file.
-const FORMATS: [Format; 38] = [
+const FORMATS: [Format; 39] = [
     Format { file: ".terraform.lock.hcl", kind: "terraform", read: terraform::read },
     Format { file: "Cargo.lock", kind: "cargo", read: cargo::read },
     Format { file: "Gemfile.lock", kind: "gem", read: gemfile::read },
@@ -76,6 +77,7 @@ const FORMATS: [Format; 38] = [
     Format { file: "cabal.project.freeze", kind: "hackage", read: haskell::freeze },
     Format { file: "composer.lock", kind: "composer", read: composer::read },
     Format { file: "conan.lock", kind: "conan", read: conan::read },
+    Format { file: conda_explicit::NAME, kind: "conda", read: conda_explicit::read },
     Format { file: "conda-lock.yml", kind: "conda", read: conda_lock::read },
     Format { file: "deno.lock", kind: "npm", read: deno::read },
     Format { file: "gems.locked", kind: "gem", read: gemfile::read },
@@ -121,6 +123,9 @@ impl Analyzer for Lockfiles {
         // `requirements-dev.txt`; most files of text are others, of any size.
         wants.push(Want::inspect(Pattern::suffix(".txt"), u64::MAX));
         wants.push(Want::inspect(Pattern::suffix(".toml"), u64::MAX));
+        // `conda-linux-64.lock`, and what other programs keep under such names.
+        wants.push(Want::inspect(Pattern::suffix(".lock"), u64::MAX));
+        wants.push(Want::inspect_heads(Pattern::suffix("bun.lockb"), 0));
         wants
     }
 
@@ -134,7 +139,13 @@ impl Analyzer for Lockfiles {
         if name == b"modules.txt" && path::name(path::parent(file.path)) != b"vendor" {
             return Ok(());
         }
-        let Some(format) = format(file.path) else { return Ok(()) };
+        if name == b"bun.lockb" {
+            out.problem("the binary form of Bun's lock file is not read; `bun install --save-text-lockfile` writes bun.lock");
+            return Ok(());
+        }
+        let explicit = conda_explicit::is_one(file.start).then_some(conda_explicit::NAME);
+        let by_content = FORMATS.iter().find(|format| Some(format.file) == explicit);
+        let Some(format) = by_content.or_else(|| format(file.path)) else { return Ok(()) };
         if file.size > MAX_SIZE {
             return Err(Error::new(format!("larger than {MAX_SIZE} bytes")));
         }
@@ -211,10 +222,22 @@ impl Locked<'_> {
     fn local(&mut self, kind: &'static str, name: &str, version: &str) {
         let before = self.out.facts.len();
         self.state(kind, name, version, false);
-        if let Some(Fact::Package(package)) = self.out.facts.get_mut(before) {
+        // What Yarn writes for a member of the workspace, whatever its version.
+        let is_unknown = matches!(version, "" | "0.0.0-use.local");
+        self.mark_local(before, is_unknown);
+    }
+
+    /// A directory whose version is that of what it replaces, or none.
+    fn add_directory(&mut self, name: &str, version: &str) {
+        let before = self.out.facts.len();
+        self.state(self.kind, name, version, false);
+        self.mark_local(before, true);
+    }
+
+    fn mark_local(&mut self, stated: usize, is_unknown: bool) {
+        if let Some(Fact::Package(package)) = self.out.facts.get_mut(stated) {
             package.role = Some(Role::Local);
-            // What Yarn writes for a member of the workspace, whatever its version.
-            if matches!(version, "" | "0.0.0-use.local") {
+            if is_unknown {
                 package.identity = Identity { version: Certainty::Unknown, ..Identity::default() };
             }
         }

@@ -126,25 +126,31 @@ pub(super) fn vendored(text: &str, out: &mut Locked<'_>) -> Result<()> {
             // A module without packages is in the module graph only: nothing of it is here.
             open = vendored_module(header);
         } else if is_import_path(line)
-            && let Some(Module { path, version }) = open.take()
+            && let Some((Module { path, version }, is_directory)) = open.take()
         {
-            out.add(path, version);
+            match is_directory {
+                true => out.add_directory(path, version),
+                false => out.add(path, version),
+            }
         }
     }
     Ok(())
 }
 
-/// What a header says is vendored. `None` where it states no version of it.
-fn vendored_module(header: &str) -> Option<Module<'_>> {
+/// What a header says is vendored, and whether it is from a directory. `None` where it states no
+/// version of it.
+fn vendored_module(header: &str) -> Option<(Module<'_>, bool)> {
     let words: Vec<&str> = header.split_whitespace().collect();
     match *words.as_slice() {
         [_, "=>", path, version] | [_, _, "=>", path, version]
             if is_version(version) && (words[1] == "=>" || is_version(words[1])) =>
         {
-            Some(Module { path, version })
+            Some((Module { path, version }, false))
         }
         // The code of a directory stands under the name of what it replaces.
-        [path, version, ..] if is_version(version) => Some(Module { path, version }),
+        [path, version, ref rest @ ..] if is_version(version) => {
+            Some((Module { path, version }, rest.first() == Some(&"=>")))
+        }
         _ => None,
     }
 }

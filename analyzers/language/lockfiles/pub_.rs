@@ -8,7 +8,7 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
     let mut is_packages = false;
     let mut name = None;
     let mut is_dev = false;
-    let mut is_path = false;
+    let (mut is_path, mut is_sdk) = (false, false);
     for (number, line) in text.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let content = line.trim();
@@ -23,16 +23,20 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
             1 | 2 if is_packages => {
                 name = Some(key.trim_matches('"'));
                 is_dev = false;
-                is_path = false;
+                (is_path, is_sdk) = (false, false);
             }
             // Comes before the version: fields are in the order of their names.
             4 if is_packages && key == "dependency" => is_dev = value.contains("direct dev"),
-            4 if is_packages && key == "source" => is_path = value.trim() == "path",
+            // The parts of an SDK, as Flutter's, have no version of their own.
+            4 if is_packages && key == "source" => {
+                (is_path, is_sdk) = (value.trim() == "path", value.trim() == "sdk");
+            }
             4 if is_packages && key == "version" => {
                 if let Some(name) = name {
                     let version = value.trim().trim_matches('"');
                     match is_dev {
                         _ if is_path => out.add_local(name, version),
+                        _ if is_sdk => out.add_directory(name, version),
                         true => out.add_for_development(name, version),
                         false => out.add(name, version),
                     }

@@ -17,7 +17,13 @@ pub(super) fn read(text: &str, out: &mut Locked<'_>) -> Result<()> {
         let version = ["version", "branch", "revision"]
             .iter()
             .find_map(|member| state.and_then(|state| json::text(state, member)));
-        out.add(&repository(url), version.unwrap_or_default());
+        let kind = json::text(pin, "kind").unwrap_or_default();
+        if kind == "localSourceControl" || url.starts_with('/') || url.starts_with("file:") {
+            let name = json::text(pin, "identity").or_else(|| json::text(pin, "package"));
+            out.add_local(name.unwrap_or(url), version.unwrap_or_default());
+        } else {
+            out.add(&repository(url), version.unwrap_or_default());
+        }
     }
     Ok(())
 }

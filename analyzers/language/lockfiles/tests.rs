@@ -52,6 +52,24 @@ fn npm_reads_all_versions() {
 }
 
 #[test]
+fn explicit_lists_of_conda_have_any_name() {
+    let list = "# platform: linux-64\n@EXPLICIT\nhttps://conda.example/main/linux-64/zlib-1.2.13-h5eee18b_0.conda#5f\n\
+        https://conda.example/forge/noarch/python-dateutil-2.8.2-pyhd8_0.tar.bz2\nnonsense\n";
+    let expected = ["zlib 1.2.13", "python-dateutil 2.8.2"];
+    for name in ["conda-linux-64.lock", "conda-osx-arm64.lock", "explicit.txt"] {
+        check(name, list, &expected);
+    }
+    check("other.lock", "@EXPLICITLY\n", &[]);
+}
+
+#[test]
+fn the_binary_form_of_bun_is_said() {
+    let facts = Image::new([("srv/bun.lockb", "#!/usr/bin/env bun\n")]).run(&Lockfiles);
+    assert_eq!(facts.problems.len(), 1);
+    assert!(facts.problems[0].message.contains("bun.lock"), "{:?}", facts.problems);
+}
+
+#[test]
 fn a_lock_file_of_a_dependency_does_not_count() {
     check("node_modules/a/yarn.lock", "b@1:\n  version \"1\"\n", &[]);
 }
@@ -130,6 +148,14 @@ fn what_comes_from_a_directory_is_of_no_registry() {
          directory={path='a'}\n[[packages]]\nname='b'\nversion='1'\n",
         &["~a ?", "b 1"],
     );
+    let pins = r#"{"version": 2, "pins": [{"identity": "a", "kind": "localSourceControl", "location": "/srv/a",
+        "state": {"version": "1.0.0"}}, {"location": "https://h.example/b.git", "state": {"version": "2.0.0"}}]}"#;
+    check_local("Package.resolved", pins, &["~a 1.0.0", "b 2.0.0"]);
+    let sdk = "packages:\n  flutter:\n    description: flutter\n    source: sdk\n    version: \"0.0.0\"\n  b:\n    \
+               source: hosted\n    version: \"1.0.0\"\n";
+    check_local("pubspec.lock", sdk, &["~flutter ?", "b 1.0.0"]);
+    let vendored = "# a.example/a v0.0.0 => ./a\n## explicit\na.example/a\n# b.example/b v1.0.0\nb.example/b\n";
+    check_local("vendor/modules.txt", vendored, &["~a.example/a ?", "b.example/b v1.0.0"]);
     check_local("pdm.lock", "[[package]]\nname='a'\nversion='1'\npath='./a'\n", &["~a 1"]);
     check_local(
         "pnpm-lock.yaml",
