@@ -8,7 +8,7 @@ use inscan_facts::window::read_exact_at;
 use crate::parse::entropy::entropy;
 use crate::parse::executable::{self, Executable};
 use crate::problem::OPAQUE;
-use crate::{Analyzer, Facts, FileHead, Result, Want};
+use crate::{Analyzer, Facts, FileHead, Pattern, Result, Want};
 
 /// How much of a program's code is looked at to tell whether it is packed.
 const SAMPLE: u64 = 256 << 10;
@@ -18,6 +18,8 @@ const PACKED_BITS: f64 = 7.8;
 const MIN_SAMPLE: usize = 16 << 10;
 /// Where marks at the end of a program stand. PyInstaller's has 88 bytes behind it at most.
 const END: u64 = 4096;
+
+const SQUASHFS: &[u8] = b"hsqs";
 
 pub(crate) struct OpaqueProgram;
 
@@ -31,10 +33,17 @@ impl Analyzer for OpaqueProgram {
     }
 
     fn wants(&self) -> Vec<Want> {
-        executable::wants()
+        let mut wants = executable::wants();
+        wants.push(Want::inspect_heads(Pattern::Magic(SQUASHFS), 0));
+        wants
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
+        if is_squashfs(file) {
+            let message = "an image of squashfs, as snaps are: what it is made of cannot be seen";
+            out.hidden_here(OPAQUE, message);
+            return Ok(());
+        }
         if let Some(what) = what_is_carried(file, content)? {
             out.hidden_here(OPAQUE, format!("{what}: what it is made of cannot be seen"));
             return Ok(());
@@ -48,6 +57,12 @@ impl Analyzer for OpaqueProgram {
         }
         Ok(())
     }
+}
+
+/// A file system in a file, by its superblock: the magic number and, 28 bytes in, the version 4.0.
+/// <https://dr-emann.github.io/squashfs/squashfs.html>
+fn is_squashfs(file: &FileHead<'_>) -> bool {
+    file.start.starts_with(SQUASHFS) && file.start.get(28..32) == Some(&[4, 0, 0, 0])
 }
 
 /// An interpreter with its program, told by the mark that its maker leaves at the end (or, of
@@ -168,6 +183,18 @@ mod tests {
         check(&elf(&[(".rodata", b"how UPX! works")]), None);
         check(&pe(&[(".text", b"x")]), None);
         check(b"\x7fELF", None);
+    }
+
+    #[test]
+    fn file_systems_in_files_are_said() {
+        let image = |version: u8| {
+            let mut image = [&b"hsqs"[..], &[0; 92]].concat();
+            image[28] = version;
+            image
+        };
+        check(&image(4), Some("an image of squashfs, as snaps are"));
+        check(&image(9), None);
+        check(b"hsqs", None);
     }
 
     #[test]

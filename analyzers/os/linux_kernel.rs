@@ -1,12 +1,20 @@
 //! Linux kernels, by the version in their image: what boots of a system image or a bootable
 //! container. x86 kernels have a header that says where the version stands
 //! (<https://www.kernel.org/doc/html/latest/arch/x86/boot.html>); those of other processors,
-//! where they are not compressed, have the text `Linux version`.
+//! where they are not compressed, have the text `Linux version`. Where there are only modules, the
+//! directory that each kernel looks for its own in has its version: `lib/modules/VERSION`.
 
+use std::collections::BTreeSet;
+
+use bstr::{BString, ByteSlice};
 use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
-use crate::{Analyzer, Evidence, Facts, FileHead, Package, Pattern, Result, Want, path};
+use inscan_facts::package::{Certainty, Identity};
+
+use crate::{
+    Analyzer, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result, Want, path,
+};
 
 pub(crate) struct LinuxKernel;
 
@@ -15,6 +23,10 @@ const MAX_KERNEL: u64 = 512 << 20;
 const MAX_SEARCH: u64 = 64 << 20;
 const MAX_VERSION: u64 = 256;
 /// Which names kernels have: `vmlinuz-6.1.0-18-amd64`, `vmlinux`, `bzImage`, `Image`.
+const MODULES: [&[u8]; 2] = [b"lib/modules", b"usr/lib/modules"];
+/// What is in a directory of modules, and not in one that was left by headers alone.
+const OF_MODULES: [&[u8]; 6] =
+    [b"modules.builtin", b"modules.order", b"modules.dep", b"kernel", b"extra", b"updates"];
 const NAMES: [&[u8]; 5] = [b"vmlinuz", b"vmlinux", b"bzImage", b"Image", b"kernel"];
 
 impl Analyzer for LinuxKernel {
@@ -23,7 +35,7 @@ impl Analyzer for LinuxKernel {
     }
 
     fn about(&self) -> &'static str {
-        "Linux kernels (vmlinuz and the like), by the version in their image"
+        "Linux kernels (vmlinuz and the like), by the version in their image or by their modules"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -37,17 +49,62 @@ impl Analyzer for LinuxKernel {
         if !NAMES.iter().any(|known| name.starts_with(known)) {
             return Ok(());
         }
-        let Some(version) = version(content)? else { return Ok(()) };
-        out.package(Package {
-            kind: "generic".into(),
-            name: "linux-kernel".into(),
-            version,
-            evidence: Evidence::Binary,
-            location: file.path.into(),
-            ..Package::default()
-        });
+        if let Some(version) = version(content)? {
+            out.package(package(version, file.path.into()));
+        }
         Ok(())
     }
+
+    fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
+        let kernels: BTreeSet<String> = image
+            .wanted()
+            .iter()
+            .flat_map(|file| image.facts(&file.path))
+            .filter_map(|fact| match fact {
+                Fact::Package(package) => Some(package.version.clone()),
+                _ => None,
+            })
+            .collect();
+        for (version, location) in of_modules(image) {
+            if !kernels.contains(&version) {
+                let version_of = Certainty::derived("modules-directory");
+                let identity = Identity { version: version_of, ..Identity::default() };
+                out.package(Package { identity, ..package(version, location) });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn package(version: String, location: BString) -> Package {
+    Package {
+        kind: "generic".into(),
+        name: "linux-kernel".into(),
+        version,
+        evidence: Evidence::Binary,
+        location,
+        ..Package::default()
+    }
+}
+
+/// The versions that modules are there of, each with what shows it.
+fn of_modules(image: &dyn Files) -> Vec<(String, BString)> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for directory in MODULES {
+        for name in image.list(directory) {
+            let Ok(version) = name.to_str() else { continue };
+            let within = path::join(directory, &name);
+            let shown = OF_MODULES.iter().find_map(|of| image.get(&path::join(&within, of)));
+            if let Some(shown) = shown
+                && version.starts_with(|it: char| it.is_ascii_digit())
+                && seen.insert(shown.path.clone())
+            {
+                found.push((version.to_owned(), shown.path));
+            }
+        }
+    }
+    found
 }
 
 fn version(content: &dyn Content) -> Result<Option<String>> {
@@ -104,5 +161,24 @@ mod tests {
         for cut in 0..kernel.len() {
             Image::new([("boot/vmlinuz", &kernel[..cut])]).run(&LinuxKernel);
         }
+    }
+
+    #[test]
+    fn modules_without_their_kernel_tell_its_version() {
+        let kernel = x86("6.1.55-a");
+        let files = [
+            ("usr/lib/modules/6.1.55-a/vmlinuz", kernel.as_slice()),
+            ("usr/lib/modules/6.1.55-a/modules.dep", b""),
+            ("usr/lib/modules/5.10.1/modules.builtin", b""),
+            ("usr/lib/modules/5.10.2/build", b""),
+            ("usr/lib/modules/extra/modules.dep", b""),
+        ];
+        let found = Image::new(files).symlink("lib", "usr/lib").run(&LinuxKernel);
+        let told: Vec<_> = found.packages().map(|it| (&*it.version, &**it.location)).collect();
+        let expected: [(&str, &[u8]); 2] = [
+            ("6.1.55-a", b"usr/lib/modules/6.1.55-a/vmlinuz"),
+            ("5.10.1", b"usr/lib/modules/5.10.1/modules.builtin"),
+        ];
+        assert_eq!(told, expected);
     }
 }

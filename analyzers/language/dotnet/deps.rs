@@ -72,7 +72,7 @@ pub(super) fn state(location: &[u8], json: &[u8], out: &mut Facts) -> Result<()>
         if library.kind == "reference" {
             // An assembly that was referred to by its file: its own version, not that of a package.
             package.identity.name = Certainty::derived("assembly-name");
-            package.identity.version = Certainty::derived("assembly-version");
+            package.identity.version = Certainty::Unknown;
         }
         let attributes = &mut package.attributes;
         attributes.insert("library-type".into(), library.kind);

@@ -30,7 +30,7 @@ pub struct Zip<'a> {
 /// One file or directory of an archive.
 #[derive(Debug)]
 pub struct Member {
-    /// As the archive writes it; directories end with `/`.
+    /// As the archive writes it, with `/` between directories; directories end with it.
     pub name: BString,
     compressed: u64,
     header: u64,
@@ -234,6 +234,14 @@ fn find_zip64_directory(content: &dyn Content, end: u64) -> Result<Option<Direct
     Err(Error::at_offset(locator_at, "no zip64 end record"))
 }
 
+/// Some programs for Windows write `a\\b`, against the specification; readers take it for `a/b`.
+fn slashed(name: &[u8]) -> BString {
+    if name.contains(&b'/') {
+        return name.into();
+    }
+    name.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect::<Vec<u8>>().into()
+}
+
 fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     let mut rest = bytes;
@@ -258,7 +266,7 @@ fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
         // The size is not used, but it comes first among the 64-bit numbers.
         let (_size, compressed, header) = (number(24), number(20), number(42));
         members.push(Member {
-            name: name.into(),
+            name: slashed(name),
             compressed,
             header: header.saturating_add(directory.prefix),
             method: u16_at(rest, 10),
