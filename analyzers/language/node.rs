@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::parse::fixtures::is_fixtures;
 use crate::parse::url::without_credentials;
 use crate::parse::{json, legacy_files};
-use crate::problem::MALFORMED;
+use crate::problem::{MALFORMED, OPAQUE};
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Role,
     Want, path,
@@ -53,6 +53,9 @@ impl Analyzer for Node {
         }
         if zipped::is_packed(file) {
             return zipped::packages(file.path, content, out);
+        }
+        if zipped::is_in_cache(file.path) {
+            out.hidden_here(OPAQUE, "in Yarn's cache, and not the archive of a package");
         }
         if !file.path.ends_with(b"package.json") {
             return Ok(());
@@ -171,8 +174,10 @@ fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Pac
     if place != Place::Installed && version.is_empty() {
         return Ok(None);
     }
-    if let Some(publisher) = publisher(manifest).filter(|_| place != Place::Installed) {
-        return Ok(Some(extension(manifest, location, publisher, name, version)));
+    if let Some((kind, publisher)) = editor(manifest).filter(|_| place != Place::Installed) {
+        let extension = extension(manifest, location, name, version);
+        let namespace = Some(publisher.to_owned()).filter(|publisher| !publisher.is_empty());
+        return Ok(Some(Package { kind: kind.into(), namespace, ..extension }));
     }
     let (namespace, name) = match scope_and_name(name) {
         Some(names) => names,
@@ -198,6 +203,8 @@ fn package(manifest: &Value, location: &[u8], place: Place) -> Result<Option<Pac
         _ if is_in_fixtures_of_a_package(location) => Some(Role::Fixture),
         // Nobody says that it comes from a registry: it may be a part with a name of its own.
         Place::Inner if !is_carried_along(location) => Some(Role::Local),
+        // Unity's package manager has registries of its own.
+        Place::Own if json::text(manifest, "unity").is_some() => Some(Role::Local),
         _ => None,
     };
     Ok(Some(Package {
@@ -222,25 +229,22 @@ fn attributes(manifest: &Value) -> BTreeMap<String, String> {
     stated.map(|(name, address)| (name.to_owned(), without_credentials(address))).collect()
 }
 
-/// Of an extension of Visual Studio Code and its relatives, whose marketplaces are other
-/// registries than npm's: `engines.vscode` makes it one.
-/// <https://code.visualstudio.com/api/references/extension-manifest>
-fn publisher(manifest: &Value) -> Option<&str> {
-    manifest.get("engines")?.get("vscode")?.as_str()?;
-    Some(json::text(manifest, "publisher").unwrap_or_default())
+/// The type and the publisher of an editor's extension, told by `engines.vscode` and
+/// `engines.atom`: their marketplaces are other registries than npm's. Atom's has no type of
+/// package URL, and no publishers.
+/// <https://code.visualstudio.com/api/references/extension-manifest>,
+/// <https://flight-manual.atom-editor.cc/hacking-atom/sections/package-word-count/>
+fn editor(manifest: &Value) -> Option<(&'static str, &str)> {
+    let engines = manifest.get("engines")?;
+    if json::text(engines, "vscode").is_some() {
+        return Some(("vscode-extension", json::text(manifest, "publisher").unwrap_or_default()));
+    }
+    json::text(engines, "atom").map(|_| ("generic", ""))
 }
 
-fn extension(
-    manifest: &Value,
-    location: &[u8],
-    publisher: &str,
-    name: &str,
-    version: &str,
-) -> Package {
+fn extension(manifest: &Value, location: &[u8], name: &str, version: &str) -> Package {
     Package {
-        kind: "vscode-extension".into(),
         name: name.into(),
-        namespace: Some(publisher.to_owned()).filter(|publisher| !publisher.is_empty()),
         version: version.into(),
         licenses: licenses(manifest),
         origin: origin(manifest),

@@ -38,6 +38,10 @@ const TAKEN: [&str; 12] = [
     "vendor",
 ];
 
+/// Where images keep the application that they are of, and nothing that was published.
+const OF_APPLICATIONS: [&[u8]; 7] =
+    [b"app", b"application", b"backend", b"code", b"frontend", b"server", b"workspace"];
+
 /// States the role of each package outside of `node_modules` that has one.
 pub(super) fn state_roles(image: &dyn Files, out: &mut Facts) {
     for file in image.wanted() {
@@ -66,7 +70,7 @@ fn is_project(image: &dyn Files, directory: &[u8]) -> bool {
 
 fn role(image: &dyn Files, manifest: &[u8], name: &str) -> Option<Role> {
     let directory = path::parent(manifest);
-    if is_project(image, directory) {
+    if is_project(image, directory) || OF_APPLICATIONS.contains(&path::name(directory)) {
         return Some(Role::Application);
     }
     let mut is_below_fixtures = is_fixtures(path::name(directory));

@@ -188,6 +188,28 @@ fn an_extension_of_an_editor_is_no_package_of_npm() {
 }
 
 #[test]
+fn packages_of_other_managers_are_none_of_npms() {
+    let found = |manifest: &str| {
+        let facts = run(
+            "opt/a/package.json",
+            format!(r#"{{"name": "git", "version": "1.0.0", {manifest}}}"#),
+        );
+        facts.packages().map(|it| (it.kind.to_string(), it.role)).collect::<Vec<_>>()
+    };
+    let atoms = found(r#""engines": {"atom": "*"}"#);
+    assert_eq!(atoms, [("generic".to_owned(), Some(Role::EditorExtension))]);
+    assert_eq!(found(r#""unity": "2019.4""#), [("npm".to_owned(), Some(Role::Local))]);
+    assert_eq!(found(r#""engines": {"node": "*"}"#), [("npm".to_owned(), None)]);
+}
+
+#[test]
+fn what_is_no_archive_in_yarns_cache_is_said() {
+    let facts = run("srv/.yarn/cache/a-npm-1.0.0-0123456789-8.zip", "PK\x03\x04broken");
+    assert_eq!(facts.problems[0].hides, crate::Hides::Packages);
+    assert_eq!(run("srv/cache/a.zip", "PK\x03\x04broken").problems, []);
+}
+
+#[test]
 fn packages_are_read_from_yarns_cache() {
     let manifest = |name: &str| format!(r#"{{"name": "{name}", "version": "4.17.20"}}"#);
     let (lodash, inner) = (manifest("lodash"), manifest("inner"));

@@ -6,7 +6,7 @@ use inscan_zip::Zip;
 use super::{MAX_MANIFEST, Place, place};
 use crate::parse::json;
 use crate::problem::{MALFORMED, OPAQUE, OVER_LIMIT};
-use crate::{Content, Facts, FileHead, Package, Result};
+use crate::{Content, Facts, FileHead, Package, Result, path};
 
 const FOLDER: &[u8] = b"node_modules/";
 /// Length of a local header before the member's name.
@@ -20,6 +20,11 @@ const MAX_TEXT: usize = 128 << 20;
 pub(super) fn is_packed(file: &FileHead<'_>) -> bool {
     let is_zip = file.start.starts_with(b"PK\x03\x04");
     is_zip && file.start.get(HEADER..).is_some_and(|name| name.starts_with(FOLDER))
+}
+
+/// Whether it is one of the archives that Yarn keeps beside a project.
+pub(super) fn is_in_cache(file: &[u8]) -> bool {
+    file.ends_with(b".zip") && path::parent(file).ends_with(b".yarn/cache")
 }
 
 pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
