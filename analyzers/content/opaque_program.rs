@@ -89,6 +89,13 @@ fn what_is_carried(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<
     if has(b"d3n0l4nd", 64) {
         return Ok(Some("a JavaScript program made by Deno"));
     }
+    // <https://github.com/nexe/nexe>; and pkg ends with a script that names what it carries.
+    if has(b"<nexe~~sentinel>", 64) {
+        return Ok(Some("a JavaScript program made by nexe"));
+    }
+    if has(b"\"/snapshot/", end.len()) {
+        return Ok(Some("a JavaScript program made by pkg"));
+    }
     Ok(nuitka(content, &end).then_some("a Python program made by Nuitka"))
 }
 
@@ -204,6 +211,10 @@ mod tests {
         check(&with_end(&python), Some("a Python program made by PyInstaller"));
         let bun = b"\n---- Bun! ----\n\0\0\0\0\0\0\0\0";
         check(&with_end(bun), Some("a JavaScript program made by Bun"));
+        let pkg = b"}, {}, \"/snapshot/app/index.js\", {}, {}, 0);})";
+        check(&with_end(pkg), Some("a JavaScript program made by pkg"));
+        let nexe = b"<nexe~~sentinel>\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        check(&with_end(nexe), Some("a JavaScript program made by nexe"));
         let at = elf(&[(".text", b"x")]).len() as u64;
         let nuitka = [b"KAY payload", &at.to_le_bytes()[..]].concat();
         check(&with_end(&nuitka), Some("a Python program made by Nuitka"));

@@ -1,12 +1,14 @@
 //! Linux kernels, by the version in their image: what boots of a system image or a bootable
 //! container. x86 kernels have a header that says where the version stands
 //! (<https://www.kernel.org/doc/html/latest/arch/x86/boot.html>); those of other processors,
-//! where they are not compressed, have the text `Linux version`. Where there are only modules, the
+//! where they are not compressed or by gzip, have the text `Linux version`. Where there are only modules, the
 //! directory that each kernel looks for its own in has its version: `lib/modules/VERSION`.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 
 use bstr::{BString, ByteSlice};
+use flate2::bufread::GzDecoder;
 use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
@@ -120,7 +122,13 @@ fn version(content: &dyn Content) -> Result<Option<String>> {
         read_exact_at(content, at, MAX_VERSION.min(content.len() - at))?
     } else {
         const TEXT: &[u8] = b"Linux version ";
-        let bytes = read_exact_at(content, 0, content.len().min(MAX_SEARCH))?;
+        let mut bytes = read_exact_at(content, 0, content.len().min(MAX_SEARCH))?;
+        if bytes.starts_with(b"\x1f\x8b") {
+            // As far as it can be uncompressed: a kernel may have more behind it.
+            let mut inflated = Vec::new();
+            let _ = GzDecoder::new(&bytes[..]).take(MAX_SEARCH).read_to_end(&mut inflated);
+            bytes = inflated;
+        }
         let Some(at) = memchr::memmem::find(&bytes, TEXT) else { return Ok(None) };
         let rest = &bytes[at + TEXT.len()..];
         rest[..rest.len().min(MAX_VERSION as usize)].to_vec()
@@ -133,6 +141,9 @@ fn version(content: &dyn Content) -> Result<Option<String>> {
 mod tests {
     use super::*;
     use crate::testing::Image;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
 
     fn x86(version: &str) -> Vec<u8> {
         let mut kernel = vec![0; 0x300];
@@ -156,6 +167,9 @@ mod tests {
         check("usr/lib/modules/6.1.55-custom/vmlinuz", &kernel, &["6.1.55-custom"]);
         check("boot/vmlinux", b"\x7fELF..Linux version 5.10.0 (gcc)", &["5.10.0"]);
         check("boot/initrd.img", &kernel, &[]);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(b"..Linux version 6.6.10-arm64 (gcc)").expect("in memory");
+        check("boot/vmlinuz", &packed.finish().expect("in memory"), &["6.6.10-arm64"]);
         check("boot/vmlinuz", b"", &[]);
         check("srv/Image", b"a picture", &[]);
         for cut in 0..kernel.len() {

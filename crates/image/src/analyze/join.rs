@@ -173,7 +173,10 @@ fn is_of_program(owner: &Package, program: &Package) -> bool {
         };
         program.version.contains('.') && rest.is_some_and(|rest| !goes_on(rest))
     };
-    names.any(|name| word(name) == word(&program.name))
+    // `linux-image-6.1.0-18-amd64`, whose version is another one than the kernel's name of itself.
+    let is_kernel = program.name == "linux-kernel";
+    let is_of_kernel = |name: &str| name.starts_with("linux") || name.starts_with("kernel");
+    names.any(|name| word(name) == word(&program.name) || (is_kernel && is_of_kernel(name)))
         || versions.into_iter().flatten().any(has_version)
 }
 
@@ -310,6 +313,12 @@ mod tests {
             (owner("libpng16-16", "1.6.39-2", None), &program("libpng", "1.6.40"), true),
             (owner("acme-python-agent", "7.0", None), &program("python", "3.9.1"), false),
             (owner("acme", "2.0", None), &program("node", "18.1.0"), false),
+            (
+                owner("linux-image-6.1.0-18-amd64", "6.1.76-1", Some("linux-signed-amd64")),
+                &program("linux-kernel", "6.1.0-18-amd64"),
+                true,
+            ),
+            (owner("acme", "6.1", None), &program("linux-kernel", "6.1.0-acme"), false),
         ] {
             assert_eq!(is_of_program(&owner, program), expected, "{owner:?} {program:?}");
         }
