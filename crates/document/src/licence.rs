@@ -4,6 +4,7 @@
 //! that means one licence and no other. `BSD`, `GPL` and `Apache` do not, and a
 //! list with commas does not say whether all hold or one may be chosen.
 
+mod full_name;
 mod r;
 
 use std::fmt::Write;
@@ -75,7 +76,16 @@ fn one_licence(name: &str) -> Option<String> {
     if let Some((_, id)) = ALIASES.iter().find(|(alias, _)| *alias == lower) {
         return Some((*id).to_owned());
     }
-    gnu(&lower).or_else(|| by_address(&lower)).or_else(|| identifier(&lower))
+    gnu(&lower)
+        .or_else(|| by_address(&lower))
+        .or_else(|| identifier(&lower))
+        .or_else(|| creative_commons(&lower))
+        .or_else(|| full_name::licence(&lower))
+}
+
+/// `CC BY-SA 4.0`, as R writes it.
+fn creative_commons(lower: &str) -> Option<String> {
+    lower.strip_prefix("cc ").and_then(|_| identifier(&lower.replace(' ', "-")))
 }
 
 /// SPDX's own identifiers, in any case. Those it gave up for clearer ones are written as these.
@@ -143,10 +153,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("3-clause bsd license", "BSD-3-Clause"),
     ("bsd 3-clause", "BSD-3-Clause"),
     ("bsd 3-clause license", "BSD-3-Clause"),
+    ("bsd 3-clause license (revised)", "BSD-3-Clause"),
+    ("bsd 3-clause new license", "BSD-3-Clause"),
+    ("modified bsd", "BSD-3-Clause"),
     ("modified bsd license", "BSD-3-Clause"),
     ("new bsd", "BSD-3-Clause"),
     ("new bsd license", "BSD-3-Clause"),
+    ("revised bsd", "BSD-3-Clause"),
+    ("revised bsd license", "BSD-3-Clause"),
+    ("the bsd 3-clause license", "BSD-3-Clause"),
+    ("the new bsd license", "BSD-3-Clause"),
     ("boost software license 1.0 (bsl-1.0)", "BSL-1.0"),
+    ("cc0", "CC0-1.0"),
     ("cc0 1.0 universal (cc0 1.0) public domain dedication", "CC0-1.0"),
     ("eclipse public license 2.0 (epl-2.0)", "EPL-2.0"),
     ("gnu affero general public license v3", "AGPL-3.0-only"),
@@ -161,6 +179,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("gfdl-niv-1.3", "GFDL-1.3-no-invariants-only"),
     ("gfdl-niv-1.3+", "GFDL-1.3-no-invariants-or-later"),
     ("gpl-2 with classpath exception", "GPL-2.0-only WITH Classpath-exception-2.0"),
+    ("gpl2 w/ cpe", "GPL-2.0-only WITH Classpath-exception-2.0"),
+    ("gplv2+ce", "GPL-2.0-only WITH Classpath-exception-2.0"),
     ("gpl-2+ with autoconf exception", "GPL-2.0-or-later WITH Autoconf-exception-2.0"),
     ("gpl-2+ with bison exception", "GPL-2.0-or-later WITH Bison-exception-2.2"),
     ("gpl-2+ with texinfo exception", "GPL-2.0-or-later WITH Texinfo-exception"),
@@ -168,6 +188,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("gpl-3+ with bison exception", "GPL-3.0-or-later WITH Bison-exception-2.2"),
     ("historical permission notice and disclaimer (hpnd)", "HPND"),
     ("isc license", "ISC"),
+    ("the json license", "JSON"),
+    ("postgresql license", "PostgreSQL"),
+    ("the postgresql license", "PostgreSQL"),
     ("isc license (iscl)", "ISC"),
     ("expat", "MIT"),
     ("mit license", "MIT"),
