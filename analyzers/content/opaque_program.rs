@@ -18,6 +18,8 @@ const PACKED_BITS: f64 = 7.8;
 const MIN_SAMPLE: usize = 16 << 10;
 /// Where marks at the end of a program stand. PyInstaller's has 88 bytes behind it at most.
 const END: u64 = 4096;
+/// How much of a segment's beginning is looked at.
+const START: u64 = 1024;
 
 const SQUASHFS: &[u8] = b"hsqs";
 
@@ -50,7 +52,10 @@ impl Analyzer for OpaqueProgram {
         }
         // What is no executable in spite of its first bytes hides none of this kind.
         for executable in executable::open(file, content).unwrap_or_default() {
-            if let Some(what) = packer(file, &executable)? {
+            let carried = carried_within(&executable);
+            if let Some(what) =
+                carried.map_or_else(|| packer(file, &executable), |it| Ok(Some(it)))?
+            {
                 out.hidden_here(OPAQUE, format!("{what}: what it is made of cannot be seen"));
                 break;
             }
@@ -97,6 +102,25 @@ fn what_is_carried(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<
         return Ok(Some("a JavaScript program made by pkg"));
     }
     Ok(nuitka(content, &end).then_some("a Python program made by Nuitka"))
+}
+
+/// The same told by its tables. Since version 1.3 Bun puts the program into a section that has eight
+/// bytes in Bun itself; Node.js' single executables have it in a note, which `postject` puts at
+/// the beginning of a segment of its own. <https://nodejs.org/api/single-executable-applications.html>
+fn carried_within(executable: &Executable<'_>) -> Option<&'static str> {
+    let is_buns =
+        |it: &executable::Section| matches!(&*it.name, b".bun" | b"__bun") && it.size > 64;
+    if executable.sections.iter().any(is_buns) {
+        return Some("a JavaScript program made by Bun");
+    }
+    let is_nodes = |it: &executable::Section| it.name.starts_with(b"__NODE_SEA_BLOB");
+    let has_note = |segment: &executable::Segment| {
+        let begin = executable.read(segment.offset, segment.size.min(START), START);
+        begin.is_ok_and(|bytes| memchr::memmem::find(&bytes, b"NODE_SEA_BLOB\0").is_some())
+    };
+    let is_node =
+        executable.sections.iter().any(is_nodes) || executable.segments.iter().any(has_note);
+    is_node.then_some("a JavaScript program in Node.js")
 }
 
 /// Nuitka's one-file programs end with where their payload begins, which is `KA` and `X` or `Y`.
@@ -211,6 +235,11 @@ mod tests {
         check(&with_end(&python), Some("a Python program made by PyInstaller"));
         let bun = b"\n---- Bun! ----\n\0\0\0\0\0\0\0\0";
         check(&with_end(bun), Some("a JavaScript program made by Bun"));
+        let large = [&[0; 100][..], b"\n---- Bun! ----\n"].concat();
+        check(&elf(&[(".text", b"x"), (".bun", &large)]), Some("a JavaScript program made by Bun"));
+        check(&elf(&[(".text", b"x"), (".bun", &[0; 8])]), None);
+        let blob = [&b"\x0e\0\0\0\x04\0\0\0\0\0\0\0NODE_SEA_BLOB\0"[..], &[0; 100]].concat();
+        check(&elf(&[(".note", &blob)]), Some("a JavaScript program in Node.js"));
         let pkg = b"}, {}, \"/snapshot/app/index.js\", {}, {}, 0);})";
         check(&with_end(pkg), Some("a JavaScript program made by pkg"));
         let nexe = b"<nexe~~sentinel>\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
