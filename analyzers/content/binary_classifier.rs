@@ -259,6 +259,12 @@ mod tests {
     }
 
     #[test]
+    fn deno_is_told_from_what_it_carries() {
+        let text = b"OTel-OTLP-Exporter-Deno/0.80.0grpc 2.9.6+e518fbdDeno/2.9.6Deno/2.9.6+e518fbd";
+        check("usr/bin/deno", text, &["deno 2.9.6"]);
+    }
+
+    #[test]
     fn valkey_is_told_from_redis() {
         let text =
             b"\x008.1.4\0\0c11-builtin\0redis_version:7.2.4\0valkey8.1.4host-1753000000000000\0";

@@ -57,6 +57,7 @@ impl Analyzer for Python {
             Want::inspect(Pattern::suffix(".pyz"), u64::MAX),
             Want::inspect(Pattern::suffix(".pyzw"), u64::MAX),
             Want::inspect(Pattern::suffix(".pex"), u64::MAX),
+            Want::inspect(Pattern::suffix(".zip"), u64::MAX),
             // Under any name: a script with an archive behind its first line.
             Want::inspect(Pattern::Magic(b"#!"), u64::MAX),
         ]

@@ -57,7 +57,7 @@ fn metadata_of_wheel(file: &[u8], content: &dyn Content) -> Result<Package> {
 /// before an archive. <https://docs.python.org/3/library/zipapp.html#the-python-zip-application-archive-format>
 pub(super) fn is_application(file: &FileHead<'_>, content: &dyn Content) -> Result<bool> {
     let is_named = [".pyz", ".pyzw", ".pex"].iter().any(|suffix| has_suffix(file.path, suffix));
-    if is_named && file.start.starts_with(b"PK") {
+    if (is_named || is_on_path(file.path)) && file.start.starts_with(b"PK") {
         return Ok(true);
     }
     if !file.start.starts_with(b"#!") || content.len() <= END_LEN {
@@ -66,6 +66,15 @@ pub(super) fn is_application(file: &FileHead<'_>, content: &dyn Content) -> Resu
     let mut end = [0; END_LEN as usize];
     content.read_at(content.len() - END_LEN, &mut end)?;
     Ok(end.starts_with(b"PK\x05\x06") || is_named)
+}
+
+/// Archives that interpreters and frozen programs have on their path: `python311.zip`, and what
+/// cx_Freeze and py2exe make.
+fn is_on_path(file: &[u8]) -> bool {
+    let stem = path::name(file).strip_suffix(b".zip").unwrap_or_default();
+    let number = stem.strip_prefix(b"python");
+    stem == b"library"
+        || number.is_some_and(|it| !it.is_empty() && it.iter().all(u8::is_ascii_digit))
 }
 
 /// Distributions lie in it as they are installed, below any directory (`site-packages`,
@@ -79,7 +88,8 @@ pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -
         }
     };
     // A shell script may carry an archive of another kind.
-    if member(&archive, |name| name == b"__main__.py" || name == b"__main__.pyc").is_none() {
+    let is_main = |name: &[u8]| name == b"__main__.py" || name == b"__main__.pyc";
+    if member(&archive, is_main).is_none() && !is_on_path(file) {
         return Ok(());
     }
     let (mut parts, mut inflated) = (0, 0);
