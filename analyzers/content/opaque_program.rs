@@ -19,7 +19,10 @@ const MIN_SAMPLE: usize = 16 << 10;
 /// Where marks at the end of a program stand. PyInstaller's has 88 bytes behind it at most.
 const END: u64 = 4096;
 /// How much of a segment's beginning is looked at.
-const START: u64 = 1024;
+const START: u64 = 64 << 10;
+/// Node.js itself, without the program, has some 80 MB.
+const SIZE_OF_NODE: u64 = 16 << 20;
+const SECTIONS_OF_NODE: [&[u8]; 2] = [b".note.node.sea", b"__NODE_SEA_BLOB"];
 
 const SQUASHFS: &[u8] = b"hsqs";
 
@@ -52,7 +55,7 @@ impl Analyzer for OpaqueProgram {
         }
         // What is no executable in spite of its first bytes hides none of this kind.
         for executable in executable::open(file, content).unwrap_or_default() {
-            let carried = carried_within(&executable);
+            let carried = carried_within(file, &executable);
             if let Some(what) =
                 carried.map_or_else(|| packer(file, &executable), |it| Ok(Some(it)))?
             {
@@ -107,13 +110,16 @@ fn what_is_carried(file: &FileHead<'_>, content: &dyn Content) -> Result<Option<
 /// The same told by its tables. Since version 1.3 Bun puts the program into a section that has eight
 /// bytes in Bun itself; Node.js' single executables have it in a note, which `postject` puts at
 /// the beginning of a segment of its own. <https://nodejs.org/api/single-executable-applications.html>
-fn carried_within(executable: &Executable<'_>) -> Option<&'static str> {
+fn carried_within(file: &FileHead<'_>, executable: &Executable<'_>) -> Option<&'static str> {
     let is_buns =
         |it: &executable::Section| matches!(&*it.name, b".bun" | b"__bun") && it.size > 64;
     if executable.sections.iter().any(is_buns) {
         return Some("a JavaScript program made by Bun");
     }
-    let is_nodes = |it: &executable::Section| it.name.starts_with(b"__NODE_SEA_BLOB");
+    if file.size < SIZE_OF_NODE {
+        return None;
+    }
+    let is_nodes = |it: &executable::Section| SECTIONS_OF_NODE.contains(&&*it.name);
     let has_note = |segment: &executable::Segment| {
         let begin = executable.read(segment.offset, segment.size.min(START), START);
         begin.is_ok_and(|bytes| memchr::memmem::find(&bytes, b"NODE_SEA_BLOB\0").is_some())
@@ -239,7 +245,14 @@ mod tests {
         check(&elf(&[(".text", b"x"), (".bun", &large)]), Some("a JavaScript program made by Bun"));
         check(&elf(&[(".text", b"x"), (".bun", &[0; 8])]), None);
         let blob = [&b"\x0e\0\0\0\x04\0\0\0\0\0\0\0NODE_SEA_BLOB\0"[..], &[0; 100]].concat();
-        check(&elf(&[(".note", &blob)]), Some("a JavaScript program in Node.js"));
+        let node = vec![0; SIZE_OF_NODE as usize];
+        let program = |name| elf(&[(name, &blob), (".text", &node)]);
+        check(&program(".note"), Some("a JavaScript program in Node.js"));
+        check(
+            &elf(&[(".note.node.sea", b"x"), (".text", &node)]),
+            Some("a JavaScript program in Node.js"),
+        );
+        check(&elf(&[(".note", &blob)]), None);
         let pkg = b"}, {}, \"/snapshot/app/index.js\", {}, {}, 0);})";
         check(&with_end(pkg), Some("a JavaScript program made by pkg"));
         let nexe = b"<nexe~~sentinel>\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
