@@ -22,9 +22,11 @@ pub(super) fn is_packed(file: &FileHead<'_>) -> bool {
     is_zip && file.start.get(HEADER..).is_some_and(|name| name.starts_with(FOLDER))
 }
 
-/// Whether it is one of the archives that Yarn keeps beside a project.
+/// Whether it is one of the archives that Yarn keeps beside a project, or for all of a user.
 pub(super) fn is_in_cache(file: &[u8]) -> bool {
-    file.ends_with(b".zip") && path::parent(file).ends_with(b".yarn/cache")
+    let directory = path::parent(file);
+    let is_cache = directory.ends_with(b".yarn/cache") || directory.ends_with(b".yarn/berry/cache");
+    is_cache && file.ends_with(b".zip")
 }
 
 pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
