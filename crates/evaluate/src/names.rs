@@ -321,7 +321,12 @@ impl ImageContext<'_> {
             subject: subject.to_owned(),
             message: format!("the database has no advisories for {subject}"),
         };
-        let Some(list) = lists.iter().find(|name| self.covered.contains(**name)) else {
+        let is_covered = |name: &&&str| {
+            let repositories = format!("{name}:");
+            self.covered.contains(**name)
+                || self.covered.iter().any(|known| known.starts_with(&repositories))
+        };
+        let Some(list) = lists.iter().find(is_covered) else {
             return Err(no_data(&format!("packages of type {kind}")));
         };
         let scheme = versions::of_ecosystem(list)
@@ -351,13 +356,17 @@ impl ImageContext<'_> {
         if kind == "maven" && package.identity.namespace != Certainty::Stated {
             let any =
                 LookUp { name: package.name.clone(), name_of: NameOf::AnyGroup, ..look_up(list) };
-            look_ups = vec![any];
+            // Some groups are called as their artifact.
+            match package.identity.namespace == Certainty::derived(ARTIFACT_AS_GROUP) {
+                true => look_ups.push(LookUp { fallback: true, ..any }),
+                false => look_ups = vec![any],
+            }
         }
-        // Drupal has a repository of its own for its modules.
-        const DRUPAL: &str = "Packagist:https://packages.drupal.org/8";
-        if *list == "Packagist" && name.starts_with("drupal/") {
-            look_ups.push(look_up(DRUPAL));
-        }
+        // Those of other repositories than the ecosystem's own, as Drupal's of its modules:
+        // `Packagist:https://packages.drupal.org/8`.
+        let of_repositories = format!("{list}:");
+        let repositories = self.covered.iter().filter(|name| name.starts_with(&of_repositories));
+        look_ups.extend(repositories.map(|name| look_up(name)));
         let root = format!("Root:{list}");
         if package.version.contains("root.io") && self.covered.contains(&root) {
             look_ups = vec![look_up(&root)];
@@ -427,6 +436,9 @@ fn unknown(package: &PackageRow, part: &str) -> Uncovered {
 
 /// The type of a component in an SBOM that no package URL identifies: `inscan_sbom::UNIDENTIFIED`.
 const UNIDENTIFIED: &str = "unidentified";
+
+/// A rule of SBOMs: `inscan_sbom::ARTIFACT_AS_GROUP`.
+const ARTIFACT_AS_GROUP: &str = "artifact-as-group";
 
 fn unidentified() -> Uncovered {
     Uncovered {
@@ -689,6 +701,11 @@ mod tests {
             "Packagist:https://packages.drupal.org/8 drupal/core 9.0.0",
         ];
         check("", &drupal, &lists);
+        let mut same = package("maven", "spring-core", "5.3.0");
+        same.namespace = Some("spring-core".into());
+        same.identity.namespace = Certainty::derived(ARTIFACT_AS_GROUP);
+        let lists = ["Maven spring-core:spring-core 5.3.0", "Maven spring-core 5.3.0 or"];
+        check("", &same, &lists);
         let mut python = package("generic", "python", "3.11.4");
         python.evidence = Evidence::Binary;
         check("", &python, &["Bitnami python 3.11.4"]);

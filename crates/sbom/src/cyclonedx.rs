@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use inscan_facts::distribution;
-use inscan_facts::package::{Distribution, Role, SourcePackage};
+use inscan_facts::package::{Distribution, Package, Role, SourcePackage};
+use inscan_facts::package_type;
 use serde_json::Value;
 
 use crate::described::{self, Stated};
@@ -26,11 +27,11 @@ pub(crate) fn read(document: &Value) -> Sbom {
     let described = &document["metadata"]["component"];
     let mut found = Found::default();
     if described.is_object() {
-        found.component(described, None, 0, true);
+        found.component(described, Within::default(), true);
     }
     let root = found.components.first().map(|it| it.reference.clone()).unwrap_or_default();
     let is_described = !found.components.is_empty();
-    found.components(document, None, 0);
+    found.components(document, Within::default());
     if is_described {
         found.components = described_once(std::mem::take(&mut found.components));
     }
@@ -86,42 +87,67 @@ struct Found {
     is_cut: bool,
 }
 
+/// Where a component lies.
+#[derive(Clone, Copy, Default)]
+struct Within<'a> {
+    reference: Option<&'a str>,
+    /// The system that is listed beside it, or beside what it lies in.
+    system: Option<&'a Distribution>,
+    depth: usize,
+}
+
 impl Found {
-    fn components(&mut self, parent: &Value, reference: Option<&str>, depth: usize) {
+    fn components(&mut self, parent: &Value, within: Within<'_>) {
+        let own = array(parent, "components").find_map(system);
+        let within = Within { system: own.as_ref().or(within.system), ..within };
         for component in array(parent, "components") {
-            if depth == MAX_DEPTH {
+            if within.depth == MAX_DEPTH {
                 self.is_cut = true;
                 return;
             }
-            self.component(component, reference, depth, false);
+            self.component(component, within, false);
         }
     }
 
-    fn component(&mut self, json: &Value, parent: Option<&str>, depth: usize, is_described: bool) {
+    fn component(&mut self, json: &Value, within: Within<'_>, is_described: bool) {
         let reference = text(json, "bom-ref");
+        let is_known = |all: &[Distribution], one: &Distribution| {
+            all.iter().any(|known| known.id == one.id && known.version == one.version)
+        };
+        self.systems.extend(system(json).filter(|one| !is_known(&self.systems, one)));
         let kind = json["type"].as_str().unwrap_or_default();
-        if kind == "operating-system" {
-            let system = distribution::named(
-                json["name"].as_str().unwrap_or_default(),
-                json["version"].as_str().unwrap_or_default(),
-            );
-            let system = Distribution { name: text(json, "description"), ..system };
-            let is_release = !system.version.is_empty() || system.codename.is_some();
-            if is_release
-                && !self
-                    .systems
-                    .iter()
-                    .any(|known| known.id == system.id && known.version == system.version)
-            {
-                self.systems.push(system);
+        if let Some(mut component) = package(json, kind, is_described) {
+            component.reference = reference.clone().unwrap_or_default();
+            component.parents.extend(within.reference.map(str::to_owned));
+            if let Some(system) = within.system {
+                installed_on(system, &mut component.package);
             }
+            self.components.push(component);
         }
-        if let Some(mut package) = package(json, kind, is_described) {
-            package.reference = reference.clone().unwrap_or_default();
-            package.parents.extend(parent.map(str::to_owned));
-            self.components.push(package);
-        }
-        self.components(json, reference.as_deref().or(parent), depth + 1);
+        let reference = reference.as_deref().or(within.reference);
+        self.components(json, Within { reference, depth: within.depth + 1, ..within });
+    }
+}
+
+/// Where a component is a system of which the release is stated.
+fn system(json: &Value) -> Option<Distribution> {
+    let text_of = |key: &str| json[key].as_str().unwrap_or_default();
+    let named = (json["type"] == "operating-system")
+        .then(|| distribution::named(text_of("name"), text_of("version")))?;
+    let is_release = !named.version.is_empty() || named.codename.is_some();
+    is_release.then(|| Distribution { name: text(json, "description"), ..named })
+}
+
+/// What states no release is of the system beside it.
+fn installed_on(system: &Distribution, package: &mut Package) {
+    let own = package.distribution.as_ref();
+    let is_open = own.is_none_or(|own| {
+        own.version.is_empty()
+            && own.codename.is_none()
+            && distribution::is_family(&own.id, &system.id)
+    });
+    if is_open && package_type::has_release_advisories(&package.kind) {
+        package.distribution = Some(system.clone());
     }
 }
 

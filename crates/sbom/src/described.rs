@@ -9,7 +9,7 @@ use inscan_facts::package_type;
 use inscan_facts::purl::{self, Purl};
 use serde_json::Value;
 
-use crate::{Component, Sbom, UNIDENTIFIED};
+use crate::{ARTIFACT_AS_GROUP, Component, Sbom, UNIDENTIFIED};
 
 /// What a component states beside its package URL.
 #[derive(Default)]
@@ -59,7 +59,15 @@ impl Stated<'_> {
             true => (None, purl.name, true),
             false => self.in_its_case(purl.namespace, purl.name),
         };
+        let namespace = namespace.or(self.group.filter(|_| purl.kind == "maven"));
+        // Syft repeats the artifact where it does not know the group.
+        let group = match (&*purl.kind, &namespace) {
+            ("maven", None) => Certainty::Unknown,
+            ("maven", Some(group)) if *group == name => Certainty::derived(ARTIFACT_AS_GROUP),
+            _ => Certainty::Stated,
+        };
         let identity = Identity {
+            namespace: group,
             // Where nothing else tells, the end of the path may be a folder in a module.
             name: match has_subpath && !is_named {
                 true => Certainty::derived(purl::SUBPATH),

@@ -62,6 +62,9 @@ impl Default for Sbom {
     }
 }
 
+/// The rule by which a Maven group is the artifact's name: it may be, or not be known.
+pub const ARTIFACT_AS_GROUP: &str = "artifact-as-group";
+
 /// A package that it lists.
 #[derive(Clone, Debug, Default)]
 pub struct Component {

@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use inscan_facts::package::{Evidence, Role};
+use inscan_facts::package::{Certainty, Evidence, Role};
 use serde_json::json;
 
 use super::*;
@@ -350,4 +350,41 @@ fn an_sbom_without_any_source_leaves_them_open() {
     let mut of_syft = cyclonedx(json!([plain]));
     of_syft["metadata"] = json!({"tools": [{"name": "syft"}]});
     assert_eq!(doubted(of_syft), [false]);
+}
+
+#[test]
+fn of_merged_images_each_has_the_system_beside_its_packages() {
+    let image = |name: &str, version: &str, purl: &str| {
+        json!({"type": "container", "name": name, "components": [
+            {"type": "operating-system", "name": name, "version": version},
+            {"type": "library", "name": "a", "purl": purl}]})
+    };
+    let debian = image("debian", "12", "pkg:deb/debian/a@1");
+    let alpine = image("alpine", "3.19.1", "pkg:apk/alpine/a@1");
+    let other = image("alpine", "3.20.0", "pkg:apk/alpine/a@1?distro=alpine-3.18.4");
+    check(
+        cyclonedx(json!([debian, alpine, other])),
+        &["deb - a 1 on debian 12", "apk - a 1 on alpine 3.19.1", "apk - a 1 on alpine 3.18.4"],
+    );
+}
+
+#[test]
+fn a_maven_group_may_be_unknown() {
+    for (purl, group, expected) in [
+        ("pkg:maven/g/a@1", None, "stated g"),
+        ("pkg:maven/a@1", None, "unknown -"),
+        ("pkg:maven/a@1", Some("g"), "stated g"),
+        ("pkg:maven/a/a@1", None, "derived a"),
+    ] {
+        let document = cyclonedx(json!([{"name": "a", "group": group, "purl": purl}]));
+        let sbom = read(document.to_string().as_bytes()).unwrap();
+        let package = &sbom.components[0].package;
+        let word = match package.identity.namespace {
+            Certainty::Stated => "stated",
+            Certainty::Derived(_) => "derived",
+            Certainty::Unknown => "unknown",
+        };
+        let found = format!("{word} {}", package.namespace.as_deref().unwrap_or("-"));
+        assert_eq!(found, expected, "{purl} {group:?}");
+    }
 }
