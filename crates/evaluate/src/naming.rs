@@ -201,6 +201,10 @@ const OF_DISTRIBUTION: [&str; 4] = ["distro", "os_distro", "os_name", "os_versio
 fn is_distribution(named: &Purl, section: &Section, package: &PackageRow) -> bool {
     let stated = OF_DISTRIBUTION.iter().any(|key| named.qualifiers.contains_key(*key));
     let Some(stated) = distribution::of_purl(named).filter(|_| stated) else { return !stated };
+    let variant = qualifier(named, "distro").and_then(distribution::variant);
+    if variant.is_some_and(|(variant, _)| !is_built_for(variant, package)) {
+        return false;
+    }
     let own = package.distribution.as_ref().map(|own| Distribution {
         id: own.id.clone(),
         version: own.version.clone(),
@@ -214,6 +218,16 @@ fn is_distribution(named: &Purl, section: &Section, package: &PackageRow) -> boo
         Some(distribution::named(&found.id, version))
     };
     own.or_else(image).is_some_and(|found| distribution::is_release(&stated, &found))
+}
+
+/// Whether a package is one that Ubuntu builds for customers: its version says so.
+fn is_built_for(variant: &str, package: &PackageRow) -> bool {
+    let version = package.version.to_ascii_lowercase();
+    match variant {
+        variant if variant.starts_with("esm") => version.contains("esm"),
+        variant if variant.starts_with("fips") => version.contains("fips"),
+        _ => false,
+    }
 }
 
 fn is_qualifier(

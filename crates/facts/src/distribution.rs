@@ -119,8 +119,10 @@ pub fn of_purl(purl: &Purl) -> Option<Distribution> {
     }
     let namespace = purl.namespace.as_deref().unwrap_or_default();
     let qualifier = |key: &str| purl.qualifiers.get(key).map(String::as_str);
+    let of_repository = || release_of_repository(namespace, qualifier("repository_id")?);
     let stated = match qualifier("distro") {
         Some(distro) => of_distro(namespace, distro),
+        None if of_repository().is_some() => of_repository().unwrap_or_default(),
         // Docker's hardened images.
         None => {
             let version = qualifier("os_version").or(qualifier("os_distro"));
@@ -128,6 +130,20 @@ pub fn of_purl(purl: &Purl) -> Option<Distribution> {
         }
     };
     Some(stated).filter(|stated| !stated.id.is_empty())
+}
+
+/// Red Hat's own SBOMs name the repository: `rhel-9-for-x86_64-baseos-rpms`, `ubi-9-baseos-rpms`.
+fn release_of_repository(namespace: &str, repository: &str) -> Option<Distribution> {
+    let rest = repository.strip_prefix("rhel-").or_else(|| repository.strip_prefix("ubi-"))?;
+    let version = rest.split('-').next()?;
+    let is_number = version.starts_with(|char: char| char.is_ascii_digit());
+    (is_number && id(namespace) == "rhel").then(|| named("rhel", version))
+}
+
+/// What Ubuntu builds anew for customers, before the codename: `esm-infra/bionic`, `fips-updates/jammy`.
+pub fn variant(distro: &str) -> Option<(&str, &str)> {
+    let (variant, codename) = distro.split_once('/')?;
+    version_of("ubuntu", codename).is_some().then_some((variant, codename))
 }
 
 /// What is said of a package alone, where that is another distribution than the image's. One that
@@ -163,6 +179,7 @@ fn of_distro(namespace: &str, distro: &str) -> Distribution {
     if is_number(distro) {
         return named(namespace, distro);
     }
+    let distro = variant(distro).map_or(distro, |(_, codename)| codename);
     for (family, codename, _) in CODENAMES {
         if distro.eq_ignore_ascii_case(codename)
             && (namespace.is_empty() || id(namespace).eq_ignore_ascii_case(family))
@@ -233,6 +250,11 @@ mod tests {
         check("pkg:deb/debian/a@1?distro=debian-sid", "debian  sid");
         check("pkg:deb/debian/a@1?distro=debian-trixie%2Fsid", "debian 13 trixie");
         check("pkg:apk/alpine/a@1?distro=alpine-edge", "alpine edge");
+        check("pkg:deb/ubuntu/a@1?distro=esm-infra/bionic", "ubuntu 18.04 bionic");
+        check("pkg:rpm/redhat/a@1?repository_id=rhel-9-for-x86_64-baseos-rpms", "rhel 9");
+        check("pkg:rpm/redhat/a@1?repository_id=ubi-8-baseos-rpms", "rhel 8");
+        check("pkg:rpm/redhat/a@1?repository_id=codeready", "rhel");
+        check("pkg:rpm/fedora/a@1?repository_id=rhel-9-x", "fedora");
         check("pkg:deb/ubuntu/a@1?distro=noble", "ubuntu 24.04 noble");
         check("pkg:deb/debian/a@1?distro=noble", "noble");
         check("pkg:apk/alpine/a@1?distro=3.19.1", "alpine 3.19.1");

@@ -1,5 +1,5 @@
 use inscan_document::Section;
-use inscan_document::section::{BomInfo, PackageRow};
+use inscan_document::section::{BomInfo, PackageRow, ReleaseName};
 
 use super::*;
 
@@ -11,7 +11,9 @@ fn section(purl: &str) -> Section {
     let bom = BomInfo { serial: "0-0".into(), version: 1, references: vec!["comp-1".into()] };
     section.image.bom = Some(bom);
     let parsed = inscan_facts::purl::parse(purl).unwrap();
+    let distribution = inscan_facts::distribution::of_purl(&parsed);
     section.packages = vec![PackageRow {
+        distribution: distribution.as_ref().map(ReleaseName::of),
         kind: parsed.kind,
         name: parsed.name,
         version: parsed.version.unwrap_or_default(),
@@ -52,6 +54,13 @@ fn what_is_not_stated_is_left_open() {
     check(("pkg:deb/ubuntu/curl", ""), CURL, false);
     check(("pkg:deb/curl", ""), CURL, false);
     check(("pkg:rpm/debian/curl", ""), CURL, false);
+    let esm = "pkg:deb/ubuntu/curl@7.58.0-2ubuntu3.24%2Besm5?arch=amd64&distro=ubuntu-18.04";
+    check(("pkg:deb/ubuntu/curl?distro=esm-infra/bionic", ""), esm, true);
+    check(("pkg:deb/ubuntu/curl?distro=bionic", ""), esm, true);
+    check(("pkg:deb/ubuntu/curl?distro=fips/bionic", ""), esm, false);
+    check(("pkg:deb/ubuntu/curl?distro=esm-infra/xenial", ""), esm, false);
+    let plain = "pkg:deb/ubuntu/curl@7.58.0-2ubuntu3.24?arch=amd64&distro=ubuntu-18.04";
+    check(("pkg:deb/ubuntu/curl?distro=esm-infra/bionic", ""), plain, false);
     check(("pkg:pypi/Zope_Interface", ""), "pkg:pypi/zope.interface@5", true);
     check(("", ""), CURL, false);
 }
