@@ -7,9 +7,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The analyzers, the pass over a layer, and the versions of all libraries; from the workspace's root.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "analyzers",
     "crates/facts",
+    "crates/hash",
     "crates/image/build.rs",
     "crates/image/src/layer",
     "crates/image/src/layer.rs",

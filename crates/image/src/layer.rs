@@ -6,7 +6,6 @@ pub mod cache;
 mod decompress;
 mod hash;
 mod kept;
-mod md5;
 mod read;
 mod remarks;
 mod scan;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ::md5::Digest as _;
 use anyhow::bail;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, OVER_LIMIT};
 use inscan_analyzers::{
@@ -20,13 +19,14 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::hash::{self, Hasher};
 use super::kept::{Keeper, Kept};
-use super::md5;
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
 use crate::malware::Scanner;
 use crate::threads::Threads;
 use crate::timings::Clocks;
-use inscan_facts::digest::{FileDigests, MoreDigests, Sha256};
+use inscan_facts::digest::{Digest, FileDigests, MoreDigests};
+use inscan_hash::Content as Hashed;
+use inscan_hash::{Outer, of_each};
 
 /// Small files that one task takes together.
 const GROUP: usize = 512 << 10;
@@ -218,13 +218,18 @@ impl Seen {
 pub(super) struct Progressing<'a> {
     pass: &'a Pass<'a>,
     pub(super) scan: LayerScan,
-    diff_id: Sha256,
+    diff_id: Outer,
     large: Vec<Option<Large>>,
 }
 
 impl<'a> Progressing<'a> {
     pub(super) fn new(pass: &'a Pass<'a>) -> Self {
-        Progressing { pass, scan: LayerScan::default(), diff_id: Sha256::new(), large: Vec::new() }
+        Progressing {
+            pass,
+            scan: LayerScan::default(),
+            diff_id: Outer::default(),
+            large: Vec::new(),
+        }
     }
 
     /// Begins a file that comes in pieces. `start` is its first bytes.
@@ -234,7 +239,7 @@ impl<'a> Progressing<'a> {
         let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
         self.large.push(Some(Large {
             entry,
-            hasher: Hasher::new(&self.pass.more_digests),
+            hasher: Hasher::new(&self.pass.more_digests, self.pass.threads.count()),
             spool: is_wanted.then(|| Spool::new(file.size)),
             spool_error: None,
             start: start.to_vec(),
@@ -283,10 +288,10 @@ impl<'a> Progressing<'a> {
         let learned = Mutex::new(Vec::new());
         rayon::scope(|scope| {
             let bytes = segment.used();
-            scope.spawn(move |_| diff_id.update(&bytes[segment.fresh..]));
-            for (large, pieces) in pieces_by_file(large, &segment.pieces) {
-                feed_in_lanes(scope, large, pieces, bytes);
-            }
+            let large = pieces_by_file(large, &segment.pieces).into_iter();
+            let hashed = large.map(|(large, pieces)| (beside(scope, large, pieces, bytes), pieces));
+            let hashed: Vec<_> = hashed.collect();
+            scope.spawn(move |_| in_order(diff_id, hashed, bytes, segment.fresh));
             let scan = &*scan;
             for group in groups(&segment.whole) {
                 scope.spawn(|_| {
@@ -308,7 +313,7 @@ impl<'a> Progressing<'a> {
     }
 
     pub(super) fn finish(mut self) -> LayerScan {
-        self.scan.diff_id = self.diff_id.finish();
+        self.scan.diff_id = Digest(self.diff_id.finish());
         // Groups end in any order; what is in lists is put into that of the entries.
         self.scan.skipped.sort_by_key(|skipped| (skipped.entry, skipped.analyzer));
         self.scan.shrink();
@@ -334,17 +339,42 @@ fn pieces_by_file<'l, 'p>(
     files
 }
 
-/// Each digest of a large file is a task of its own, and so is putting it together for the analyzers.
-fn feed_in_lanes<'s>(
+/// The layer's bytes from `fresh` on for its digest, and those of its large files for theirs. The files
+/// stand in the order of the layer.
+fn in_order(diff_id: &mut Outer, files: Vec<(&mut Hashed, &[Piece])>, bytes: &[u8], fresh: usize) {
+    let mut at = fresh;
+    for (hashed, pieces) in files {
+        for piece in pieces {
+            match &piece.part {
+                Part::Bytes(range) => {
+                    diff_id.update(&bytes[at..range.start.max(at)]);
+                    // What came with the segment before is known to the layer's digest.
+                    let from = at.clamp(range.start, range.end);
+                    hashed.update(&bytes[range.start..from]);
+                    hashed.update_within(diff_id, &bytes[from..range.end]);
+                    at = at.max(range.end);
+                }
+                Part::Zeros(count) => zeros(*count, |zeros| hashed.update(zeros)),
+                Part::End => {}
+            }
+        }
+    }
+    diff_id.update(&bytes[at..]);
+}
+
+/// What is done with a large file on other threads than its first digests, which are left.
+fn beside<'s>(
     scope: &rayon::Scope<'s>,
     large: &'s mut Large,
     pieces: &'s [Piece],
     bytes: &'s [u8],
-) {
+) -> &'s mut Hashed {
     let Large { hasher, spool, spool_error, .. } = large;
-    let Hasher { md5, others } = hasher;
-    scope.spawn(move |_| each_part(pieces, bytes, |part| md5.update(part)));
-    for context in others {
+    let Hasher { within, beside, more } = hasher;
+    if let Some(beside) = beside {
+        scope.spawn(move |_| each_part(pieces, bytes, |part| beside.update(part)));
+    }
+    for context in more {
         scope.spawn(move |_| each_part(pieces, bytes, |part| context.update(part)));
     }
     if spool_error.is_none()
@@ -360,22 +390,24 @@ fn feed_in_lanes<'s>(
             });
         });
     }
+    within
 }
 
 pub(super) fn each_part(pieces: &[Piece], bytes: &[u8], mut take: impl FnMut(&[u8])) {
     for piece in pieces {
         match &piece.part {
             Part::Bytes(range) => take(&bytes[range.clone()]),
-            Part::Zeros(count) => {
-                let mut rest = *count;
-                while rest > 0 {
-                    let length = rest.min(ZEROS.len() as u64);
-                    take(&ZEROS[..length as usize]);
-                    rest -= length;
-                }
-            }
+            Part::Zeros(count) => zeros(*count, &mut take),
             Part::End => {}
         }
+    }
+}
+
+fn zeros(mut count: u64, mut take: impl FnMut(&[u8])) {
+    while count > 0 {
+        let length = count.min(ZEROS.len() as u64);
+        take(&ZEROS[..length as usize]);
+        count -= length;
     }
 }
 
@@ -401,14 +433,14 @@ fn groups(files: &[Whole]) -> Vec<&[Whole]> {
 
 fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Vec<Learned> {
     let contents: Vec<&[u8]> = group.iter().map(|whole| &bytes[whole.content.clone()]).collect();
-    let md5s = md5::digests(&contents);
-    let files = group.iter().zip(contents).zip(md5s);
+    let digests = of_each(&contents);
+    let files = group.iter().zip(contents).zip(digests);
     files
-        .map(|((whole, content), md5)| {
+        .map(|((whole, content), digests)| {
             let start = &content[..content.len().min(START_LEN)];
             Learned {
                 entry: whole.entry,
-                digests: hash::digests(content, md5, &pass.more_digests),
+                digests: hash::digests(content, digests, &pass.more_digests),
                 seen: look(pass, &Look::at(scan, whole.entry, start), Ok(&content), |_, _| true),
             }
         })

@@ -5,7 +5,7 @@
 use ::md5::{Digest as _, Md5};
 
 /// Digest of each content, in order.
-pub(super) fn digests(contents: &[&[u8]]) -> Vec<[u8; 16]> {
+pub(crate) fn digests(contents: &[&[u8]]) -> Vec<[u8; 16]> {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {
