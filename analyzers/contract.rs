@@ -9,7 +9,7 @@ mod want;
 
 pub use config::Config;
 pub use content::{FileHead, START_LEN};
-pub use facts::{Fact, Facts, Legacy, LegacyValue, Match, Problem};
+pub use facts::{Fact, Facts, Legacy, LegacyValue, Match, Problem, Room};
 pub use files::{FileInfo, FileKind, Files};
 pub use inscan_facts::content::Content;
 pub use inscan_facts::format::{Error, Result};

@@ -27,8 +27,8 @@ pub use content::{search, secrets};
 pub use contract::{
     Analyzer, Certainty, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead,
     FileInfo, FileKind, Files, Hides, Identity, Legacy, LegacyValue, Match, Matcher, Package,
-    PackageFile, Pattern, Problem, Result, Role, START_LEN, Secret, Severity, SourcePackage, Use,
-    Want, config, path, problem,
+    PackageFile, Pattern, Problem, Result, Role, Room, START_LEN, Secret, Severity, SourcePackage,
+    Use, Want, config, path, problem,
 };
 pub use os::{distribution, rpm};
 pub use parse::legacy_files;

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::BString;
 use inscan_facts::package::{Distribution, Package, PackageFile, Role};
@@ -132,7 +134,41 @@ pub struct Facts {
 
 /// What the packages take in memory. A list of a few megabytes may name millions of them.
 #[derive(Clone, Default)]
-struct Taken(usize);
+struct Taken {
+    bytes: usize,
+    /// What is left for all facts of an image.
+    room: Option<Room>,
+}
+
+/// The memory that all facts of an image may take together, in bytes. It grows with what is read of
+/// the image. Where it did not suffice, something was left out, and the image is refused as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Room(Arc<[AtomicU64; 2]>);
+
+impl Room {
+    /// Room for so many bytes.
+    pub fn of(bytes: u64) -> Self {
+        Room(Arc::new([AtomicU64::new(0), AtomicU64::new(bytes)]))
+    }
+
+    /// Makes room for so many more.
+    pub fn extend(&self, bytes: u64) {
+        self.0[1].fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// False where there is no room for them.
+    pub fn take(&self, bytes: u64) -> bool {
+        let [taken, most] = &*self.0;
+        let before = taken.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= most.load(Ordering::Relaxed)
+    }
+
+    /// Whether more was taken than there is room for.
+    pub fn is_exceeded(&self) -> bool {
+        let [taken, most] = &*self.0;
+        taken.load(Ordering::Relaxed) > most.load(Ordering::Relaxed)
+    }
+}
 
 /// The count is left out, as in equality: facts that come from the cache have none.
 impl std::fmt::Debug for Taken {
@@ -152,18 +188,27 @@ impl PartialEq for Taken {
 const MAX_TAKEN: usize = 512 << 20;
 
 impl Facts {
-    /// Adds a fact as it is. Packages go through [`package`](Facts::package).
+    /// Adds a fact as it is, where there is room. Packages go through [`package`](Facts::package).
     pub fn push(&mut self, fact: Fact) {
+        let room = self.taken.room.as_ref();
+        if room.is_some_and(|room| !room.take(size_of_fact(&fact) as u64)) {
+            return;
+        }
         self.facts.push(fact);
+    }
+
+    /// Facts that take no more than there is room for.
+    pub fn within(room: &Room) -> Self {
+        Facts { taken: Taken { bytes: 0, room: Some(room.clone()) }, ..Facts::default() }
     }
 
     /// Adds a package. After 512 MiB of packages the others are left out,
     /// with one problem that names the first of them.
     pub fn package(&mut self, mut package: Package) {
         package.files.shrink_to_fit();
-        let before = self.taken.0;
-        self.taken.0 = before.saturating_add(size_of_package(&package));
-        if self.taken.0 > MAX_TAKEN {
+        let before = self.taken.bytes;
+        self.taken.bytes = before.saturating_add(size_of_package(&package));
+        if self.taken.bytes > MAX_TAKEN {
             if before <= MAX_TAKEN {
                 let name = inscan_facts::error::shown(&package.name);
                 self.hidden(
@@ -172,7 +217,7 @@ impl Facts {
                     format!("too many packages: `{name}` and all after it are skipped"),
                 );
             }
-            self.taken.0 = usize::MAX;
+            self.taken.bytes = usize::MAX;
             return;
         }
         self.push(Fact::Package(Box::new(package)));
@@ -231,6 +276,21 @@ impl Facts {
         self.problems.push(Problem::new(None, message).hiding(Hides::Packages, code));
     }
 
+    /// What all of them take in memory, in bytes, without the problems.
+    pub fn size(&self) -> u64 {
+        self.facts.iter().map(|fact| size_of_fact(fact) as u64).sum()
+    }
+
+    /// What the problems take.
+    pub fn size_of_problems(&self) -> u64 {
+        let size = |problem: &Problem| {
+            size_of::<Problem>()
+                + problem.message.len()
+                + problem.path.as_ref().map_or(0, |it| it.len())
+        };
+        self.problems.iter().map(|problem| size(problem) as u64).sum()
+    }
+
     /// The packages among the facts, in order.
     pub fn packages(&self) -> impl Iterator<Item = &Package> {
         self.facts.iter().filter_map(|fact| match fact {
@@ -238,6 +298,18 @@ impl Facts {
             _ => None,
         })
     }
+}
+
+fn size_of_fact(fact: &Fact) -> usize {
+    size_of::<Fact>()
+        + match fact {
+            Fact::Package(package) => size_of_package(package),
+            Fact::Legacy(legacy) => legacy.key.len() + legacy.value.text().len(),
+            Fact::Licenses(licenses) => licenses.iter().map(|one| one.len() + 24).sum(),
+            Fact::Match(found) => found.lines.len() * 4,
+            Fact::Secret(secret) => secret.excerpt.len() + 128,
+            Fact::Distribution(_) | Fact::Role(..) => 0,
+        }
 }
 
 fn size_of_package(package: &Package) -> usize {
@@ -261,6 +333,18 @@ fn size_of_package(package: &Package) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_facts_of_an_image_share_one_room() {
+        let room = Room::of(1000);
+        let (mut one, mut other) = (Facts::within(&room), Facts::within(&room));
+        let licenses = || Fact::Licenses(vec!["x".repeat(500)]);
+        one.push(licenses());
+        other.push(licenses());
+        assert_eq!((one.facts.len(), other.facts.len(), room.is_exceeded()), (1, 0, true));
+        room.extend(1000);
+        assert!(!room.is_exceeded());
+    }
 
     #[test]
     fn packages_beyond_any_real_list_are_left_out_with_one_problem() {

@@ -11,8 +11,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let pass = Pass::new(analyzers, Vec::new());
     let reader = Box::new(Cursor::new(data.to_vec()));
     let stream = Stream::new("fuzz".to_owned(), reader, Choice::default());
-    let read = read_stream(stream, &mut |_, stored| {
-        layer::read(&pass, Box::new(stored), Box::new(|_| {}))
+    let read = read_stream(stream, &pass.budget, &mut |_, layer, _| {
+        layer::read(&pass, Box::new(layer), Box::new(|_| {}))
     });
     if let Ok((image, layers)) = read {
         inscan_image::analyze::analyze(&image, &layers, analyzers);

@@ -9,6 +9,7 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use inscan_analyzers::Config;
 use inscan_document::{Identity, Overrides};
 use inscan_facts::digest::{Digest, MoreDigests};
+use inscan_image::budget::Factor;
 use inscan_image::progress::{Progress, Silent};
 use inscan_image::source::{OpenOptions, Opened, Platform, Reference};
 use inscan_image::{Malware, Request, Scan, ScanError};
@@ -101,6 +102,13 @@ pub(super) struct ImageArgs {
     /// It counts as hidden then. What the kernel makes up (`/proc`, `/sys`) is always left out.
     #[arg(long, value_parser = BoolishValueParser::new())]
     one_file_system: bool,
+
+    /// How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages
+    ///
+    /// An image that asks for more is refused (exit code 3), so that a small one cannot take all time
+    /// and memory. docs/limits.md has the numbers.
+    #[arg(long, value_name = "N")]
+    image_budget: Option<Factor>,
 
     /// How many threads to work with [default: one per core]
     #[arg(long, value_name = "N")]
@@ -207,6 +215,7 @@ impl ImageArgs {
             digests,
             threads: self.threads,
             one_file_system: self.one_file_system,
+            budget: self.image_budget.unwrap_or_default(),
             cache: self.cache.request(&**progress),
             ..Request::new(reference)
         })

@@ -1,5 +1,7 @@
 //! Errors in the kinds a caller has to tell apart, and names made safe for their texts.
 
+use std::io;
+
 use crate::escape;
 
 /// Who has to do something about an error.
@@ -48,15 +50,25 @@ impl Error {
         error.downcast_ref::<Error>().map_or(Kind::Broken, |error| error.kind)
     }
 
-    /// The code of any error that was given one.
+    /// The code of any error that was given one, also where it went through a reader.
     pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
-        error.downcast_ref::<Error>().and_then(|error| error.code)
+        let within = |cause: &(dyn std::error::Error + 'static)| {
+            let within = cause.downcast_ref::<io::Error>()?.get_ref()?;
+            within.downcast_ref::<Error>().and_then(|error| error.code)
+        };
+        let own = error.downcast_ref::<Error>().and_then(|error| error.code);
+        own.or_else(|| error.chain().find_map(within))
+    }
+
+    /// An error with a code of its own.
+    pub fn coded(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Error { kind, code: Some(code), message: message.into() }
     }
 }
 
 /// An error with a code of its own.
 pub fn coded(kind: Kind, code: &'static str, message: impl Into<String>) -> anyhow::Error {
-    Error { kind, code: Some(code), message: message.into() }.into()
+    Error::coded(kind, code, message).into()
 }
 
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
@@ -88,6 +100,14 @@ mod tests {
         let error = Err::<(), _>(usage("no such file")).context("could not open").unwrap_err();
         assert_eq!(Error::kind_of(&error), Kind::Usage);
         assert_eq!(Error::kind_of(&anyhow::anyhow!("disk on fire")), Kind::Broken);
+    }
+
+    #[test]
+    fn a_code_is_found_behind_a_reader() {
+        let error = io::Error::other(Error::coded(Kind::Broken, "too-much", "too much"));
+        let error = anyhow::Error::from(error).context("could not read");
+        assert_eq!(Error::code_of(&error), Some("too-much"));
+        assert_eq!(Error::code_of(&io::Error::other("disk on fire").into()), None);
     }
 
     #[test]

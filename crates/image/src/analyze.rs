@@ -16,7 +16,7 @@ use bstr::BString;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, MALFORMED, OVER_LIMIT};
 use inscan_analyzers::{
     Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Hides, Legacy, Package,
-    Problem, Role, Secret,
+    Problem, Role, Room, Secret,
 };
 use rayon::prelude::*;
 
@@ -140,15 +140,16 @@ pub fn analyze<'a>(
     layers: &'a [LayerScan],
     analyzers: &'a [Box<dyn Analyzer>],
 ) -> Analysis<'a> {
-    analyze_with(image, layers, analyzers, |_| Extra::default())
+    analyze_with(image, layers, analyzers, &Room::of(u64::MAX), |_| Extra::default())
 }
 
 /// Flattens the layers, asks for what is known of contents by the names they have then, and runs
-/// every analyzer.
+/// every analyzer. Where there is no room for all that is found, something is missing.
 pub fn analyze_with<'a>(
     image: &'a Image,
     layers: &'a [LayerScan],
     analyzers: &'a [Box<dyn Analyzer>],
+    room: &Room,
     extra: impl FnOnce(&ImageFs<'a>) -> Extra,
 ) -> Analysis<'a> {
     let begun = Instant::now();
@@ -165,7 +166,7 @@ pub fn analyze_with<'a>(
         .map(|number| {
             let begun = Instant::now();
             let view = View::new(&fs, number as u16, &visible, &extra, &by_chance);
-            (run(&*analyzers[number], &view), begun.elapsed())
+            (run(&*analyzers[number], &view, room), begun.elapsed())
         })
         .collect();
 
@@ -212,8 +213,8 @@ struct Later {
 }
 
 /// Runs one analyzer over the image; a panic in it is a problem, not the end.
-fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>) -> Facts {
-    let mut facts = Facts::default();
+fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>, room: &Room) -> Facts {
+    let mut facts = Facts::within(room);
     let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.analyze(view, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
@@ -224,6 +225,9 @@ fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>) -> Facts {
             let message = "the analyzer failed (a defect of inscan: please report it)";
             facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
         }
+    }
+    if !facts.problems.is_empty() && !room.take(facts.size_of_problems()) {
+        facts.problems.clear();
     }
     facts
 }
@@ -566,6 +570,8 @@ enum Brought {
 const MAX_TIMES: u64 = 16;
 const MIN_HISTORY: u64 = 16 << 20;
 const MAX_HISTORY: u64 = 256 << 20;
+/// Bytes that the packages of one state take in memory.
+const MAX_STATE: u64 = 128 << 20;
 
 impl<'a> DatabaseHistory<'a> {
     fn new(analyzers: &'a [Box<dyn Analyzer>], layers: &[LayerScan]) -> Self {
@@ -601,7 +607,13 @@ impl<'a> DatabaseHistory<'a> {
             }
             let (extra, by_chance) = (Extra::default(), Mutex::default());
             let view = View::new(fs, analyzer, &visible, &extra, &by_chance);
-            let facts = run(&*self.analyzers[number], &view);
+            // What is found is let go again.
+            let room = Room::of(MAX_STATE);
+            let facts = run(&*self.analyzers[number], &view, &room);
+            if room.is_exceeded() {
+                history.is_given_up = true;
+                continue;
+            }
             let since = |id: u64| (id, history.since.get(&id).copied().unwrap_or(layer));
             history.since = facts.packages().map(identity).map(since).collect();
             self.times[number] += begun.elapsed();

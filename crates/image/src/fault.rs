@@ -29,9 +29,12 @@ pub(crate) fn contradictory(message: impl Into<String>) -> Error {
     coded(Kind::Broken, "image-contradictory", message)
 }
 
+/// The code of [`over_limit`].
+pub(crate) const OVER_LIMIT: &str = "over-limit";
+
 /// More than is read of any image.
 pub(crate) fn over_limit(message: impl Into<String>) -> Error {
-    coded(Kind::Broken, "over-limit", message)
+    coded(Kind::Broken, OVER_LIMIT, message)
 }
 
 pub(crate) fn denied(message: impl Into<String>) -> Error {

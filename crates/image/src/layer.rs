@@ -23,7 +23,7 @@ pub(crate) use decompress::MAX_ZSTD_WINDOW_LOG;
 pub use kept::{Keeper, Kept};
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};
-pub use segment::Pass;
+pub use segment::{Pass, count_again};
 pub use tree::read_tree;
 
 /// Bytes of a layer that are in memory at a time.

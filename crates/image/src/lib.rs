@@ -5,6 +5,7 @@
 
 pub mod allocator;
 pub mod analyze;
+pub mod budget;
 pub mod document;
 mod fault;
 pub mod flatten;

@@ -269,7 +269,7 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
-    use inscan_analyzers::Config;
+    use inscan_analyzers::{Config, Room};
 
     use super::*;
     use crate::analyze::analyze_with;
@@ -291,7 +291,7 @@ mod tests {
         let read_first = |blob: &Vec<u8>| read(&pass, Box::new(&blob[..]), Box::new(|_| ()));
         let scans: Vec<_> = blobs.iter().map(|blob| read_first(blob).unwrap()).collect();
         let image = Image::default();
-        let analysis = analyze_with(&image, &scans, &analyzers, |fs| {
+        let analysis = analyze_with(&image, &scans, &analyzers, &Room::of(u64::MAX), |fs| {
             let requests = requests(fs, &pass.matcher, &analyzers);
             let to_read = requests.to_read(fs.layers(), &pass.matcher).into_iter();
             let read = to_read.map(|(layer, names)| {

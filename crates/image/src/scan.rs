@@ -20,6 +20,7 @@ use self_cell::self_cell;
 
 use crate::allocator;
 use crate::analyze::{Analysis, FoundMalware, analyze_with};
+use crate::budget::{Budget, Factor};
 use crate::document;
 use crate::flatten::ImageFs;
 use crate::layer::{self, Cache, CacheKey, LayerScan, Pass};
@@ -49,6 +50,8 @@ pub struct Request {
     pub cache: Option<CacheRequest>,
     /// Of a root file system, leave out what is mounted in it.
     pub one_file_system: bool,
+    /// How much an image may ask for.
+    pub budget: Factor,
 }
 
 /// To have every file looked at by clamd.
@@ -85,6 +88,7 @@ impl Request {
             malware: None,
             cache: None,
             one_file_system: false,
+            budget: Factor::default(),
         }
     }
 
@@ -261,6 +265,7 @@ pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Resul
     let analyzers = Arc::new(inscan_analyzers::all(&request.config));
     let mut pass = Pass::new(&analyzers, request.digests.clone());
     pass.threads = threads.clone();
+    pass.budget = Arc::new(Budget::new(request.budget));
     pass.malware = request.malware.as_ref().map(scanner).transpose()?;
     pass.cache = cache(request, &analyzers, progress);
     let begun = Instant::now();
@@ -270,18 +275,20 @@ pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Resul
     progress.analysis_begins();
     let identity = identity(request, &image);
     let read = Read { image, layers, analyzers: Arc::clone(&analyzers) };
-    let analyzed = Analyzed::new(read, |read| {
+    let analyzed = Analyzed::try_new(read, |read| -> anyhow::Result<_> {
         let look_again = |fs: &ImageFs<'_>| origin.look_again(&pass, &read.image, fs);
+        let (image, layers, room) = (&read.image, &read.layers, &pass.budget.room);
         let mut analysis =
-            threads.run(|| analyze_with(&read.image, &read.layers, &read.analyzers, look_again));
+            threads.run(|| analyze_with(image, layers, &read.analyzers, room, look_again));
+        pass.budget.check_room()?;
         analysis.threads = threads.clone();
         analysis.times.take_reading(&pass.clocks, reading);
         if let Some(scanner) = &pass.malware {
             let update = request.config.clamav().and_then(|clamav| clamav.db_update_enabled);
             analysis.take_malware(scanner, update.unwrap_or(true));
         }
-        analysis
-    });
+        Ok(analysis)
+    })?;
     allocator::return_freed_memory();
     Ok(Scan { analyzed, identity })
 }
@@ -350,11 +357,12 @@ fn layers(
         Opened::Stream(stream) => {
             let mut number = 0;
             progress.reading_begins(0, None);
-            let (image, layers) = source::read_stream(stream, &mut |name, stored| {
-                let this = number;
-                number += 1;
-                layer::read_passing(name, stored, this, pass, progress)
-            })?;
+            let (image, layers) =
+                source::read_stream(stream, &pass.budget, &mut |name, layer, stored| {
+                    let this = number;
+                    number += 1;
+                    layer::read_passing(name, layer, this, pass, stored, progress)
+                })?;
             Ok(Layers { image, layers, origin: Origin::Gone })
         }
         Opened::Directory(root) => {

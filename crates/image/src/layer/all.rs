@@ -13,6 +13,7 @@ use super::cache::Cache;
 use super::read::read_timed;
 use super::scan::LayerScan;
 use super::segment::Pass;
+use crate::budget::Stored;
 use crate::fault;
 use crate::progress::Progress;
 use crate::source::{Blobs, Image, LayerRef, shown};
@@ -85,7 +86,7 @@ fn read_one(
     let begun = Instant::now();
     let start = || start(blobs, layer);
     if let Some(scan) = cache.and_then(|cache| cache.find(layer, &pass.keeper, start)) {
-        pass.add_holes(scan.holes)?;
+        pass.count_known(&scan, scan.blob_size)?;
         pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, of, scan.blob_size);
         return Ok(scan);
@@ -97,7 +98,7 @@ fn read_one(
     let opened = opening.elapsed();
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
     let mut times = LayerTimes::default();
-    let scan = read_timed(pass, blob, advance, &mut times).with_context(named)?;
+    let scan = read_timed(pass, blob, advance, &|bytes| bytes, &mut times).with_context(named)?;
     times.wait += opened;
     times.total += opened;
     pass.clocks.layer(number, times);
@@ -128,15 +129,20 @@ fn keep(cache: Option<&Cache>, scan: &LayerScan, progress: &dyn Progress) {
 }
 
 /// Reads one layer of an archive that passes by. Where the member's name is its digest,
-/// and the layer is known, its bytes are hashed and not looked at again.
+/// and the layer is known, its bytes are hashed and not looked at again. `whole` counts the
+/// archive as it is stored.
 pub fn read_passing(
     name: &str,
     stored: &mut (dyn Read + Send),
     number: usize,
     pass: &Pass<'_>,
+    whole: &Stored,
     progress: &dyn Progress,
 ) -> Result<LayerScan> {
     let begun = Instant::now();
+    let before = whole.bytes();
+    // An archive that is compressed itself has fewer bytes than its layers.
+    let of_image = |layer: u64| layer.min(whole.bytes() - before);
     let cache = pass.usable_cache();
     let digest = digest_in_name(name);
     if let Some(digest) = digest
@@ -149,7 +155,7 @@ pub fn read_passing(
                 shown(name)
             )));
         }
-        pass.add_holes(scan.holes)?;
+        pass.count_known(&scan, of_image(size))?;
         pass.clocks.layer(number, cached(&scan, begun));
         progress.layer_cached(number, 0, scan.blob_size);
         return Ok(scan);
@@ -157,7 +163,7 @@ pub fn read_passing(
     progress.layer_begins(number, 0, None);
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
     let mut times = LayerTimes::default();
-    let scan = read_timed(pass, Box::new(stored), advance, &mut times);
+    let scan = read_timed(pass, Box::new(stored), advance, &of_image, &mut times);
     pass.clocks.layer(number, times);
     progress.layer_ends(number);
     // Both digests are of what was read. Whether they are those of an image its manifest

@@ -59,6 +59,19 @@ impl<'a> Blob<'a> {
         Ok(Blob { decoder, compression })
     }
 
+    /// How many stored bytes were read.
+    pub(super) fn stored(&self) -> u64 {
+        match &self.decoder {
+            Decoder::None(stored) => stored.count,
+            Decoder::Zstd(decoder) => decoder.get_ref().count,
+            Decoder::Gzip(gzip) => match &**gzip {
+                Gzip::Member(decoder) => decoder.get_ref().count,
+                Gzip::Ended(stored) => stored.count,
+                Gzip::Between => 0,
+            },
+        }
+    }
+
     /// Reads what is left of the blob, and says what it was.
     pub(super) fn finish(self) -> io::Result<Finished> {
         let (mut stored, remark) = match self.decoder {

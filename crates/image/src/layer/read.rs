@@ -39,14 +39,16 @@ pub fn read<'a>(
     blob: Box<dyn Read + Send + 'a>,
     advance: Box<dyn Fn(u64) + Send + 'a>,
 ) -> Result<LayerScan> {
-    read_timed(pass, blob, advance, &mut LayerTimes::default())
+    read_timed(pass, blob, advance, &|bytes| bytes, &mut LayerTimes::default())
 }
 
-/// As [`read`], and says where the time went.
+/// As [`read`], and says where the time went. `stored` says how many bytes of the image so many of
+/// the layer's are: fewer, where they come out of an archive that is compressed itself.
 pub(super) fn read_timed<'a>(
     pass: &Pass<'_>,
     blob: Box<dyn Read + Send + 'a>,
     advance: Box<dyn Fn(u64) + Send + 'a>,
+    stored: &dyn Fn(u64) -> u64,
     times: &mut LayerTimes,
 ) -> Result<LayerScan> {
     let begun = Instant::now();
@@ -75,6 +77,8 @@ pub(super) fn read_timed<'a>(
         sent.context("could not look for malware")?;
         std::mem::swap(&mut filling, &mut full);
         let taken = walk.take(&mut full, last)?;
+        let unpacked = walk.offset + full.end as u64;
+        walk.progressing.count(unpacked, stored(blob.stored()))?;
         if last {
             break;
         }
@@ -83,6 +87,7 @@ pub(super) fn read_timed<'a>(
     timed(&mut times.work, || walk.progressing.process(&full));
     screen.send(&full).context("could not look for malware")?;
     let tar_size = walk.offset + full.end as u64;
+    walk.progressing.count(tar_size, stored(blob.stored()))?;
     let mut scan = walk.finish();
     screen.finish(&mut scan)?;
     scan.compression = compression;
@@ -278,7 +283,7 @@ impl<'a> Walk<'a> {
             _ => Cow::Borrowed(&[][..]),
         };
         let is_file = kind == EntryKind::File;
-        let is_read = !is_file || progressing.take_holes(entry.size - entry.stored)?;
+        let is_read = !is_file || progressing.take_holes(entry.size - entry.stored);
         let scan = &mut progressing.scan;
         let new = New {
             path: &name,

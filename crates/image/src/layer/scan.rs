@@ -10,6 +10,7 @@ use std::sync::Arc;
 use inscan_analyzers::{Facts, Hides, Problem};
 
 use super::kept::Kept;
+use crate::budget::Amounts;
 use inscan_facts::digest::{Digest, FileDigests};
 
 /// One layer, read once.
@@ -128,6 +129,12 @@ impl LayerScan {
     pub(super) fn hidden(&mut self, path: Option<&[u8]>, code: &'static str, message: String) {
         let problem = Problem::new(path.map(Into::into), message);
         self.problems.push(problem.hiding(Hides::Content, code));
+    }
+
+    /// What it has of an image's budget: so many bytes of its tar, from so many stored ones.
+    pub(super) fn amounts(&self, tar_size: u64, stored: u64) -> Amounts {
+        let (entries, names) = (self.entries.len() as u64, self.names.len() as u64);
+        Amounts { unpacked: tar_size + self.holes, entries, names, stored }
     }
 
     /// `None` where there are too many entries, or 4 GiB of names.

@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::bail;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, OVER_LIMIT};
 use inscan_analyzers::{
     Analyzer, Content, Facts, FileHead, Matcher, Problem, START_LEN, Use, Want,
@@ -21,10 +19,12 @@ use super::hash::{self, Hasher};
 use super::kept::{Keeper, Kept};
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
+use crate::budget::{Budget, Share};
 use crate::malware::Scanner;
 use crate::threads::Threads;
 use crate::timings::Clocks;
 use inscan_facts::digest::{Digest, FileDigests, MoreDigests};
+use inscan_facts::error::Error;
 use inscan_hash::Content as Hashed;
 use inscan_hash::{Outer, of_each};
 
@@ -45,14 +45,13 @@ pub struct Pass<'a> {
     pub clocks: Clocks,
     /// Who works on the content.
     pub threads: Threads,
-    /// Bytes in holes of sparse files, in all layers.
-    holes: AtomicU64,
+    /// What all layers may ask for.
+    pub budget: Arc<Budget>,
 }
 
-/// Holes of sparse files are hashed as the zeros they stand for, up to so many bytes in a layer and
-/// in all layers of an image: they cost nothing to store, and as much as others to hash.
-const MAX_LAYER_HOLES: u64 = 1 << 30;
-const MAX_IMAGE_HOLES: u64 = 2 << 30;
+/// Holes of sparse files are hashed as the zeros they stand for, up to so many bytes in a layer: they
+/// cost nothing to store, and as much as others to hash.
+const MAX_LAYER_HOLES: u64 = 64 << 20;
 
 impl<'a> Pass<'a> {
     /// The cache, where what it has is the answer: nobody has looked for malware with
@@ -72,25 +71,31 @@ impl<'a> Pass<'a> {
             cache: None,
             clocks: Clocks::new(analyzers.len()),
             threads: Threads::default(),
-            holes: AtomicU64::new(0),
+            budget: Arc::default(),
         }
     }
 
-    /// Counts the holes of a layer, be it known from an earlier run, so that the same image
-    /// always comes to the same end.
+    /// Counts a layer that is known from an earlier run, so that the same image always comes to
+    /// the same end.
     ///
     /// # Errors
     ///
-    /// There are more than an image may have.
-    pub(super) fn add_holes(&self, bytes: u64) -> anyhow::Result<()> {
-        if self.holes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_IMAGE_HOLES {
-            let most = MAX_IMAGE_HOLES >> 30;
-            bail!(
-                "the image's sparse files have more than {most} GiB in holes, which are not read"
-            );
-        }
-        Ok(())
+    /// The layers have more than an image may.
+    pub(super) fn count_known(&self, scan: &LayerScan, stored: u64) -> Result<(), Error> {
+        count_again(&self.budget, scan, stored)
     }
+}
+
+/// Counts a layer with all that is known of it.
+///
+/// # Errors
+///
+/// The layers have more than an image may.
+pub fn count_again(budget: &Budget, scan: &LayerScan, stored: u64) -> Result<(), Error> {
+    let facts = scan.facts.values().flatten();
+    let size = facts.map(|(_, facts)| facts.size() + facts.size_of_problems()).sum();
+    budget.room.take(size);
+    budget.count(&mut Share::default(), scan.amounts(scan.tar_size, stored))
 }
 
 /// Bytes of a layer, and what is to be done with them.
@@ -220,6 +225,7 @@ pub(super) struct Progressing<'a> {
     pub(super) scan: LayerScan,
     diff_id: Outer,
     large: Vec<Option<Large>>,
+    share: Share,
 }
 
 impl<'a> Progressing<'a> {
@@ -229,6 +235,7 @@ impl<'a> Progressing<'a> {
             scan: LayerScan::default(),
             diff_id: Outer::default(),
             large: Vec::new(),
+            share: Share::default(),
         }
     }
 
@@ -248,17 +255,22 @@ impl<'a> Progressing<'a> {
     }
 
     /// Counts the holes of a file; false where the layer has too many for it to be read.
+    pub(super) fn take_holes(&mut self, bytes: u64) -> bool {
+        let is_read = self.scan.holes + bytes <= MAX_LAYER_HOLES;
+        if is_read {
+            self.scan.holes += bytes;
+        }
+        is_read
+    }
+
+    /// Counts what was read: so many bytes of the tar, from so many stored ones.
     ///
     /// # Errors
     ///
-    /// The image has too many.
-    pub(super) fn take_holes(&mut self, bytes: u64) -> anyhow::Result<bool> {
-        if self.scan.holes + bytes > MAX_LAYER_HOLES {
-            return Ok(false);
-        }
-        self.scan.holes += bytes;
-        self.pass.add_holes(bytes)?;
-        Ok(true)
+    /// The layers have more than an image may.
+    pub(super) fn count(&mut self, tar_size: u64, stored: u64) -> Result<(), Error> {
+        let now = self.scan.amounts(tar_size, stored);
+        self.pass.budget.count(&mut self.share, now)
     }
 
     /// Tells everyone who wants a file by its name that it is too much to be read.
@@ -284,7 +296,7 @@ impl<'a> Progressing<'a> {
     }
 
     fn process_here(&mut self, segment: &Segment) {
-        let Progressing { pass, scan, diff_id, large } = self;
+        let Progressing { pass, scan, diff_id, large, .. } = self;
         let learned = Mutex::new(Vec::new());
         rayon::scope(|scope| {
             let bytes = segment.used();
@@ -490,7 +502,7 @@ pub(super) fn look(
             Use::Inspect => {
                 let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
                 let begun = Instant::now();
-                let facts = inspect(&*pass.analyzers[analyzer], &head, content);
+                let facts = inspect(pass, analyzer, &head, content);
                 pass.clocks.inspected(analyzer, begun);
                 if facts != Facts::default() {
                     seen.facts.push((number, facts));
@@ -531,8 +543,9 @@ impl Content for HeadOnly {
     }
 }
 
-fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) -> Facts {
-    let mut facts = Facts::default();
+fn inspect(pass: &Pass<'_>, analyzer: usize, head: &FileHead<'_>, content: &dyn Content) -> Facts {
+    let analyzer = &*pass.analyzers[analyzer];
+    let mut facts = Facts::within(&pass.budget.room);
     let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.inspect(head, content, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
@@ -541,6 +554,9 @@ fn inspect(analyzer: &dyn Analyzer, head: &FileHead<'_>, content: &dyn Content) 
             let message = "the analyzer failed on it (a defect of inscan: please report it)";
             facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
         }
+    }
+    if !facts.problems.is_empty() && !pass.budget.room.take(facts.size_of_problems()) {
+        facts.problems.clear();
     }
     facts
 }

@@ -96,7 +96,7 @@ impl Tree<'_> {
         let id = scan.add(&new).context("too many files, or names too long, for one image")?;
         scan.capabilities.extend(capability.map(|capability| (id, capability)));
         let (EntryKind::File, Some(content)) = (kind, content) else { return Ok(()) };
-        if size > SMALL && !self.progressing.take_holes(content.holes())? {
+        if size > SMALL && !self.progressing.take_holes(content.holes()) {
             let scan = &mut self.progressing.scan;
             scan.entries[id as usize].digests = NONE;
             let place = format!("`{}`", shown(&path));

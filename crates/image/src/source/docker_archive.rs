@@ -2,13 +2,16 @@
 //! images, each with the names of its configuration and its layers
 //! (<https://github.com/moby/docker-image-spec/blob/main/spec.md>).
 
+use std::collections::HashMap;
+
 use inscan_tar::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
 use super::documents::{self, Documents, digest_of};
-use super::manifest::{pair, place};
+use super::manifest::{check_count, pair, place};
+use super::platform::Platform;
 use super::{Image, LayerRef};
 use crate::fault;
 use crate::layer::LayerScan;
@@ -22,6 +25,9 @@ const MANIFEST: Form = Form::List(&Form::Object(&[
     ("RepoTags", Form::List(&Form::Text)),
     ("Layers", Form::List(&Form::Text)),
 ]));
+
+/// An archive may list an image once for each of its names.
+const MAX_IMAGES: usize = 10_000;
 
 /// One image in `manifest.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,23 +46,25 @@ pub(super) fn read(
 ) -> anyhow::Result<Image> {
     let saved = images(documents)?;
     let mut entries = Vec::new();
-    let mut configs = Vec::new();
+    // One image may be listed once a name, and is read once.
+    let mut known: HashMap<&str, (Digest, Option<Platform>)> = HashMap::new();
     for one in &saved {
-        let (config, digest) = configuration(documents, &one.config)?;
-        entries.push(Candidate {
-            names: one.repo_tags.clone(),
-            digests: vec![digest.into()],
-            platform: ImageConfig::parse(&config)?.platform(),
-            group: entries.len(),
-        });
-        configs.push((config, digest));
+        let (digest, platform) = match known.get(&*one.config) {
+            Some(known) => known.clone(),
+            None => {
+                let (config, digest) = configuration(documents, &one.config)?;
+                let platform = ImageConfig::parse(&config)?.platform();
+                known.entry(&one.config).or_insert((digest, platform)).clone()
+            }
+        };
+        let (names, digests) = (one.repo_tags.clone(), vec![digest.into()]);
+        entries.push(Candidate { names, digests, platform, group: entries.len() });
     }
     let mut named = choice.by_name(&entries)?;
-    // One image may be listed once a name.
-    named.dedup_by_key(|index| configs[*index].1);
+    named.dedup_by_key(|index| entries[*index].digests[0]);
     let candidates: Vec<Candidate> = named.iter().map(|&index| entries[index].clone()).collect();
     let chosen = named[choice.by_platform(&candidates)?];
-    let (config, config_digest) = configs.swap_remove(chosen);
+    let (config, config_digest) = configuration(documents, &saved[chosen].config)?;
     let names = entries
         .into_iter()
         .filter(|entry| entry.digests[0] == config_digest.into())
@@ -98,6 +106,7 @@ fn images(documents: &dyn Documents) -> anyhow::Result<Vec<Saved>> {
         return Err(fault::no_image("it has no `manifest.json`: not a Docker archive"));
     };
     let saved: Vec<Saved> = documents::parse(&bytes, &MANIFEST, "`manifest.json`")?;
+    check_count(saved.len(), MAX_IMAGES, "images")?;
     if saved.is_empty() {
         return Err(fault::no_image("its `manifest.json` names no image: it is empty"));
     }

@@ -230,6 +230,15 @@ pub(super) fn place(index: usize, of: usize) -> String {
     format!("layer {} of {of}", index + 1)
 }
 
+/// # Errors
+/// There is more of something than is read.
+pub(super) fn check_count(count: usize, most: usize, what: &str) -> anyhow::Result<()> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(fault::over_limit(format!("there are {count} {what} in it; at most {most} are read")))
+}
+
 /// Gives each layer the diff id that the configuration has for it.
 pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Result<()> {
     let diff_ids = &config.diff_ids;
@@ -241,12 +250,7 @@ pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Res
         );
         return Err(coded(Kind::Broken, LAYERS_UNPAIRED, message));
     }
-    if layers.len() > MAX_LAYERS {
-        return Err(fault::over_limit(format!(
-            "the image has {} layers; at most {MAX_LAYERS} are read",
-            layers.len()
-        )));
-    }
+    check_count(layers.len(), MAX_LAYERS, "layers")?;
     let of = layers.len();
     for (index, (layer, diff_id)) in layers.iter_mut().zip(diff_ids).enumerate() {
         layer.diff_id = diff_id.parse().map_err(|_| {

@@ -12,7 +12,7 @@ pub(super) const LIMITS: Limits = Limits {
     name: 4096,
     link: 4096,
     fragments: 1 << 16,
-    holes: 4 << 30,
+    holes: 1 << 30,
     ..Limits::GO
 };
 

@@ -3,6 +3,7 @@
 //! `index.json` names manifests, and every blob lies under its digest.
 //! As a directory, or as the members of an archive.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use inscan_tar::Packing;
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
 use super::documents::{self, Documents, MAX_DOCUMENT_BYTES, blob_name, digest_of, too_large};
-use super::manifest::{Descriptor, Manifest, pair, place};
+use super::manifest::{Descriptor, Manifest, check_count, pair, place};
 use super::platform::Platform;
 use super::regular::open_regular;
 use super::{Blobs, Image, LayerRef};
@@ -26,6 +27,8 @@ const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index of indexes is already rare.
 const MAX_INDEX_DEPTH: usize = 5;
 const MAX_INDEXES: usize = 500;
+/// Images that indexes name, in all.
+const MAX_MANIFESTS: usize = 10_000;
 
 /// True where there is an index that names at least one manifest, or one that cannot be read.
 /// (Some programs write an empty one beside a `manifest.json`.)
@@ -50,7 +53,16 @@ pub(super) fn read(
         .read("index.json")?
         .ok_or_else(|| fault::no_image("it has no `index.json`: not an OCI image layout"))?;
     let index = Manifest::parse(&index, "index (`index.json`)")?;
-    let mut walk = Walk { documents, indexes: 0, missing: None, strange: None };
+    let mut walk = Walk {
+        documents,
+        indexes: 0,
+        manifests: 0,
+        images: HashSet::new(),
+        configs: HashMap::new(),
+        read: HashMap::new(),
+        missing: None,
+        strange: None,
+    };
     let mut leaf = walk.choose(index.manifests.unwrap_or_default(), choice)?;
     choice.called(&mut leaf.names);
     image(documents, &leaf, source)
@@ -67,10 +79,24 @@ struct Leaf {
 struct Walk<'a> {
     documents: &'a dyn Documents,
     indexes: usize,
+    /// How many manifests were named.
+    manifests: usize,
+    /// Those of an image that were looked at.
+    images: HashSet<BlobDigest>,
+    /// What they and their configurations say.
+    configs: HashMap<BlobDigest, Option<Platform>>,
+    read: HashMap<BlobDigest, Said>,
     /// One manifest that an index names and that is not stored.
     missing: Option<(Descriptor, Option<Platform>)>,
     /// What is wrong with one whose digest is not understood: only who asks for it has to know.
     strange: Option<anyhow::Error>,
+}
+
+/// What a manifest and its configuration say of an image.
+#[derive(Clone, Default)]
+struct Said {
+    config: Option<BlobDigest>,
+    platform: Option<Platform>,
 }
 
 /// An image manifest, and the digests of what led to it: it may be asked for by each.
@@ -167,6 +193,8 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
+        self.manifests += 1;
+        check_count(self.manifests, MAX_MANIFESTS, "manifests")?;
         let image =
             || Below { descriptor: descriptor.clone(), digests: [&**above, &[digest]].concat() };
         let Some(size) = self.documents.size(&blob_name(&digest))? else {
@@ -176,13 +204,14 @@ impl Walk<'_> {
         if size > MAX_DOCUMENT_BYTES {
             return Err(too_large(&blob_name(&digest), size));
         }
-        if self.is_known_image(descriptor) {
+        if self.is_known_image(descriptor) || self.images.contains(&digest) {
             found.push(image());
             return Ok(());
         }
         let bytes = documents::fetch(self.documents, descriptor, "manifest")?;
         let manifest = Manifest::parse(&bytes, &format!("manifest {digest}"))?;
         if !manifest.is_index() {
+            self.images.insert(digest);
             found.push(image());
             return Ok(());
         }
@@ -207,26 +236,44 @@ impl Walk<'_> {
 
     /// As the configuration says, else as the index says.
     fn platform(
-        &self,
+        &mut self,
         leaf: &Descriptor,
         digests: &mut Vec<BlobDigest>,
     ) -> anyhow::Result<Option<Platform>> {
         if self.is_known_image(leaf) {
             return Ok(leaf.platform());
         }
-        let manifest = documents::fetch(self.documents, leaf, "manifest")?;
-        let manifest = Manifest::parse(&manifest, "manifest")?;
-        let Some(config) = &manifest.config else { return Ok(leaf.platform()) };
-        digests.extend(config.digest("configuration"));
-        let Ok(bytes) = documents::fetch(self.documents, config, "configuration") else {
-            // It is missed, with a good message, where the image is chosen.
-            return Ok(leaf.platform());
+        let digest = leaf.digest("manifest")?;
+        let said = match self.read.get(&digest) {
+            Some(said) => said.clone(),
+            None => {
+                let said = self.said(leaf)?;
+                self.read.entry(digest).or_insert(said).clone()
+            }
         };
-        let stated = ImageConfig::parse(&bytes).ok().and_then(|config| config.platform());
-        Ok(match (stated, leaf.platform()) {
+        digests.extend(said.config);
+        Ok(match (said.platform, leaf.platform()) {
             (Some(stated), Some(described)) => Some(stated.completed(&described)),
             (stated, described) => stated.or(described),
         })
+    }
+
+    fn said(&mut self, leaf: &Descriptor) -> anyhow::Result<Said> {
+        let manifest = documents::fetch(self.documents, leaf, "manifest")?;
+        let manifest = Manifest::parse(&manifest, "manifest")?;
+        let Some(config) = &manifest.config else { return Ok(Said::default()) };
+        let digest = config.digest("configuration").ok();
+        // Many manifests may have one configuration.
+        if let Some(known) = digest.and_then(|digest| self.configs.get(&digest)) {
+            return Ok(Said { config: digest, platform: known.clone() });
+        }
+        // One that is not there is missed, with a good message, where the image is chosen.
+        let platform = match documents::fetch(self.documents, config, "configuration") {
+            Ok(bytes) => ImageConfig::parse(&bytes).ok().and_then(|config| config.platform()),
+            Err(_) => None,
+        };
+        self.configs.extend(digest.map(|digest| (digest, platform.clone())));
+        Ok(Said { config: digest, platform })
     }
 
     fn nothing_found(&mut self, top: &[Descriptor]) -> anyhow::Error {

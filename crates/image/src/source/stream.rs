@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use anyhow::Context;
 use inscan_tar::{self as tar, Packing};
@@ -15,6 +16,7 @@ use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
 use super::manifest::place;
 use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
 use super::{Image, Platform, Stream, directory_image, image_and_root, read_documents, recognise};
+use crate::budget::{Bounded, Budget, Stored};
 use crate::fault;
 use crate::layer::{self, LayerScan, MAX_ZSTD_WINDOW_LOG};
 use inscan_facts::error::{shown, usage};
@@ -25,15 +27,24 @@ const MAX_KEPT_BYTES: u64 = 64 << 20;
 const MAX_TRAILING_BYTES: u64 = 64 << 20;
 const START: usize = 512;
 
-/// Scans one layer: given the member's name and its bytes, as stored.
-pub type ScanLayer<'a> = dyn FnMut(&str, &mut (dyn Read + Send)) -> anyhow::Result<LayerScan> + 'a;
+/// Scans one layer: given the member's name and its bytes, and what counts those of the archive.
+pub type ScanLayer<'a> =
+    dyn FnMut(&str, &mut (dyn Read + Send), &Stored) -> anyhow::Result<LayerScan> + 'a;
+type Scanned<'a> = dyn FnMut(&str, &mut (dyn Read + Send)) -> anyhow::Result<LayerScan> + 'a;
 
 /// Reads a whole archive: the image, and its layers in their order, base first. They are verified.
-pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, Vec<LayerScan>)> {
+pub fn read(
+    stream: Stream,
+    budget: &Arc<Budget>,
+    scan: &mut ScanLayer<'_>,
+) -> anyhow::Result<(Image, Vec<LayerScan>)> {
     let Stream { source, reader, form, choice, engine, is_root: is_surely_root } = stream;
+    let stored = Stored::default();
+    let mut scan = |name: &str, content: &mut (dyn Read + Send)| scan(name, content, &stored);
+    let scan: &mut Scanned<'_> = &mut scan;
     let shown_source = if source == "-" { "standard input" } else { &source };
     let context = || format!("could not read {shown_source}");
-    let mut reader = unpacked(reader).with_context(context)?;
+    let mut reader = unpacked(reader, &stored, budget).with_context(context)?;
     let mut start = Vec::new();
     if form.is_none() && engine.is_none() {
         let begin = reader.by_ref().take(recognise::TAR_START as u64).read_to_end(&mut start);
@@ -69,7 +80,7 @@ pub fn read(stream: Stream, scan: &mut ScanLayer<'_>) -> anyhow::Result<(Image, 
         }
     })
     .with_context(context)?;
-    let layers = archive.layers(&image)?;
+    let layers = archive.layers(&image, budget)?;
     complete(&mut image, &layers)?;
     if let Some(engine) = engine {
         engine.complete(&mut image).with_context(context)?;
@@ -82,7 +93,7 @@ fn root(
     source: &str,
     platform: Option<&Platform>,
     mut tar: Unpacked,
-    scan: &mut ScanLayer<'_>,
+    scan: &mut Scanned<'_>,
 ) -> anyhow::Result<(Image, Vec<LayerScan>)> {
     let layer = scan("the root file system", &mut tar)?;
     let place = source.strip_prefix("archive:").unwrap_or(source);
@@ -129,7 +140,7 @@ impl Passed {
 }
 
 impl Archive {
-    fn pass_by(&mut self, reader: Unpacked, scan: &mut ScanLayer<'_>) -> anyhow::Result<()> {
+    fn pass_by(&mut self, reader: Unpacked, scan: &mut Scanned<'_>) -> anyhow::Result<()> {
         let mut members = tar::Archive::new(reader, LIMITS);
         while let Some(entry) = members.next_entry().map_err(unreadable)? {
             let member = Member::of(entry);
@@ -165,7 +176,7 @@ impl Archive {
         &mut self,
         member: &Member,
         content: &mut tar::Archive<Unpacked>,
-        scan: &mut ScanLayer<'_>,
+        scan: &mut Scanned<'_>,
     ) -> anyhow::Result<Passed> {
         let name = String::from_utf8_lossy(&member.name);
         let mut start = Vec::with_capacity(START);
@@ -206,7 +217,7 @@ impl Archive {
     }
 
     /// The image's layers in order, verified.
-    fn layers(mut self, image: &Image) -> anyhow::Result<Vec<LayerScan>> {
+    fn layers(mut self, image: &Image, budget: &Budget) -> anyhow::Result<Vec<LayerScan>> {
         let of = image.layers.len();
         let mut layers: Vec<LayerScan> = Vec::with_capacity(of);
         let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -217,7 +228,10 @@ impl Archive {
             let name = self.file_name(&layer.location).ok_or_else(missing)?;
             // An image may have one layer twice.
             let scan = match taken.get(&name).and_then(|&first| layers.get(first)) {
-                Some(scan) => scan.clone(),
+                Some(scan) => {
+                    layer::count_again(budget, scan, 0)?;
+                    scan.clone()
+                }
                 None => match self.members.get_mut(&name).map(|(_, passed)| passed.take()) {
                     None => return Err(missing()),
                     Some(Passed::Layer { scan, .. }) => {
@@ -295,7 +309,12 @@ fn looks_like_text(start: &[u8]) -> bool {
 type Unpacked = tar::Stream<Box<dyn Read + Send>>;
 
 /// The archive itself may be compressed.
-fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
+fn unpacked(
+    reader: Box<dyn Read + Send>,
+    stored: &Stored,
+    budget: &Arc<Budget>,
+) -> anyhow::Result<Unpacked> {
+    let mut reader = stored.of(reader);
     let mut start = Vec::new();
     reader
         .by_ref()
@@ -309,15 +328,19 @@ fn unpacked(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Unpacked> {
     }
     let packing = Packing::of(&start);
     let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(reader));
+    fn buffered<R: Read>(reader: R, stored: &Stored, budget: &Arc<Budget>) -> impl Read + use<R> {
+        let bounded = Bounded::new(reader, stored.clone(), Arc::clone(budget));
+        BufReader::with_capacity(1 << 17, bounded)
+    }
     Ok(tar::Stream(match packing {
         Packing::Plain => Box::new(whole),
         Packing::Gzip => {
-            Box::new(BufReader::with_capacity(1 << 17, flate2::bufread::MultiGzDecoder::new(whole)))
+            Box::new(buffered(flate2::bufread::MultiGzDecoder::new(whole), stored, budget))
         }
         Packing::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(whole)?;
             decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
-            Box::new(BufReader::with_capacity(1 << 17, decoder))
+            Box::new(buffered(decoder, stored, budget))
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();

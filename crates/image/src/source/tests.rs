@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Write};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -18,7 +19,8 @@ fn read(tar: &[u8], name: Option<&str>, platform: Option<&str>) -> anyhow::Resul
     };
     let opened = open_whole(tar, choice());
     let stream = Stream::new("-".to_owned(), Box::new(Cursor::new(tar.to_vec())), choice());
-    let streamed = read_stream(stream, &mut |_, layer| scan(layer)).map(|(image, _)| image);
+    let streamed = read_stream(stream, &Arc::default(), &mut |_, layer, _| scan(layer))
+        .map(|(image, _)| image);
     match (&opened, &streamed) {
         (Ok(one), Ok(other)) => {
             assert_eq!(
@@ -292,7 +294,8 @@ fn a_compressed_archive_is_a_stream() {
         else {
             panic!("it cannot be read in any order");
         };
-        let (image, layers) = read_stream(stream, &mut |_, layer| scan(layer)).unwrap();
+        let (image, layers) =
+            read_stream(stream, &Arc::default(), &mut |_, layer, _| scan(layer)).unwrap();
         assert_eq!(layers.len(), 3);
         assert!(image.source.starts_with("docker-archive:/"), "{}", image.source);
         assert!(image.manifest.is_some());

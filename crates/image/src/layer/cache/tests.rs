@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
+use crate::budget::Stored;
 use crate::layer::testing::{Directory, File as Regular, HardLink, Make, Symlink, tar};
 use crate::layer::{EntryKind, Pass, Skipped, read, read_all, read_passing};
 use crate::malware::Scanner;
@@ -540,7 +541,9 @@ fn a_layer_that_passes_by_is_hashed_before_it_is_believed() {
     for name in [format!("blobs/sha256/{hex}"), format!("{hex}.tar"), "0/layer.tar".to_owned()] {
         for turn in 0..2 {
             let cached = Cached::default();
-            let found = read_passing(&name, &mut &tar[..], 0, &run.pass(), &cached).unwrap();
+            let found =
+                read_passing(&name, &mut &tar[..], 0, &run.pass(), &Stored::default(), &cached)
+                    .unwrap();
             assert_same(&found, &scan);
             let was_cached = !cached.0.lock().unwrap().is_empty();
             assert_eq!(was_cached, turn == 1 && !name.starts_with('0'));
@@ -549,7 +552,14 @@ fn a_layer_that_passes_by_is_hashed_before_it_is_believed() {
     }
     run.cache().keep(&scan);
     let other = self::tar(&[Regular("a", b"other")]);
-    let error = read_passing(&format!("{hex}.tar"), &mut &other[..], 0, &run.pass(), &Silent);
+    let error = read_passing(
+        &format!("{hex}.tar"),
+        &mut &other[..],
+        0,
+        &run.pass(),
+        &Stored::default(),
+        &Silent,
+    );
     assert!(error.unwrap_err().to_string().contains("digest mismatch"));
 }
 
