@@ -23,7 +23,7 @@ use crate::analyze::{Analysis, FoundMalware, analyze_with};
 use crate::budget::{Budget, Factor};
 use crate::document;
 use crate::flatten::ImageFs;
-use crate::layer::{self, Cache, CacheKey, LayerScan, Pass};
+use crate::layer::{self, Cache, CacheKey, LayerScan, Pass, Passed};
 use crate::malware::Scanner;
 use crate::names::{self, Extra};
 use crate::progress::Progress;
@@ -356,14 +356,18 @@ fn layers(
         }
         Opened::Stream(stream) => {
             let mut number = 0;
+            let mut passed = Passed::default();
             progress.reading_begins(0, None);
             let (image, layers) =
                 source::read_stream(stream, &pass.budget, &mut |name, layer, stored| {
                     let this = number;
                     number += 1;
-                    layer::read_passing(name, layer, this, pass, stored, progress)
+                    let mut layer = passed.by(layer);
+                    let scan = layer::read_passing(name, &mut layer, this, pass, stored, progress)?;
+                    layer.end(scan.blob_digest);
+                    Ok(scan)
                 })?;
-            Ok(Layers { image, layers, origin: Origin::Gone })
+            Ok(Layers { image, layers, origin: Origin::Passed(passed) })
         }
         Opened::Directory(root) => {
             let one_file_system = request.one_file_system;
@@ -384,7 +388,7 @@ enum Origin {
         one_file_system: bool,
     },
     /// It passed by.
-    Gone,
+    Passed(Passed),
 }
 
 impl Origin {
@@ -433,9 +437,12 @@ impl Origin {
             Origin::Tree { root, one_file_system } => {
                 layer::read_tree_again(root, pass, scan, wanted, *one_file_system)
             }
-            Origin::Gone => anyhow::bail!(
-                "the image passed by; save it to a file and scan that (`docker save app -o app.tar`)"
-            ),
+            Origin::Passed(passed) => {
+                let layer = passed.open(scan.blob_digest).context(
+                    "the image passed by, and there was no room to put it aside: set TMPDIR to a directory that has it, or save the image to a file and scan that (`docker save app -o app.tar`)",
+                )?;
+                layer::read_again(pass, Box::new(layer), scan, wanted)
+            }
         }
     }
 }
