@@ -16,7 +16,7 @@ use crate::os::add_on;
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
 use crate::parse::url::without_credentials;
-use crate::problem::UNREADABLE;
+use crate::problem::{OVER_LIMIT, UNREADABLE};
 use crate::{
     Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
     path,
@@ -32,6 +32,8 @@ const MAX_SETTINGS: u64 = 1 << 20;
 const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 /// About 100 bytes a file: a million files.
 const MAX_DATABASE: u64 = 128 << 20;
+/// A distribution has some ten thousand packages in all.
+const MAX_PACKAGES: usize = 100_000;
 
 /// The attribute with the tagged repository that a package is taken from.
 const REPOSITORY: &str = "repository";
@@ -161,6 +163,13 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
                 tally.add("not understood", number + 1);
             }
         } else if !record.is_empty {
+            if found.len() >= MAX_PACKAGES {
+                let message = format!(
+                    "line {number}: more than {MAX_PACKAGES} packages, of which no more are read"
+                );
+                out.hidden(location, OVER_LIMIT, message);
+                break;
+            }
             match std::mem::take(&mut record).finish(location) {
                 Some(package) => found.push(package),
                 None => tally.add("the package that ends here has no name or no version", number),

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::os::add_on;
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
-use crate::problem::{AMBIGUOUS, DATABASE_MISSING, UNREADABLE};
+use crate::problem::{AMBIGUOUS, DATABASE_MISSING, OVER_LIMIT, UNREADABLE};
 use crate::{
     Analyzer, Content, Evidence, Fact, Facts, FileHead, Files, Package, Pattern, Result,
     SourcePackage, Want, path,
@@ -35,6 +35,8 @@ const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 
 /// All 60,000 packages of Debian would have a status file of about this size.
 const MAX_STATUS: u64 = 128 << 20;
+/// A distribution has some ten thousand packages in all.
+const MAX_PACKAGES: usize = 100_000;
 /// Enough for a list of 200,000 files.
 const MAX_INFO: u64 = 32 << 20;
 /// Chromium's is the longest known, about 3 MiB.
@@ -188,6 +190,13 @@ pub(crate) fn installed<'a>(
             State::Unknown => tally.add("a state that dpkg does not have", line),
             State::Halfway => {
                 tally.add("a partly installed package is not listed; its files may be there", line);
+            }
+            State::Installed if found.len() >= MAX_PACKAGES => {
+                let message = format!(
+                    "line {line}: more than {MAX_PACKAGES} packages, of which no more are read"
+                );
+                out.hidden(location, OVER_LIMIT, message);
+                break;
             }
             State::Installed => match package(&paragraph) {
                 Some(package) if package.name.contains('/') => tally.add("not a name", line),

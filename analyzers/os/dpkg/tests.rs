@@ -12,6 +12,16 @@ fn packages(facts: &Facts) -> Vec<String> {
     facts.packages().map(line).collect()
 }
 
+#[test]
+fn no_more_packages_are_read_than_any_system_has() {
+    let paragraph = "Package: a\nStatus: install ok installed\nVersion: 1\n\n";
+    let mut out = Facts::default();
+    let text = paragraph.repeat(100_002);
+    let found = installed(text.as_bytes(), STATUS.into(), State::Removed, &mut out);
+    assert_eq!(found.len(), 100_000);
+    assert_eq!(out.problems[0].code, OVER_LIMIT);
+}
+
 #[track_caller]
 fn check_status(text: &str, expected: &[&str]) -> Facts {
     let facts = Image::new([(STATUS, text)]).run(&Dpkg);
