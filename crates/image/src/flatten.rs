@@ -36,6 +36,13 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const AUFS: &[u8] = b".wh..wh.";
 /// As the Linux kernel counts.
 const MAX_LINKS: usize = 40;
+/// Parts of the targets of all links that one path leads through. Real paths have some dozen.
+const MAX_STEPS: usize = 1024;
+/// Directories that no layer has an entry for.
+const MAX_IMPLICIT: usize = 500_000;
+/// Parts of names that are gone through while the layers are applied: so many, and more for each entry.
+const MAX_PARTS: u64 = 20_000_000;
+const PARTS_OF_ENTRY: u64 = 64;
 /// More problems are counted.
 const MAX_PROBLEMS: usize = 1000;
 const ROOT: u32 = 0;
@@ -49,6 +56,10 @@ pub struct ImageFs<'a> {
     problems: Vec<(usize, Problem)>,
     /// Problems that are only counted.
     more_problems: usize,
+    /// Directories without an entry, and parts of names that were gone through.
+    implicit: usize,
+    parts: u64,
+    max_parts: u64,
 }
 
 struct Node<'a> {
@@ -236,6 +247,9 @@ impl<'a> ImageFs<'a> {
             by_name: NameTable::with_capacity(names),
             problems: Vec::new(),
             more_problems: 0,
+            implicit: 0,
+            parts: 0,
+            max_parts: MAX_PARTS + PARTS_OF_ENTRY * names as u64,
         }
     }
 
@@ -256,6 +270,21 @@ impl<'a> ImageFs<'a> {
     /// What is at a path, all links followed.
     pub fn resolve(&self, path: &[u8]) -> Option<File<'a>> {
         self.lookup(path, true).map(|node| self.file(node))
+    }
+
+    /// Whether a path leads somewhere, and through targets of links that are too long to be followed.
+    pub fn leads_too_far(&self, path: &[u8]) -> bool {
+        let mut walk = Walk::new(path);
+        while let Some(part) = walk.next() {
+            let Some(child) = self.by_name.find(&self.nodes, walk.node, part) else { return false };
+            match self.symlink(child) {
+                Some(target) if walk.follow(target).is_none() => return walk.links <= MAX_LINKS,
+                Some(_) => {}
+                None => walk.node = child,
+            }
+            walk.go_up(&self.nodes);
+        }
+        false
     }
 
     /// The names in a directory, in byte order; none where no directory is.
@@ -352,6 +381,11 @@ impl<'a> ImageFs<'a> {
         let mut applied = Applied { layer: number, ..Applied::default() };
         for (index, entry) in layer.entries.iter().enumerate() {
             let path = layer.path(entry);
+            if self.parts > self.max_parts || self.implicit > MAX_IMPLICIT {
+                let message = "the names and links of the image are too deep for it to be applied";
+                self.problem(number, path, OVER_LIMIT, message.to_owned());
+                continue;
+            }
             match path::name(path).strip_prefix(WHITEOUT) {
                 Some(_) => self.mark(path, &mut applied),
                 None => self.add_entry(path, At::new(number, index), entry, &mut applied),
@@ -392,7 +426,10 @@ impl<'a> ImageFs<'a> {
         }
         let layer = &self.layers[own.layer as usize];
         let content = match entry.kind {
-            EntryKind::HardLink => self.link_target(layer.link(entry)),
+            EntryKind::HardLink => {
+                self.parts += path::parts(layer.link(entry)).count() as u64;
+                self.link_target(layer.link(entry))
+            }
             _ => Some(own),
         };
         if content.is_none() {
@@ -565,13 +602,15 @@ impl<'a> ImageFs<'a> {
     }
 
     /// What is at a path, all links followed; those of the layers below are noted.
-    fn lookup_noting(&self, path: &[u8], applied: &mut Applied) -> Option<u32> {
+    fn lookup_noting(&mut self, path: &[u8], applied: &mut Applied) -> Option<u32> {
         let mut walk = Walk::new(path);
+        self.parts += walk.rest.len() as u64;
         while let Some(part) = walk.next() {
             let child = self.by_name.find(&self.nodes, walk.node, part)?;
             match self.symlink(child) {
                 Some(target) => {
                     self.note(child, applied);
+                    self.parts += path::parts(target).count() as u64;
                     walk.follow(target)?;
                 }
                 None => walk.node = child,
@@ -591,11 +630,13 @@ impl<'a> ImageFs<'a> {
     /// A name on the way that is no directory becomes one.
     fn make_parents(&mut self, path: &'a [u8], applied: &mut Applied) -> Option<u32> {
         let mut walk = Walk::new(path);
+        self.parts += walk.rest.len() as u64;
         while let Some(part) = walk.next() {
             match self.by_name.find(&self.nodes, walk.node, part) {
                 Some(child) => match self.symlink(child) {
                     Some(target) => {
                         self.note(child, applied);
+                        self.parts += path::parts(target).count() as u64;
                         walk.follow(target)?;
                     }
                     None => {
@@ -606,7 +647,10 @@ impl<'a> ImageFs<'a> {
                         walk.node = child;
                     }
                 },
-                None => walk.node = self.add(walk.node, part),
+                None => {
+                    self.implicit += 1;
+                    walk.node = self.add(walk.node, part);
+                }
             }
             walk.go_up(&self.nodes);
         }
@@ -641,13 +685,15 @@ struct Walk<'a> {
     /// Parts still to go, last first.
     rest: Vec<&'a [u8]>,
     links: usize,
+    /// Parts of the links' targets.
+    steps: usize,
 }
 
 impl<'a> Walk<'a> {
     fn new(path: &'a [u8]) -> Self {
         let mut rest: Vec<_> = path::parts(path).collect();
         rest.reverse();
-        Walk { node: ROOT, rest, links: 0 }
+        Walk { node: ROOT, rest, links: 0, steps: 0 }
     }
 
     /// The next name.
@@ -667,7 +713,8 @@ impl<'a> Walk<'a> {
         let length = self.rest.len();
         self.rest.extend(path::parts(target));
         self.rest[length..].reverse();
-        Some(())
+        self.steps += self.rest.len() - length;
+        (self.steps <= MAX_STEPS).then_some(())
     }
 
     /// `..` parts, which only link targets have, and which stop at the root.
@@ -688,6 +735,22 @@ mod tests {
     fn check(layers: &[&[Make<'_>]], expected: &[&str]) {
         let layers: Vec<_> = layers.iter().map(|entries| layer(entries)).collect();
         assert_eq!(listing(&flatten(&layers)), expected);
+    }
+
+    #[test]
+    fn names_that_lead_too_far_are_told_and_cost_little() {
+        let long = format!("{}t", "./d/../".repeat(MAX_STEPS / 2));
+        let layers = [layer(&[Directory("d"), File("t", b"1"), Symlink("long", &long)])];
+        let fs = flatten(&layers);
+        assert!(fs.resolve(b"long").is_none() && fs.leads_too_far(b"long"));
+        assert!(!fs.leads_too_far(b"d") && !fs.leads_too_far(b"missing"));
+        let names: Vec<_> = (0..MAX_IMPLICIT / 2000 + 2)
+            .map(|number| format!("{number}/{}", "d/".repeat(2000)))
+            .collect();
+        let entries: Vec<_> = names.iter().map(|name| Directory(name)).collect();
+        let layers = [layer(&entries)];
+        let fs = flatten(&layers);
+        assert_eq!(fs.problems()[0].1.code, OVER_LIMIT);
     }
 
     #[test]

@@ -18,7 +18,9 @@ const NEAR: usize = 3;
 /// Names below links to directories that are looked at, in all. The largest images have some
 /// hundred thousand files.
 const MAX_NAMES: usize = 2_000_000;
-/// Bytes that are shown again, in all.
+/// Bytes that are shown again, in all: so many, and more for each stored byte of the image.
+const MIN_BYTES: u64 = 64 << 20;
+const BYTES_OF_STORED: u64 = 4;
 const MAX_BYTES: u64 = 1 << 30;
 /// What showing a content by one more name costs beside its bytes.
 const COST_OF_NAME: u64 = 4096;
@@ -94,7 +96,14 @@ enum Through<'a> {
 
 /// Asks for what analyzers would want by names that they were not asked by.
 pub fn requests(fs: &ImageFs<'_>, matcher: &Matcher, analyzers: &[Box<dyn Analyzer>]) -> Requests {
-    let mut asking = Asking { fs, matcher, analyzers, requests: Requests::default(), names: 0 };
+    let stored = fs.layers().iter().map(|layer| layer.blob_size).sum::<u64>();
+    let max_bytes = match stored {
+        // A root file system, which is as large as its files.
+        0 => MAX_BYTES,
+        stored => MIN_BYTES.saturating_add(BYTES_OF_STORED.saturating_mul(stored)).min(MAX_BYTES),
+    };
+    let requests = Requests::default();
+    let mut asking = Asking { fs, matcher, analyzers, requests, names: 0, max_bytes };
     let mut links = Vec::new();
     fs.walk(|path, file| match file.kind() {
         EntryKind::File => {
@@ -108,7 +117,15 @@ pub fn requests(fs: &ImageFs<'_>, matcher: &Matcher, analyzers: &[Box<dyn Analyz
         _ => {}
     });
     for link in links {
-        let Some(target) = fs.resolve(&link) else { continue };
+        let Some(target) = fs.resolve(&link) else {
+            if fs.leads_too_far(&link) {
+                asking.over_limit(
+                    &link,
+                    "a link leads through targets that are too long to be followed",
+                );
+            }
+            continue;
+        };
         match (target.kind(), target.content) {
             (EntryKind::File, Some((at, entry))) => {
                 asking.consider(at, entry.size, &link, Through::Link);
@@ -126,6 +143,7 @@ struct Asking<'a, 'f> {
     analyzers: &'a [Box<dyn Analyzer>],
     requests: Requests,
     names: usize,
+    max_bytes: u64,
 }
 
 impl Asking<'_, '_> {
@@ -167,7 +185,7 @@ impl Asking<'_, '_> {
             return;
         }
         self.requests.bytes += size + COST_OF_NAME;
-        if self.requests.bytes > MAX_BYTES {
+        if self.requests.bytes > self.max_bytes {
             return self.over_limit(name, "more content has several names than is read again");
         }
         let analyzers = wants.into_iter().map(|(analyzer, _)| analyzer).collect();
