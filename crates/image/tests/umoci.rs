@@ -266,7 +266,7 @@ fn an_image_is_flattened_as_umoci_unpacks_it() {
         compared += 1;
     }
     println!("{compared} images compared, {refused} refused by umoci");
-    assert!(compared > images / 8, "{compared} of {images}");
+    assert!(compared > images / 2, "{compared} of {images}");
 }
 
 fn said(layers: &[LayerScan]) -> String {
