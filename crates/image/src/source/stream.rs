@@ -13,7 +13,7 @@ use inscan_tar::{self as tar, Packing};
 use super::archive_index::resolve;
 use super::docker_archive::complete;
 use super::documents::{Documents, MAX_DOCUMENT_BYTES, too_large};
-use super::manifest::place;
+use super::manifest::{check_count, place};
 use super::members::{LIMITS, Member, MemberKind, named_twice, unreadable};
 use super::{Image, Platform, Stream, directory_image, image_and_root, read_documents, recognise};
 use crate::budget::{Bounded, Budget, Stored};
@@ -23,6 +23,8 @@ use inscan_facts::error::{shown, usage};
 
 /// All small files together. Attestations are kept too: nobody knows yet that they are not wanted.
 const MAX_KEPT_BYTES: u64 = 64 << 20;
+/// Layers of all images: an archive that passes by has them read before it says whose they are.
+const MAX_PASSING: usize = 4000;
 /// What may follow the archive's end without being read: more than any padding.
 const MAX_TRAILING_BYTES: u64 = 64 << 20;
 const START: usize = 512;
@@ -106,6 +108,7 @@ fn root(
 struct Archive {
     members: HashMap<Vec<u8>, (MemberKind, Passed)>,
     kept_bytes: u64,
+    layers: usize,
 }
 
 enum Passed {
@@ -183,6 +186,8 @@ impl Archive {
         content.by_ref().take(START as u64).read_to_end(&mut start)?;
         let size = member.size;
         if looks_like_layer(&start) {
+            self.layers += 1;
+            check_count(self.layers, MAX_PASSING, "layers")?;
             let mut whole = start.as_slice().chain(content.by_ref());
             let scan = Box::new(scan(&name, &mut whole));
             // What ends the archive in the middle of a layer ends it for all that follow.
