@@ -7,6 +7,7 @@
 
 use inscan_sbom::MAX_DEPTH;
 
+use crate::parse::json;
 use crate::{Analyzer, Content, Error, Facts, FileHead, Package, Pattern, Result, Want, path};
 
 pub(crate) struct Sbom;
@@ -47,7 +48,9 @@ impl Analyzer for Sbom {
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let is_one = has_name_of_one(file.path);
-        let sbom = match inscan_sbom::read(&content.bytes()?) {
+        let text = content.bytes()?;
+        json::check_density(&text)?;
+        let sbom = match inscan_sbom::read(&text) {
             Ok(sbom) => sbom,
             Err(inscan_sbom::Error::None) if !is_one => return Ok(()),
             // Other kinds of files in XML are called so as well.

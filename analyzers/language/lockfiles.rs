@@ -147,7 +147,7 @@ impl Analyzer for Lockfiles {
         let by_content = FORMATS.iter().find(|format| Some(format.file) == explicit);
         let Some(format) = by_content.or_else(|| format(file.path)) else { return Ok(()) };
         if file.size > MAX_SIZE {
-            return Err(Error::new(format!("larger than {MAX_SIZE} bytes")));
+            return Err(Error::over_limit(format!("larger than {MAX_SIZE} bytes")));
         }
         let Format { kind, read, .. } = *format;
         let evidence = match format.file {

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 /// not UTF-8 are replaced: a name stays readable where an author's does not.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    check_density(bytes)?;
     let text = match str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
@@ -23,6 +24,22 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value> {
         };
         Error::at_line(error.line(), message)
     })
+}
+
+/// Values that any document may have, and bytes for each of the others. Each takes some hundred bytes
+/// of memory once it is read, and has some thirty in documents of package managers.
+const FREE_VALUES: usize = 250_000;
+const BYTES_OF_VALUE: usize = 24;
+
+/// Refuses JSON of which nearly every byte is a value, before it takes many times its size.
+pub(crate) fn check_density(bytes: &[u8]) -> Result<()> {
+    let most = FREE_VALUES + bytes.len() / BYTES_OF_VALUE;
+    // Those in strings are counted as well: there are few.
+    let opens = |byte: &&u8| matches!(**byte, b',' | b'[' | b'{');
+    if bytes.len() > FREE_VALUES && bytes.iter().filter(opens).count() > most {
+        return Err(Error::over_limit(format!("more than {most} values of JSON in one file")));
+    }
+    Ok(())
 }
 
 /// The message without the position, which our own error states.
@@ -73,6 +90,14 @@ mod tests {
             "line 2: not valid JSON: key must be a string"
         );
         assert_eq!(parse(b"{").unwrap_err().to_string(), "line 1: JSON ends too early");
+    }
+
+    #[test]
+    fn what_would_take_many_times_its_size_is_not_read() {
+        let dense = format!("[{}0]", "0,".repeat(400_000));
+        assert!(parse(dense.as_bytes()).unwrap_err().is_over_limit());
+        let plain = format!("[{}0]", "\"a file of some package\",".repeat(400_000));
+        assert!(parse(plain.as_bytes()).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::package;
+use crate::parse::json::check_density;
 use crate::{Error, Evidence, Facts, Result};
 use inscan_facts::package::{Certainty, Role};
 
@@ -50,6 +51,7 @@ struct Library {
 /// If it is no JSON of this form.
 pub(super) fn state(location: &[u8], json: &[u8], out: &mut Facts) -> Result<()> {
     let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    check_density(json)?;
     let deps: Deps = serde_json::from_slice(json)
         .map_err(|error| Error::at_line(error.line(), format!("not a deps.json: {error}")))?;
     let target = match &deps.target {

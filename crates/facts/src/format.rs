@@ -12,6 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     message: String,
     position: Option<Position>,
+    is_over_limit: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +24,26 @@ enum Position {
 impl Error {
     /// About the file as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into(), position: None }
+        Error { message: message.into(), position: None, is_over_limit: false }
+    }
+
+    /// It may well be in order, but is larger or denser than what is read.
+    pub fn over_limit(message: impl Into<String>) -> Self {
+        Error { is_over_limit: true, ..Error::new(message) }
+    }
+
+    pub fn is_over_limit(&self) -> bool {
+        self.is_over_limit
     }
 
     /// `line` counts from 1.
     pub fn at_line(line: usize, message: impl Into<String>) -> Self {
-        Error { message: message.into(), position: Some(Position::Line(line)) }
+        Error { position: Some(Position::Line(line)), ..Error::new(message) }
     }
 
     /// `offset` counts bytes from the beginning of the file.
     pub fn at_offset(offset: u64, message: impl Into<String>) -> Self {
-        Error { message: message.into(), position: Some(Position::Offset(offset)) }
+        Error { position: Some(Position::Offset(offset)), ..Error::new(message) }
     }
 }
 

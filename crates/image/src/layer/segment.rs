@@ -549,6 +549,9 @@ fn inspect(pass: &Pass<'_>, analyzer: usize, head: &FileHead<'_>, content: &dyn 
     let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.inspect(head, content, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
+        Ok(Err(error)) if error.is_over_limit() => {
+            facts.problems.push(Problem::new(None, error).hiding(analyzer.hides(), OVER_LIMIT));
+        }
         Ok(Err(error)) => facts.problem(error),
         Err(_) => {
             let message = "the analyzer failed on it (a defect of inscan: please report it)";
