@@ -3,6 +3,7 @@
 mod fake;
 mod made;
 pub(super) mod parts;
+mod ways;
 
 use std::fs;
 use std::path::Path;

@@ -8,7 +8,7 @@ mod images;
 mod lenient;
 mod login;
 mod offline;
-mod parts;
+pub(super) mod parts;
 mod pull;
 mod reading;
 mod server;

@@ -1,5 +1,5 @@
 //! An image of all that makes layers hard: whiteouts, an opaque directory, hard
-//! links, capabilities, long names and names that are no UTF-8, a file that is written
+//! links, links that make a package, capabilities, long names and names that are no UTF-8, a file that is written
 //! through a link of the layer below, a large file, an empty file.
 
 use std::fs;
@@ -138,6 +138,11 @@ fn base(lib: &str) -> Vec<u8> {
         .directories(&["opt/", "opt/cache/", &parent])
         .link(EntryType::Symlink, "bin", "usr/bin")
         .link(EntryType::Symlink, "lib", lib)
+        // A package that only a link makes one.
+        .directories(&["opt/store/", "opt/store/linked/", "opt/app/", "opt/app/node_modules/"])
+        .file("opt/store/linked/of-the-store", br#"{"name": "linked", "version": "1.0.0"}"#)
+        .link(EntryType::Symlink, "opt/store/linked/package.json", "of-the-store")
+        .link(EntryType::Symlink, "opt/app/node_modules/linked", "../../store/linked")
         .file("etc/os-release", release)
         .file("etc/gone", b"deleted later")
         .file("etc/replaced", b"old")

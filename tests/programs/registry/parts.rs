@@ -64,7 +64,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// A program that runs until it is dropped, with a directory of its own.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     pub(super) port: u16,
     pub(super) directory: tempfile::TempDir,
@@ -84,7 +84,7 @@ impl Running {
     }
 
     /// `docker://127.0.0.1:5000/demo:1`
-    pub(super) fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         format!("docker://{}", self.image(name))
     }
 
@@ -111,7 +111,7 @@ fn start(mut command: Command, port: u16, directory: tempfile::TempDir) -> Runni
 
 /// A registry on a storage. `more` is added to its configuration, with `DIR` for its directory,
 /// which `prepare` fills.
-pub(super) fn registry_on(
+pub(crate) fn registry_on(
     storage: &Path,
     http: &str,
     more: &str,
