@@ -235,16 +235,19 @@ impl Analyzer for Secrets {
 /// Searches the bytes of a file, or of a member of an archive. `name` says what kind of
 /// file they are.
 fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts) {
+    if out.is_overworked() {
+        return;
+    }
     let place = Place::of(name);
     let member = member.map(BString::from);
-    let mut put = |mut secret: Secret| {
+    let put = |mut secret: Secret, out: &mut Facts| {
         secret.member = member.clone();
         out.push(Fact::Secret(secret));
     };
     if let Some(mut secret) = key_file::find(bytes, place.name) {
         secret.severity = place.class.severity(secret.severity, false);
         secret.fingerprint = fingerprint(&[secret.rule.as_bytes(), place.name].concat(), bytes);
-        put(secret);
+        put(secret, out);
         return;
     }
     let (text, is_binary) = match reading::read(bytes, place.name) {
@@ -252,15 +255,18 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
         Reading::Binary(text) => (text, true),
     };
     if is_binary {
-        in_binary(&text, place).into_iter().for_each(put);
+        in_binary(&text, place).into_iter().for_each(|secret| put(secret, out));
         return;
     }
-    let all = all_hits(pack(), &text, place);
+    let (all, looks) = hits_and_looks(pack(), &text, place);
+    out.looked(looks);
     if all.is_empty() {
         return;
     }
     let kept = without_overlaps(all.clone());
-    stated(&text, place, &kept[..kept.len().min(MAX_SECRETS)], &all).into_iter().for_each(&mut put);
+    stated(&text, place, &kept[..kept.len().min(MAX_SECRETS)], &all)
+        .into_iter()
+        .for_each(|secret| put(secret, out));
     if kept.len() > MAX_SECRETS {
         let all = kept.len();
         out.problem(format!("{all} secrets found, of which the first {MAX_SECRETS} are listed"));
@@ -269,6 +275,12 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
 
 /// The first stage: every keyword of the text, and what it leads to.
 fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
+    hits_and_looks(pack, text, place).0
+}
+
+/// The same, and how many keywords that were.
+fn hits_and_looks<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> (Vec<Hit<'a>>, u64) {
+    let mut looks = 0;
     let mut scan = Scan::new(pack, text, place);
     if let Some(logins) = LoginFile::of(place.name) {
         for secret in logins.passwords(text) {
@@ -276,6 +288,7 @@ fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
         }
     }
     for keyword in pack.keywords.find_overlapping_iter(text) {
+        looks += 1;
         let is_other_case = pack.exact[keyword.pattern()]
             .as_ref()
             .is_some_and(|written| text[keyword.range()] != **written);
@@ -286,7 +299,7 @@ fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
             scan.look(*meaning, keyword.range());
         }
     }
-    scan.hits
+    (scan.hits, looks)
 }
 
 /// What has a form of its own in a text that was decoded.

@@ -140,33 +140,63 @@ struct Taken {
     room: Option<Room>,
 }
 
-/// The memory that all facts of an image may take together, in bytes. It grows with what is read of
-/// the image. Where it did not suffice, something was left out, and the image is refused as a whole.
+/// What all analyzers may take for an image together. It grows with what is read of the image. Where
+/// it did not suffice, something was left out, and the image is refused as a whole.
 #[derive(Clone, Debug, Default)]
-pub struct Room(Arc<[AtomicU64; 2]>);
+pub struct Room(Arc<Rooms>);
+
+#[derive(Debug, Default)]
+struct Rooms {
+    bytes: Amount,
+    looks: Amount,
+}
+
+#[derive(Debug, Default)]
+struct Amount {
+    taken: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Amount {
+    fn of(most: u64) -> Self {
+        Amount { taken: AtomicU64::new(0), most: AtomicU64::new(most) }
+    }
+
+    fn take(&self, count: u64) -> bool {
+        let before = self.taken.fetch_add(count, Ordering::Relaxed);
+        before.saturating_add(count) <= self.most.load(Ordering::Relaxed)
+    }
+
+    fn is_exceeded(&self) -> bool {
+        !self.take(0)
+    }
+}
 
 impl Room {
-    /// Room for so many bytes.
-    pub fn of(bytes: u64) -> Self {
-        Room(Arc::new([AtomicU64::new(0), AtomicU64::new(bytes)]))
+    /// Memory for facts in bytes, and how many places in texts are looked at closely.
+    pub fn of(bytes: u64, looks: u64) -> Self {
+        Room(Arc::new(Rooms { bytes: Amount::of(bytes), looks: Amount::of(looks) }))
     }
 
-    /// Makes room for so many more.
-    pub fn extend(&self, bytes: u64) {
-        self.0[1].fetch_add(bytes, Ordering::Relaxed);
+    /// Allows so many more.
+    pub fn extend(&self, bytes: u64, looks: u64) {
+        self.0.bytes.most.fetch_add(bytes, Ordering::Relaxed);
+        self.0.looks.most.fetch_add(looks, Ordering::Relaxed);
     }
 
-    /// False where there is no room for them.
+    /// False where there is no memory for them.
     pub fn take(&self, bytes: u64) -> bool {
-        let [taken, most] = &*self.0;
-        let before = taken.fetch_add(bytes, Ordering::Relaxed);
-        before.saturating_add(bytes) <= most.load(Ordering::Relaxed)
+        self.0.bytes.take(bytes)
     }
 
-    /// Whether more was taken than there is room for.
-    pub fn is_exceeded(&self) -> bool {
-        let [taken, most] = &*self.0;
-        taken.load(Ordering::Relaxed) > most.load(Ordering::Relaxed)
+    /// Whether more memory was asked for than there is.
+    pub fn is_full(&self) -> bool {
+        self.0.bytes.is_exceeded()
+    }
+
+    /// Whether there was more to look at than may be.
+    pub fn is_overworked(&self) -> bool {
+        self.0.looks.is_exceeded()
     }
 }
 
@@ -188,6 +218,18 @@ impl PartialEq for Taken {
 const MAX_TAKEN: usize = 512 << 20;
 
 impl Facts {
+    /// Counts places in a text that were looked at closely, such as words before a secret.
+    pub fn looked(&mut self, count: u64) {
+        if let Some(room) = &self.taken.room {
+            room.0.looks.take(count);
+        }
+    }
+
+    /// Whether so much was looked at that nothing more is to be.
+    pub fn is_overworked(&self) -> bool {
+        self.taken.room.as_ref().is_some_and(Room::is_overworked)
+    }
+
     /// Adds a fact as it is, where there is room. Packages go through [`package`](Facts::package).
     pub fn push(&mut self, fact: Fact) {
         let room = self.taken.room.as_ref();
@@ -304,6 +346,7 @@ fn size_of_fact(fact: &Fact) -> usize {
     size_of::<Fact>()
         + match fact {
             Fact::Package(package) => size_of_package(package),
+            Fact::Revised(both) => size_of_package(&both.0) + size_of_package(&both.1),
             Fact::Legacy(legacy) => legacy.key.len() + legacy.value.text().len(),
             Fact::Licenses(licenses) => licenses.iter().map(|one| one.len() + 24).sum(),
             Fact::Match(found) => found.lines.len() * 4,
@@ -336,14 +379,16 @@ mod tests {
 
     #[test]
     fn all_facts_of_an_image_share_one_room() {
-        let room = Room::of(1000);
+        let room = Room::of(1000, 10);
         let (mut one, mut other) = (Facts::within(&room), Facts::within(&room));
         let licenses = || Fact::Licenses(vec!["x".repeat(500)]);
         one.push(licenses());
         other.push(licenses());
-        assert_eq!((one.facts.len(), other.facts.len(), room.is_exceeded()), (1, 0, true));
-        room.extend(1000);
-        assert!(!room.is_exceeded());
+        assert_eq!((one.facts.len(), other.facts.len(), room.is_full()), (1, 0, true));
+        room.extend(1000, 0);
+        assert!(!room.is_full());
+        one.looked(11);
+        assert!(other.is_overworked());
     }
 
     #[test]

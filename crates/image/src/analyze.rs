@@ -140,7 +140,7 @@ pub fn analyze<'a>(
     layers: &'a [LayerScan],
     analyzers: &'a [Box<dyn Analyzer>],
 ) -> Analysis<'a> {
-    analyze_with(image, layers, analyzers, &Room::of(u64::MAX), |_| Extra::default())
+    analyze_with(image, layers, analyzers, &Room::of(u64::MAX, u64::MAX), |_| Extra::default())
 }
 
 /// Flattens the layers, asks for what is known of contents by the names they have then, and runs
@@ -608,9 +608,9 @@ impl<'a> DatabaseHistory<'a> {
             let (extra, by_chance) = (Extra::default(), Mutex::default());
             let view = View::new(fs, analyzer, &visible, &extra, &by_chance);
             // What is found is let go again.
-            let room = Room::of(MAX_STATE);
+            let room = Room::of(MAX_STATE, 0);
             let facts = run(&*self.analyzers[number], &view, &room);
-            if room.is_exceeded() {
+            if room.is_full() {
                 history.is_given_up = true;
                 continue;
             }

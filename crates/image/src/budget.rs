@@ -31,6 +31,10 @@ const NAMES: Limit = Limit {
 const FACTS: Limit =
     Limit { free: 64 << 20, more: 16, per: 1, what: "bytes of packages and other findings" };
 
+/// Words that may stand before a secret, each of which takes some microseconds.
+const LOOKS: Limit =
+    Limit { free: 1_000_000, more: 1, per: 16, what: "words that may name a secret" };
+
 /// So much for any image, and so much more for each so many stored bytes.
 struct Limit {
     free: u64,
@@ -98,7 +102,7 @@ impl Default for Budget {
 impl Budget {
     pub fn new(Factor(factor): Factor) -> Self {
         let factor = factor.get();
-        let room = Room::of(FACTS.free.saturating_mul(factor));
+        let room = Room::of(FACTS.free.saturating_mul(factor), LOOKS.free.saturating_mul(factor));
         let [unpacked, entries, names] = Default::default();
         Budget { factor, unpacked, entries, names, room }
     }
@@ -110,8 +114,12 @@ impl Budget {
     /// The layers together have more than an image may.
     pub fn count(&self, share: &mut Share, now: Amounts) -> Result<(), Error> {
         let Amounts { unpacked, entries, names, stored } = now;
-        let more = stored.saturating_sub(share.stored).saturating_mul(FACTS.more * self.factor);
-        self.room.extend(more);
+        let more = |limit: &Limit| {
+            let allowed =
+                |stored: u64| (stored / limit.per).saturating_mul(limit.more * self.factor);
+            allowed(stored).saturating_sub(allowed(share.stored))
+        };
+        self.room.extend(more(&FACTS), more(&LOOKS));
         share.stored = share.stored.max(stored);
         self.sum(&self.unpacked, &mut share.unpacked, unpacked, stored, &UNPACKED)?;
         self.sum(&self.entries, &mut share.entries, entries, stored, &ENTRIES)?;
@@ -123,7 +131,11 @@ impl Budget {
     ///
     /// More was found than an image may have.
     pub fn check_room(&self) -> Result<(), Error> {
-        if self.room.is_exceeded() { Err(self.exceeded(&FACTS)) } else { Ok(()) }
+        match (self.room.is_full(), self.room.is_overworked()) {
+            (true, _) => Err(self.exceeded(&FACTS)),
+            (_, true) => Err(self.exceeded(&LOOKS)),
+            _ => Ok(()),
+        }
     }
 
     fn sum(

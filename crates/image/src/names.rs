@@ -309,16 +309,17 @@ mod tests {
         let read_first = |blob: &Vec<u8>| read(&pass, Box::new(&blob[..]), Box::new(|_| ()));
         let scans: Vec<_> = blobs.iter().map(|blob| read_first(blob).unwrap()).collect();
         let image = Image::default();
-        let analysis = analyze_with(&image, &scans, &analyzers, &Room::of(u64::MAX), |fs| {
-            let requests = requests(fs, &pass.matcher, &analyzers);
-            let to_read = requests.to_read(fs.layers(), &pass.matcher).into_iter();
-            let read = to_read.map(|(layer, names)| {
-                let blob = Box::new(&blobs[layer as usize][..]);
-                (layer, read_again(&pass, blob, &fs.layers()[layer as usize], &names).unwrap())
+        let analysis =
+            analyze_with(&image, &scans, &analyzers, &Room::of(u64::MAX, u64::MAX), |fs| {
+                let requests = requests(fs, &pass.matcher, &analyzers);
+                let to_read = requests.to_read(fs.layers(), &pass.matcher).into_iter();
+                let read = to_read.map(|(layer, names)| {
+                    let blob = Box::new(&blobs[layer as usize][..]);
+                    (layer, read_again(&pass, blob, &fs.layers()[layer as usize], &names).unwrap())
+                });
+                let read = read.collect();
+                requests.answered(read)
             });
-            let read = read.collect();
-            requests.answered(read)
-        });
         let found: Vec<_> = analysis.packages.iter().map(|it| it.package.name.clone()).collect();
         assert_eq!(found, expected);
     }
