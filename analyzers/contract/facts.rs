@@ -225,6 +225,11 @@ impl Facts {
         }
     }
 
+    /// Counts bytes that came out of an archive in a file.
+    pub fn inflated(&mut self, bytes: u64) {
+        self.looked(bytes >> 10);
+    }
+
     /// Whether so much was looked at that nothing more is to be.
     pub fn is_overworked(&self) -> bool {
         self.taken.room.as_ref().is_some_and(Room::is_overworked)

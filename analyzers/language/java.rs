@@ -212,6 +212,9 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<()> {
         let location = [archive.location.as_slice(), b":", &member.name].concat();
+        if self.out.is_overworked() {
+            return Ok(());
+        }
         let limit = (MAX_INFLATED - self.held).min(MAX_INFLATED_IN_ALL - self.inflated);
         match zip.data(member, limit)? {
             Data::Stored(window) => self.archive(location.into(), &window, depth + 1),
@@ -219,6 +222,7 @@ impl Walk<'_> {
                 let len = bytes.len() as u64;
                 self.held += len;
                 self.inflated += len;
+                self.out.inflated(len);
                 let outcome = self.archive(location.into(), &bytes.as_slice(), depth + 1);
                 self.held -= len;
                 outcome

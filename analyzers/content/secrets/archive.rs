@@ -90,6 +90,9 @@ struct Search<'a, 'o> {
 
 impl Search<'_, '_> {
     fn gzip(&mut self, content: &dyn Content) {
+        if self.out.is_overworked() {
+            return self.left_out += 1;
+        }
         let name = path::name(self.file);
         let inner = &self.file[..self.file.len() - if name.len() > 3 { 3 } else { 0 }];
         let Ok(bytes) = content.bytes() else { return self.left_out += 1 };
@@ -102,6 +105,7 @@ impl Search<'_, '_> {
         } else if outcome.is_err() && inflated.is_empty() {
             return self.left_out += 1;
         }
+        self.out.inflated(inflated.len() as u64);
         search_file(inner, None, &inflated, self.out);
     }
 
@@ -113,7 +117,8 @@ impl Search<'_, '_> {
                 continue;
             }
             self.members += 1;
-            if self.members > MAX_MEMBERS || self.inflated > MAX_INFLATED {
+            let is_over = self.out.is_overworked();
+            if is_over || self.members > MAX_MEMBERS || self.inflated > MAX_INFLATED {
                 self.left_out += 1;
                 continue;
             }
@@ -133,6 +138,7 @@ impl Search<'_, '_> {
                 },
                 Data::Inflated(bytes) if is_nested => {
                     self.inflated += bytes.len() as u64;
+                    self.out.inflated(bytes.len() as u64);
                     self.nested(&&bytes[..], &whole, depth);
                 }
                 Data::Inflated(bytes) => self.member(&whole, &bytes, depth),
@@ -150,6 +156,7 @@ impl Search<'_, '_> {
 
     fn member(&mut self, name: &[u8], bytes: &[u8], depth: usize) {
         self.inflated += bytes.len() as u64;
+        self.out.inflated(bytes.len() as u64);
         let from = self.out.facts.len();
         search_file(name, Some(name), bytes, self.out);
         // An archive within an archive is a library: words in it say little.

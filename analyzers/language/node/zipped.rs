@@ -44,16 +44,18 @@ pub(super) fn packages(file: &[u8], content: &dyn Content, out: &mut Facts) -> R
             continue;
         }
         found += 1;
-        if found > MAX_PACKAGES || text > MAX_TEXT {
+        if found > MAX_PACKAGES || text > MAX_TEXT || out.is_overworked() {
             let message = format!("more packages than are read: `{}` and all after", member.name);
             out.hidden_here(OVER_LIMIT, message);
             break;
         }
         let location = [file, b":", &member.name[..]].concat();
+        let before = text;
         let package = archive.read(member, MAX_MANIFEST).and_then(|bytes| {
             text += bytes.len();
             super::package(&json::parse(&bytes)?, &location, Place::Installed)
         });
+        out.inflated((text - before) as u64);
         match package {
             Ok(Some(package)) => out.package(Package { location: location.into(), ..package }),
             Ok(None) => {}

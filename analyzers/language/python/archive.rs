@@ -102,12 +102,13 @@ pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -
             continue;
         }
         parts += 1;
-        if parts > MAX_PARTS || inflated > MAX_INFLATED {
+        if parts > MAX_PARTS || inflated > MAX_INFLATED || out.is_overworked() {
             let message = format!("more parts than are read: `{}` and all after it", member.name);
             out.hidden_here(OVER_LIMIT, message);
             break;
         }
         let location = [file, b":", &member.name[..]].concat();
+        let before = inflated;
         let mut found = || -> Result<Package> {
             if !is_wheel {
                 let bytes = archive.read(member, MAX_SIZE)?;
@@ -122,7 +123,9 @@ pub(super) fn application(file: &[u8], content: &dyn Content, out: &mut Facts) -
                 }
             }
         };
-        match found() {
+        let package = found();
+        out.inflated((inflated - before) as u64);
+        match package {
             Ok(package) => out.package(Package { evidence: Evidence::Archive, ..package }),
             Err(error) => out.hidden_here(MALFORMED, format!("{}: {error}", member.name)),
         }

@@ -31,9 +31,14 @@ const NAMES: Limit = Limit {
 const FACTS: Limit =
     Limit { free: 64 << 20, more: 16, per: 1, what: "bytes of packages and other findings" };
 
-/// Words that may stand before a secret, each of which takes some microseconds.
-const LOOKS: Limit =
-    Limit { free: 1_000_000, more: 1, per: 16, what: "words that may name a secret" };
+/// Words that may stand before a secret, each of which takes some microseconds; and each KiB that
+/// comes out of an archive in a file.
+const LOOKS: Limit = Limit {
+    free: 1_000_000,
+    more: 1,
+    per: 16,
+    what: "words that may name a secret, or KiB in archives in files",
+};
 
 /// So much for any image, and so much more for each so many stored bytes.
 struct Limit {
