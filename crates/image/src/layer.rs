@@ -23,6 +23,7 @@ pub use cache::{Cache, Key as CacheKey};
 pub(crate) use decompress::MAX_ZSTD_WINDOW_LOG;
 pub use kept::{Keeper, Kept};
 pub use passed::Passed;
+pub(crate) use read::MAX_CAPABILITY_BYTES;
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};
 pub use segment::{Pass, count_again};

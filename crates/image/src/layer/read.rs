@@ -20,6 +20,8 @@ use super::{SEGMENT, SMALL};
 use crate::fault;
 use crate::timings::LayerTimes;
 
+/// `security.capability` has at most 24 bytes; anything longer is no capability.
+pub(crate) const MAX_CAPABILITY_BYTES: usize = 256;
 /// Longest path: Linux has no longer ones, and so no engine unpacks them.
 const MAX_PATH: usize = 4096;
 /// What a layer may ask for.
@@ -302,7 +304,9 @@ impl<'a> Walk<'a> {
                 entry.header_offset
             )));
         };
-        if let Some(capability) = entry.xattr(b"security.capability") {
+        if let Some(capability) = entry.xattr(b"security.capability")
+            && capability.len() <= MAX_CAPABILITY_BYTES
+        {
             scan.capabilities.insert(id, capability.to_vec());
         }
         if !is_read {

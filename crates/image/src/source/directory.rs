@@ -21,14 +21,12 @@ use rustix::io::Errno;
 use super::documents::digest_of;
 use super::platform::Platform;
 use super::{Image, LayerRef};
-use crate::layer::EntryKind;
+use crate::layer::{EntryKind, MAX_CAPABILITY_BYTES};
 use inscan_facts::digest::Digest;
 use inscan_facts::error::shown;
 
 /// Each level of the walk holds a directory open; most systems allow 1024 open files.
 const MAX_DEPTH: usize = 400;
-/// `security.capability` has at most 24 bytes; anything longer is no capability.
-const MAX_CAPABILITY_BYTES: usize = 256;
 /// Neither follows a link nor waits for a pipe.
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
