@@ -336,7 +336,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__analyze)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,6 +375,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -508,7 +512,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__archive)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --annotation --account --parent-digest --created-at --output --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --annotation --account --parent-digest --created-at --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -547,6 +551,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1844,7 +1852,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__explain)
-            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1883,6 +1891,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2622,7 +2634,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__policy__subcmd__explain)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --policy --policy-id --policy-strict --policy-all --all --output --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --policy --policy-id --policy-strict --policy-all --all --output --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2661,6 +2673,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3182,7 +3198,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__scan)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --policy --policy-id --policy-strict --policy-all --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --output --template --db --db-max-age --db-update --db-update-deadline --db-verify-key --severity --hide-unfixed --show-suppressed --keep-owned --lockfiles --unimportant --no-cpe --informational --fail-on --fail-on-secrets --unrated --only-fixed --fail-on-kev --epss-above --on-uncovered --ignore --vex --baseline --upload --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --policy --policy-id --policy-strict --policy-all --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3221,6 +3237,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3428,7 +3448,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__upload)
-            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --output --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-o -q -h --platform --containerd-namespace --tag --image-digest --image-id --dockerfile --analyzer-config --hints --digests --malware --clamd --one-file-system --image-budget --threads --timings --no-cache --cache-dir --cache-size --registry-user --registry-password-stdin --registry-token --authfile --registries-conf --allow-foreign-layers --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --backend --url --user --token --token-file --on-premises --timeout --poll-interval --annotation --account --parent-digest --created-at --pdf --remove-failed --replace --output --config --quiet --progress --color --max-memory --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3467,6 +3487,10 @@ _inscan() {
                     return 0
                     ;;
                 --clamd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -63,6 +63,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l analyzer-confi
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
@@ -110,6 +111,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l analyzer-config -
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
@@ -287,6 +289,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l analyzer-confi
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
@@ -371,6 +374,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l analyzer-confi
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
@@ -422,6 +426,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -l analyzer-config
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
@@ -832,6 +837,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-budget -d 'How many times as much as usual an image may ask for: bytes that its layers unpack to, entries, packages' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l threads -d 'How many threads to work with [default: one per core]' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l cache-dir -d 'The directory to keep layers in [default: $XDG_CACHE_HOME/inscan, ~/.cache/inscan]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l cache-size -d 'How large the cache may get: what was not used for the longest time goes first' -r
