@@ -8,7 +8,7 @@ use inscan_facts::package_type;
 use serde_json::Value;
 
 use crate::described::{self, Stated};
-use crate::{Component, Gap, Image, MAX_DEPTH, Sbom, array, text};
+use crate::{Component, Gap, Image, Listed, MAX_DEPTH, Sbom, array, text};
 
 /// Types of components that are no packages.
 /// <https://cyclonedx.org/docs/1.6/json/#components_items_type>
@@ -64,8 +64,9 @@ pub(crate) fn read(document: &Value) -> Sbom {
 /// what it is.
 fn described_once(mut components: Vec<Component>) -> Vec<Component> {
     let mut others = components.iter().enumerate().skip(1);
-    let is_again = |it: &Component| components[0].is_same(it);
-    if let Some((again, _)) = others.find(|(_, it)| is_again(it)) {
+    let mut described = Listed::default();
+    described.add(&components[0]);
+    if let Some((again, _)) = others.find(|(_, it)| described.has(it)) {
         let first = components[0].reference.clone();
         let listed = components.remove(again);
         let called = listed.reference.clone();

@@ -17,6 +17,9 @@ mod xml;
 
 pub use wrapped::attested;
 
+use std::collections::HashSet;
+
+use bstr::BString;
 use inscan_facts::encoding;
 use inscan_facts::package::{Distribution, Package};
 use inscan_facts::problem::Hides;
@@ -78,12 +81,30 @@ pub struct Component {
     pub owner: Option<String>,
 }
 
-impl Component {
-    /// Whether it is one and the same package, as far as both tell.
-    fn is_same(&self, other: &Component) -> bool {
-        let url = |component: &Component| purl::written(&component.package, None);
-        let (own, others) = (&self.package.location, &other.package.location);
-        url(self) == url(other) && (own == others || own.is_empty() || others.is_empty())
+/// Which packages are listed. One is the same as another as far as both tell: by its package URL,
+/// and by its place where both state one.
+#[derive(Default)]
+struct Listed {
+    urls: HashSet<String>,
+    placed: HashSet<(String, BString)>,
+    without_place: HashSet<String>,
+}
+
+impl Listed {
+    fn add(&mut self, component: &Component) {
+        let (url, place) = (purl::written(&component.package, None), &component.package.location);
+        if place.is_empty() {
+            self.without_place.insert(url.clone());
+        }
+        self.placed.insert((url.clone(), place.clone()));
+        self.urls.insert(url);
+    }
+
+    fn has(&self, component: &Component) -> bool {
+        let (url, place) = (purl::written(&component.package, None), &component.package.location);
+        self.without_place.contains(&url)
+            || place.is_empty() && self.urls.contains(&url)
+            || self.placed.contains(&(url, place.clone()))
     }
 }
 
@@ -185,12 +206,18 @@ fn plain(document: &Value) -> Option<Sbom> {
 fn merged(all: Vec<Sbom>) -> Result<Sbom, Error> {
     let mut all = all.into_iter();
     let mut first = all.next().ok_or(Error::None)?;
+    let mut listed = Listed::default();
+    // One document alone may list a package several times.
+    if all.len() > 0 {
+        first.components.iter().for_each(|it| listed.add(it));
+    }
     for (number, mut next) in all.enumerate() {
         let names = [&first.image.reference, &next.image.reference].map(|name| name.as_str());
         if names[0] != names[1] && names.iter().all(|name| !name.is_empty()) {
             return Err(Error::Several(names.join(", ")));
         }
-        next.components.retain(|it| !first.components.iter().any(|known| known.is_same(it)));
+        next.components.retain(|it| !listed.has(it));
+        next.components.iter().for_each(|it| listed.add(it));
         for component in &mut next.components {
             let apart = |reference: &mut String| *reference = format!("{number}/{reference}");
             apart(&mut component.reference);
