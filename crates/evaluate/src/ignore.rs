@@ -405,98 +405,30 @@ mod tests {
 
     #[test]
     fn names_and_versions_are_compared_as_such() {
-        for (url, kind, name, version, pattern, expected) in [
-            (
-                "pkg:golang/x.org/a@v1.0.0",
-                "golang",
-                "x.org/a",
-                "v1.0.0",
-                "pkg:golang/x.org/a@1.0.0",
-                true,
-            ),
-            (
-                "pkg:golang/x.org/a@v1.0.0",
-                "golang",
-                "x.org/a",
-                "v1.0.0",
-                "pkg:golang/X.org%2fa@1.0.0",
-                true,
-            ),
-            (
-                "pkg:golang/x.org/a@v1.0.0",
-                "golang",
-                "x.org/a",
-                "v1.0.0",
-                "pkg:golang/x.org/a@1.0.1",
-                false,
-            ),
-            ("pkg:golang/x.org/a@v1.0.0", "golang", "x.org/a", "v1.0.0", "pkg:*/*@1.0.0", true),
-            (
-                "pkg:golang/x.org/a@v1.0.0",
-                "golang",
-                "x.org/a",
-                "v1.0.0",
-                "pkg:golang/x.org/*@1.0",
-                true,
-            ),
-            (
-                "pkg:golang/x.org/a@v1.0.0",
-                "golang",
-                "x.org/a",
-                "v1.0.0",
-                "pkg:golang/y.org/*@1.0.0",
-                false,
-            ),
-            (
-                "pkg:pypi/torch@2.0.0%2Bcu117",
-                "pypi",
-                "torch",
-                "2.0.0+cu117",
-                "pkg:pypi/Torch@2.0",
-                true,
-            ),
-            (
-                "pkg:pypi/torch@2.0.0%2Bcu117",
-                "pypi",
-                "torch",
-                "2.0.0+cu117",
-                "pkg:pypi/torch@2.0%2Bcpu",
-                false,
-            ),
-            ("pkg:gem/a@1.16.5-java", "gem", "a", "1.16.5-java", "pkg:gem/a@1.16.5", true),
-            (
-                "pkg:deb/debian/a@1.0-1?arch=x",
-                "deb",
-                "a",
-                "1.0-1",
-                "pkg:deb/debian/a@0:1.0-1",
-                true,
-            ),
-            (
-                "pkg:deb/debian/a@1.0-1?arch=x",
-                "deb",
-                "a",
-                "1.0-1",
-                "pkg:deb/debian/a@1.0-1?arch=y",
-                false,
-            ),
-            (
-                "pkg:deb/debian/a@1.0-1?arch=x",
-                "deb",
-                "a",
-                "1.0-1",
-                "pkg:deb/debian/a@1.0-1?arch=*",
-                true,
-            ),
+        let (go, torch) = ("pkg:golang/x.org/a@v1.0.0", "pkg:pypi/torch@2.0.0%2Bcu117");
+        let deb = "pkg:deb/debian/a@1.0-1?arch=x";
+        for (url, pattern, expected) in [
+            (go, "pkg:golang/x.org/a@1.0.0", true),
+            (go, "pkg:golang/X.org%2fa@1.0.0", true),
+            (go, "pkg:golang/x.org/a@1.0.1", false),
+            (go, "pkg:*/*@1.0.0", true),
+            (go, "pkg:golang/x.org/*@1.0", true),
+            (go, "pkg:golang/y.org/*@1.0.0", false),
+            (torch, "pkg:pypi/Torch@2.0", true),
+            (torch, "pkg:pypi/torch@2.0%2Bcpu", false),
+            ("pkg:gem/a@1.16.5-java", "pkg:gem/a@1.16.5", true),
+            (deb, "pkg:deb/debian/a@0:1.0-1", true),
+            (deb, "pkg:deb/debian/a@1.0-1?arch=y", false),
+            (deb, "pkg:deb/debian/a@1.0-1?arch=*", true),
         ] {
+            let installed = purl::parse(url).unwrap();
             let mut found = finding(&["CVE-1"]);
-            let (name, version) = (name.to_owned(), version.to_owned());
             found.package.purl = url.into();
             let row = PackageRow {
                 purl: url.into(),
-                kind: kind.into(),
-                name,
-                version,
+                kind: installed.kind,
+                name: installed.name,
+                version: installed.version.unwrap(),
                 ..PackageRow::default()
             };
             let section = Section { packages: vec![row], ..Section::default() };

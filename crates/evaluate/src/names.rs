@@ -230,11 +230,7 @@ impl ImageContext<'_> {
         let orders_agree = |list: &&str| {
             versions::of_ecosystem(list).is_none_or(|of_list| Some(of_list) == scheme)
         };
-        let no_data = || Uncovered {
-            code: UncoveredCode::NoDataForDistribution,
-            message: format!("the database has no advisories for {distribution}"),
-            subject: distribution.clone(),
-        };
+        let no_data = || no_advisories(&distribution);
         let (Some(release), Some(scheme)) = (&self.release, scheme) else { return Err(no_data()) };
         let variant = variant::of(package, release, &distribution, self.covered);
         let is_variant = variant.as_ref().is_ok_and(|lists| !lists.is_empty());
@@ -372,6 +368,14 @@ impl ImageContext<'_> {
             look_ups = vec![look_up(&root)];
         }
         Ok(look_ups)
+    }
+}
+
+fn no_advisories(distribution: &str) -> Uncovered {
+    Uncovered {
+        code: UncoveredCode::NoDataForDistribution,
+        message: format!("the database has no advisories for {distribution}"),
+        subject: distribution.to_owned(),
     }
 }
 
