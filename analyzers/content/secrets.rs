@@ -1,7 +1,7 @@
 //! Secrets in files: keys, tokens, passwords, by a pack of rules of our own.
 //!
-//! Three stages, each working on the results of the one before: one
-//! automaton over the keywords of all rules, case ignored; the rule's regular
+//! Three stages, each working on the results of the one before: one search
+//! for the keywords of all rules (`secrets/keywords.rs`); the rule's regular
 //! expression, or a small parser, in a window around the keyword; tests of
 //! what was matched (placeholders, entropy, the kind of file).
 //!
@@ -21,6 +21,7 @@ mod excerpt;
 mod file_class;
 mod format;
 mod key_file;
+mod keywords;
 mod kubernetes;
 mod locate;
 mod login_file;
@@ -287,31 +288,25 @@ fn hits_and_looks<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> (Vec<Hit
             scan.put("login-file-password", Severity::High, secret, 1, true);
         }
     }
-    for keyword in pack.keywords.find_overlapping_iter(text) {
+    pack.keywords.each(text, |keyword| {
         looks += 1;
-        let is_other_case = pack.exact[keyword.pattern()]
-            .as_ref()
-            .is_some_and(|written| text[keyword.range()] != **written);
-        if is_other_case {
-            continue;
+        for meaning in &pack.meanings[keyword.word] {
+            scan.look(*meaning, keyword.range.clone());
         }
-        for meaning in &pack.meanings[keyword.pattern()] {
-            scan.look(*meaning, keyword.range());
-        }
-    }
+    });
     (scan.hits, looks)
 }
 
 /// What has a form of its own in a text that was decoded.
 fn by_form<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Option<Hit<'a>> {
     let mut scan = Scan::new(pack, text, place);
-    for keyword in pack.keywords.find_overlapping_iter(text) {
-        for meaning in &pack.meanings[keyword.pattern()] {
+    for keyword in pack.keywords.find(text) {
+        for meaning in &pack.meanings[keyword.word] {
             match meaning {
-                Meaning::Rule(position, written) if !pack.rules[*position].contextual => {
-                    scan.rule(*position, *written, keyword.range());
+                Meaning::Rule(position) if !pack.rules[*position].contextual => {
+                    scan.rule(*position, keyword.range.clone());
                 }
-                Meaning::PrivateKey => scan.private_key(keyword.start()),
+                Meaning::PrivateKey => scan.private_key(keyword.range.start),
                 _ => {}
             }
         }
@@ -352,10 +347,10 @@ impl<'a, 't> Scan<'a, 't> {
 
     fn look(&mut self, meaning: Meaning, keyword: Range<usize>) {
         match meaning {
-            Meaning::Rule(position, written) => self.rule(position, written, keyword),
+            Meaning::Rule(position) => self.rule(position, keyword),
             Meaning::PrivateKey => self.private_key(keyword.start),
             Meaning::Url => self.url(keyword.start),
-            Meaning::Encoded(position) => self.encoded(position, keyword),
+            Meaning::Encoded => self.encoded(keyword),
             _ if !self.place.class.has_context() => {}
             Meaning::Provider(position) => self.provider(position, keyword),
             Meaning::Credential => self.credential(keyword),
@@ -365,10 +360,10 @@ impl<'a, 't> Scan<'a, 't> {
         }
     }
 
-    fn rule(&mut self, position: usize, written: usize, keyword: Range<usize>) {
+    fn rule(&mut self, position: usize, keyword: Range<usize>) {
         let rule = &self.pack.rules[position];
         if rule.contextual && !self.place.class.has_context()
-            || !rule.may_match(self.text, keyword.clone(), &rule.keywords[written])
+            || !rule.may_match(self.text, keyword.clone())
         {
             return;
         }
@@ -398,9 +393,8 @@ impl<'a, 't> Scan<'a, 't> {
     }
 
     /// What is encoded is decoded once, and what is found in it is found here.
-    fn encoded(&mut self, position: usize, keyword: Range<usize>) {
-        let written = self.pack.encoded[position].as_bytes();
-        if keyword.start < self.decoded || &self.text[keyword.clone()] != written {
+    fn encoded(&mut self, keyword: Range<usize>) {
+        if keyword.start < self.decoded {
             return;
         }
         let run = encoded::run_around(self.text, &keyword);
@@ -593,7 +587,7 @@ fn is_refused(rule: &Rule, secret: &[u8]) -> bool {
         || rule.refuse_words && is_common_word(secret)
         || rule.refuse_names && is_name(secret)
         || rule.mixed && shape.letters() == shape.length
-        || rule.is_weak()
+        || rule.refuse_camel_case
             && is_camel_case(secret.rsplit(|&byte| byte == b'.').next().unwrap_or(secret))
         || rule.published.iter().any(|hash| *hash == format!("{:016x}", fnv1a(secret)))
 }
@@ -607,15 +601,15 @@ const MAX_IN_BINARY: usize = 10;
 fn in_binary(bytes: &[u8], place: Place<'_>) -> Vec<Secret> {
     let pack = pack();
     let mut hits: Vec<Hit<'_>> = Vec::new();
-    for keyword in pack.keywords.find_overlapping_iter(bytes) {
-        for meaning in &pack.meanings[keyword.pattern()] {
+    for keyword in pack.in_binary.find(bytes) {
+        for meaning in &pack.meanings[keyword.word] {
             let hit = match meaning {
                 Meaning::PrivateKey => {
-                    let key = locate::private_key(bytes, keyword.start());
+                    let key = locate::private_key(bytes, keyword.range.start);
                     key.map(|key| ("private-key", Severity::Critical, key))
                 }
-                Meaning::Rule(position, written) => {
-                    rule_in_binary(&pack.rules[*position], *written, bytes, keyword.range())
+                Meaning::Rule(position) => {
+                    rule_in_binary(&pack.rules[*position], bytes, keyword.range.start)
                 }
                 _ => None,
             };
@@ -638,22 +632,17 @@ fn in_binary(bytes: &[u8], place: Place<'_>) -> Vec<Secret> {
 
 fn rule_in_binary<'a>(
     rule: &'a Rule,
-    written: usize,
     bytes: &[u8],
-    keyword: Range<usize>,
+    keyword: usize,
 ) -> Option<(&'a str, Severity, Range<usize>)> {
-    let is_written = {
-        let written = rule.keywords[written].as_bytes();
-        !written.iter().any(u8::is_ascii_uppercase) || &bytes[keyword.clone()] == written
-    };
-    if !rule.is_strong() || !is_written {
+    // Nothing before the keyword belongs to it: texts stand side by side.
+    let rest = &bytes[keyword..bytes.len().min(keyword + MAX_MATCH_LEN)];
+    if !rule.is_strong() || !rule.has_least(rest) {
         return None;
     }
-    // Nothing before the keyword belongs to it: texts stand side by side.
-    let rest = &bytes[keyword.start..bytes.len().min(keyword.start + MAX_MATCH_LEN)];
     let (_, secret) = matched(rule.regex_in_binary(), rule, rest, 0, 0)?;
     let is_printable = rest[secret.clone()].iter().all(|byte| (b' '..0x7f).contains(byte));
-    let secret = keyword.start + secret.start..keyword.start + secret.end;
+    let secret = keyword + secret.start..keyword + secret.end;
     let severity = severity_of(rule, &bytes[secret.clone()]).filter(|_| is_printable)?;
     Some((&rule.id, severity, secret))
 }

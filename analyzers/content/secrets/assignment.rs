@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use super::password::stands_for_another;
 use super::value::{
-    Shape, contains, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid, longest_run,
+    Shape, Words, contains, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid,
+    longest_run,
 };
 use crate::parse::entropy::entropy;
 
@@ -491,7 +492,7 @@ pub(super) fn name_before(text: &[u8], word: &Range<usize>) -> Vec<u8> {
 
 /// `api_key`, `secretToken`, … but not `publicKey` or `cache_key`.
 pub(super) fn names_credential(name: &[u8]) -> bool {
-    const PUBLIC: &[&[u8]] = &[
+    static PUBLIC: Words = Words::new(&[
         b"public",
         b"pub",
         b"foreign",
@@ -557,11 +558,8 @@ pub(super) fn names_credential(name: &[u8]) -> bool {
         b"_authtoken",
         b"meraki",
         b"telegram",
-    ];
-    if PUBLIC.iter().any(|word| contains(name, word)) {
-        return false;
-    }
-    true
+    ]);
+    !PUBLIC.are_in(name)
 }
 
 /// `key` and nothing before it, which is a key of anything.

@@ -1,15 +1,17 @@
-//! The rules, and the automaton over their keywords.
+//! The rules, and the search for their keywords.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::syntax;
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::encoded;
+use super::keywords::{Keywords, Word, is_of_token};
 use crate::Severity;
 
 /// All rules. Made once, at the first file that is looked at.
@@ -28,21 +30,18 @@ pub(super) struct Pack {
     pub(super) providers: Vec<Provider>,
     /// Providers whose name is also an ordinary word, by that word.
     pub(super) common: HashMap<&'static str, usize>,
-    pub(super) keywords: AhoCorasick,
-    /// What each keyword of the automaton stands for.
+    pub(super) keywords: Keywords,
+    /// Those that count in a binary file.
+    pub(super) in_binary: Keywords,
+    /// What each keyword stands for.
     pub(super) meanings: Vec<Vec<Meaning>>,
-    /// Pieces of base64, as they are written.
-    pub(super) encoded: Vec<String>,
-    /// How a keyword is written that counts in that case alone: the cheapest test of all, and
-    /// the one that most hits in programs fail.
-    pub(super) exact: Vec<Option<Box<[u8]>>>,
 }
 
 /// What a keyword announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Positions of a rule, and of the keyword among its own.
-    Rule(usize, usize),
+    /// Position of a rule.
+    Rule(usize),
     /// Position of a provider.
     Provider(usize),
     /// A word such as `secret`.
@@ -54,8 +53,8 @@ pub(super) enum Meaning {
     /// `machine`, the begin of an entry of netrc.
     Netrc,
     PrivateKey,
-    /// Position of what a text has within base64.
-    Encoded(usize),
+    /// What a text has within base64.
+    Encoded,
     Url,
 }
 
@@ -66,8 +65,12 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) description: String,
     pub(super) severity: Severity,
-    /// Every match contains one of them: with upper case in it exactly so, else in any case.
+    /// Every match contains one of them, of three letters at least. Short and common ones cost
+    /// time at each place where they stand.
     pub(super) keywords: Vec<String>,
+    /// True if they count only as they are written, and not in another case.
+    #[serde(default)]
+    pub(super) exact: bool,
     /// Over bytes. Its first group is the secret; without one, the whole match is.
     pub(super) pattern: String,
     /// How far before the keyword a match may begin. Zero: it begins at the keyword.
@@ -100,6 +103,9 @@ pub(super) struct Rule {
     /// True to drop words such as `password`.
     #[serde(default)]
     pub(super) refuse_words: bool,
+    /// True to drop what is written like the name of a function.
+    #[serde(default)]
+    pub(super) refuse_camel_case: bool,
     /// True to drop names of things: `security.jwt.secret-key`.
     #[serde(default)]
     pub(super) refuse_names: bool,
@@ -109,6 +115,9 @@ pub(super) struct Rule {
     /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
     #[serde(default)]
     pub(super) published: Vec<String>,
+    /// With how many letters, digits and signs of tokens every match begins.
+    #[serde(skip)]
+    least: OnceLock<usize>,
     #[serde(skip)]
     regex: OnceLock<Regex>,
     #[serde(skip)]
@@ -149,10 +158,13 @@ impl Rule {
     }
 
     /// Whether its form alone tells it among any bytes: each of its keywords is long, and
-    /// no word.
+    /// no word. Programs have tables of capitals, so that four of them are long enough only
+    /// before what looks drawn at random.
     pub(super) fn is_strong(&self) -> bool {
+        let is_random = self.entropy >= 3.5;
         let is_long = |keyword: &String| {
-            let is_sign = |byte: u8| !byte.is_ascii_alphanumeric() || byte.is_ascii_uppercase();
+            let is_sign =
+                |byte: u8| !byte.is_ascii_alphanumeric() || is_random && byte.is_ascii_uppercase();
             keyword.len() >= 5 || keyword.len() == 4 && keyword.bytes().any(is_sign)
         };
         !self.contextual && !self.assigned && self.before == 0 && self.keywords.iter().all(is_long)
@@ -164,7 +176,7 @@ impl Rule {
         let lower = secret.to_ascii_lowercase();
         let is_prefix = |word: &String| {
             let is_long = word.len() >= 4 || word.bytes().any(|byte| byte.is_ascii_uppercase());
-            is_long && bstr::ByteSlice::find(&lower[..], &word.to_ascii_lowercase()).is_some()
+            is_long && bstr::ByteSlice::find(&lower[..], word.to_ascii_lowercase()).is_some()
         };
         !self.contextual && !self.assigned && self.keywords.iter().any(is_prefix)
     }
@@ -185,33 +197,34 @@ impl Rule {
         !self.contextual && self.before == 0 && self.keywords.iter().all(is_letters)
     }
 
-    /// Cheap tests of a keyword's surroundings, before the pattern is run: its case if it is
-    /// written in upper case, the begin of a word if the pattern needs one, and the operator
-    /// after it.
-    pub(super) fn may_match(&self, text: &[u8], keyword: Range<usize>, written: &str) -> bool {
+    /// Cheap tests of a keyword's surroundings, before the pattern is run: the begin of a word
+    /// if the pattern needs one, the letters that follow, and the operator after it.
+    pub(super) fn may_match(&self, text: &[u8], keyword: Range<usize>) -> bool {
         let found = &text[keyword.clone()];
-        if written.bytes().any(|byte| byte.is_ascii_uppercase()) && found != written.as_bytes() {
-            return false;
-        }
         let before = keyword.start.checked_sub(1).map_or(b' ', |before| text[before]);
         let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if self.before == 0 && self.starts_word() && of_word(before) {
             return false;
         }
+        if self.before == 0 && !self.has_least(&text[keyword.start..]) {
+            return false;
+        }
         !self.assigned || found.ends_with(b"=") || has_operator(&text[keyword.end..])
+    }
+
+    /// Whether a text begins with as many letters and signs of tokens as every match does.
+    pub(super) fn has_least(&self, text: &[u8]) -> bool {
+        text.get(..self.least()).is_some_and(|begin| begin.iter().all(|&byte| is_of_token(byte)))
+    }
+
+    fn least(&self) -> usize {
+        *self.least.get_or_init(|| least(&self.pattern))
     }
 
     fn starts_word(&self) -> bool {
         let pattern = self.pattern.strip_prefix("(?i)").unwrap_or(&self.pattern);
         let pattern = pattern.strip_prefix("(?-i:").unwrap_or(pattern);
         pattern.starts_with(r"\b") && !pattern.starts_with(r"\b{")
-    }
-}
-
-impl Rule {
-    /// Whether its keywords stand in many words: then a match may be a word too.
-    pub(super) fn is_weak(&self) -> bool {
-        self.keywords.iter().all(|keyword| keyword.len() <= 2)
     }
 }
 
@@ -223,6 +236,51 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, Box<meta::BuildError>> {
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .build(pattern)
         .map_err(Box::new)
+}
+
+/// With how many bytes of tokens a match of a pattern begins at least.
+fn least(pattern: &str) -> usize {
+    let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+    parsed.map_or(0, |hir| token_bytes(&hir).0)
+}
+
+/// The same of a part; true: it has nothing else, so that what follows it counts as well.
+fn token_bytes(hir: &Hir) -> (usize, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (0, true),
+        HirKind::Literal(literal) => {
+            let count = literal.0.iter().take_while(|&&byte| is_of_token(byte)).count();
+            (count, count == literal.0.len())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let is_token =
+                class.ranges().iter().all(|range| (range.start()..=range.end()).all(is_of_token));
+            (usize::from(is_token), is_token)
+        }
+        HirKind::Class(Class::Unicode(_)) => (0, false),
+        HirKind::Repetition(repetition) => match token_bytes(&repetition.sub) {
+            (count, true) => (count * repetition.min as usize, true),
+            (count, false) => (count * usize::from(repetition.min > 0), false),
+        },
+        HirKind::Capture(capture) => token_bytes(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut sum = 0;
+            for part in parts {
+                let (count, is_whole) = token_bytes(part);
+                sum += count;
+                if !is_whole {
+                    return (sum, false);
+                }
+            }
+            (sum, true)
+        }
+        HirKind::Alternation(parts) => {
+            let all = parts.iter().map(token_bytes);
+            all.fold((usize::MAX, true), |(least, whole), (count, is_whole)| {
+                (least.min(count), whole && is_whole)
+            })
+        }
+    }
 }
 
 /// A pattern without the border at its end: `\b`, or `(?:[^A-Za-z0-9]|$)`.
@@ -264,15 +322,19 @@ const MIN_ENCODED: usize = 5;
 
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {
-        let mut meanings: BTreeMap<String, Vec<Meaning>> = BTreeMap::new();
-        let mut add = |keyword: &str, meaning: Meaning| {
-            meanings.entry(keyword.to_ascii_lowercase()).or_default().push(meaning);
+        let mut meanings: BTreeMap<(String, bool), Vec<Meaning>> = BTreeMap::new();
+        let mut add_written = |keyword: &str, is_exact: bool, meaning: Meaning| {
+            meanings.entry((keyword.to_owned(), is_exact)).or_default().push(meaning);
         };
+        for form in encoded_forms(&rules.rules) {
+            add_written(&form, true, Meaning::Encoded);
+        }
         for (position, rule) in rules.rules.iter().enumerate() {
-            for (keyword, written) in rule.keywords.iter().enumerate() {
-                add(written, Meaning::Rule(position, keyword));
+            for keyword in &rule.keywords {
+                add_written(keyword, rule.exact, Meaning::Rule(position));
             }
         }
+        let mut add = |keyword: &str, meaning| add_written(keyword, false, meaning);
         let mut all = Vec::new();
         let mut common = HashMap::new();
         for (id, name) in providers.distinct {
@@ -296,43 +358,43 @@ impl Pack {
         add("machine", Meaning::Netrc);
         add("private key", Meaning::PrivateKey);
         add("://", Meaning::Url);
-        let encoded = encoded_forms(&rules.rules);
-        for (position, form) in encoded.iter().enumerate() {
-            add(form, Meaning::Encoded(position));
-        }
-        let keywords = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            // Above a hundred keywords the crate would choose a slower kind by itself.
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(meanings.keys())
-            .expect("some hundred short keywords");
-        let exact = meanings.values().map(|meanings| exact(meanings, &rules.rules, &encoded));
-        let exact = exact.collect();
+        let word = |(text, is_exact): &(String, bool), meanings: &[Meaning]| Word {
+            text: text.as_bytes().into(),
+            is_exact: *is_exact,
+            is_begin: meanings
+                .iter()
+                .all(|meaning| begins_token(*meaning, &rules.rules, text.len())),
+        };
+        let counts_in_binary = |meaning: &Meaning| match meaning {
+            Meaning::PrivateKey => true,
+            Meaning::Rule(position) => rules.rules[*position].is_strong(),
+            _ => false,
+        };
+        let all_words = meanings.iter().map(|(text, meanings)| Some(word(text, meanings)));
+        let of_binary = meanings.iter().map(|(text, meanings)| {
+            meanings.iter().any(counts_in_binary).then(|| word(text, meanings))
+        });
         Pack {
-            exact,
+            keywords: Keywords::new(all_words.collect()),
+            in_binary: Keywords::new(of_binary.collect()),
             rules: rules.rules,
             providers: all,
             common,
-            keywords,
             meanings: meanings.into_values().collect(),
-            encoded,
         }
     }
 }
 
-/// The one way in which a keyword is written, where it counts in no other.
-fn exact(meanings: &[Meaning], rules: &[Rule], encoded: &[String]) -> Option<Box<[u8]>> {
-    let mut written = meanings.iter().map(|meaning| match meaning {
-        Meaning::Rule(position, keyword) => {
-            let written = rules.get(*position)?.keywords.get(*keyword)?;
-            written.bytes().any(|byte| byte.is_ascii_uppercase()).then_some(written)
+/// Whether a meaning of a keyword needs a letter, a digit or a sign of tokens behind it.
+fn begins_token(meaning: Meaning, rules: &[Rule], length: usize) -> bool {
+    match meaning {
+        Meaning::Rule(position) => {
+            let rule = &rules[position];
+            rule.before == 0 && rule.least() > length
         }
-        Meaning::Encoded(position) => encoded.get(*position),
-        _ => None,
-    });
-    let first = written.next()??;
-    written.all(|other| other == Some(first)).then(|| first.as_bytes().into())
+        Meaning::Encoded => true,
+        _ => false,
+    }
 }
 
 /// Private keys at any place of an encoded text, and tokens at its begin.

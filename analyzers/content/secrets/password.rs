@@ -3,7 +3,7 @@
 
 use super::format::Format;
 use super::setting::{Form, Setting};
-use super::value::{Shape, is_placeholder, is_random_word, is_reference, is_repetitive};
+use super::value::{Shape, Words, is_placeholder, is_random_word, is_reference, is_repetitive};
 
 /// The lengths of passwords, in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 5..=300;
@@ -262,7 +262,7 @@ fn is_phrase(value: &[u8], form: Form, format: Format) -> bool {
 }
 
 /// Words of which placeholders are made, whatever else is in them.
-const PLACEHOLDER_WORDS: [&[u8]; 24] = [
+static PLACEHOLDER_WORDS: Words = Words::new(&[
     b"changeit",
     b"changethis",
     b"change_this",
@@ -287,7 +287,7 @@ const PLACEHOLDER_WORDS: [&[u8]; 24] = [
     b"yourpass",
     b"yourstrong",
     b"yoursuper",
-];
+]);
 
 /// Words of placeholders, defaults and labels. A value of nothing else is none.
 const DICTIONARY: &[&[u8]] = &[
@@ -425,7 +425,7 @@ const DICTIONARY: &[&[u8]] = &[
 /// Made of such words alone.
 pub(super) fn is_stand_in(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    if PLACEHOLDER_WORDS.iter().any(|word| bstr::ByteSlice::find(&lower[..], word).is_some()) {
+    if PLACEHOLDER_WORDS.are_in(&lower) {
         return true;
     }
     if value.len() > 48 {

@@ -95,7 +95,9 @@ fn every_rule_is_complete_and_has_an_example() {
         );
         assert!(rule.description.len() > 10, "{id} has a description");
         assert!(!rule.keywords.is_empty(), "{id} has keywords");
-        assert!(rule.keywords.iter().all(|keyword| keyword.len() >= 2), "{id}");
+        assert!(rule.keywords.iter().all(|keyword| keyword.len() >= 3), "{id}");
+        let has_capital = |keyword: &String| keyword.bytes().any(|byte| byte.is_ascii_uppercase());
+        assert!(rule.exact || !rule.keywords.iter().any(has_capital), "{id} is exact");
         assert!(pack::compile(&rule.pattern).is_ok(), "{id} compiles");
         if rule.is_strong() {
             rule.regex_in_binary();

@@ -1,5 +1,9 @@
 //! What a value looks like: could these bytes be a secret at all?
 
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// Counts over the bytes of one value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
@@ -93,7 +97,7 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 }
 
 /// Words that only a placeholder has in it, lower case.
-const PLACEHOLDERS: [&[u8]; 22] = [
+static PLACEHOLDERS: Words = Words::new(&[
     b"example",
     b"xxxx",
     b"changeme",
@@ -116,7 +120,7 @@ const PLACEHOLDERS: [&[u8]; 22] = [
     b"some-other",
     b"goes_here",
     b"_here_",
-];
+]);
 
 /// True for what stands in place of a secret: `changeme`, `${TOKEN}`, `<token>`, `%s`, `aaaaaaaa`.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
@@ -129,7 +133,7 @@ pub(super) fn is_mask(value: &[u8]) -> bool {
         return true;
     }
     let lower = value.to_ascii_lowercase();
-    PLACEHOLDERS.iter().any(|word| contains(&lower, word))
+    PLACEHOLDERS.are_in(&lower)
 }
 
 /// Words joined as in names: `security.jwt.secret-key`, `secretOfSession`.
@@ -267,8 +271,37 @@ pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
+/// Several words that are looked for at once.
+pub(super) struct Words {
+    all: &'static [&'static [u8]],
+    automaton: OnceLock<AhoCorasick>,
+}
+
+impl Words {
+    pub(super) const fn new(all: &'static [&'static [u8]]) -> Self {
+        Words { all, automaton: OnceLock::new() }
+    }
+
+    /// Whether one of them is in a text.
+    pub(super) fn are_in(&self, text: &[u8]) -> bool {
+        let automaton = self.automaton.get_or_init(|| {
+            let builder = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(self.all);
+            builder.expect("some short words")
+        });
+        automaton.is_match(text)
+    }
+}
+
+/// Bytes up to which looking is faster than preparing to look.
+const SHORT: usize = 256;
+
 pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    bstr::ByteSlice::find(haystack, needle).is_some()
+    let Some((first, rest)) = needle.split_first() else { return true };
+    if haystack.len() > SHORT {
+        return bstr::ByteSlice::find(haystack, needle).is_some();
+    }
+    (0..=haystack.len().saturating_sub(needle.len()))
+        .any(|at| haystack.get(at) == Some(first) && haystack[at + 1..].starts_with(rest))
 }
 
 #[cfg(test)]
