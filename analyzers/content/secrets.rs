@@ -56,8 +56,9 @@ use sha1::{Digest, Sha1};
 
 use crate::Severity;
 use crate::{
-    Analyzer, Config, Content, Fact, Facts, FileHead, Hides, Pattern, Result, Secret, Want,
+    Analyzer, Config, Content, Fact, Facts, FileHead, Hides, Pattern, Problem, Result, Secret, Want,
 };
+use inscan_facts::problem::OVER_LIMIT;
 
 /// Findings of one file. Further ones are only counted.
 const MAX_SECRETS: usize = 100;
@@ -217,14 +218,22 @@ impl Analyzer for Secrets {
         if file.size == 0 {
             return Ok(());
         }
-        if archive::is_archive(file.path, file.start) && file.size <= archive::MAX_ARCHIVE {
-            archive::search(file.path, content, self.config.max_file_size, out);
+        if archive::is_archive(file.path, file.start) {
+            match file.size {
+                ..=archive::MAX_ARCHIVE => {
+                    archive::search(file.path, content, self.config.max_file_size, out);
+                }
+                size => hidden(out, format!("an archive of {size} bytes is not opened")),
+            }
             return Ok(());
         }
-        if file.size > self.config.max_file_size {
+        let limit = self.config.max_file_size;
+        if file.size > limit {
             if reading::is_text(file.start) {
-                let limit = self.config.max_file_size;
-                out.problem(format!("not searched for secrets: larger than {limit} bytes"));
+                hidden(out, format!("not searched for secrets: larger than {limit} bytes"));
+            } else {
+                let reason = format!("binary, and larger than {limit} bytes: not searched");
+                out.skip(OVER_LIMIT, reason);
             }
             return Ok(());
         }
@@ -272,6 +281,11 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
         let all = kept.len();
         out.problem(format!("{all} secrets found, of which the first {MAX_SECRETS} are listed"));
     }
+}
+
+/// A problem for which secrets may be missing: more, or larger, than is read.
+fn hidden(out: &mut Facts, message: String) {
+    out.problems.push(Problem::new(None, message).hiding(Hides::Secrets, OVER_LIMIT));
 }
 
 /// The first stage: every keyword of the text, and what it leads to.

@@ -128,6 +128,10 @@ pub struct Facts {
     pub facts: Vec<Fact>,
     /// In the order in which they were met.
     pub problems: Vec<Problem>,
+    /// What `inspect` leaves out of its file on purpose: a code as of a problem, and why. The
+    /// core counts it among what was skipped.
+    #[serde(skip)]
+    pub skipped: Vec<(&'static str, String)>,
     #[serde(skip)]
     taken: Taken,
 }
@@ -300,6 +304,11 @@ impl Facts {
     /// nothing: `malformed`.
     pub fn problem(&mut self, message: impl fmt::Display) {
         self.problems.push(Problem::new(None, message));
+    }
+
+    /// Says what is left out of the file under inspection on purpose.
+    pub fn skip(&mut self, code: &'static str, reason: impl Into<String>) {
+        self.skipped.push((code, reason.into()));
     }
 
     /// A problem with one file of the image that hides nothing: `malformed`.

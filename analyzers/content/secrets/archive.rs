@@ -6,9 +6,11 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use inscan_zip::{Data, Zip};
 
-use super::search_file;
+use super::{hidden, search_file};
 use crate::{Content, Fact, Facts, Severity, path};
 
+/// The code of what was not looked at since it is not text.
+const NOT_TEXT: &str = "not-text";
 /// Archives by the endings of their names.
 pub(super) const SUFFIXES: [&str; 10] =
     [".aar", ".ear", ".egg", ".gz", ".jar", ".nupkg", ".par", ".war", ".whl", ".zip"];
@@ -61,9 +63,11 @@ fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(b"\x1f\x8b\x08")
 }
 
-/// Searches each member that may hold text. What a limit leaves out is a problem.
+/// Searches each member that may hold text. What a limit leaves out is a problem; how many
+/// hold none is told.
 pub(super) fn search(file: &[u8], content: &dyn Content, max_member: u64, out: &mut Facts) {
-    let mut search = Search { file, max_member, inflated: 0, members: 0, left_out: 0, out };
+    let mut search =
+        Search { file, max_member, inflated: 0, members: 0, left_out: 0, passed_over: 0, out };
     let mut start = [0; 4];
     let is_gzip = content.read_at(0, &mut start).is_ok() && is_gzip(&start);
     if is_gzip {
@@ -71,11 +75,14 @@ pub(super) fn search(file: &[u8], content: &dyn Content, max_member: u64, out: &
     } else {
         search.zip(content, b"", 0);
     }
-    let left_out = search.left_out;
+    let (left_out, passed_over) = (search.left_out, search.passed_over);
     if left_out > 0 {
-        out.problem(format!(
-            "{left_out} members were not searched for secrets: too large, too many, or damaged"
-        ));
+        let why = "too large, too many, or damaged";
+        hidden(out, format!("{left_out} members were not searched for secrets: {why}"));
+    }
+    if passed_over > 0 {
+        let what = "code, pictures, fonts or libraries";
+        out.skip(NOT_TEXT, format!("{passed_over} members are {what}: not searched"));
     }
 }
 
@@ -85,6 +92,8 @@ struct Search<'a, 'o> {
     inflated: u64,
     members: usize,
     left_out: usize,
+    /// Those that are not text by their name.
+    passed_over: usize,
     out: &'o mut Facts,
 }
 
@@ -113,7 +122,11 @@ impl Search<'_, '_> {
         let Ok(zip) = Zip::open(content) else { return self.left_out += 1 };
         for member in &zip.members {
             let name = &member.name[..];
-            if name.ends_with(b"/") || is_passed_over(name) {
+            if name.ends_with(b"/") {
+                continue;
+            }
+            if is_passed_over(name) {
+                self.passed_over += 1;
                 continue;
             }
             self.members += 1;

@@ -285,6 +285,25 @@ fn what_is_not_searched_or_listed_is_a_problem() {
     let facts = Image::new([("large", large), ("many", many.into_bytes())]).run(&secrets());
     assert_eq!(facts.facts.len(), MAX_SECRETS);
     assert_eq!(facts.problems.len(), 2, "{:?}", facts.problems);
+    assert_eq!(facts.problems[0].hides, Hides::Secrets);
+}
+
+#[test]
+fn what_is_no_text_is_counted_where_it_is_left_out() {
+    let program = [b"\x7fELF\x02\x01\x01\0", &vec![0; 4 << 20][..]].concat();
+    let jar = inscan_test_support::zip(&[("A.class", &b"\xca\xfe"[..]), ("b.png", b"x")]);
+    let skipped = |path: &str, bytes: &[u8]| {
+        let mut facts = Facts::default();
+        let start = &bytes[..bytes.len().min(512)];
+        let head = FileHead { path: path.as_bytes(), mode: 0o755, size: bytes.len() as u64, start };
+        secrets().inspect(&head, &bytes, &mut facts).unwrap();
+        assert_eq!((facts.facts, facts.problems), (vec![], vec![]), "{path}");
+        facts.skipped
+    };
+    let large = "binary, and larger than 4194304 bytes: not searched".to_owned();
+    assert_eq!(skipped("opt/app", &program), [(OVER_LIMIT, large)]);
+    let members = "2 members are code, pictures, fonts or libraries: not searched".to_owned();
+    assert_eq!(skipped("a.jar", &jar), [("not-text", members)]);
 }
 
 #[test]

@@ -122,12 +122,13 @@ pub(super) fn last_day(distribution: &str, end: &EndOfLife) -> Option<Date> {
 const PLACES: usize = 100;
 
 /// What could not be looked at, where it may have held packages: one for each code of a problem,
-/// in their order.
-pub(super) fn not_analyzed(section: &Section) -> Vec<Uncovered> {
-    let problems = section.problems.iter().filter(|problem| !problem.hides.is_nothing());
+/// in their order. Where a gate asks for `secrets`, also what may have held these alone.
+pub(super) fn not_analyzed(section: &Section, secrets: bool) -> Vec<Uncovered> {
+    let counts = |hides: Hides| !hides.is_nothing() && (secrets || hides != Hides::Secrets);
+    let problems = section.problems.iter().filter(|problem| counts(problem.hides));
     let problems =
         problems.map(|one| (&*one.code, one.path.as_deref(), one.message.as_str(), one.hides));
-    let skipped = section.skipped.files.iter().filter(|file| !file.hides.is_nothing());
+    let skipped = section.skipped.files.iter().filter(|file| counts(file.hides));
     let skipped =
         skipped.map(|one| (&*one.code, Some(one.path.as_str()), one.reason.as_str(), one.hides));
     let mut by_code: BTreeMap<&str, Vec<_>> = BTreeMap::new();
@@ -143,9 +144,12 @@ fn hidden(code: &str, all: &[(Option<&str>, &str, Hides)]) -> Uncovered {
         let place = path.map_or_else(String::new, |path| format!("/{path}: "));
         format!("{place}{message}")
     });
-    let what = match all.iter().any(|(.., hides)| *hides == Hides::Content) {
-        true => "packages, secrets and files",
-        false => "packages",
+    let has = |wanted: Hides| all.iter().any(|(.., hides)| *hides == wanted);
+    let what = match (has(Hides::Content), has(Hides::Packages), has(Hides::Secrets)) {
+        (true, ..) => "packages, secrets and files",
+        (_, true, true) => "packages and secrets",
+        (_, _, true) => "secrets",
+        _ => "packages",
     };
     let examples = first_of(&said.collect::<Vec<_>>(), all.len());
     let places = all.iter().filter_map(|(path, ..)| *path).take(PLACES).map(str::to_owned);
@@ -216,16 +220,25 @@ mod tests {
                 problem("malformed", "c/test/package.json", Hides::Nothing),
                 problem("cut", "d", Hides::Packages),
                 problem("unreadable", "a", Hides::Packages),
+                problem("over-limit", "e", Hides::Secrets),
             ],
             ..Section::default()
         };
-        let told = not_analyzed(&section);
-        let told: Vec<_> = told.iter().map(|one| (&*one.subject, &*one.message)).collect();
+        let told = |secrets| {
+            let told = not_analyzed(&section, secrets).into_iter();
+            told.map(|one| (one.subject, one.message)).collect::<Vec<_>>()
+        };
         let both =
             "packages, secrets and files may be missing: /b: no permission; /a: no permission";
-        let expected =
-            [("1 cut", "packages may be missing: /d: no permission"), ("2 unreadable", both)];
-        assert_eq!(told, expected);
+        let cut = ("1 cut", "packages may be missing: /d: no permission");
+        let large = ("1 over a limit", "secrets may be missing: /e: no permission");
+        let owned = |all: &[(&str, &str)]| -> Vec<_> {
+            all.iter()
+                .map(|(subject, message)| (subject.to_string(), message.to_string()))
+                .collect()
+        };
+        assert_eq!(told(false), owned(&[cut, ("2 unreadable", both)]));
+        assert_eq!(told(true), owned(&[cut, large, ("2 unreadable", both)]));
     }
 
     #[test]

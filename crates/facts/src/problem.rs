@@ -14,6 +14,8 @@ pub enum Hides {
     Nothing,
     /// Packages.
     Packages,
+    /// Secrets.
+    Secrets,
     /// Packages, secrets and files.
     Content,
 }

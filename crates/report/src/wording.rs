@@ -7,7 +7,7 @@ use super::address::is_web;
 use super::text::{count, counted, printable};
 use inscan_evaluate::{
     Evaluation, Finding, LayerOf, Match, NameOf, Outcome, SecretFinding, Severity, Status,
-    SuppressionCode, UncoveredKind,
+    SuppressionCode, Uncovered, UncoveredKind,
 };
 use inscan_facts::history;
 use inscan_facts::problem::{Hides, named};
@@ -31,19 +31,22 @@ pub(super) fn page(finding: &Finding) -> Option<&str> {
 /// packages in them)`. Of each problem its code and what it hides.
 pub fn not_looked_at<'a>(problems: impl Iterator<Item = (&'a str, Hides)>) -> Option<String> {
     let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
-    for (code, _) in problems.filter(|(_, hides)| !hides.is_nothing()) {
+    let of_packages = |hides: Hides| !hides.is_nothing() && hides != Hides::Secrets;
+    for (code, _) in problems.filter(|(_, hides)| of_packages(*hides)) {
         *by_code.entry(code).or_default() += 1;
     }
-    told(by_code.into_iter())
+    told(by_code.into_iter(), "packages")
 }
 
 /// The same of an evaluation.
 pub(super) fn not_seen(evaluation: &Evaluation) -> Option<String> {
     let hidden = evaluation.uncovered.iter().filter(|one| one.kind == UncoveredKind::Hidden);
-    told(hidden.map(|one| (one.problem.as_str(), one.count)))
+    let is_of_secrets = |one: &&Uncovered| one.message.starts_with("secrets ");
+    let what = if hidden.clone().all(|one| is_of_secrets(&one)) { "secrets" } else { "packages" };
+    told(hidden.map(|one| (one.problem.as_str(), one.count)), what)
 }
 
-fn told<'a>(counts: impl Iterator<Item = (&'a str, usize)>) -> Option<String> {
+fn told<'a>(counts: impl Iterator<Item = (&'a str, usize)>, what: &str) -> Option<String> {
     let mut all = 0;
     let parts: Vec<_> = counts
         .map(|(code, number)| {
@@ -52,7 +55,7 @@ fn told<'a>(counts: impl Iterator<Item = (&'a str, usize)>) -> Option<String> {
         })
         .collect();
     let them = if all == 1 { "it" } else { "them" };
-    (all > 0).then(|| format!("{} (there may be packages in {them})", parts.join(", ")))
+    (all > 0).then(|| format!("{} (there may be {what} in {them})", parts.join(", ")))
 }
 
 /// `django 3.2.0`.

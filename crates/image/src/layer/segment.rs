@@ -502,8 +502,11 @@ pub(super) fn look(
             Use::Inspect => {
                 let head = FileHead { path, size: file.size, mode: u32::from(file.mode), start };
                 let begun = Instant::now();
-                let facts = inspect(pass, analyzer, &head, content);
+                let mut facts = inspect(pass, analyzer, &head, content);
                 pass.clocks.inspected(analyzer, begun);
+                for (code, reason) in facts.skipped.drain(..) {
+                    seen.skip(entry, number, code, reason);
+                }
                 if facts != Facts::default() {
                     seen.facts.push((number, facts));
                     seen.want(number);
