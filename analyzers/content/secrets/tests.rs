@@ -307,6 +307,23 @@ fn what_is_no_text_is_counted_where_it_is_left_out() {
 }
 
 #[test]
+fn a_token_with_the_right_check_sum_counts_in_documentation_too() {
+    let severity = |token: &[&str]| {
+        find(b"app/README.md", token.concat().as_bytes()).first().map(|one| one.severity)
+    };
+    // Published by its owner, after it had been revoked.
+    let known = ["ghp", "_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"];
+    assert_eq!(severity(&known), Some(Severity::Critical));
+    assert_eq!(severity(&[known[0], known[1], "1mLq17"]), Some(Severity::Low));
+    let of_gitlab = |sum: &str| {
+        let token = ["glpat", "-bzox79Of-KE9FD2LjoXXF4CvyxA.0r", sum].concat();
+        find(b"app/.env", token.as_bytes()).first().map(|one| one.severity)
+    };
+    assert_eq!(of_gitlab("03gxo7s"), Some(Severity::Critical));
+    assert_eq!(of_gitlab("03gxo7t"), Some(Severity::Low));
+}
+
+#[test]
 fn nothing_is_wanted_when_switched_off() {
     let config = crate::config::Secrets { enabled: false, ..Default::default() };
     let secrets = Secrets { config };
