@@ -242,7 +242,7 @@ mod tests {
         let kerberos: &[u8] = b"KRB5_BRAND: krb5-1.15.1-final 1.15.1 20170302\0";
         check("a.libs/libkrb5-fcafa220.so.3.3", kerberos, &["krb5 1.15.1"]);
         check("a.libs/libpcre-9513aab5.so.1.2.0", b"\08.32 2012-11-30\0", &["pcre 8.32"]);
-        check("a.libs/libopenjp2-05423b53.so", b"\02.5.2\0", &["openjpeg 2.5.2"]);
+        check("a.libs/libopenjp2-05423b53.so", b"\x002.5.2\0", &["openjpeg 2.5.2"]);
         let png: &[u8] = b"libpng version 1.6.39\0";
         check("a.libs/libpng16-cf3ce9d9.so.16.39.0", png, &["libpng 1.6.39"]);
         for (name, expected) in [
