@@ -1,8 +1,9 @@
 //! Which Maven packages an archive is and contains, from everything in it that tells. What a
 //! pom or the place in a repository states comes before what manifest and file name suggest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use bstr::BString;
 use inscan_facts::package::{Certainty, Identity, Role};
 
 use super::file_name::FileName;
@@ -51,26 +52,35 @@ pub(super) fn packages(archive: &Archive) -> Vec<Package> {
 fn complete_poms(poms: &[Pom]) -> Vec<Pom> {
     let (stated, described): (Vec<&Pom>, Vec<&Pom>) =
         poms.iter().partition(|pom| pom.properties.is_some());
-    let mut complete: Vec<Pom> =
-        stated.into_iter().filter(|pom| pom.is_complete()).cloned().collect();
+    let mut complete: Vec<Pom> = Vec::new();
+    // An archive may have some ten thousand.
+    let mut places: HashMap<&BString, Vec<usize>> = HashMap::new();
+    for pom in stated.into_iter().filter(|pom| pom.is_complete()) {
+        places.entry(&pom.directory).or_default().push(complete.len());
+        complete.push(pom.clone());
+    }
+    let mut by_name: HashMap<[&String; 3], &Pom> = HashMap::new();
     for pom in &described {
-        let licences = licences(pom, &described);
-        let mut same = complete.iter_mut().filter(|it| it.directory == pom.directory).peekable();
-        if same.peek().is_none() {
-            complete.push(Pom { licences, ..(*pom).clone() });
-        } else {
-            same.for_each(|it| it.licences.clone_from(&licences));
+        by_name.entry([&pom.group, &pom.artifact, &pom.version]).or_insert(pom);
+    }
+    for pom in &described {
+        let licences = licences(pom, &by_name);
+        match places.get(&pom.directory) {
+            Some(same) => {
+                same.iter().for_each(|&it| complete[it].licences.clone_from(&licences));
+            }
+            None => {
+                places.entry(&pom.directory).or_default().push(complete.len());
+                complete.push(Pom { licences, ..(*pom).clone() });
+            }
         }
     }
     complete
 }
 
-fn licences(pom: &Pom, others: &[&Pom]) -> Vec<String> {
-    let is_parent = |other: &&&Pom| {
-        let of_other = [&other.group, &other.artifact, &other.version];
-        pom.parent.as_ref().is_some_and(|parent| parent.iter().eq(of_other))
-    };
-    match others.iter().find(is_parent) {
+fn licences(pom: &Pom, others: &HashMap<[&String; 3], &Pom>) -> Vec<String> {
+    let parent = pom.parent.as_ref().and_then(|parent| others.get(&parent.each_ref()));
+    match parent {
         Some(parent) if pom.licences.is_empty() => parent.licences.clone(),
         _ => pom.licences.clone(),
     }
