@@ -32,6 +32,7 @@ mod reading;
 mod setting;
 mod value;
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::parse::entropy::entropy;
@@ -61,7 +62,7 @@ use crate::{
 };
 use inscan_facts::problem::OVER_LIMIT;
 
-/// Findings of one file. Further ones are only counted.
+/// Findings of one file, the worst. Further ones are only counted.
 const MAX_SECRETS: usize = 100;
 /// How far a match may grow beyond its rule's window, in bytes.
 const MAX_MATCH_LEN: usize = 16 << 10;
@@ -103,8 +104,7 @@ impl<'a> Place<'a> {
 pub fn find(name: &[u8], text: &[u8]) -> Vec<Secret> {
     let place = Place::of(name);
     let all = all_hits(pack(), text, place);
-    let kept = without_overlaps(all.clone());
-    stated(text, place, &kept[..kept.len().min(MAX_SECRETS)], &all)
+    stated(text, place, &worst(without_overlaps(all.clone())), &all)
 }
 
 /// A text with the secrets in it masked.
@@ -275,12 +275,10 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
         return;
     }
     let kept = without_overlaps(all.clone());
-    stated(&text, place, &kept[..kept.len().min(MAX_SECRETS)], &all)
-        .into_iter()
-        .for_each(|secret| put(secret, out));
-    if kept.len() > MAX_SECRETS {
-        let all = kept.len();
-        out.problem(format!("{all} secrets found, of which the first {MAX_SECRETS} are listed"));
+    let count = kept.len();
+    stated(&text, place, &worst(kept), &all).into_iter().for_each(|secret| put(secret, out));
+    if count > MAX_SECRETS {
+        out.problem(format!("{count} secrets found, of which the worst {MAX_SECRETS} are listed"));
     }
 }
 
@@ -724,8 +722,8 @@ fn without_overlaps(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
     for hit in hits {
         match kept.last_mut() {
             Some(last) if hit.secret.start < last.secret.end => {
-                let better = (hit.rank, std::cmp::Reverse(hit.secret.len()), hit.rule)
-                    < (last.rank, std::cmp::Reverse(last.secret.len()), last.rule);
+                let better = (hit.rank, Reverse(hit.secret.len()), hit.rule)
+                    < (last.rank, Reverse(last.secret.len()), last.rule);
                 if better {
                     *last = hit;
                 }
@@ -734,6 +732,16 @@ fn without_overlaps(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
         }
     }
     kept
+}
+
+/// As many as are listed: no heap of lesser ones may hide a bad one.
+fn worst(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
+    if hits.len() > MAX_SECRETS {
+        hits.sort_by_key(|hit| Reverse(hit.severity));
+        hits.truncate(MAX_SECRETS);
+        hits.sort_by_key(|hit| hit.secret.start);
+    }
+    hits
 }
 
 /// `all`: what overlaps with a hit that was kept is masked as well.

@@ -349,10 +349,16 @@ impl Facts {
 
     /// The packages among the facts, in order.
     pub fn packages(&self) -> impl Iterator<Item = &Package> {
-        self.facts.iter().filter_map(|fact| match fact {
-            Fact::Package(package) => Some(&**package),
+        self.facts.iter().filter_map(Fact::package)
+    }
+}
+
+impl Fact {
+    pub(crate) fn package(&self) -> Option<&Package> {
+        match self {
+            Fact::Package(package) => Some(package),
             _ => None,
-        })
+        }
     }
 }
 

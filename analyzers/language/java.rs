@@ -132,6 +132,7 @@ impl Walk<'_> {
     fn archive(&mut self, location: BString, content: &dyn Content, depth: usize) -> Result<()> {
         let zip = Zip::open(content)?;
         let sha1 = sha1(content)?;
+        let begun = self.out.facts.len();
         let mut archive = Archive { location, sha1, ..Archive::default() };
         for member in &zip.members {
             archive.classes.count(&member.name);
@@ -153,7 +154,7 @@ impl Walk<'_> {
         for package in identity::packages(&archive) {
             self.out.package(package);
         }
-        sbom::state(std::mem::take(&mut archive.listed), self.out);
+        sbom::state(std::mem::take(&mut archive.listed), begun, self.out);
         legacy::state(&archive, self.out);
         Ok(())
     }

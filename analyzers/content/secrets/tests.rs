@@ -324,6 +324,18 @@ fn a_token_with_the_right_check_sum_counts_in_documentation_too() {
 }
 
 #[test]
+fn many_lesser_secrets_hide_no_worse_one() {
+    let lesser = "url = https://user:hR7kQ2mZ9pLx4@host.example/\n".repeat(MAX_SECRETS + 50);
+    let facts = Image::new([("config.ini", lesser + &token())]).run(&secrets());
+    let is_critical =
+        |fact: &Fact| matches!(fact, Fact::Secret(it) if it.severity == Severity::Critical);
+    assert_eq!(
+        (facts.facts.len(), facts.facts.iter().filter(|it| is_critical(it)).count()),
+        (100, 1)
+    );
+}
+
+#[test]
 fn nothing_is_wanted_when_switched_off() {
     let config = crate::config::Secrets { enabled: false, ..Default::default() };
     let secrets = Secrets { config };

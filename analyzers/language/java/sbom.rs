@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use bstr::{BStr, ByteSlice};
 
-use crate::{Facts, Package};
+use crate::{Fact, Facts, Package};
 
 const DIRECTORY: &[u8] = b"META-INF/sbom/";
 
@@ -24,10 +24,15 @@ pub(super) fn packages(archive: &BStr, member: &BStr, document: &[u8]) -> Vec<Pa
     components.into_iter().map(placed).collect()
 }
 
-pub(super) fn state(listed: Vec<Package>, out: &mut Facts) {
+/// `begun`: how many facts there were before the archive.
+pub(super) fn state(listed: Vec<Package>, begun: usize, out: &mut Facts) {
+    if listed.is_empty() {
+        return;
+    }
     let key =
         |it: &Package| (it.kind.clone(), it.namespace.clone(), it.name.clone(), it.version.clone());
-    let stated: HashSet<_> = out.packages().map(key).collect();
+    let own = out.facts[begun..].iter().filter_map(Fact::package);
+    let stated: HashSet<_> = own.map(key).collect();
     for package in listed.into_iter().filter(|package| !stated.contains(&key(package))) {
         out.package(package);
     }
