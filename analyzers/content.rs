@@ -1,4 +1,4 @@
-//! What any file may hold, whoever installed it: secrets, lines that the
+//! What any file may hold, whoever installed it (secrets: `inscan_secrets`): lines that the
 //! configuration asks for, SBOMs, lists of packages, well-known programs. One file
 //! (and folder) an analyzer.
 
@@ -9,4 +9,3 @@ pub(crate) mod opaque_program;
 pub(crate) mod retrieve_files;
 pub(crate) mod sbom;
 pub mod search;
-pub mod secrets;

@@ -6,7 +6,7 @@
 //! The core stamps each fact with the analyzer, the layer and the history line
 //! that brought the file.
 //!
-//! `contract` is what an analyzer's author reads: the trait, and the types of
+//! `inscan_contract` is what an analyzer's author reads: the trait, and the types of
 //! what goes in and comes out. `parse` is what several analyzers need. The
 //! analyzers are in `os` (package managers and the distribution), `language`
 //! (packages of programming languages) and `content` (what any file may hold).
@@ -16,20 +16,20 @@
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
 mod content;
-mod contract;
 mod language;
 mod os;
 mod parse;
-#[cfg(test)]
-mod testing;
 
-pub use content::{search, secrets};
-pub use contract::{
+pub use content::search;
+#[cfg(test)]
+pub(crate) use inscan_contract::testing;
+pub use inscan_contract::{
     Analyzer, Certainty, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead,
     FileInfo, FileKind, Files, Hides, Identity, Legacy, LegacyValue, Match, Matcher, Package,
     PackageFile, Pattern, Problem, Result, Role, Room, START_LEN, Secret, Severity, SourcePackage,
     Use, Want, config, path, problem,
 };
+pub use inscan_secrets as secrets;
 pub use os::{distribution, rpm};
 pub use parse::legacy_files;
 
@@ -76,7 +76,7 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(language::rust_binary::RustBinary),
         Box::new(content::sbom::Sbom),
         Box::new(content::search::LineSearch::new(content::search::Section::Secret, config)),
-        Box::new(content::secrets::Secrets::new(config)),
+        Box::new(inscan_secrets::Secrets::new(config)),
         Box::new(os::snap::Snap),
         Box::new(language::swift::Swift),
         Box::new(language::wordpress::WordPress),

@@ -4,7 +4,6 @@
 pub(crate) mod allowance;
 pub(crate) mod control;
 pub(crate) mod counted;
-pub(crate) mod entropy;
 pub(crate) mod executable;
 pub(crate) mod fixtures;
 pub(crate) mod headers;

@@ -5,10 +5,10 @@
 use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
-use crate::parse::entropy::entropy;
 use crate::parse::executable::{self, Executable};
 use crate::problem::OPAQUE;
 use crate::{Analyzer, Facts, FileHead, Pattern, Result, Want};
+use inscan_facts::entropy::entropy;
 
 /// How much of a program's code is looked at to tell whether it is packed.
 const SAMPLE: u64 = 256 << 10;

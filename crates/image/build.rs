@@ -7,8 +7,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The analyzers, the pass over a layer, and the versions of all libraries; from the workspace's root.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "analyzers",
+    "crates/contract",
     "crates/facts",
     "crates/hash",
     "crates/image/build.rs",
@@ -16,6 +17,7 @@ const SOURCES: [&str; 12] = [
     "crates/image/src/layer.rs",
     "crates/python-regex",
     "crates/sbom",
+    "crates/secrets",
     "crates/tar",
     "crates/zip",
     "Cargo.toml",

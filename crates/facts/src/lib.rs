@@ -7,6 +7,7 @@ pub mod content;
 pub mod digest;
 pub mod distribution;
 pub mod encoding;
+pub mod entropy;
 pub mod error;
 pub mod escape;
 pub mod format;

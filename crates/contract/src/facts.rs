@@ -354,7 +354,8 @@ impl Facts {
 }
 
 impl Fact {
-    pub(crate) fn package(&self) -> Option<&Package> {
+    /// The package, where it is one.
+    pub fn package(&self) -> Option<&Package> {
         match self {
             Fact::Package(package) => Some(package),
             _ => None,

@@ -104,12 +104,17 @@ impl Default for Config {
 
 // The default expressions of `secret_search`. The analyzer knows their text, and matches
 // them without a regular expression engine.
-pub(crate) const AWS_ACCESS_KEY: &str =
+/// A default search of the legacy engine: an AWS access key.
+pub const AWS_ACCESS_KEY: &str =
     "AWS_ACCESS_KEY=(?i).*aws_access_key_id( *=+ *).*(?<![A-Z0-9])[A-Z0-9]{20}(?![A-Z0-9]).*";
-pub(crate) const AWS_SECRET_KEY: &str = "AWS_SECRET_KEY=(?i).*aws_secret_access_key( *=+ *).*(?<![A-Za-z0-9/+=])[A-Za-z0-9/+=]{40}(?![A-Za-z0-9/+=]).*";
-pub(crate) const PRIVATE_KEY: &str = "PRIV_KEY=(?i)-+BEGIN(.*)PRIVATE KEY-+";
-pub(crate) const DOCKER_AUTH: &str = r#"DOCKER_AUTH=(?i).*"auth": *".+""#;
-pub(crate) const API_KEY: &str =
+/// Likewise: an AWS secret key.
+pub const AWS_SECRET_KEY: &str = "AWS_SECRET_KEY=(?i).*aws_secret_access_key( *=+ *).*(?<![A-Za-z0-9/+=])[A-Za-z0-9/+=]{40}(?![A-Za-z0-9/+=]).*";
+/// Likewise: a private key.
+pub const PRIVATE_KEY: &str = "PRIV_KEY=(?i)-+BEGIN(.*)PRIVATE KEY-+";
+/// Likewise: a credential of Docker.
+pub const DOCKER_AUTH: &str = r#"DOCKER_AUTH=(?i).*"auth": *".+""#;
+/// Likewise: an API key.
+pub const API_KEY: &str =
     "API_KEY=(?i).*api(-|_)key( *=+ *).*(?<![A-Z0-9])[A-Z0-9]{20,60}(?![A-Z0-9]).*";
 const SECRET_EXPRESSIONS: [&str; 5] =
     [AWS_ACCESS_KEY, AWS_SECRET_KEY, PRIVATE_KEY, DOCKER_AUTH, API_KEY];

@@ -1,18 +1,18 @@
 //! Secrets in files: keys, tokens, passwords, by a pack of rules of our own.
 //!
 //! Three stages, each working on the results of the one before: one search
-//! for the keywords of all rules (`secrets/keywords.rs`); the rule's regular
+//! for the keywords of all rules (`keywords.rs`); the rule's regular
 //! expression, or a small parser, in a window around the keyword; tests of
 //! what was matched (placeholders, entropy, the kind of file).
 //!
-//! `secrets/rules.toml` holds the forms by which a secret is known,
-//! `secrets/providers.toml` the names of those whose credentials have no form
+//! `rules.toml` holds the forms by which a secret is known,
+//! `providers.toml` the names of those whose credentials have no form
 //! and are known by the words beside them. Settings are read as the programs
-//! that use them read them (`secrets/setting.rs`), text in any encoding
-//! (`secrets/reading.rs`), base64 once (`secrets/encoded.rs`), and members of
-//! archives as files (`secrets/archive.rs`). Among the bytes of a binary file
+//! that use them read them (`setting.rs`), text in any encoding
+//! (`reading.rs`), base64 once (`encoded.rs`), and members of
+//! archives as files (`archive.rs`). Among the bytes of a binary file
 //! only what has a form of its own counts. Documentation and tests count less:
-//! see `secrets/file_class.rs`. Who brought a file is not asked here.
+//! see `file_class.rs`. Who brought a file is not asked here.
 
 mod archive;
 mod assignment;
@@ -35,7 +35,6 @@ mod value;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::parse::entropy::entropy;
 use assignment::{
     Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
     is_strong_name, may_assign, name_before, names_credential, value_after,
@@ -43,6 +42,7 @@ use assignment::{
 use excerpt::{Lines, Masks, excerpt};
 use file_class::FileClass;
 use format::Format;
+use inscan_facts::entropy::entropy;
 use login_file::LoginFile;
 use pack::{Meaning, Pack, Rule, pack};
 use reading::Reading;
@@ -56,8 +56,8 @@ use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 use sha1::{Digest, Sha1};
 
-use crate::Severity;
-use crate::{
+use inscan_contract::Severity;
+use inscan_contract::{
     Analyzer, Config, Content, Fact, Facts, FileHead, Hides, Pattern, Problem, Result, Secret, Want,
 };
 use inscan_facts::problem::OVER_LIMIT;
@@ -68,8 +68,8 @@ const MAX_SECRETS: usize = 100;
 const MAX_MATCH_LEN: usize = 16 << 10;
 
 /// Finds secrets in every text file that is small enough.
-pub(crate) struct Secrets {
-    config: crate::config::Secrets,
+pub struct Secrets {
+    config: inscan_contract::config::Secrets,
 }
 
 /// A match: the rule, and the bytes of the secret.
@@ -185,7 +185,8 @@ pub fn description(rule: &str) -> Option<String> {
 }
 
 impl Secrets {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// As the configuration has it.
+    pub fn new(config: &Config) -> Self {
         Secrets { config: config.secrets.clone() }
     }
 }

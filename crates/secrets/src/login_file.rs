@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::password::stands_for_another;
-use crate::path;
+use inscan_contract::path;
 
 /// A file that has nothing but logins, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Image, cut_everywhere};
+use inscan_contract::testing::{Image, cut_everywhere};
 
 const EXAMPLES: &str = include_str!("../../../fixtures/secrets/examples.txt");
 
@@ -337,7 +337,7 @@ fn many_lesser_secrets_hide_no_worse_one() {
 
 #[test]
 fn nothing_is_wanted_when_switched_off() {
-    let config = crate::config::Secrets { enabled: false, ..Default::default() };
+    let config = inscan_contract::config::Secrets { enabled: false, ..Default::default() };
     let secrets = Secrets { config };
     assert_eq!(secrets.wants(), []);
 }

@@ -1,6 +1,6 @@
 //! Which kind of program reads a file, by its name: that decides where a value ends.
 
-use crate::path;
+use inscan_contract::path;
 
 /// How the values of a file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

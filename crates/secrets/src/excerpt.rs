@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::value::Shape;
-use crate::parse::entropy::entropy;
+use inscan_facts::entropy::entropy;
 
 /// In characters.
 const MAX_EXCERPT_LEN: usize = 120;

@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use inscan_zip::{Data, Zip};
 
 use super::{hidden, search_file};
-use crate::{Content, Fact, Facts, Severity, path};
+use inscan_contract::{Content, Fact, Facts, Severity, path};
 
 /// The code of what was not looked at since it is not text.
 const NOT_TEXT: &str = "not-text";

@@ -1,8 +1,8 @@
 //! Files that are a key or a safe of keys as a whole, known by their content or, where
 //! that says nothing, by their name.
 
-use crate::path;
-use crate::{Secret, Severity};
+use inscan_contract::path;
+use inscan_contract::{Secret, Severity};
 
 /// One kind of such files.
 struct Kind {

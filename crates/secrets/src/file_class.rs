@@ -1,8 +1,8 @@
 //! How much a match counts, by the kind of its file: what a file is for is in its name,
 //! who brought it is not.
 
-use crate::Severity;
-use crate::path;
+use inscan_contract::Severity;
+use inscan_contract::path;
 
 /// How much a match in a file means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::encoded;
 use super::keywords::{Keywords, Word, is_of_token};
-use crate::Severity;
+use inscan_contract::Severity;
 
 /// All rules. Made once, at the first file that is looked at.
 pub(super) fn pack() -> &'static Pack {

@@ -11,7 +11,7 @@ use super::value::{
     Shape, Words, contains, has_sequence, is_camel_case, is_hex, is_placeholder, is_uuid,
     longest_run,
 };
-use crate::parse::entropy::entropy;
+use inscan_facts::entropy::entropy;
 
 /// A value, and what is between it and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! How much information bytes have: random and compressed ones nearly 8 bits, code and text less.
 
 /// Shannon entropy in bits a byte.
-pub(crate) fn entropy(value: &[u8]) -> f64 {
+pub fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     for &byte in value {
         counts[usize::from(byte)] += 1;

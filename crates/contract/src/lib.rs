@@ -1,10 +1,14 @@
 //! What an analyzer's author reads: what an analyzer is, which files it may want,
 //! what it is given, and which facts it may state.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 pub mod config;
 mod content;
 mod facts;
 mod files;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod want;
 
 pub use config::Config;

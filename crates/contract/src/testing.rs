@@ -15,7 +15,7 @@ use crate::{
 
 /// A small image: `("etc/os-release", b"ID=debian")`.
 #[derive(Default)]
-pub(crate) struct Image {
+pub struct Image {
     files: BTreeMap<Vec<u8>, Vec<u8>>,
     symlinks: BTreeMap<Vec<u8>, Vec<u8>>,
     wanted: Vec<Vec<u8>>,
@@ -23,9 +23,8 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    pub(crate) fn new<P: AsRef<[u8]>, C: AsRef<[u8]>>(
-        files: impl IntoIterator<Item = (P, C)>,
-    ) -> Self {
+    /// Of files by their paths.
+    pub fn new<P: AsRef<[u8]>, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (P, C)>) -> Self {
         let files = files
             .into_iter()
             .map(|(path, content)| (path.as_ref().to_vec(), content.as_ref().to_vec()))
@@ -34,8 +33,8 @@ impl Image {
     }
 
     /// Every regular file below a directory of `fixtures/`.
-    pub(crate) fn fixture(directory: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(directory);
+    pub fn fixture(directory: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(directory);
         let mut image = Image::default();
         image.load(&root, b"");
         assert!(!image.files.is_empty(), "no files in {}", root.display());
@@ -55,14 +54,15 @@ impl Image {
         }
     }
 
-    pub(crate) fn symlink(mut self, path: &str, target: &str) -> Self {
+    /// With a symbolic link.
+    pub fn symlink(mut self, path: &str, target: &str) -> Self {
         self.symlinks.insert(path.into(), target.into());
         self
     }
 
     /// What the analyzer finds. Panics if it breaks its own size limits.
     #[track_caller]
-    pub(crate) fn run(mut self, analyzer: &dyn Analyzer) -> Facts {
+    pub fn run(mut self, analyzer: &dyn Analyzer) -> Facts {
         let matcher = Matcher::new([analyzer.wants()]);
         let mut found = Facts::default();
         for (path, content) in &self.files {
@@ -184,7 +184,7 @@ impl Files for Image {
 }
 
 /// Every prefix of every file of the image, one file cut at a time: no analyzer may panic.
-pub(crate) fn cut_everywhere(analyzer: &dyn Analyzer, fixture: &str) {
+pub fn cut_everywhere(analyzer: &dyn Analyzer, fixture: &str) {
     let whole = Image::fixture(fixture);
     for (path, content) in &whole.files {
         let step = (content.len() / 200).max(1);
