@@ -129,6 +129,10 @@ impl Analyzer for Lockfiles {
         wants
     }
 
+    fn may_read(&self, path: &[u8]) -> bool {
+        format(path).is_some()
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         // The lock file that a dependency published has no effect.
         if path::parts(file.path).any(|part| part == b"node_modules") {

@@ -74,6 +74,12 @@ pub trait Analyzer: Send + Sync {
         Hides::Packages
     }
 
+    /// Whether a file of this name, of the many that match a wide want, may say anything to it. What
+    /// is left alone is not read a second time by a name that only a link gives it.
+    fn may_read(&self, _path: &[u8]) -> bool {
+        true
+    }
+
     /// True where several packages share one file (a package database): the
     /// core then runs `analyze` after each layer that changed one of its files,
     /// to learn which layer brought each package.

@@ -170,7 +170,10 @@ impl Asking<'_, '_> {
     fn consider(&mut self, at: At, size: u64, name: &[u8], through: Through<'_>) {
         let wants = self.matcher.matches(name, &[]);
         let mut wants: Vec<_> = wants.into_iter().filter(|(_, want)| is_by_name(want)).collect();
-        wants.retain(|(analyzer, _)| self.analyzers[*analyzer].hides() != Hides::Nothing);
+        wants.retain(|(analyzer, _)| {
+            let analyzer = &self.analyzers[*analyzer];
+            analyzer.hides() != Hides::Nothing && analyzer.may_read(name)
+        });
         if wants.is_empty() {
             return;
         }
@@ -341,6 +344,8 @@ mod tests {
         let link = Symlink("usr/lib/python3/site-packages/django-1.0.dist-info", "/opt/y");
         check(&[&[File("opt/y/METADATA", DJANGO), link]], &["django"]);
         check(&[&[File("db/status", STATUS), Symlink("var/lib/dpkg", "/db")]], &["openssl"]);
+        let pinned = File("app/reqs/base.txt", b"flask==3.0.0\n");
+        check(&[&[pinned, Symlink("app/requirements", "reqs")]], &["flask"]);
         let written = [File("lnk/status", STATUS)];
         check(
             &[&[Directory("var/lib/dpkg"), Symlink("lnk", "var/lib/dpkg")], &written],

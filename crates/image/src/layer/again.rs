@@ -19,6 +19,8 @@ use super::spool::Spool;
 use crate::source::walk;
 use inscan_facts::digest::Sha256;
 
+const CHANGED: &str = "it has changed since it was read before";
+
 /// Names of one content, each with the analyzers that want it by that name.
 pub type NamesOfOne = Vec<(Vec<u8>, Vec<usize>)>;
 /// The same of several, by entry.
@@ -44,26 +46,33 @@ pub fn read_again(
     names: &Names,
 ) -> Result<BTreeMap<u32, Again>> {
     let blob = Blob::new(blob, Box::new(|_| ()))?;
-    let hashing = Hashing { inner: blob, sha256: Sha256::new() };
-    let mut archive = Archive::new(Stream(hashing), LIMITS);
+    let mut archive = Archive::new(Stream(blob), LIMITS);
     let mut found = BTreeMap::new();
     let mut number = 0;
-    while let Some(entry) = archive.next_entry()? {
+    // What lies behind the last of them is not needed.
+    while found.len() < names.len()
+        && let Some(entry) = archive.next_entry()?
+    {
         if matches!(entry.kind, Kind::Global | Kind::Other(_)) {
             continue;
         }
         let (id, is_file) = (number, entry.kind == Kind::File);
         number += 1;
         if let Some(names) = names.get(&id).filter(|_| is_file) {
-            found.insert(id, seen(pass, scan, id, names, &mut archive)?);
+            let mut content = Hashing { inner: &mut archive, sha256: Sha256::new() };
+            let again = seen(pass, scan, id, names, &mut content)?;
+            io::copy(&mut content, &mut io::sink())?;
+            let known = scan.entries.get(id as usize).and_then(|entry| scan.digests(entry));
+            if known.is_none_or(|known| known.sha256 != content.sha256.finish().0) {
+                bail!(CHANGED);
+            }
+            found.insert(id, again);
         }
     }
-    let Stream(mut hashing) = archive.into_source();
-    io::copy(&mut hashing, &mut io::sink())?;
-    if hashing.sha256.finish() != scan.diff_id {
-        bail!("it has changed since it was read before");
+    match found.len() == names.len() {
+        true => Ok(found),
+        false => bail!(CHANGED),
     }
-    Ok(found)
 }
 
 /// The same of a root file system.
@@ -89,7 +98,7 @@ pub fn read_tree_again(
     })?;
     match found.len() == ids.len() {
         true => Ok(found),
-        false => bail!("it has changed since it was read before"),
+        false => bail!(CHANGED),
     }
 }
 
