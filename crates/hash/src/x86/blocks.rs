@@ -82,10 +82,62 @@ fn whole(halves: [__m128i; 2]) -> [u32; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
+/// Four steps of md5.
+macro_rules! md5_steps {
+    ($group:literal, $md5:ident, $words:ident) => {
+        $md5[0] = step::<{ 4 * $group }>($md5[0], $md5[1], $md5[2], $md5[3], &$words);
+        $md5[3] = step::<{ 4 * $group + 1 }>($md5[3], $md5[0], $md5[1], $md5[2], &$words);
+        $md5[2] = step::<{ 4 * $group + 2 }>($md5[2], $md5[3], $md5[0], $md5[1], &$words);
+        $md5[1] = step::<{ 4 * $group + 3 }>($md5[1], $md5[2], $md5[3], $md5[0], &$words);
+    };
+}
+/// Four rounds of both sha256.
+macro_rules! sha256_rounds {
+    ($group:literal, $of:ident, $inner:ident, $around:ident) => {
+        let (first, second) = ($of[$group % 4], $of[($group + 1) % 4]);
+        let (third, fourth) = ($of[($group + 2) % 4], $of[($group + 3) % 4]);
+        let words = &mut $of[$group % 4];
+        if $group >= 4 {
+            let older = _mm_sha256msg1_epu32(first, second);
+            let sum = _mm_add_epi32(older, _mm_alignr_epi8::<4>(fourth, third));
+            *words = _mm_sha256msg2_epu32(sum, fourth);
+        }
+        let from = 4 * $group;
+        let cubes = [CUBES[from], CUBES[from + 1], CUBES[from + 2], CUBES[from + 3]];
+        let low = _mm_add_epi32(*words, vector(cubes));
+        let high = _mm_shuffle_epi32::<0x0e>(low);
+        $inner[1] = _mm_sha256rnds2_epu32($inner[1], $inner[0], low);
+        if OUTER {
+            $around[1] = _mm_sha256rnds2_epu32($around[1], $around[0], low);
+        }
+        $inner[0] = _mm_sha256rnds2_epu32($inner[0], $inner[1], high);
+        if OUTER {
+            $around[0] = _mm_sha256rnds2_epu32($around[0], $around[1], high);
+        }
+    };
+}
+/// Four rounds of sha1.
+macro_rules! sha1_rounds {
+    ($group:literal, $of:ident, $abcd:ident, $last:ident, $e_before:ident) => {
+        let (first, second) = ($of[$group % 4], $of[($group + 1) % 4]);
+        let (third, fourth) = ($of[($group + 2) % 4], $of[($group + 3) % 4]);
+        let words = &mut $of[$group % 4];
+        if $group >= 4 {
+            let older = _mm_xor_si128(_mm_sha1msg1_epu32(first, second), third);
+            *words = _mm_sha1msg2_epu32(older, fourth);
+        }
+        let with_e = match $group == 0 {
+            true => _mm_add_epi32($e_before, *words),
+            false => _mm_sha1nexte_epu32($last, *words),
+        };
+        $last = $abcd;
+        $abcd = _mm_sha1rnds4_epu32::<{ $group / 5 }>($abcd, with_e);
+    };
+}
+
 /// Takes blocks of a content into the digests that are asked for, and with `OUTER` into the sha256
 /// of what the content lies in.
 #[target_feature(enable = "sha,sse4.1,ssse3,bmi1,bmi2,avx2")]
-#[expect(clippy::too_many_lines, reason = "one loop whose parts have to follow each other closely")]
 pub(super) fn take<const MD5: bool, const SHA1: bool, const SHA256: bool, const OUTER: bool>(
     state: &mut State,
     outer: &mut [u32; 8],
@@ -110,65 +162,16 @@ pub(super) fn take<const MD5: bool, const SHA1: bool, const SHA256: bool, const 
         let (md5_before, abcd_before, e_before) = (md5, abcd, next_e);
         let (inner_before, around_before) = (inner, around);
         let mut last = abcd;
-        macro_rules! md5_steps {
-            ($group:literal) => {
-                md5[0] = step::<{ 4 * $group }>(md5[0], md5[1], md5[2], md5[3], &words);
-                md5[3] = step::<{ 4 * $group + 1 }>(md5[3], md5[0], md5[1], md5[2], &words);
-                md5[2] = step::<{ 4 * $group + 2 }>(md5[2], md5[3], md5[0], md5[1], &words);
-                md5[1] = step::<{ 4 * $group + 3 }>(md5[1], md5[2], md5[3], md5[0], &words);
-            };
-        }
-        macro_rules! sha256_rounds {
-            ($group:literal) => {
-                let (first, second) = (of_sha256[$group % 4], of_sha256[($group + 1) % 4]);
-                let (third, fourth) = (of_sha256[($group + 2) % 4], of_sha256[($group + 3) % 4]);
-                let words = &mut of_sha256[$group % 4];
-                if $group >= 4 {
-                    let older = _mm_sha256msg1_epu32(first, second);
-                    let sum = _mm_add_epi32(older, _mm_alignr_epi8::<4>(fourth, third));
-                    *words = _mm_sha256msg2_epu32(sum, fourth);
-                }
-                let from = 4 * $group;
-                let cubes = [CUBES[from], CUBES[from + 1], CUBES[from + 2], CUBES[from + 3]];
-                let low = _mm_add_epi32(*words, vector(cubes));
-                let high = _mm_shuffle_epi32::<0x0e>(low);
-                inner[1] = _mm_sha256rnds2_epu32(inner[1], inner[0], low);
-                if OUTER {
-                    around[1] = _mm_sha256rnds2_epu32(around[1], around[0], low);
-                }
-                inner[0] = _mm_sha256rnds2_epu32(inner[0], inner[1], high);
-                if OUTER {
-                    around[0] = _mm_sha256rnds2_epu32(around[0], around[1], high);
-                }
-            };
-        }
-        macro_rules! sha1_rounds {
-            ($group:literal) => {
-                let (first, second) = (of_sha1[$group % 4], of_sha1[($group + 1) % 4]);
-                let (third, fourth) = (of_sha1[($group + 2) % 4], of_sha1[($group + 3) % 4]);
-                let words = &mut of_sha1[$group % 4];
-                if $group >= 4 {
-                    let older = _mm_xor_si128(_mm_sha1msg1_epu32(first, second), third);
-                    *words = _mm_sha1msg2_epu32(older, fourth);
-                }
-                let with_e = match $group == 0 {
-                    true => _mm_add_epi32(e_before, *words),
-                    false => _mm_sha1nexte_epu32(last, *words),
-                };
-                last = abcd;
-                abcd = _mm_sha1rnds4_epu32::<{ $group / 5 }>(abcd, with_e);
-            };
-        }
         macro_rules! together {
             ($($group:literal: $($of_sha1:literal)+;)+) => { $(
                 if MD5 {
-                    md5_steps!($group);
+                    md5_steps!($group, md5, words);
                 }
                 if SHA256 {
-                    sha256_rounds!($group);
+                    sha256_rounds!($group, of_sha256, inner, around);
                 }
                 if SHA1 {
-                    $( sha1_rounds!($of_sha1); )+
+                    $( sha1_rounds!($of_sha1, of_sha1, abcd, last, e_before); )+
                 }
             )+ };
         }
