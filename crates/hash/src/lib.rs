@@ -8,7 +8,9 @@
 //! measures it. Where the processor lacks the instructions, the plain form takes one digest after
 //! another.
 
+mod constants;
 mod content;
+mod lanes;
 mod lanes_of_md5;
 mod plain;
 #[cfg(target_arch = "x86_64")]
@@ -17,7 +19,7 @@ mod x86;
 pub use content::{Content, Outer, Parts};
 
 /// The digests of one content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     pub md5: [u8; 16],
     pub sha1: [u8; 20],

@@ -1,7 +1,6 @@
 //! With the sha instructions, and with vectors of 512 bits where there are any.
 
 mod blocks;
-mod constants;
 mod lanes;
 mod stream;
 
@@ -10,8 +9,8 @@ pub(crate) use stream::{Content, Outer};
 
 use std::arch::is_x86_feature_detected;
 
-const BLOCK: usize = 64;
-type Block = [u8; BLOCK];
+use crate::constants::{ROOTS, START_OF_MD5};
+use crate::lanes::{BLOCK, Block, padded};
 
 /// What every digest of a content has come to.
 #[derive(Clone, Copy)]
@@ -21,11 +20,11 @@ pub(crate) struct State {
     sha256: [u32; 8],
 }
 
-/// RFC 1321, FIPS 180-4: where they begin.
+/// FIPS 180-4: where sha1 begins is where md5 does, and a word more.
 const START: State = State {
-    md5: [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476],
+    md5: START_OF_MD5,
     sha1: [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0],
-    sha256: constants::ROOTS,
+    sha256: ROOTS,
 };
 
 /// Whether [`blocks`] may be called.
@@ -45,7 +44,7 @@ fn has_lanes() -> bool {
 
 impl State {
     fn digests(&self) -> crate::Digests {
-        let mut digests = crate::Digests { md5: [0; 16], sha1: [0; 20], sha256: [0; 32] };
+        let mut digests = crate::Digests::default();
         for (bytes, word) in digests.md5.chunks_exact_mut(4).zip(self.md5) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
@@ -65,15 +64,8 @@ fn big_endian(words: &[u32; 8]) -> [u8; 32] {
     digest
 }
 
-/// The last bytes of a content with their padding: one block or two, and how many of them. The
-/// length at their end is written as sha1 and sha256 have it; md5 has its bytes turned.
-fn padded(rest: &[u8], length: u64) -> ([Block; 2], usize) {
-    let mut tail = [0; 2 * BLOCK];
-    tail[..rest.len()].copy_from_slice(rest);
-    tail[rest.len()] = 0x80;
-    let count = if rest.len() + 9 <= BLOCK { 1 } else { 2 };
-    let end = count * BLOCK;
-    tail[end - 8..end].copy_from_slice(&length.wrapping_mul(8).to_be_bytes());
-    let (blocks, _) = tail.as_chunks::<BLOCK>();
-    ([blocks[0], blocks[1]], count)
+/// How a length in bits stands at the end of the last block: as sha1 and sha256 have it. For md5 its
+/// bytes are turned.
+fn length_at_end(bits: u64) -> [u8; 8] {
+    bits.to_be_bytes()
 }

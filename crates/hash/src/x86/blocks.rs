@@ -9,8 +9,9 @@
 
 use std::arch::x86_64::*;
 
-use super::constants::{CUBES, SINES, shift, word};
-use super::{Block, State};
+use super::State;
+use crate::constants::{CUBES, SINES, shift, word};
+use crate::lanes::Block;
 
 /// One step of md5: the new value of `a`. Of what is added, only the last parts wait for `b`.
 #[inline(always)]

@@ -5,77 +5,37 @@
 
 use std::arch::x86_64::*;
 
-use super::constants::{CUBES, SINES, shift, word};
 use super::stream::{finish, take};
-use super::{BLOCK, Block, START, State, has_lanes, has_sha, padded};
+use super::{BLOCK, START, State, has_lanes, has_sha, length_at_end, padded};
+use crate::constants::{CUBES, SINES, shift, word};
+use crate::lanes::{self, Block, Lanes};
 use crate::{Digests, Parts};
 
 const LANES: usize = 16;
 /// A word of each lane.
 type Words = [u32; LANES];
-static NOTHING: Block = [0; BLOCK];
-/// So few lanes are done sooner one by one.
-const FEW: usize = 4;
 
 /// The digests of each content; `None` where the processor lacks the instructions.
 pub(crate) fn of_each(contents: &[&[u8]]) -> Option<Vec<Digests>> {
-    if !has_sha() {
-        return None;
+    match (has_lanes(), has_sha()) {
+        (true, _) => Some(lanes::digests(&mut States([[0; LANES]; 17]), contents)),
+        (_, true) => Some(contents.iter().map(|content| alone(content)).collect()),
+        _ => None,
     }
-    let mut digests =
-        vec![Digests { md5: [0; 16], sha1: [0; 20], sha256: [0; 32] }; contents.len()];
-    // The longest first, so that the lanes end together.
-    let mut waiting: Vec<usize> = (0..contents.len()).collect();
-    waiting.sort_by_key(|&content| contents[content].len());
-    let has_lanes = has_lanes();
-    let mut total: usize = contents.iter().map(|content| content.len()).sum();
-    // One that is as long as many of the others together would keep a lane busy alone.
-    while let Some(&content) = waiting.last()
-        && (!has_lanes || contents[content].len() > total / 8)
-    {
-        digests[content] = alone(contents[content]);
-        total -= contents[content].len();
-        waiting.pop();
-    }
-    if !waiting.is_empty() {
-        in_lanes(contents, waiting, &mut digests);
-    }
-    Some(digests)
 }
 
 fn alone(content: &[u8]) -> Digests {
-    let mut state = START;
     let (whole, rest) = content.as_chunks::<BLOCK>();
+    let (tail, count) = padded(rest, content.len() as u64, length_at_end);
+    ended(START, whole, &tail[..count])
+}
+
+fn ended(mut state: State, whole: &[Block], tail: &[Block]) -> Digests {
     take(Parts::All, &mut state, None, whole);
-    let (tail, count) = padded(rest, content.len() as u64);
-    finish(Parts::All, &mut state, &tail[..count]);
+    if !tail.is_empty() {
+        finish(Parts::All, &mut state, tail);
+    }
     state.digests()
-}
-
-/// One content on its way through a lane.
-struct Lane<'a> {
-    content: usize,
-    whole: &'a [Block],
-    tail: [Block; 2],
-    next: usize,
-    /// With those of the tail.
-    blocks: usize,
-}
-
-impl<'a> Lane<'a> {
-    fn new(content: usize, bytes: &'a [u8]) -> Self {
-        let (whole, rest) = bytes.as_chunks::<BLOCK>();
-        let (tail, count) = padded(rest, bytes.len() as u64);
-        Lane { content, whole, tail, next: 0, blocks: whole.len() + count }
-    }
-
-    fn block(&self) -> &Block {
-        self.whole.get(self.next).unwrap_or_else(|| &self.tail[self.next - self.whole.len()])
-    }
-
-    fn is_at_last(&self) -> bool {
-        self.next + 1 == self.blocks
-    }
 }
 
 /// Seventeen words of state for each lane: of md5, sha1 and sha256.
@@ -99,43 +59,30 @@ impl States {
     }
 }
 
-/// Takes what is waiting from its end on. Only where [`has_lanes`] is true.
-fn in_lanes(contents: &[&[u8]], mut waiting: Vec<usize>, digests: &mut [Digests]) {
-    let mut states = States([[0; LANES]; 17]);
-    let mut lanes: [Option<Lane<'_>>; LANES] = [const { None }; LANES];
-    loop {
-        for (number, lane) in lanes.iter_mut().enumerate() {
-            if let Some(ended) = lane.take_if(|lane| lane.next == lane.blocks) {
-                digests[ended.content] = states.get(number).digests();
-            }
-            if lane.is_none()
-                && let Some(content) = waiting.pop()
-            {
-                *lane = Some(Lane::new(content, contents[content]));
-                states.set(number, &START);
-            }
-        }
-        if lanes.iter().flatten().count() <= FEW {
-            break;
-        }
-        let steps = lanes.iter().flatten().map(|lane| lane.blocks - lane.next).min().unwrap_or(0);
-        for _ in 0..steps {
-            let blocks = lanes.each_ref().map(|lane| lane.as_ref().map_or(&NOTHING, Lane::block));
-            let is_last = |lane: &Option<Lane<'_>>| lane.as_ref().is_some_and(Lane::is_at_last);
-            let last = (0..LANES).map(|lane| u16::from(is_last(&lanes[lane])) << lane).sum();
-            // SAFETY: `of_each` has asked `has_lanes`.
-            unsafe { compress(&mut states, &blocks, last) };
-            lanes.iter_mut().flatten().for_each(|lane| lane.next += 1);
-        }
+/// Only where [`has_lanes`] is true.
+impl Lanes<LANES> for States {
+    type Digest = Digests;
+    const FEW: usize = 4;
+
+    fn length_at_end(bits: u64) -> [u8; 8] {
+        length_at_end(bits)
     }
-    for (number, lane) in lanes.iter().enumerate() {
-        let Some(lane) = lane else { continue };
-        let mut state = states.get(number);
-        take(Parts::All, &mut state, None, lane.whole.get(lane.next..).unwrap_or_default());
-        let of_tail = lane.next.saturating_sub(lane.whole.len());
-        let tail = &lane.tail[of_tail..lane.blocks - lane.whole.len()];
-        finish(Parts::All, &mut state, tail);
-        digests[lane.content] = state.digests();
+
+    fn alone(content: &[u8]) -> Digests {
+        alone(content)
+    }
+
+    fn begin(&mut self, lane: usize) {
+        self.set(lane, &START);
+    }
+
+    fn step(&mut self, blocks: &[&Block; LANES], last: u16) {
+        // SAFETY: `of_each` has asked `has_lanes`.
+        unsafe { compress(self, blocks, last) };
+    }
+
+    fn end(&self, lane: usize, whole: &[Block], tail: &[Block]) -> Digests {
+        ended(self.get(lane), whole, tail)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bytes that come in pieces, cut into blocks.
 
-use super::{BLOCK, Block, START, State, big_endian, blocks, has_sha, padded};
+use super::{BLOCK, Block, START, State, big_endian, blocks, has_sha, length_at_end, padded};
 use crate::{Digests, Parts};
 
 /// Bytes that do not fill a block yet, and how many there were in all.
@@ -36,7 +36,7 @@ impl Pending {
     }
 
     fn padded(&self) -> ([Block; 2], usize) {
-        padded(&self.block[..self.used()], self.length)
+        padded(&self.block[..self.used()], self.length, length_at_end)
     }
 }
 
