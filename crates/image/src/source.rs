@@ -183,11 +183,11 @@ pub fn open(
             is_root: false,
         })),
         Reference::At { place, name } => {
-            let opened = places::open_at(*place, name, options, &options.environment);
+            let opened = places::open_at(*place, name, options);
             match (opened, place.as_image(name)) {
                 // `podman:v5` is an image, too.
                 (Err(error), Some(image)) if kind_of(&error) == Kind::Absent => {
-                    let opened = places::open(&image, options, &options.environment, progress);
+                    let opened = places::open(&image, options, progress);
                     opened
                         .inspect(|_| {
                             progress.note(&format!(
@@ -200,7 +200,7 @@ pub fn open(
             }
             .with_context(|| format!("could not open `{}{}`", place.prefix(), shown(name)))
         }
-        Reference::Name(name) => places::open(name, options, &options.environment, progress),
+        Reference::Name(name) => places::open(name, options, progress),
     }
 }
 

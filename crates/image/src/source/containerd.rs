@@ -13,7 +13,6 @@ use serde_json::json;
 
 use super::choice::Choice;
 use super::documents::Documents;
-use super::environment::Environment;
 use super::known_names::{self, StoredImage};
 use super::oci_layout::{self, LayoutDirectory};
 use super::regular::open_regular;
@@ -45,18 +44,14 @@ struct Entry {
 }
 
 /// Opens an image by what was typed behind `containerd:`, which may begin with `[NAMESPACE@ROOT]`.
-pub(super) fn open(
-    text: &str,
-    options: &OpenOptions,
-    environment: &Environment,
-) -> anyhow::Result<Opened> {
+pub(super) fn open(text: &str, options: &OpenOptions) -> anyhow::Result<Opened> {
     let Specified { namespace, root, name } = specified(text)?;
     if name.is_empty() {
         return Err(usage(format!("`{}` names no image", shown(text))));
     }
     let namespace = namespace
         .or(options.containerd_namespace.as_deref())
-        .or(environment.text("CONTAINERD_NAMESPACE"));
+        .or(options.environment.text("CONTAINERD_NAMESPACE"));
     let (root, database) = match root {
         Some(root) => (root.clone(), database(&root)?),
         None => {

@@ -16,7 +16,6 @@ use super::beneath::Beneath;
 use super::choice::{Candidate, Choice};
 use super::config::ImageConfig;
 use super::documents;
-use super::environment::Environment;
 use super::known_names::{self, StoredImage};
 use super::manifest::{Manifest, pair, place};
 use super::regular::open_regular;
@@ -29,12 +28,8 @@ use stores::{Store, no_permission};
 use tar_split::Assembled;
 
 /// Opens an image by what was typed behind `containers-storage:`.
-pub(super) fn open(
-    text: &str,
-    options: &OpenOptions,
-    environment: &Environment,
-) -> anyhow::Result<Opened> {
-    let (stores, name) = stores::find(text, environment)?;
+pub(super) fn open(text: &str, options: &OpenOptions) -> anyhow::Result<Opened> {
+    let (stores, name) = stores::find(text, &options.environment)?;
     if name.is_empty() {
         return Err(usage(format!("`{}` names no image", shown(text))));
     }

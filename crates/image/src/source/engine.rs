@@ -8,7 +8,6 @@ mod docker_context;
 mod endpoint;
 
 use super::choice::Choice;
-use super::environment::Environment;
 use super::{Image, Kind, OpenOptions, Opened, Platform, Stream, kind_of};
 use crate::fault;
 use api::{Api, Inspected};
@@ -43,15 +42,10 @@ impl Engine {
 }
 
 /// Opens an image at the first place that has it.
-pub(super) fn open(
-    engine: Engine,
-    name: &str,
-    options: &OpenOptions,
-    environment: &Environment,
-) -> anyhow::Result<Opened> {
+pub(super) fn open(engine: Engine, name: &str, options: &OpenOptions) -> anyhow::Result<Opened> {
     check_name(name)?;
     let mut reasons = Vec::new();
-    for endpoint in endpoint::all(engine, name, environment)? {
+    for endpoint in endpoint::all(engine, name, &options.environment)? {
         match open_at(engine, &endpoint, name, options) {
             Ok(opened) => return Ok(opened),
             Err(error) => reasons.push((endpoint, error)),

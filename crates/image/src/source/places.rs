@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::choice::Choice;
 use super::engine::{self, Engine};
-use super::environment::Environment;
 use super::{Kind, OpenOptions, Opened, containerd, containers_storage, kind_of, registry};
 use crate::progress::Progress;
 use inscan_facts::error::shown;
@@ -65,13 +64,12 @@ pub(super) fn open_at(
     place: Transport,
     name: &str,
     options: &OpenOptions,
-    environment: &Environment,
 ) -> anyhow::Result<Opened> {
     match place {
-        Transport::Docker => engine::open(Engine::Docker, name, options, environment),
-        Transport::Podman => engine::open(Engine::Podman, name, options, environment),
-        Transport::ContainersStorage => containers_storage::open(name, options, environment),
-        Transport::Containerd => containerd::open(name, options, environment),
+        Transport::Docker => engine::open(Engine::Docker, name, options),
+        Transport::Podman => engine::open(Engine::Podman, name, options),
+        Transport::ContainersStorage => containers_storage::open(name, options),
+        Transport::Containerd => containerd::open(name, options),
         Transport::Registry => {
             let choice = Choice { name: None, platform: options.platform.clone() };
             let (image, registry) = registry::open(name, &choice, &options.net, &options.registry)?;
@@ -85,7 +83,6 @@ pub(super) fn open_at(
 pub(super) fn open(
     name: &str,
     options: &OpenOptions,
-    environment: &Environment,
     progress: &dyn Progress,
 ) -> anyhow::Result<Opened> {
     let mut tries = Vec::new();
@@ -98,7 +95,7 @@ pub(super) fn open(
             });
             continue;
         }
-        match open_at(place, name, options, environment) {
+        match open_at(place, name, options) {
             Ok(opened) => {
                 for Try { place: other, reason, .. } in
                     tries.iter().filter(|it| it.kind != Kind::Absent)
