@@ -55,10 +55,11 @@ impl Analyzer for OpaqueProgram {
         }
         // What is no executable in spite of its first bytes hides none of this kind.
         for executable in executable::open(file, content).unwrap_or_default() {
-            let carried = carried_within(file, &executable);
-            if let Some(what) =
-                carried.map_or_else(|| packer(file, &executable), |it| Ok(Some(it)))?
-            {
+            let what = match carried_within(file, &executable) {
+                None => packer(file, &executable)?,
+                carried => carried,
+            };
+            if let Some(what) = what {
                 out.hidden_here(OPAQUE, format!("{what}: what it is made of cannot be seen"));
                 break;
             }

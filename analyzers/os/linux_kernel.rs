@@ -62,10 +62,8 @@ impl Analyzer for LinuxKernel {
             .wanted()
             .iter()
             .flat_map(|file| image.facts(&file.path))
-            .filter_map(|fact| match fact {
-                Fact::Package(package) => Some(package.version.clone()),
-                _ => None,
-            })
+            .filter_map(Fact::package)
+            .map(|package| package.version.clone())
             .collect();
         for (version, location) in of_modules(image) {
             if !kernels.contains(&version) {

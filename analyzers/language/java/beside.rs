@@ -56,10 +56,7 @@ fn stem_of_pom<'a>(name: &'a BStr, stems: &BTreeSet<BString>) -> Option<&'a [u8]
 }
 
 fn own_package(fact: &Fact) -> Option<&Package> {
-    match fact {
-        Fact::Package(package) if !source(package).is_empty() => Some(package),
-        _ => None,
-    }
+    fact.package().filter(|package| !source(package).is_empty())
 }
 
 fn source(package: &Package) -> &str {

@@ -48,10 +48,7 @@ pub(super) fn state_roles(image: &dyn Files, out: &mut Facts) {
         if path::name(&file.path) != b"package.json" || place(&file.path) != Place::Own {
             continue;
         }
-        let packages = image.facts(&file.path).iter().filter_map(|fact| match fact {
-            Fact::Package(package) => Some(package),
-            _ => None,
-        });
+        let packages = image.facts(&file.path).iter().filter_map(Fact::package);
         for package in packages {
             let name = match &package.namespace {
                 Some(scope) => format!("{scope}/{}", package.name),

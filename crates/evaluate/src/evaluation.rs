@@ -390,8 +390,12 @@ impl Finding {
     /// Whether a record of known malicious packages says so: of OSV, `MAL-…`, or one that names it.
     pub fn is_malicious(&self) -> bool {
         let advisories = self.advisories.iter().map(|advisory| &advisory.id);
-        advisories.chain(&self.aliases).any(|name| name.starts_with("MAL-"))
+        advisories.chain(&self.aliases).any(|name| is_report_of_malware(name))
     }
+}
+
+pub(crate) fn is_report_of_malware(name: &str) -> bool {
+    name.starts_with("MAL-")
 }
 
 fn is_false(value: &bool) -> bool {

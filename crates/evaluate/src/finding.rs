@@ -10,6 +10,7 @@ use super::matching::{Exempt, Hit};
 use super::names;
 use super::osv;
 use super::severity::{self, Severity, Stated};
+use crate::evaluation::is_report_of_malware;
 use crate::versions::{self, Scheme};
 use inscan_document::section::PackageRow;
 use inscan_facts::package_type;
@@ -223,7 +224,7 @@ impl<'a> Findings<'a> {
 fn severity_of(hits: &[&Hit], rated: Rating) -> Rating {
     let advisories = hits.iter().map(|hit| &hit.advisory);
     let mut names = advisories.flat_map(|it| std::iter::once(&it.id).chain(&it.aliases));
-    let malicious = names.find(|name| name.starts_with("MAL-"));
+    let malicious = names.find(|name| is_report_of_malware(name));
     match malicious {
         Some(name) if rated.level < Severity::Critical => {
             let source = format!("{name} (malicious package)");

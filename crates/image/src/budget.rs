@@ -48,6 +48,13 @@ struct Limit {
     what: &'static str,
 }
 
+impl Limit {
+    /// What so many stored bytes allow.
+    fn allowed(&self, stored: u64, factor: u64) -> u64 {
+        (stored / self.per).saturating_mul(self.more * factor)
+    }
+}
+
 /// How many times what an image may usually ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factor(NonZeroU64);
@@ -120,9 +127,8 @@ impl Budget {
     pub fn count(&self, share: &mut Share, now: Amounts) -> Result<(), Error> {
         let Amounts { unpacked, entries, names, stored } = now;
         let more = |limit: &Limit| {
-            let allowed =
-                |stored: u64| (stored / limit.per).saturating_mul(limit.more * self.factor);
-            allowed(stored).saturating_sub(allowed(share.stored))
+            let before = limit.allowed(share.stored, self.factor);
+            limit.allowed(stored, self.factor).saturating_sub(before)
         };
         self.room.extend(more(&FACTS), more(&LOOKS));
         share.stored = share.stored.max(stored);
@@ -151,8 +157,7 @@ impl Budget {
         stored: u64,
         limit: &Limit,
     ) -> Result<(), Error> {
-        let allowed = (stored / limit.per).saturating_mul(limit.more * self.factor);
-        let beyond = amount.saturating_sub(allowed);
+        let beyond = amount.saturating_sub(limit.allowed(stored, self.factor));
         let before = std::mem::replace(share, beyond);
         // A layer takes back no more than it has put there.
         let all = match beyond.checked_sub(before) {

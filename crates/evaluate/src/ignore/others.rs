@@ -103,10 +103,7 @@ fn grype(entry: &Value) -> Read {
     only(package, &["name", "version", "type", "location"], &hint)?;
     let kind = text(package, "type").map(|kind| purl_type(&kind)).transpose()?;
     let version = text(package, "version").map(|version| encoded(version, PURL_PART));
-    let purl = (kind.is_some() || version.is_some()).then(|| {
-        let version = version.map(|version| format!("@{version}")).unwrap_or_default();
-        format!("pkg:{}/*{version}", kind.as_deref().unwrap_or("*"))
-    });
+    let purl = any_of(kind.as_deref(), version.as_deref());
     Ok(vec![Exception {
         id: text(entry, "vulnerability"),
         package: text(package, "name"),
@@ -156,6 +153,13 @@ fn osv_scanner(text: &str) -> Read {
     Ok(all)
 }
 
+/// The package URLs of all packages of a type, or of all types, in a version or in any.
+fn any_of(kind: Option<&str>, version: Option<&str>) -> Option<String> {
+    let with_version = version.map(|version| format!("@{version}")).unwrap_or_default();
+    (kind.is_some() || version.is_some())
+        .then(|| format!("pkg:{}/*{with_version}", kind.unwrap_or("*")))
+}
+
 /// A package of which nothing is to be reported.
 fn overridden(entry: &Value) -> Read {
     let ignores = entry["ignore"] == true || entry["vulnerability"]["ignore"] == true;
@@ -184,10 +188,7 @@ fn overridden(entry: &Value) -> Read {
             None => None,
         };
     let version = text(entry, "version").map(|version| encoded(version, PURL_PART));
-    let purl = (kind.is_some() || version.is_some()).then(|| {
-        let version = version.map(|version| format!("@{version}")).unwrap_or_default();
-        format!("pkg:{}/*{version}", kind.unwrap_or("*"))
-    });
+    let purl = any_of(kind, version.as_deref());
     let package = text(entry, "name");
     if package.is_none() && purl.is_none() {
         return Err("it has no `name`".to_owned());
