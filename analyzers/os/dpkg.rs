@@ -188,9 +188,6 @@ pub(crate) fn installed<'a>(
         match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
             State::Removed => {}
             State::Unknown => tally.add("a state that dpkg does not have", line),
-            State::Halfway => {
-                tally.add("a partly installed package is not listed; its files may be there", line);
-            }
             State::Installed if found.len() >= MAX_PACKAGES => {
                 let message = format!(
                     "line {line}: more than {MAX_PACKAGES} packages, of which no more are read"
@@ -220,10 +217,9 @@ const IDENTIFYING: &[&str] = &["Package", "Version", "Status", "Source", "Archit
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// Files of it are there. Not all of them have to be, or it was not set up (`unpacked`,
+    /// `half-configured`, `half-installed`): what is there can be vulnerable.
     Installed,
-    /// All its files are there, or some, and it is not set up: `unpacked`, `half-configured`,
-    /// `half-installed`.
-    Halfway,
     /// Removed; configuration files may be left.
     Removed,
     /// None that dpkg has.
@@ -237,9 +233,10 @@ impl State {
         // dpkg ignores the case of these words.
         let actual = status.split_whitespace().nth(2).map(str::to_ascii_lowercase);
         match actual.as_deref() {
-            // Packages that wait for triggers are unpacked and configured: they count as installed.
-            Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
-            Some("unpacked" | "half-installed" | "half-configured") => State::Halfway,
+            Some(
+                "installed" | "triggers-awaited" | "triggers-pending" | "unpacked"
+                | "half-installed" | "half-configured",
+            ) => State::Installed,
             Some("config-files" | "not-installed") => State::Removed,
             _ => State::Unknown,
         }

@@ -91,7 +91,7 @@ mod tests {
         let facts = Image::fixture("opkg").run(&Opkg);
         let found: Vec<_> =
             facts.packages().map(|p| (p.name.as_str(), p.version.as_str())).collect();
-        assert_eq!(found, [("hello", "2.10~1-r1"), ("libhi", "0.9-r2")]);
+        assert_eq!(found, [("hello", "2.10~1-r1"), ("libhi", "0.9-r2"), ("half", "1")]);
         let hello = facts.packages().next().unwrap();
         assert_eq!(hello.licenses, ["GPL-2.0-only"]);
         assert_eq!(hello.arch.as_deref(), Some("x86_64"));
@@ -101,7 +101,7 @@ mod tests {
         let expected = [("etc/hello.conf", true), ("usr/bin/hello", false)];
         assert_eq!(files, expected.map(|(path, is_conffile)| (path.to_owned(), is_conffile)));
         assert_eq!(hello.files[0].algorithm.as_deref(), Some("sha256"));
-        assert_eq!(facts.problems.len(), 1);
+        assert_eq!(facts.problems, []);
     }
 
     #[test]
