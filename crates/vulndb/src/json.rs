@@ -3,17 +3,20 @@
 
 use std::borrow::Cow;
 
+use inscan_facts::encoding;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 /// Text of the bytes: without a byte order mark, and with a replacement
-/// character for what is no UTF-8. The flag says whether there was such.
+/// character for what is no UTF-8 (UTF-16 has a mark). The flag says whether there was such.
 pub(super) fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match String::from_utf8_lossy(bytes) {
-        text @ Cow::Borrowed(_) => (text, false),
-        text @ Cow::Owned(_) => (text, true),
+    match encoding::in_utf8(bytes) {
+        Cow::Owned(wide) => (Cow::Owned(String::from_utf8_lossy(&wide).into_owned()), false),
+        Cow::Borrowed(bytes) => match String::from_utf8_lossy(bytes) {
+            text @ Cow::Borrowed(_) => (text, false),
+            text @ Cow::Owned(_) => (text, true),
+        },
     }
 }
 
@@ -125,6 +128,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_replaced() {
         assert_eq!(text(b"\xef\xbb\xbf{}"), (Cow::Borrowed("{}"), false));
+        assert_eq!(text(b"\xff\xfe{\0}\0").0, "{}", "as PowerShell writes it");
         assert_eq!(text(b"a\xffb"), (Cow::Owned("a\u{fffd}b".into()), true));
     }
 }
