@@ -117,7 +117,9 @@ impl Analyzer for Dpkg {
         for (package, stated) in found.iter_mut().zip(&stated) {
             package.licenses = copyright::licenses(stated);
         }
-        legacy(found.iter().zip(&stated), out);
+        // The legacy engine lists only what is set up.
+        let whole = found.iter().zip(&stated).filter(|(package, _)| is_set_up(package));
+        legacy(whole, out);
         found.into_iter().for_each(|package| out.package(package));
         Ok(())
     }
@@ -226,6 +228,9 @@ pub(crate) enum State {
     Unknown,
 }
 
+/// States of a package whose files are there, or some of them, and that is not set up.
+const HALFWAY: [&str; 3] = ["unpacked", "half-installed", "half-configured"];
+
 impl State {
     /// From a status such as `install ok installed`: the wanted state, an error flag, the
     /// actual state. Only the last word counts: a package on hold is installed.
@@ -233,10 +238,8 @@ impl State {
         // dpkg ignores the case of these words.
         let actual = status.split_whitespace().nth(2).map(str::to_ascii_lowercase);
         match actual.as_deref() {
-            Some(
-                "installed" | "triggers-awaited" | "triggers-pending" | "unpacked"
-                | "half-installed" | "half-configured",
-            ) => State::Installed,
+            Some("installed" | "triggers-awaited" | "triggers-pending") => State::Installed,
+            Some(actual) if HALFWAY.contains(&actual) => State::Installed,
             Some("config-files" | "not-installed") => State::Removed,
             _ => State::Unknown,
         }
@@ -308,6 +311,12 @@ fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {
         out.problem_at(INFO, format!("no list of files of {count} packages, such as `{first}`"));
     }
     found.sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
+}
+
+fn is_set_up(package: &Package) -> bool {
+    let status = package.attributes.get("status");
+    let actual = status.and_then(|status| status.split_whitespace().nth(2));
+    !actual.is_some_and(|actual| HALFWAY.iter().any(|state| actual.eq_ignore_ascii_case(state)))
 }
 
 /// What the legacy document has of each package. It knows one architecture of
