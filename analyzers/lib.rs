@@ -26,8 +26,8 @@ pub(crate) use inscan_contract::testing;
 pub use inscan_contract::{
     Analyzer, Certainty, Config, Content, Distribution, Error, Evidence, Fact, Facts, FileHead,
     FileInfo, FileKind, Files, Hides, Identity, Legacy, LegacyValue, Match, Matcher, Package,
-    PackageFile, Pattern, Problem, Result, Role, Room, START_LEN, Secret, Severity, SourcePackage,
-    Use, Want, config, path, problem,
+    PackageFile, Part, Pattern, Problem, Result, Role, Room, START_LEN, Secret, Severity,
+    SourcePackage, Use, Want, config, path, problem,
 };
 pub use inscan_secrets as secrets;
 pub use os::{distribution, rpm};

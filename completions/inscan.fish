@@ -60,6 +60,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
@@ -108,6 +111,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-digest -d '
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand scan" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand scan" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
@@ -286,6 +292,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand explain" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
@@ -371,6 +380,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-digest -
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand archive" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand archive" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
@@ -423,6 +435,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-digest -d
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand upload" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand upload" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r
@@ -834,6 +849,9 @@ complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_su
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l image-id -d 'The image id to give the image, instead of the one it has: 64 hex digits' -r
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l dockerfile -d 'The Dockerfile that made the image; without it, one is guessed from its history' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l analyzer-config -d 'What the analyzers look for: the legacy engine\'s analyzer_config.yaml' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l only -d 'Analyze only these parts, in less time: packages, secrets, files; several with commas' -r -f -a "packages\t''
+secrets\t''
+files\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l digests -d 'More digests of every file, in addition to md5, sha1 and sha256' -r -f -a "sha384\t''
 sha512\t''"
 complete -c inscan -n "__fish_inscan_using_subcommand policy; and __fish_seen_subcommand_from explain" -l clamd -d 'Where clamd listens: a socket, or HOST:PORT [default: where Debian has it]' -r

@@ -5,7 +5,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::BString;
 
-use crate::{Analyzer, Config, Facts, FileKind, Files, Hides, Pattern, Result, Want, path};
+use crate::{Analyzer, Config, Facts, FileKind, Files, Hides, Part, Pattern, Result, Want, path};
 
 pub(crate) struct RetrieveFiles {
     /// As configured, and as a path of the image.
@@ -33,6 +33,10 @@ impl RetrieveFiles {
 impl Analyzer for RetrieveFiles {
     fn name(&self) -> &'static str {
         "retrieve-files"
+    }
+
+    fn part(&self) -> Part {
+        Part::Files
     }
 
     fn hides(&self) -> Hides {

@@ -16,8 +16,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use inscan_python_regex::bytes;
 
 use crate::{
-    Analyzer, Config, Content, Error, Fact, Facts, FileHead, Files, Hides, Match, Pattern, Result,
-    Want,
+    Analyzer, Config, Content, Error, Fact, Facts, FileHead, Files, Hides, Match, Part, Pattern,
+    Result, Want,
 };
 
 use default_rules::DefaultRule;
@@ -191,6 +191,10 @@ impl Analyzer for LineSearch {
             Section::Content => "content-search",
             Section::Secret => "secret-search",
         }
+    }
+
+    fn part(&self) -> Part {
+        Part::Files
     }
 
     fn hides(&self) -> Hides {

@@ -10,6 +10,7 @@ use super::source::{self, Source};
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::cli::environment::Environment;
 use crate::output::{Destination, Output};
+use inscan_analyzers::Part;
 use inscan_facts::digest::Digest;
 use inscan_image::document::archive::{self, Options};
 
@@ -121,6 +122,7 @@ impl ArchiveArgs {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let options = args.archive.resolve(None)?;
+    args.image.needs(&Part::ALL, "an archive")?;
     let to_terminal = args.output.iter().any(|output| output.to == Destination::Stdout);
     if to_terminal && io::stdout().is_terminal() {
         let error = anyhow::anyhow!("an archive is nothing for a terminal");

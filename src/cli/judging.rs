@@ -393,6 +393,11 @@ impl Judging {
         self.options.evaluate.gate.is_set()
     }
 
+    /// Whether an image can fail by its secrets.
+    pub(super) fn judges_secrets(&self) -> bool {
+        self.options.evaluate.gate.fail_on_secrets.is_some()
+    }
+
     /// Whether anything can be said of vulnerabilities.
     pub(super) fn has_database(&self) -> bool {
         self.database.is_some()

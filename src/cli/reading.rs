@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
-use inscan_analyzers::Config;
+use inscan_analyzers::{Config, Part};
 use inscan_document::{Identity, Overrides};
 use inscan_facts::digest::{Digest, MoreDigests};
 use inscan_image::budget::Factor;
@@ -82,6 +82,14 @@ pub(super) struct ImageArgs {
     #[arg(long, value_parser = BoolishValueParser::new())]
     hints: bool,
 
+    /// Analyze only these parts, in less time: packages, secrets, files; several with commas
+    ///
+    /// The packages are always among them. `packages` takes no digests of files and searches no
+    /// texts. The document says what was left out; a gate, a policy or an upload that needs it is
+    /// refused.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part())]
+    only: Vec<Part>,
+
     /// More digests of every file, in addition to md5, sha1 and sha256
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = more_digests())]
     digests: Vec<MoreDigests>,
@@ -136,7 +144,34 @@ fn more_digests() -> impl TypedValueParser<Value = MoreDigests> {
         .try_map(move |name| named(name).ok_or("no such digest"))
 }
 
+fn part() -> impl TypedValueParser<Value = Part> {
+    let named = |name: String| Part::ALL.into_iter().find(|it| it.name() == name);
+    PossibleValuesParser::new(Part::ALL.map(Part::name))
+        .try_map(move |name| named(name).ok_or("no such part"))
+}
+
 impl ImageArgs {
+    /// The parts that are not asked for.
+    pub(super) fn left_out(&self) -> Vec<Part> {
+        let is_asked = |part: &Part| *part == Part::Packages || self.only.contains(part);
+        match self.only.is_empty() {
+            true => Vec::new(),
+            false => Part::ALL.into_iter().filter(|part| !is_asked(part)).collect(),
+        }
+    }
+
+    /// # Errors
+    /// `--only` leaves out one of the parts that `what` needs.
+    pub(super) fn needs(&self, parts: &[Part], what: &str) -> Result<()> {
+        let left_out = self.left_out();
+        let Some(missing) = parts.iter().find(|part| left_out.contains(part)) else {
+            return Ok(());
+        };
+        let missing = missing.name();
+        let error = anyhow::anyhow!("{what} needs the {missing}, which `--only` leaves out");
+        Err(Failure::usage(error).hint(format!("leave `--only` out, or add `{missing}` to it")))
+    }
+
     /// Whether to show where the time went.
     pub(super) fn timings(&self) -> bool {
         self.timings
@@ -184,6 +219,14 @@ impl ImageArgs {
     pub(super) fn resolve(self, session: &Session, progress: &Reporter) -> Result<Request> {
         let overrides = self.overrides()?;
         let config = self.config(session)?;
+        let malware = self.malware || config.clamav().is_some_and(|clamav| clamav.enabled);
+        if malware {
+            self.needs(&[Part::Files], "the scan for malware")?;
+        }
+        if !self.digests.is_empty() {
+            self.needs(&[Part::Files], "`--digests`")?;
+        }
+        let left_out = self.left_out();
         let mut digests = self.digests;
         digests.sort_by_key(|digest| *digest as u8);
         digests.dedup();
@@ -200,7 +243,6 @@ impl ImageArgs {
             );
         }
         let registry = self.registry.resolve(stdin_is_taken)?;
-        let malware = self.malware || config.clamav().is_some_and(|clamav| clamav.enabled);
         Ok(Request {
             options: OpenOptions {
                 platform: self.platform,
@@ -213,6 +255,7 @@ impl ImageArgs {
             malware: malware.then_some(Malware { clamd: self.clamd }),
             config,
             digests,
+            left_out,
             threads: self.threads,
             one_file_system: self.one_file_system,
             budget: self.image_budget.unwrap_or_default(),

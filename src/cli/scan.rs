@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use inscan_analyzers::Part;
 use inscan_document::{Run, Section};
 use inscan_image::source::Reference;
 use inscan_image::{Scan, document};
@@ -111,8 +112,14 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
         every_match: args.policy.every_match(),
     };
     let policies = args.policy.resolve(reports(&args.output), session)?;
+    if judging.judges_secrets() {
+        args.image.needs(&[Part::Secrets], "`--fail-on-secrets`")?;
+    }
     let outputs = open_outputs(&args.output)?;
     let remote = args.remote.resolve(&net, stdin_is_taken, session)?;
+    if remote.is_some() {
+        args.image.needs(&Part::ALL, "`--upload`")?;
+    }
 
     let scan = scanned(args.image, session)?;
     if judging.has_gate() || policies.is_some() || remote.is_some() {

@@ -15,6 +15,7 @@ use crate::cli::environment::Environment;
 use crate::output::file::Sink;
 use crate::output::upload::{self, UploadResult};
 use crate::output::{Destination, Output};
+use inscan_analyzers::Part;
 use inscan_document::{Identity, Overrides};
 use inscan_image::analyze::Analysis;
 use inscan_image::document::archive;
@@ -171,6 +172,7 @@ impl Remote {
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     let Args { image, backend: asked, archive, after, output } = args;
+    image.needs(&Part::ALL, "an upload")?;
     let outputs = open_outputs(&output)?;
     let source = source::recognise(image.place());
     let overrides = image.overrides()?;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use inscan_facts::part::Part;
 use inscan_facts::secret::Severity;
 
 use inscan_document::Identity;
@@ -52,6 +53,10 @@ fn what_it_is(analysis: &Analysis<'_>, identity: &Identity, page: &mut Page<'_>)
     let stored: u64 = analysis.layers.iter().map(|layer| layer.blob_size).sum();
     let layers = counted(analysis.layers.len(), "layer", "layers");
     page.field("size", &format!("{} in {layers}, stored as {}", size(tar), size(stored)));
+    let left_out: Vec<&str> = analysis.left_out.iter().map(|part| part.name()).collect();
+    if !left_out.is_empty() {
+        page.field("left out", &format!("{} (`--only`)", left_out.join(", ")));
+    }
 }
 
 fn distribution(analysis: &Analysis<'_>) -> String {
@@ -153,7 +158,8 @@ fn files(analysis: &Analysis<'_>, page: &mut Page<'_>) {
 
 fn secrets(analysis: &Analysis<'_>, page: &mut Page<'_>) {
     if analysis.secrets.is_empty() {
-        page.heading("Secrets", "none found");
+        let was_searched = !analysis.left_out.contains(&Part::Secrets);
+        page.heading("Secrets", if was_searched { "none found" } else { "not searched for" });
         return;
     }
     let hidden = analysis.secrets.iter().filter(|found| !found.visible).count();
@@ -312,6 +318,7 @@ mod tests {
             layers: &layers,
             fs: flatten(&layers),
             analyzers: &[],
+            left_out: Vec::new(),
             distribution: None,
             packages: Vec::new(),
             secrets: Vec::new(),

@@ -8,6 +8,7 @@ mod documents;
 mod facts;
 mod house;
 mod judging;
+mod only;
 mod policy;
 mod readme;
 mod secrets;

@@ -20,6 +20,7 @@ pub use inscan_facts::format::{Error, Result};
 pub use inscan_facts::package::{
     Certainty, Distribution, Evidence, Identity, Package, PackageFile, Role, SourcePackage,
 };
+pub use inscan_facts::part::Part;
 pub use inscan_facts::path;
 pub use inscan_facts::problem::{self, Hides};
 pub use inscan_facts::secret::{Secret, Severity};
@@ -67,6 +68,11 @@ pub trait Analyzer: Send + Sync {
     /// [`Facts::problem_at`], so that the others are still read.
     fn analyze(&self, _image: &dyn Files, _out: &mut Facts) -> Result<()> {
         Ok(())
+    }
+
+    /// The part of the analysis that it makes: it runs where that is asked for.
+    fn part(&self) -> Part {
+        Part::Packages
     }
 
     /// What a file that it wanted and could not be given may hide.

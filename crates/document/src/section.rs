@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use inscan_facts::package::{Distribution, Evidence, Identity, Role};
+use inscan_facts::part::Part;
 use inscan_facts::problem::{Hides, MALFORMED};
 use inscan_facts::secret::Severity;
 use serde::{Deserialize, Serialize, Serializer};
@@ -25,6 +26,10 @@ pub struct Section {
     /// `1.0`: the first number is of the form, the second of additions.
     pub format: String,
     pub tool: Tool,
+    /// Parts that were not asked for (`--only`): nothing is known of them, and there is no legacy
+    /// part without the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Part>,
     pub image: ImageInfo,
     /// Base first.
     pub layers: Vec<Layer>,
@@ -32,7 +37,7 @@ pub struct Section {
     pub distribution: Option<DistributionInfo>,
     /// Sorted by type, name, version, location.
     pub packages: Vec<PackageRow>,
-    /// Sorted by the bytes of their paths.
+    /// Sorted by the bytes of their paths. Without that part, only those that are packages.
     pub files: Vec<FileRow>,
     /// Files with the set-user-id or set-group-id bit, sorted by path.
     pub set_id_files: Vec<SetIdFile>,

@@ -16,6 +16,7 @@ pub mod history;
 pub mod json;
 pub mod package;
 pub mod package_type;
+pub mod part;
 pub mod path;
 pub mod percent;
 pub mod problem;

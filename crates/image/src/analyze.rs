@@ -16,7 +16,7 @@ use bstr::BString;
 use inscan_analyzers::problem::{BY_CHANCE, DEFECT, MALFORMED, OVER_LIMIT};
 use inscan_analyzers::{
     Analyzer, Distribution, Error, Fact, Facts, FileInfo, FileKind, Files, Hides, Legacy, Package,
-    Problem, Role, Room, Secret,
+    Part, Problem, Role, Room, Secret,
 };
 use rayon::prelude::*;
 
@@ -40,6 +40,8 @@ pub struct Analysis<'a> {
     pub fs: ImageFs<'a>,
     /// The analyzers that ran; facts of a layer name them by position.
     pub analyzers: &'a [Box<dyn Analyzer>],
+    /// Parts that were not made, sorted.
+    pub left_out: Vec<Part>,
     pub distribution: Option<Distribution>,
     /// Sorted by kind, name, version, location.
     pub packages: Vec<FoundPackage<'a>>,
@@ -178,6 +180,7 @@ pub fn analyze_with<'a>(
         layers,
         fs,
         analyzers,
+        left_out: Vec::new(),
         distribution: None,
         packages: Vec::new(),
         secrets: Vec::new(),

@@ -17,6 +17,7 @@ use std::io::{self, BufWriter, Write};
 
 use std::time::Instant;
 
+use inscan_analyzers::Part;
 use inscan_document::{Identity, Run, Section};
 use inscan_facts::harmless::Harmless;
 use serde::Serialize;
@@ -31,7 +32,9 @@ pub use timings::{ended, of as timings};
 
 #[derive(Serialize)]
 struct Document<'a> {
-    document: Legacy<'a>,
+    /// It is made of all files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<Legacy<'a>>,
     inscan: SectionOf<'a>,
 }
 
@@ -45,8 +48,9 @@ pub fn write(
     let begun = Instant::now();
     let config = &analysis.config;
     let mut to = BufWriter::with_capacity(1 << 16, Harmless::new(to));
+    let has_files = !analysis.left_out.contains(&Part::Files);
     let document = Document {
-        document: Legacy { analysis, config, identity },
+        document: has_files.then_some(Legacy { analysis, config, identity }),
         inscan: SectionOf { analysis, config: &analysis.shown, identity, run, begun },
     };
     serde_json::to_writer(&mut to, &document)?;

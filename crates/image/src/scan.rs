@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use inscan_analyzers::problem::UNREADABLE;
-use inscan_analyzers::{Analyzer, Config, Hides, Problem};
+use inscan_analyzers::{Analyzer, Config, Hides, Part, Problem};
 use inscan_document::{Identity, LegacyPart, Overrides, Run, Section};
 use inscan_facts::digest::MoreDigests;
 use inscan_facts::error::{Coded, Kind};
@@ -46,6 +46,9 @@ pub struct Request {
     /// As many as there are cores, where none is said.
     pub threads: Option<NonZeroUsize>,
     pub malware: Option<Malware>,
+    /// Parts beside the packages that are not made: they cost no time then, and are not in the
+    /// document.
+    pub left_out: Vec<Part>,
     /// Where layers that were read before are kept.
     pub cache: Option<CacheRequest>,
     /// Of a root file system, leave out what is mounted in it.
@@ -86,6 +89,7 @@ impl Request {
             digests: Vec::new(),
             threads: None,
             malware: None,
+            left_out: Vec::new(),
             cache: None,
             one_file_system: false,
             budget: Factor::default(),
@@ -262,8 +266,11 @@ pub fn identity(request: &Request, image: &Image) -> Identity {
 pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Result<Scan, ScanError> {
     let count = request.threads();
     let threads = threads(count)?;
-    let analyzers = Arc::new(inscan_analyzers::all(&request.config));
+    let mut analyzers = inscan_analyzers::all(&request.config);
+    analyzers.retain(|analyzer| !request.left_out.contains(&analyzer.part()));
+    let analyzers = Arc::new(analyzers);
     let mut pass = Pass::new(&analyzers, request.digests.clone());
+    pass.hashes_all = !request.left_out.contains(&Part::Files);
     pass.threads = threads.clone();
     pass.budget = Arc::new(Budget::new(request.budget));
     pass.malware = request.malware.as_ref().map(scanner).transpose()?;
@@ -282,6 +289,7 @@ pub fn read(request: &Request, opened: Opened, progress: &dyn Progress) -> Resul
             threads.run(|| analyze_with(image, layers, &read.analyzers, room, look_again));
         pass.budget.check_room()?;
         analysis.threads = threads.clone();
+        analysis.left_out.clone_from(&request.left_out);
         analysis.times.take_reading(&pass.clocks, reading);
         if let Some(scanner) = &pass.malware {
             let update = request.config.clamav().and_then(|clamav| clamav.db_update_enabled);

@@ -24,6 +24,7 @@ use crate::vulnerable::VulnerabilityList;
 use inscan_document::config::ContainerConfig;
 use inscan_document::{self as document, LegacyPart, Section};
 use inscan_evaluate::{SecretFinding, Severity};
+use inscan_facts::part::Part as LeftOut;
 use inscan_vulndb::Database;
 
 pub use accounts::Account;
@@ -98,10 +99,11 @@ impl<'a> DocumentFacts<'a> {
 
     /// Of an analysis that was just made, with our own part of its document.
     pub fn of_analysis(outputs: impl LegacyPart + 'a, section: &'a Section) -> Self {
-        DocumentFacts {
-            source: Source::Analysis(Box::new(outputs)),
-            ..DocumentFacts::of_section(section)
-        }
+        let source = match section.left_out.contains(&LeftOut::Files) {
+            true => Source::Section(section),
+            false => Source::Analysis(Box::new(outputs)),
+        };
+        DocumentFacts { source, ..DocumentFacts::of_section(section) }
     }
 
     /// What the legacy part does not tell, or tells by guesses alone.

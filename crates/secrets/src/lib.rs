@@ -196,6 +196,10 @@ impl Analyzer for Secrets {
         "secrets"
     }
 
+    fn part(&self) -> inscan_contract::Part {
+        inscan_contract::Part::Secrets
+    }
+
     fn hides(&self) -> Hides {
         Hides::Nothing
     }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use inscan_analyzers::{Evidence, Fact, Package, PackageFile};
+use inscan_analyzers::{Evidence, Fact, Package, PackageFile, Part};
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
@@ -36,16 +36,22 @@ pub(super) struct SectionOf<'a> {
 impl Serialize for SectionOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let owners = Owners::of(self.analysis);
-        let mut section = serializer.serialize_struct("Section", 15)?;
+        let mut section = serializer.serialize_struct("Section", 16)?;
         section.serialize_field("format", FORMAT)?;
         section.serialize_field("tool", &self.tool())?;
+        if !self.analysis.left_out.is_empty() {
+            section.serialize_field("left_out", &self.analysis.left_out)?;
+        }
         section.serialize_field("image", &self.image())?;
         section.serialize_field("layers", &self.layers())?;
         if let Some(distribution) = self.distribution() {
             section.serialize_field("distribution", &distribution)?;
         }
         section.serialize_field("packages", &Packages { of: self, owners: &owners })?;
-        section.serialize_field("files", &Files { of: self, owners: &owners })?;
+        match self.analysis.left_out.contains(&Part::Files) {
+            true => section.serialize_field("files", &self.files_of_packages(&owners))?,
+            false => section.serialize_field("files", &Files { of: self, owners: &owners })?,
+        }
         section.serialize_field("set_id_files", &self.set_id_files(&owners))?;
         section.serialize_field("secrets", &self.secrets())?;
         if let Some(malware) = self.malware() {
@@ -180,6 +186,7 @@ impl SectionOf<'_> {
         Section {
             format: FORMAT.to_owned(),
             tool: self.tool(),
+            left_out: self.analysis.left_out.clone(),
             image: self.image(),
             layers: self.layers(),
             distribution: self.distribution(),

@@ -179,9 +179,11 @@ impl LayerScan {
         self.piece(entry.link)
     }
 
-    /// Digests of a regular file.
+    /// Digests of a regular file, where they were taken.
     pub fn digests(&self, entry: &Entry) -> Option<&FileDigests> {
-        self.digests.get(entry.digests as usize)
+        let digests = self.digests.get(entry.digests as usize)?;
+        // No content is known that has this one.
+        (digests.sha256 != [0; 32]).then_some(digests)
     }
 
     fn piece(&self, span: Span) -> &[u8] {

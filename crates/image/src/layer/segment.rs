@@ -36,6 +36,8 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 pub struct Pass<'a> {
     pub analyzers: &'a [Box<dyn Analyzer>],
     pub matcher: Matcher,
+    /// Whether every file has digests; else only those in which something was found.
+    pub hashes_all: bool,
     pub more_digests: Vec<MoreDigests>,
     pub keeper: Keeper,
     /// Asked about every file, if there is one.
@@ -65,6 +67,7 @@ impl<'a> Pass<'a> {
         Pass {
             analyzers,
             matcher,
+            hashes_all: true,
             more_digests,
             keeper: Keeper::default(),
             malware: None,
@@ -165,7 +168,8 @@ pub(super) enum Part {
 /// A large file in the middle of being read.
 pub(super) struct Large {
     entry: u32,
-    hasher: Hasher,
+    /// `None`: nobody asks for its digests.
+    hasher: Option<Hasher>,
     spool: Option<Spool>,
     /// Why the spool could not be filled.
     spool_error: Option<String>,
@@ -175,7 +179,7 @@ pub(super) struct Large {
 /// What was learned of one file.
 struct Learned {
     entry: u32,
-    digests: FileDigests,
+    digests: Option<FileDigests>,
     seen: Seen,
 }
 
@@ -244,9 +248,11 @@ impl<'a> Progressing<'a> {
         let file = &self.scan.entries[entry as usize];
         let matches = self.pass.matcher.matches(self.scan.path(file), start);
         let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
+        let is_hashed = self.pass.hashes_all || is_wanted;
+        let hasher = || Hasher::new(&self.pass.more_digests, self.pass.threads.count());
         self.large.push(Some(Large {
             entry,
-            hasher: Hasher::new(&self.pass.more_digests, self.pass.threads.count()),
+            hasher: is_hashed.then(hasher),
             spool: is_wanted.then(|| Spool::new(file.size)),
             spool_error: None,
             start: start.to_vec(),
@@ -301,7 +307,9 @@ impl<'a> Progressing<'a> {
         rayon::scope(|scope| {
             let bytes = segment.used();
             let large = pieces_by_file(large, &segment.pieces).into_iter();
-            let hashed = large.map(|(large, pieces)| (beside(scope, large, pieces, bytes), pieces));
+            let hashed = large.filter_map(|(large, pieces)| {
+                beside(scope, large, pieces, bytes).map(|hashed| (hashed, pieces))
+            });
             let hashed: Vec<_> = hashed.collect();
             scope.spawn(move |_| in_order(diff_id, hashed, bytes, segment.fresh));
             let scan = &*scan;
@@ -380,15 +388,17 @@ fn beside<'s>(
     large: &'s mut Large,
     pieces: &'s [Piece],
     bytes: &'s [u8],
-) -> &'s mut Hashed {
+) -> Option<&'s mut Hashed> {
     let Large { hasher, spool, spool_error, .. } = large;
-    let Hasher { within, beside, more } = hasher;
-    if let Some(beside) = beside {
-        scope.spawn(move |_| each_part(pieces, bytes, |part| beside.update(part)));
-    }
-    for context in more {
-        scope.spawn(move |_| each_part(pieces, bytes, |part| context.update(part)));
-    }
+    let within = hasher.as_mut().map(|Hasher { within, beside, more }| {
+        if let Some(beside) = beside {
+            scope.spawn(move |_| each_part(pieces, bytes, |part| beside.update(part)));
+        }
+        for context in more {
+            scope.spawn(move |_| each_part(pieces, bytes, |part| context.update(part)));
+        }
+        within
+    });
     if spool_error.is_none()
         && let Some(spool) = spool
     {
@@ -444,19 +454,22 @@ fn groups(files: &[Whole]) -> Vec<&[Whole]> {
 }
 
 fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Vec<Learned> {
-    let contents: Vec<&[u8]> = group.iter().map(|whole| &bytes[whole.content.clone()]).collect();
-    let digests = of_each(&contents);
-    let files = group.iter().zip(contents).zip(digests);
-    files
-        .map(|((whole, content), digests)| {
-            let start = &content[..content.len().min(START_LEN)];
-            Learned {
-                entry: whole.entry,
-                digests: hash::digests(content, digests, &pass.more_digests),
-                seen: look(pass, &Look::at(scan, whole.entry, start), Ok(&content), |_, _| true),
-            }
-        })
-        .collect()
+    let content = |whole: &Whole| &bytes[whole.content.clone()];
+    let seen = group.iter().map(|whole| {
+        let content = content(whole);
+        let start = &content[..content.len().min(START_LEN)];
+        let seen = look(pass, &Look::at(scan, whole.entry, start), Ok(&content), |_, _| true);
+        Learned { entry: whole.entry, digests: None, seen }
+    });
+    let mut learned: Vec<Learned> = seen.collect();
+    let is_hashed = |learned: &Learned| pass.hashes_all || !learned.seen.wanted.is_empty();
+    let hashed = group.iter().zip(&mut learned).filter(|(_, learned)| is_hashed(learned));
+    let (contents, hashed): (Vec<&[u8]>, Vec<_>) =
+        hashed.map(|(whole, learned)| (content(whole), learned)).unzip();
+    for ((content, learned), digests) in contents.iter().zip(hashed).zip(of_each(&contents)) {
+        learned.digests = Some(hash::digests(content, digests, &pass.more_digests));
+    }
+    learned
 }
 
 fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
@@ -468,7 +481,7 @@ fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
     let file = Look::at(scan, large.entry, &large.start);
     let mut seen = look(pass, &file, content, |_, _| true);
     seen.is_by_chance |= large.spool.as_ref().is_some_and(Spool::has_failed);
-    Learned { entry: large.entry, digests: large.hasher.finish(), seen }
+    Learned { entry: large.entry, digests: large.hasher.map(Hasher::finish), seen }
 }
 
 /// Shows one file to whoever wants it and is asked.
@@ -570,7 +583,9 @@ fn inspect(pass: &Pass<'_>, analyzer: usize, head: &FileHead<'_>, content: &dyn 
 fn store(scan: &mut LayerScan, learned: Learned) {
     let Learned { entry, digests, seen } = learned;
     let slot = scan.entries[entry as usize].digests as usize;
-    scan.digests[slot] = digests;
+    if let Some(digests) = digests {
+        scan.digests[slot] = digests;
+    }
     if !seen.wanted.is_empty() {
         scan.wanted.insert(entry, seen.wanted);
     }

@@ -19,7 +19,7 @@ const NOTHING: &str = "none";
 pub(super) type Contents = BTreeMap<String, String>;
 
 pub(super) fn read(source: &Source<'_>) -> Lookup<Contents> {
-    if matches!(source, Source::Sbom(_) | Source::Nothing) {
+    if matches!(source, Source::Section(_) | Source::Nothing) {
         return Err(source.lacks("contents of files"));
     }
     let mut contents = Contents::new();

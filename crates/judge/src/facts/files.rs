@@ -161,7 +161,7 @@ const ALL: &str = "files.allinfo";
 pub(super) fn read(source: &Source<'_>) -> Lookup<Files> {
     let mut files = Files::default();
     match source {
-        Source::Sbom(_) | Source::Nothing => return Err(source.lacks("the files of the image")),
+        Source::Section(_) | Source::Nothing => return Err(source.lacks("the files of the image")),
         Source::Analysis(outputs) => outputs.files(&mut |file| {
             let target = file.target.map(String::into_boxed_str);
             files.push(file.key, file.mode, file.size, FileKind::of(file.kind), target);

@@ -44,7 +44,7 @@ pub(super) fn read(source: &Source<'_>) -> Lookup<ImageFacts> {
         Source::Analysis(outputs) => {
             (outputs.image_report(), outputs.os(), outputs.labels().clone())
         }
-        Source::Sbom(_) | Source::Nothing => {
+        Source::Section(_) | Source::Nothing => {
             return Err(source.lacks("the Dockerfile, size and layers of the image"));
         }
     };

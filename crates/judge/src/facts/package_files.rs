@@ -27,7 +27,7 @@ const META: &str = "distro.pkgfilemeta";
 pub(super) fn read(source: &Source<'_>) -> Lookup<Vec<PackageFile>> {
     let mut files = Vec::new();
     match source {
-        Source::Sbom(_) | Source::Nothing => {
+        Source::Section(_) | Source::Nothing => {
             return Err(source.lacks("what package managers recorded of files"));
         }
         Source::Analysis(outputs) => outputs.package_files(&mut |key, values| {

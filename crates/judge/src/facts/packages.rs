@@ -38,7 +38,7 @@ const MODULE: &str = "package_list";
 const OS: &str = "pkgs.allinfo";
 
 pub(super) fn read(source: &Source<'_>) -> Lookup<Vec<Package>> {
-    if let Source::Sbom(section) = source {
+    if let Source::Section(section) = source {
         return Ok(section.packages.iter().map(of_row).collect());
     }
     let mut packages = Vec::new();

@@ -48,7 +48,7 @@ const OUTPUT: &str = "regexp_matches.all";
 
 pub(super) fn read(source: &Source<'_>, search: Search) -> Lookup<Vec<Found>> {
     let Search { module, analyzer, what } = search;
-    if matches!(source, Source::Sbom(_) | Source::Nothing) {
+    if matches!(source, Source::Section(_) | Source::Nothing) {
         return Err(source.lacks(what));
     }
     source.needs(analyzer)?;

@@ -1,5 +1,5 @@
 //! Where facts come from: the text of a document, an analysis in memory, or
-//! what is known of an SBOM.
+//! our own part of a document alone.
 //!
 //! Of a document only the places of its outputs are found at first; each is a
 //! JSON object from keys to texts, and is read when it is asked for.
@@ -23,7 +23,8 @@ pub(super) enum Source<'a> {
     Nothing,
     Document(Box<Document<'a>>),
     Analysis(Box<dyn LegacyPart + 'a>),
-    Sbom(&'a Section),
+    /// Our own part alone: of an SBOM, or of an analysis without all files.
+    Section(&'a Section),
 }
 
 /// A text that is no analysis document.
@@ -64,7 +65,7 @@ pub(super) fn read<'a>(text: &'a [u8], section: &'a Section) -> Result<Source<'a
         inscan: Option<Own>,
     }
     let whole: Whole<'a> = serde_json::from_slice(text)?;
-    let Some(image) = whole.document.0 else { return Ok(Source::Sbom(section)) };
+    let Some(image) = whole.document.0 else { return Ok(Source::Section(section)) };
     Ok(Source::Document(Box::new(Document {
         report: image.imagedata.analysis_report,
         image_report: image.imagedata.image_report,
@@ -123,7 +124,7 @@ impl<'a> Source<'a> {
     /// Hands over the values of an output, which may have none.
     pub(super) fn each(&self, module: &str, output: &str, each: &mut Each<'a, '_>) -> Lookup<()> {
         match self {
-            Source::Nothing | Source::Sbom(_) => Err(self.lacks("this")),
+            Source::Nothing | Source::Section(_) => Err(self.lacks("this")),
             Source::Document(document) => document.each(module, output, each),
             Source::Analysis(outputs) => {
                 let values = outputs.values(module, output);
@@ -135,7 +136,7 @@ impl<'a> Source<'a> {
     /// Whether the document has the output; one without values may have been left out.
     pub(super) fn has(&self, module: &str, output: &str) -> bool {
         match self {
-            Source::Nothing | Source::Sbom(_) => false,
+            Source::Nothing | Source::Section(_) => false,
             Source::Document(document) => document.output(module, output).is_some(),
             Source::Analysis(outputs) => !outputs.values(module, output).is_empty(),
         }
@@ -144,7 +145,7 @@ impl<'a> Source<'a> {
     /// Names of a module's outputs, in order.
     pub(super) fn outputs(&self, module: &str) -> Vec<String> {
         match self {
-            Source::Nothing | Source::Sbom(_) => Vec::new(),
+            Source::Nothing | Source::Section(_) => Vec::new(),
             Source::Document(document) => document
                 .report
                 .get(module)
@@ -165,7 +166,7 @@ impl<'a> Source<'a> {
                 Some(names) => names.iter().any(|name| name == analyzer),
                 None => true,
             },
-            Source::Nothing | Source::Sbom(_) => true,
+            Source::Nothing | Source::Section(_) => true,
         };
         match ran {
             true => Ok(()),
@@ -178,7 +179,10 @@ impl<'a> Source<'a> {
     /// That the source does not say such things at all.
     pub(super) fn lacks(&self, what: &str) -> String {
         match self {
-            Source::Sbom(_) => format!(
+            Source::Section(section) if !section.left_out.is_empty() => format!(
+                "the analysis does not tell {what}, since `--only` left it out: analyze the image without that"
+            ),
+            Source::Section(_) => format!(
                 "an SBOM does not tell {what}: judge an analysis document (`inscan analyze IMAGE`)"
             ),
             _ => format!("the document does not tell {what}: analyze the image again"),

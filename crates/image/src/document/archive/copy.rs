@@ -32,7 +32,7 @@ pub(super) fn document(
     match out.has_document {
         true => Ok(()),
         false => Err(Error::content(
-            "it has no part `document`, which is what a backend reads: an SBOM cannot be sent",
+            "it has no part `document`, which is what a backend reads: an SBOM cannot be sent, nor what `--only` made",
         )),
     }
 }
