@@ -1,26 +1,43 @@
 //! Where the keywords of all rules stand in a text.
 //!
-//! Two tables of bits over hashes of four bytes, case ignored, say at which places one may
-//! stand: the first passes one in twenty, the second one in ten of these. What both pass is
-//! compared. An automaton over the same words reads one
-//! byte after another and waits for memory at each; here no place waits for another.
+//! Sixty-four bytes at once are marked (`marks.rs`): which may begin one of a few words that
+//! stand anywhere, which begin a word of letters, which are in long runs of the letters of
+//! tokens. Only there other words are looked for, by a hash of their first bytes: most of
+//! them begin a token, or are a name. Looking at each byte would cost four times as much.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::ops::Range;
 
-/// Bytes that are hashed.
-const GRAM: usize = 4;
-/// Bits of the hash that the table has a bit for: 64 KiB.
-const FILTER_BITS: u32 = 19;
-/// The same of the second table: 32 KiB.
-const SECOND_BITS: u32 = 18;
-/// Places that are looked up at once.
-const STEP: usize = 8;
-/// Places that are searched before what was found is looked at; a multiple of the above.
-const STRETCH: usize = 64 << 10;
+use super::marks::{BLOCK, Beginnings, Marks, mark};
+
+/// Letters of tokens that follow one another from near a keyword that begins one.
+pub(super) const LEAST_RUN: usize = 16;
+/// How far behind the begin of the keyword they may begin.
+pub(super) const NEAR: usize = 8;
+/// Letters of base64 around a keyword that stands within them.
+pub(super) const LEAST_AROUND: usize = 20;
+/// Blocks that are marked before words are looked for in them, and their bytes.
+const BLOCKS: usize = 128;
+const STRETCH: usize = BLOCKS * BLOCK;
+/// These, a block more, and what a look at its last byte may read.
+const WINDOW: usize = STRETCH + BLOCK + 8;
 /// Sets the bit by which small letters differ from capitals. Other signs that it makes alike
 /// are told apart when words are compared.
 const CASE: u64 = 0x2020_2020_2020_2020;
+
+/// Where a word counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// At the begin of a word, with sixteen letters of tokens in a row within the next
+    /// twenty-four bytes.
+    Token,
+    /// Within twenty letters of base64 in a row. It has a capital with three letters behind it.
+    Within,
+    /// Where its first letter that no other is before begins a word, within `camelCase` too.
+    /// That and the next two are letters or digits.
+    Name,
+    Anywhere,
+}
 
 /// A word to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +45,7 @@ pub(super) struct Word {
     /// Lower case, or as it is written where it is exact. At least three bytes.
     pub(super) text: Box<[u8]>,
     pub(super) is_exact: bool,
-    /// Whether a letter, a digit or a sign of tokens has to follow.
-    pub(super) is_begin: bool,
+    pub(super) place: Place,
 }
 
 /// A word that was found: its position among the words, and where it stands.
@@ -40,81 +56,62 @@ pub(super) struct Found {
 }
 
 pub(super) struct Keywords {
-    filter: Filter,
-    /// Words by four bytes of them, and those of three letters.
-    by_four: Table,
-    by_three: Table,
     words: Vec<Option<Word>>,
+    beginnings: Beginnings,
+    anywhere: Grams,
+    tokens: Grams,
+    within: Grams,
+    names: Grams,
 }
 
-/// One bit for each hash.
-struct Filter {
-    first: Box<[u64; 1 << (FILTER_BITS - 6)]>,
-    second: Box<[u64; 1 << (SECOND_BITS - 6)]>,
+/// Words by the bytes at their anchor: six, or as many as there are.
+struct Grams {
+    /// Of the first three or four bytes of all.
+    filter: Filter,
+    six: Table,
+    four: Table,
+    three: Table,
 }
 
-impl Filter {
-    /// 1 where some word may stand.
-    fn passes(&self, folded: u32) -> u64 {
-        let hash = hash(folded) >> (32 - FILTER_BITS);
-        self.first[(hash >> 6) as usize] >> (hash & 63) & 1
-    }
-
-    fn passes_second(&self, folded: u32) -> bool {
-        let hash = second_hash(folded) >> (32 - SECOND_BITS);
-        self.second[(hash >> 6) as usize] >> (hash & 63) & 1 == 1
-    }
-
-    fn mark(&mut self, folded: u32) {
-        let hash = hash(folded) >> (32 - FILTER_BITS);
-        self.first[(hash >> 6) as usize] |= 1 << (hash & 63);
-        let hash = second_hash(folded) >> (32 - SECOND_BITS);
-        self.second[(hash >> 6) as usize] |= 1 << (hash & 63);
-    }
-}
-
-/// What may stand at a place, by the hash of its bytes.
+/// What may stand at a place, by a hash of its bytes.
 struct Table {
+    filter: Filter,
     starts: Vec<u16>,
     entries: Vec<Entry>,
 }
 
+/// A bit for each hash of bytes that some entry has.
+struct Filter {
+    /// Bits of the bytes that count.
+    mask: u64,
+    bits: Box<[u64; 1 << (FILTER_BITS - 6)]>,
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
-    bytes: u32,
+    bytes: u64,
     word: u16,
     /// Bytes of the word before these.
     offset: u8,
 }
 
-const TABLE_BITS: u32 = 12;
+/// 4 KiB, so that all tables stay in the nearest memory.
+const FILTER_BITS: u32 = 15;
+const TABLE_BITS: u32 = 10;
 
 impl Keywords {
     /// Words that are `None` keep their positions and are not looked for.
     pub(super) fn new(words: Vec<Option<Word>>) -> Self {
-        let mut filter = Filter {
-            first: Box::new([0; 1 << (FILTER_BITS - 6)]),
-            second: Box::new([0; 1 << (SECOND_BITS - 6)]),
-        };
-        let (mut four, mut three) = (Vec::new(), Vec::new());
-        for (position, word) in words.iter().enumerate() {
-            let Some(word) = word else { continue };
-            let position = u16::try_from(position).expect("some thousand words");
-            if word.text.len() < GRAM {
-                let bytes = folded(&[&word.text[..], b"\0"].concat());
-                three.push(Entry { bytes: bytes & THREE, word: position, offset: 0 });
-                for next in (0..=u8::MAX).filter(|&next| !word.is_begin || is_of_token(next)) {
-                    filter.mark(folded(&[&word.text[..], &[next]].concat()));
-                }
-            } else {
-                let offset = rarest(&word.text);
-                let bytes = folded(&word.text[offset..]);
-                let offset = u8::try_from(offset).expect("words are short");
-                four.push(Entry { bytes, word: position, offset });
-                filter.mark(bytes);
-            }
+        let of = |place: Place| Grams::of(&words, place);
+        let all = words.iter().flatten().filter(|word| word.place == Place::Anywhere);
+        Keywords {
+            beginnings: Beginnings::of(all.map(|word| (&word.text[anchor(word)..], word.is_exact))),
+            anywhere: of(Place::Anywhere),
+            tokens: of(Place::Token),
+            within: of(Place::Within),
+            names: of(Place::Name),
+            words,
         }
-        Keywords { filter, by_four: Table::new(four), by_three: Table::new(three), words }
     }
 
     /// Every place of every word, in the order of their ends; of those that end together the
@@ -126,49 +123,89 @@ impl Keywords {
     }
 
     /// The same without keeping them: a text may be made of nothing else.
-    pub(super) fn each(&self, text: &[u8], mut look: impl FnMut(&Found)) {
-        let mut found = Vec::new();
+    pub(super) fn each(&self, text: &[u8], look: impl FnMut(&Found)) {
+        thread_local! {
+            static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+        }
+        // What is looked at may be searched in turn, with another one.
+        let mut scratch = SCRATCH.take().unwrap_or_else(Scratch::new);
+        self.each_with(&mut scratch, text, look);
+        SCRATCH.set(Some(scratch));
+    }
+
+    fn each_with(&self, scratch: &mut Scratch, text: &[u8], mut look: impl FnMut(&Found)) {
+        let mut before = Before::default();
+        let mut found = std::mem::take(&mut scratch.found);
         for from in (0..text.len()).step_by(STRETCH) {
-            self.find_between(text, from..text.len().min(from + STRETCH), &mut found);
-            found.sort_unstable_by_key(|found| (found.range.end, found.range.start));
+            self.in_stretch(scratch, &mut before, text, from, &mut found);
+            found.sort_unstable_by_key(|found| (found.range.end, found.range.start, found.word));
             found.drain(..).for_each(|found| look(&found));
         }
+        scratch.found = found;
     }
 
-    fn find_between(&self, text: &[u8], places: Range<usize>, found: &mut Vec<Found>) {
-        let mut at = places.start;
-        while let Some(bytes) = text.get(at..at + STEP + GRAM).filter(|_| at < places.end) {
-            let low = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) | CASE;
-            let high = u64::from_le_bytes(bytes[4..].try_into().expect("eight bytes")) | CASE;
-            let mut passed = 0_u64;
-            for place in 0..4 {
-                passed |= self.filter.passes((low >> (8 * place)) as u32) << place;
-                passed |= self.filter.passes((high >> (8 * place)) as u32) << (place + 4);
-            }
-            while passed != 0 {
-                let place = passed.trailing_zeros() as usize;
-                let four = if place < 4 { low >> (8 * place) } else { high >> (8 * place - 32) };
-                if self.filter.passes_second(four as u32) {
-                    self.compare(text, at + place, found);
-                }
-                passed &= passed - 1;
-            }
-            at += STEP;
+    fn in_stretch(
+        &self,
+        scratch: &mut Scratch,
+        before: &mut Before,
+        text: &[u8],
+        from: usize,
+        found: &mut Vec<Found>,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if is_fast() {
+            // SAFETY: the processor has the instructions.
+            return unsafe { self.in_stretch_fast(scratch, before, text, from, found) };
         }
-        for at in at..places.end {
-            self.compare(text, at, found);
+        self.in_stretch_of_any(scratch, before, text, from, found);
+    }
+
+    /// The same code, compiled to instructions that count and take bits one by one.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn in_stretch_fast(
+        &self,
+        scratch: &mut Scratch,
+        before: &mut Before,
+        text: &[u8],
+        from: usize,
+        found: &mut Vec<Found>,
+    ) {
+        self.in_stretch_of_any(scratch, before, text, from, found);
+    }
+
+    #[inline(always)]
+    fn in_stretch_of_any(
+        &self,
+        scratch: &mut Scratch,
+        before: &mut Before,
+        text: &[u8],
+        from: usize,
+        found: &mut Vec<Found>,
+    ) {
+        let Scratch { marks, sites, positions, padded, .. } = scratch;
+        let rest = &text[from..];
+        let blocks = rest.len().div_ceil(BLOCK).min(BLOCKS);
+        let window = rest.first_chunk().unwrap_or_else(|| with_zeros(rest, padded));
+        mark(window, &self.beginnings, &mut marks[..=blocks]);
+        for number in 0..blocks {
+            let of_block = before.sites(&marks[number], &marks[number + 1]);
+            sites.iter_mut().zip(of_block).for_each(|(all, sites)| all[number] = sites);
+        }
+        let kinds = [&self.anywhere, &self.tokens, &self.within, &self.names];
+        for (sites, grams) in sites.iter().zip(kinds).filter(|(_, grams)| !grams.is_empty()) {
+            positions.set(&sites[..blocks]);
+            positions.keep(window, grams);
+            for at in positions.all() {
+                self.compare(text, from + at, grams, found);
+            }
         }
     }
 
-    /// Adds the words of which these bytes are at a place.
+    /// Adds the words whose anchor is at a place.
     #[inline(never)]
-    fn compare(&self, text: &[u8], at: usize, found: &mut Vec<Found>) {
-        let rest = &text[at..];
-        let mut bytes = [0; GRAM];
-        let length = rest.len().min(GRAM);
-        bytes[..length].copy_from_slice(&rest[..length]);
-        let bytes = folded(&bytes);
-        for entry in self.by_four.at(bytes).chain(self.by_three.at(bytes & THREE)) {
+    fn compare(&self, text: &[u8], at: usize, grams: &Grams, found: &mut Vec<Found>) {
+        for entry in grams.at(folded(&eight(text, at))) {
             let word = usize::from(entry.word);
             let Some(Word { text: letters, is_exact, .. }) = &self.words[word] else { continue };
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
@@ -184,22 +221,283 @@ impl Keywords {
     }
 }
 
-impl Table {
-    fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by_key(|entry| (bucket(entry.bytes), entry.bytes, entry.word));
-        let mut counts = BTreeMap::new();
-        for entry in &entries {
-            *counts.entry(bucket(entry.bytes)).or_insert(0_u16) += 1;
+/// What a search works in, kept for the next one: most texts are short.
+struct Scratch {
+    marks: [Marks; BLOCKS + 1],
+    /// Of each block where words may stand that count anywhere, tokens, within, names.
+    sites: [[u64; BLOCKS]; 4],
+    positions: Positions,
+    /// The end of a text, and zeros behind it.
+    padded: [u8; WINDOW],
+    found: Vec<Found>,
+}
+
+impl Scratch {
+    fn new() -> Box<Self> {
+        Box::new(Scratch {
+            marks: [Marks::default(); BLOCKS + 1],
+            sites: [[0; BLOCKS]; 4],
+            positions: Positions { all: [0; ROOM], count: 0 },
+            padded: [0; WINDOW],
+            found: Vec::new(),
+        })
+    }
+}
+
+/// The end of a text, and behind it the zeros that the search reads.
+fn with_zeros<'a>(rest: &[u8], padded: &'a mut [u8; WINDOW]) -> &'a [u8; WINDOW] {
+    padded[..rest.len()].copy_from_slice(rest);
+    padded[rest.len()..].iter_mut().take(2 * BLOCK + 8).for_each(|byte| *byte = 0);
+    padded
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_fast() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+/// Places of one stretch. Filled and thinned out without branches that depend on the text:
+/// a wrong guess at each would cost more than the looking.
+struct Positions {
+    all: [u16; ROOM],
+    count: usize,
+}
+
+/// Bits of a block that are written down at once, whether they are set or not.
+const AT_ONCE: usize = 8;
+/// A power of two above the bytes of a stretch.
+const ROOM: usize = 2 * STRETCH;
+
+impl Positions {
+    /// The bits that are set in the blocks of a stretch.
+    #[inline(always)]
+    fn set(&mut self, blocks: &[u64]) {
+        self.count = 0;
+        for (number, &block) in blocks.iter().enumerate() {
+            let begin = (number * BLOCK) as u16;
+            let end = self.count + block.count_ones() as usize;
+            let (mut bits, mut at) = (block, self.count);
+            while at < end {
+                let Some(room) = self.all[at..].first_chunk_mut::<AT_ONCE>() else { break };
+                for place in room {
+                    *place = begin.wrapping_add(bits.trailing_zeros() as u16);
+                    bits &= bits.wrapping_sub(1);
+                }
+                at += AT_ONCE;
+            }
+            self.count = end;
         }
-        let mut starts = vec![0];
-        for bucket in 0..1 << TABLE_BITS {
-            let count = counts.get(&bucket).copied().unwrap_or(0);
-            starts.push(starts.last().copied().unwrap_or(0) + count);
-        }
-        Table { starts, entries }
     }
 
-    fn at(&self, bytes: u32) -> impl Iterator<Item = &Entry> {
+    /// Keeps those at which some word may stand.
+    #[inline(always)]
+    fn keep(&mut self, window: &[u8; WINDOW], grams: &Grams) {
+        self.retain(window, |bytes| grams.filter.may_have(bytes));
+        self.retain(window, |bytes| grams.may_have(bytes));
+    }
+
+    #[inline(always)]
+    fn retain(&mut self, window: &[u8; WINDOW], may_have: impl Fn(u64) -> bool) {
+        let mut kept = 0;
+        for number in 0..self.count.min(STRETCH) {
+            let at = self.all[number] % STRETCH as u16;
+            self.all[kept % ROOM] = at;
+            let bytes = window[usize::from(at)..].first_chunk().expect("eight bytes more");
+            kept += usize::from(may_have(folded(bytes)));
+        }
+        self.count = kept;
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> + '_ {
+        self.all[..self.count].iter().map(|&at| usize::from(at))
+    }
+}
+
+/// What the block before has to do with the next one.
+#[derive(Default)]
+struct Before {
+    alnum: u64,
+    word: u64,
+    lower: u64,
+    /// Where runs of base64 begin that are long enough, of this block and of the one before.
+    runs: u128,
+}
+
+impl Before {
+    /// Where in a block words of each kind of place may stand: anywhere, tokens, within, names.
+    #[inline(always)]
+    fn sites(&mut self, block: &Marks, next: &Marks) -> [u64; 4] {
+        let behind = |now: u64, before: u64| now << 1 | before >> (BLOCK - 1);
+        let begins_word = block.word & !behind(block.word, self.word);
+        let begins_camel = block.upper & behind(block.lower, self.lower);
+        let names = block.alnum & !behind(block.alnum, self.alnum) | begins_camel;
+        let both = |one: u64, two: u64| u128::from(one) | u128::from(two) << BLOCK;
+        let long_names = runs(both(block.alnum, next.alnum), LEAST_NAME) as u64;
+        let mut near = runs(both(block.token, next.token), LEAST_RUN);
+        // Within the next 0 to 8 bytes.
+        near |= near >> 1;
+        near |= near >> 2;
+        near |= near >> 4 | near >> NEAR;
+        let here = runs(both(block.base64, next.base64), LEAST_AROUND) as u64;
+        self.runs = self.runs >> BLOCK | u128::from(here) << BLOCK;
+        // From the begin of such a run on twenty bytes.
+        let mut around = self.runs;
+        around |= around << 1;
+        around |= around << 2;
+        around |= around << 4;
+        around |= around << 8;
+        around |= around << 4;
+        (self.alnum, self.word, self.lower) = (block.alnum, block.word, block.lower);
+        [
+            block.begin,
+            begins_word & near as u64,
+            (around >> BLOCK) as u64 & block.upper,
+            names & long_names,
+        ]
+    }
+}
+
+/// Letters and digits at the begin of names.
+const LEAST_NAME: usize = 3;
+
+/// Where so many bits in a row begin.
+#[inline(always)]
+fn runs(bits: u128, least: usize) -> u128 {
+    let (mut all, mut length) = (bits, 1);
+    while length < least {
+        let more = length.min(least - length);
+        all &= all >> more;
+        length += more;
+    }
+    all
+}
+
+/// Beginnings that are looked for at each byte, whatever is before them: parts of names as
+/// `apikey` and `PGPASSWORD` have them, and signs. Words with one of them in it are found by it.
+const ANCHORS: [&str; 14] = [
+    "://", ":AA", "key", "toke", "secr", "cred", "pass", "pwd", "psk", "htok", "ndpw", "otpw",
+    "erpw", "rauth",
+];
+
+/// At which of its bytes a word is looked up.
+fn anchor(word: &Word) -> usize {
+    let text = &word.text;
+    match word.place {
+        Place::Token => 0,
+        Place::Within => capital(text).unwrap_or(0),
+        Place::Name => begin_of_name(text).unwrap_or(0),
+        Place::Anywhere => anchor_in(text).unwrap_or_else(|| rarest(text)),
+    }
+}
+
+fn anchor_in(text: &[u8]) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let all = ANCHORS
+        .iter()
+        .filter_map(|anchor| bstr::ByteSlice::find(&lower[..], anchor.to_ascii_lowercase()));
+    all.min()
+}
+
+/// Whether a word is of those that are looked for at each byte.
+pub(super) fn has_anchor(text: &str) -> bool {
+    anchor_in(text.as_bytes()).is_some()
+}
+
+/// The first letter of a word that no other is before, if a name may begin there.
+pub(super) fn begin_of_name(text: &[u8]) -> Option<usize> {
+    let is_name = |at: &usize| {
+        let begin = text.get(*at..at + LEAST_NAME + 1);
+        begin.is_some_and(|begin| begin[..LEAST_NAME].iter().all(u8::is_ascii_alphanumeric))
+            && (*at == 0 || !text[at - 1].is_ascii_alphanumeric())
+    };
+    (0..text.len()).find(is_name)
+}
+
+/// The first capital of a word with three bytes behind it.
+pub(super) fn capital(text: &[u8]) -> Option<usize> {
+    (0..text.len().saturating_sub(3)).find(|&at| text[at].is_ascii_uppercase())
+}
+
+impl Grams {
+    fn of(words: &[Option<Word>], place: Place) -> Self {
+        let (mut six, mut four, mut three) = (Vec::new(), Vec::new(), Vec::new());
+        for (position, word) in words.iter().enumerate() {
+            let Some(word) = word.as_ref().filter(|word| word.place == place) else { continue };
+            let at = anchor(word);
+            let entry = Entry {
+                bytes: folded(&eight(&word.text, at)),
+                word: u16::try_from(position).expect("some thousand words"),
+                offset: u8::try_from(at).expect("words are short"),
+            };
+            match word.text.len() - at {
+                6.. => six.push(entry),
+                4.. => four.push(entry),
+                _ => three.push(entry),
+            }
+        }
+        let all = [&six[..], &four, &three].concat();
+        let least = if three.is_empty() { 4 } else { 3 };
+        Grams {
+            filter: Filter::new(&all, least),
+            six: Table::new(six, 6),
+            four: Table::new(four, 4),
+            three: Table::new(three, 3),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        [&self.six, &self.four, &self.three].iter().all(|table| table.entries.is_empty())
+    }
+
+    #[inline(always)]
+    fn may_have(&self, bytes: u64) -> bool {
+        let [six, four, three] = [&self.six, &self.four, &self.three].map(|table| &table.filter);
+        six.may_have(bytes) | four.may_have(bytes) | three.may_have(bytes)
+    }
+
+    fn at(&self, bytes: u64) -> impl Iterator<Item = &Entry> {
+        self.six.at(bytes).chain(self.four.at(bytes)).chain(self.three.at(bytes))
+    }
+}
+
+impl Filter {
+    /// Of entries of which so many bytes count.
+    fn new(entries: &[Entry], length: u32) -> Self {
+        let mut filter =
+            Filter { mask: (1 << (8 * length)) - 1, bits: Box::new([0; 1 << (FILTER_BITS - 6)]) };
+        for entry in entries {
+            let hash = hash(entry.bytes & filter.mask) >> (64 - FILTER_BITS);
+            filter.bits[(hash >> 6) as usize] |= 1_u64 << (hash & 63);
+        }
+        filter
+    }
+
+    #[inline(always)]
+    fn may_have(&self, bytes: u64) -> bool {
+        let hash = hash(bytes & self.mask) >> (64 - FILTER_BITS);
+        self.bits[(hash >> 6) as usize] >> (hash & 63) & 1 == 1
+    }
+}
+
+impl Table {
+    /// Of entries of which so many bytes count.
+    fn new(mut entries: Vec<Entry>, length: u32) -> Self {
+        let filter = Filter::new(&entries, length);
+        entries.iter_mut().for_each(|entry| entry.bytes &= filter.mask);
+        entries.sort_by_key(|entry| (bucket(entry.bytes), entry.bytes, entry.word));
+        let mut starts = vec![0; (1 << TABLE_BITS) + 1];
+        entries.iter().for_each(|entry| starts[bucket(entry.bytes) + 1] += 1);
+        for bucket in 0..1 << TABLE_BITS {
+            starts[bucket + 1] += starts[bucket];
+        }
+        Table { filter, starts, entries }
+    }
+
+    fn at(&self, bytes: u64) -> impl Iterator<Item = &Entry> {
+        let bytes = bytes & self.filter.mask;
         let bucket = bucket(bytes);
         let (start, end) = (self.starts[bucket], self.starts[bucket + 1]);
         let entries = &self.entries[usize::from(start)..usize::from(end)];
@@ -207,27 +505,29 @@ impl Table {
     }
 }
 
-/// The first three of four bytes.
-const THREE: u32 = 0x00ff_ffff;
-
-/// Four bytes in little endian, case ignored.
-fn folded(bytes: &[u8]) -> u32 {
-    let four = bytes[..GRAM].try_into().expect("four bytes");
-    u32::from_le_bytes(four) | CASE as u32
+/// Bytes in little endian, case ignored.
+#[inline(always)]
+fn folded(eight: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*eight) | CASE
 }
 
-fn hash(folded: u32) -> u32 {
-    // Of the odd numbers near 2^32 divided by the golden ratio.
-    folded.wrapping_mul(0x9e37_79b1)
+/// Eight bytes of a text; behind its end zeros.
+fn eight(text: &[u8], at: usize) -> [u8; 8] {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut eight = [0; 8];
+        eight[..rest.len()].copy_from_slice(rest);
+        eight
+    })
 }
 
-/// Another one, which is right where the first is wrong.
-fn second_hash(folded: u32) -> u32 {
-    (folded ^ (folded >> 15)).wrapping_mul(0x85eb_ca6b)
+fn hash(folded: u64) -> u64 {
+    // Of the odd numbers near 2^64 divided by the golden ratio.
+    folded.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn bucket(bytes: u32) -> usize {
-    (hash(bytes) >> (32 - TABLE_BITS)) as usize
+fn bucket(bytes: u64) -> usize {
+    (hash(bytes) >> (64 - TABLE_BITS)) as usize
 }
 
 /// What tokens are made of, besides letters and digits.
@@ -237,8 +537,8 @@ pub(super) fn is_of_token(byte: u8) -> bool {
 
 /// Where the four bytes of a word begin that texts have least often.
 fn rarest(word: &[u8]) -> usize {
-    let cost = |at: &usize| word[*at..*at + GRAM].iter().map(commonness).sum::<u32>();
-    (0..=word.len() - GRAM).min_by_key(cost).unwrap_or(0)
+    let cost = |at: &usize| word[*at..at + 4].iter().map(commonness).sum::<u32>();
+    (0..(word.len() + 1).saturating_sub(4)).min_by_key(cost).unwrap_or(0)
 }
 
 /// How often a byte is in programs and texts, roughly.
@@ -253,11 +553,59 @@ fn commonness(byte: &u8) -> u32 {
 mod tests {
     use super::*;
 
-    fn word(text: &str, is_exact: bool) -> Option<Word> {
-        Some(Word { text: text.as_bytes().into(), is_exact, is_begin: false })
+    fn word(text: &str, is_exact: bool, place: Place) -> Option<Word> {
+        Some(Word { text: text.as_bytes().into(), is_exact, place })
     }
 
-    /// What is found, without the table.
+    fn all_words() -> Vec<Option<Word>> {
+        vec![
+            word("key", false, Place::Anywhere),
+            word("api_key", false, Place::Anywhere),
+            word("://", false, Place::Anywhere),
+            word("1q~", true, Place::Anywhere),
+            word("AKIA", true, Place::Token),
+            word("sk_", true, Place::Token),
+            word("s.1", true, Place::Token),
+            word("Z2hwX", true, Place::Within),
+            word("-us", false, Place::Anywhere),
+            None,
+            word("private key", false, Place::Name),
+            word("github", false, Place::Name),
+            word(".acc-", false, Place::Name),
+        ]
+    }
+
+    /// Whether a word counts at a place, as its kind of place is defined.
+    fn counts(text: &[u8], word: &Word, start: usize) -> bool {
+        let is = |at: usize, of: fn(&u8) -> bool| text.get(at).is_some_and(of);
+        let before = |at: usize, of: fn(&u8) -> bool| at > 0 && is(at - 1, of);
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/".contains(byte);
+        match word.place {
+            Place::Anywhere => true,
+            Place::Token => {
+                let is_run = |from: usize| (from..from + LEAST_RUN).all(|at| is(at, is_token));
+                let begins = is(start, is_word) && !before(start, is_word);
+                begins && (start..=start + NEAR).any(is_run)
+            }
+            Place::Within => {
+                let at = start + anchor(word);
+                let is_run = |from: usize| (from..from + LEAST_AROUND).all(|at| is(at, is_base64));
+                is(at, u8::is_ascii_uppercase)
+                    && ((at + 1).saturating_sub(LEAST_AROUND)..=at).any(is_run)
+            }
+            Place::Name => {
+                let at = start + anchor(word);
+                let is_letter = u8::is_ascii_alphanumeric;
+                let is_camel = is(at, u8::is_ascii_uppercase) && before(at, u8::is_ascii_lowercase);
+                (at..at + LEAST_NAME).all(|at| is(at, is_letter))
+                    && (is_camel || !before(at, is_letter))
+            }
+        }
+    }
+
+    /// What is found, without tables.
     fn slowly(words: &[Option<Word>], text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         for start in 0..text.len() {
@@ -265,49 +613,50 @@ mod tests {
                 let Some(word) = word else { continue };
                 let range = start..start + word.text.len();
                 let Some(there) = text.get(range.clone()) else { continue };
-                let is_same = if word.is_exact {
-                    *there == *word.text
-                } else {
-                    there.eq_ignore_ascii_case(&word.text)
+                let is_same = match word.is_exact {
+                    true => *there == *word.text,
+                    false => there.eq_ignore_ascii_case(&word.text),
                 };
-                if is_same {
+                if is_same && counts(text, word, start) {
                     found.push(Found { word: position, range });
                 }
             }
         }
-        found.sort_by_key(|found| (found.range.end, found.range.start));
+        found.sort_by_key(|found| (found.range.end, found.range.start, found.word));
         found
     }
 
+    const TEXT: &str = "aPi_Key AKIAABCDEFGHIJKLMNOP akia://Q sk_ sk_abcdefghijklmnop \
+        sk_abcdefghij xAKIAABCDEFGHIJKLMNOP s.1bcdefghijklmnopq a1q~b PRIVATE KEYkeykey my_GitHub \
+        mygithub myGithub d.acc-x 0123456789012345678901-us6 a-us6 QUJDQUJDZ2hwXQUJDQUJDQUJD+/Z2hwX";
+
     #[test]
     fn finds_the_same_as_a_plain_search_at_every_length_and_place() {
-        let words = [
-            word("key", false),
-            word("api_key", false),
-            word("AKIA", true),
-            word("://", false),
-            word("sk_", true),
-            word("private key", false),
-            None,
-            word("a3t", false),
-        ];
-        let keywords = Keywords::new(words.to_vec());
-        let text =
-            "aPi_Key AKIA akia://A3T sk_SK_ PRIVATE KEYkeykey\u{0}xAKIAPI_KEY:// private keY";
+        let words = all_words();
+        let keywords = Keywords::new(words.clone());
+        let text = TEXT.as_bytes();
         for start in 0..text.len() {
             for end in start..=text.len() {
-                let part = &text.as_bytes()[start..end];
+                let part = &text[start..end];
                 assert_eq!(keywords.find(part), slowly(&words, part), "{start}..{end}");
             }
         }
     }
 
     #[test]
-    fn what_only_begins_a_token_needs_more_of_it() {
-        let begin = Word { text: (*b"pat").into(), is_exact: true, is_begin: true };
-        let keywords = Keywords::new(vec![Some(begin)]);
-        let count = |text: &str| keywords.find(text.as_bytes()).len();
-        assert_eq!(count("a path of patA1 and of others, and so on"), 2);
-        assert_eq!(count("a pat\" of others, and so on and on and on"), 0);
+    fn finds_the_same_across_stretches() {
+        let words = all_words();
+        let keywords = Keywords::new(words.clone());
+        for shift in 0..BLOCK {
+            let text = [&b" ".repeat(shift)[..], &TEXT.as_bytes().repeat(40)].concat();
+            assert!(text.len() > STRETCH + 2 * TEXT.len());
+            let near = STRETCH - TEXT.len()..STRETCH + TEXT.len();
+            let is_near = |found: &Found| near.contains(&found.range.start);
+            let fast: Vec<Found> = keywords.find(&text).into_iter().filter(is_near).collect();
+            let mut slow = slowly(&words, &text);
+            slow.retain(is_near);
+            assert!(fast.iter().all(|one| slow.contains(one)), "{shift}");
+            assert_eq!(fast.len(), slow.len(), "{shift}");
+        }
     }
 }

@@ -26,6 +26,7 @@ mod keywords;
 mod kubernetes;
 mod locate;
 mod login_file;
+mod marks;
 mod pack;
 mod password;
 mod reading;

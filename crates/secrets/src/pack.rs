@@ -11,7 +11,10 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::encoded;
-use super::keywords::{Keywords, Word, is_of_token};
+use super::keywords::{
+    Keywords, LEAST_AROUND, LEAST_RUN, NEAR, Place, Word, begin_of_name, capital, has_anchor,
+    is_of_token,
+};
 use inscan_contract::Severity;
 
 /// All rules. Made once, at the first file that is looked at.
@@ -73,6 +76,9 @@ pub(super) struct Rule {
     pub(super) exact: bool,
     /// Over bytes. Its first group is the secret; without one, the whole match is.
     pub(super) pattern: String,
+    /// True if the keywords stand within long runs of the letters of base64.
+    #[serde(default)]
+    pub(super) within: bool,
     /// How far before the keyword a match may begin. Zero: it begins at the keyword.
     #[serde(default)]
     pub(super) before: usize,
@@ -115,13 +121,22 @@ pub(super) struct Rule {
     /// Secrets that their owner published as examples: their FNV-1a hashes of 64 bits in hex.
     #[serde(default)]
     pub(super) published: Vec<String>,
-    /// With how many letters, digits and signs of tokens every match begins.
     #[serde(skip)]
-    least: OnceLock<usize>,
+    begin: OnceLock<Begin>,
     #[serde(skip)]
     regex: OnceLock<Regex>,
     #[serde(skip)]
     in_binary: OnceLock<Regex>,
+}
+
+/// How every match of a pattern begins.
+struct Begin {
+    /// With how many letters, digits and signs of tokens.
+    least: usize,
+    /// How far behind its begin, at most, a run begins of letters that most tokens are made of:
+    /// one of `LEAST_RUN`, and one of `LEAST_AROUND`.
+    run: Option<usize>,
+    long_run: Option<usize>,
 }
 
 fn default_after() -> usize {
@@ -218,7 +233,43 @@ impl Rule {
     }
 
     fn least(&self) -> usize {
-        *self.least.get_or_init(|| least(&self.pattern))
+        self.begin().least
+    }
+
+    fn begin(&self) -> &Begin {
+        self.begin.get_or_init(|| {
+            let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
+            let hir = parser.parse(&self.pattern).expect("a test compiles every pattern");
+            Begin {
+                least: token_bytes(&hir).0,
+                run: run_in(&hir, LEAST_RUN),
+                long_run: run_in(&hir, LEAST_AROUND),
+            }
+        })
+    }
+
+    /// Where in a text one of its keywords counts.
+    fn places(&self, keyword: &str) -> Vec<Place> {
+        let begin = self.begin();
+        let is_word = keyword.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+        let is_near = begin.run.is_some_and(|behind| behind <= NEAR);
+        if self.before == 0 && is_word && self.starts_word() && is_near {
+            return vec![Place::Token];
+        }
+        match self.within && capital(keyword.as_bytes()).is_some() {
+            true => vec![Place::Within, place_of_name(keyword)],
+            // Among other letters, and rare enough.
+            false if begin.long_run == Some(0) || self.before > 0 && !self.contextual => {
+                vec![Place::Anywhere]
+            }
+            false => vec![place_of_name(keyword)],
+        }
+    }
+
+    /// The same in a binary file, where texts stand side by side.
+    fn place_in_binary(&self, keyword: &str) -> Place {
+        let is_within = self.begin().long_run == Some(0) && capital(keyword.as_bytes()).is_some();
+        if is_within { Place::Within } else { Place::Anywhere }
     }
 
     fn starts_word(&self) -> bool {
@@ -238,13 +289,81 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, Box<meta::BuildError>> {
         .map_err(Box::new)
 }
 
-/// With how many bytes of tokens a match of a pattern begins at least.
-fn least(pattern: &str) -> usize {
-    let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
-    parsed.map_or(0, |hir| token_bytes(&hir).0)
+/// How far behind the begin of each match of a pattern, at most, so many letters of tokens in
+/// a row begin. `None` where not each has them, or where that has no limit.
+fn run_in(hir: &Hir, least: usize) -> Option<usize> {
+    if is_of_run(hir) {
+        return (hir.properties().minimum_len()? >= least).then_some(0);
+    }
+    match hir.kind() {
+        HirKind::Capture(capture) => run_in(&capture.sub, least),
+        HirKind::Alternation(parts) => {
+            let all = parts.iter().map(|part| run_in(part, least));
+            all.collect::<Option<Vec<_>>>()?.into_iter().max()
+        }
+        HirKind::Concat(parts) => {
+            let (mut begin, mut length, mut end) = (0, 0, 0);
+            for part in parts {
+                if let HirKind::Literal(literal) = part.kind() {
+                    for &byte in &literal.0 {
+                        end += 1;
+                        match is_of_run_byte(byte) {
+                            true => length += 1,
+                            false => (begin, length) = (end, 0),
+                        }
+                    }
+                } else if is_of_run(part) {
+                    let properties = part.properties();
+                    length += properties.minimum_len()?;
+                    if length < least {
+                        end += properties.maximum_len()?;
+                    }
+                } else {
+                    if let Some(behind) = run_in(part, least) {
+                        return Some(end + behind);
+                    }
+                    end += part.properties().maximum_len()?;
+                    (begin, length) = (end, 0);
+                }
+                if length >= least {
+                    return Some(begin);
+                }
+            }
+            None
+        }
+        _ => None,
+    }
 }
 
-/// The same of a part; true: it has nothing else, so that what follows it counts as well.
+/// Whether a part of a pattern matches nothing but letters of tokens, or nothing.
+fn is_of_run(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.iter().all(|&byte| is_of_run_byte(byte)),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| (range.start()..=range.end()).all(is_of_run_byte))
+        }
+        HirKind::Class(Class::Unicode(_)) => false,
+        HirKind::Repetition(repetition) => is_of_run(&repetition.sub),
+        HirKind::Capture(capture) => is_of_run(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_of_run),
+    }
+}
+
+fn is_of_run_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
+}
+
+/// Parts of names stand anywhere, others where a name begins.
+fn place_of_name(keyword: &str) -> Place {
+    match !has_anchor(keyword) && begin_of_name(keyword.as_bytes()).is_some() {
+        true => Place::Name,
+        false => Place::Anywhere,
+    }
+}
+
+/// With how many bytes of tokens a match of a pattern begins at least; true: it has nothing
+/// else, so that what follows it counts as well.
 fn token_bytes(hir: &Hir) -> (usize, bool) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => (0, true),
@@ -320,64 +439,36 @@ const PASSWORD_WORDS: [&str; 8] =
 /// Letters of base64 that a keyword's form has to have at least.
 const MIN_ENCODED: usize = 5;
 
+/// What keywords stand for: by the word, whether it counts as it is written alone, and where.
+type Meanings = BTreeMap<(String, bool, Place), Vec<Meaning>>;
+
 impl Pack {
     fn new(rules: Rules, providers: Providers) -> Self {
-        let mut meanings: BTreeMap<(String, bool), Vec<Meaning>> = BTreeMap::new();
-        let mut add_written = |keyword: &str, is_exact: bool, meaning: Meaning| {
-            meanings.entry((keyword.to_owned(), is_exact)).or_default().push(meaning);
-        };
-        for form in encoded_forms(&rules.rules) {
-            add_written(&form, true, Meaning::Encoded);
-        }
-        for (position, rule) in rules.rules.iter().enumerate() {
-            for keyword in &rule.keywords {
-                add_written(keyword, rule.exact, Meaning::Rule(position));
-            }
-        }
-        let mut add = |keyword: &str, meaning| add_written(keyword, false, meaning);
-        let mut all = Vec::new();
-        let mut common = HashMap::new();
-        for (id, name) in providers.distinct {
-            add(&id, Meaning::Provider(all.len()));
-            all.push(Provider::new(id, name));
-        }
-        for (id, name) in providers.common {
-            let provider = Provider::new(id, name);
-            common.insert(provider.id, all.len());
-            all.push(provider);
-        }
-        for word in CREDENTIAL_WORDS {
-            add(word, Meaning::Credential);
-        }
-        for word in PASSWORD_WORDS {
-            add(word, Meaning::Password);
-        }
-        for words in ["kind: secret", "\"kind\": \"secret\"", "\"kind\":\"secret\""] {
-            add(words, Meaning::KubernetesSecret);
-        }
-        add("machine", Meaning::Netrc);
-        add("private key", Meaning::PrivateKey);
-        add("://", Meaning::Url);
-        let word = |(text, is_exact): &(String, bool), meanings: &[Meaning]| Word {
+        let rules = rules.rules;
+        let mut meanings = of_rules(&rules);
+        let (all, common) = by_providers(providers, &mut meanings);
+        let word = |(text, is_exact, place): &(String, bool, Place)| Word {
             text: text.as_bytes().into(),
             is_exact: *is_exact,
-            is_begin: meanings
-                .iter()
-                .all(|meaning| begins_token(*meaning, &rules.rules, text.len())),
+            place: *place,
         };
-        let counts_in_binary = |meaning: &Meaning| match meaning {
-            Meaning::PrivateKey => true,
-            Meaning::Rule(position) => rules.rules[*position].is_strong(),
-            _ => false,
+        let in_binary = |key: &(String, bool, Place), meanings: &[Meaning]| {
+            let place = |meaning: &Meaning| match meaning {
+                Meaning::PrivateKey => Some(key.2),
+                Meaning::Rule(position) if rules[*position].is_strong() => {
+                    Some(rules[*position].place_in_binary(&key.0))
+                }
+                _ => None,
+            };
+            let place = meanings.iter().filter_map(place).max()?;
+            Some(Word { place, ..word(key) })
         };
-        let all_words = meanings.iter().map(|(text, meanings)| Some(word(text, meanings)));
-        let of_binary = meanings.iter().map(|(text, meanings)| {
-            meanings.iter().any(counts_in_binary).then(|| word(text, meanings))
-        });
+        let words = meanings.keys().map(|key| Some(word(key)));
+        let of_binary = meanings.iter().map(|(key, meanings)| in_binary(key, meanings));
         Pack {
-            keywords: Keywords::new(all_words.collect()),
+            keywords: Keywords::new(words.collect()),
             in_binary: Keywords::new(of_binary.collect()),
-            rules: rules.rules,
+            rules,
             providers: all,
             common,
             meanings: meanings.into_values().collect(),
@@ -385,16 +476,57 @@ impl Pack {
     }
 }
 
-/// Whether a meaning of a keyword needs a letter, a digit or a sign of tokens behind it.
-fn begins_token(meaning: Meaning, rules: &[Rule], length: usize) -> bool {
-    match meaning {
-        Meaning::Rule(position) => {
-            let rule = &rules[position];
-            rule.before == 0 && rule.least() > length
-        }
-        Meaning::Encoded => true,
-        _ => false,
+/// The keywords of rules and parsers.
+fn of_rules(rules: &[Rule]) -> Meanings {
+    let mut meanings = Meanings::new();
+    let mut add = |keyword: &str, is_exact: bool, place: Place, meaning: Meaning| {
+        meanings.entry((keyword.to_owned(), is_exact, place)).or_default().push(meaning);
+    };
+    for form in encoded_forms(rules) {
+        let has_capital = capital(form.as_bytes()).is_some();
+        let place = if has_capital { Place::Within } else { Place::Anywhere };
+        add(&form, true, place, Meaning::Encoded);
     }
+    for (position, rule) in rules.iter().enumerate() {
+        for keyword in &rule.keywords {
+            for place in rule.places(keyword) {
+                add(keyword, rule.exact, place, Meaning::Rule(position));
+            }
+        }
+    }
+    for word in CREDENTIAL_WORDS {
+        add(word, false, Place::Anywhere, Meaning::Credential);
+    }
+    for word in PASSWORD_WORDS {
+        add(word, false, Place::Anywhere, Meaning::Password);
+    }
+    for words in ["kind: secret", "\"kind\": \"secret\"", "\"kind\":\"secret\""] {
+        add(words, false, Place::Anywhere, Meaning::KubernetesSecret);
+    }
+    add("machine", false, Place::Name, Meaning::Netrc);
+    add("private key", false, Place::Anywhere, Meaning::PrivateKey);
+    add("://", false, Place::Anywhere, Meaning::Url);
+    meanings
+}
+
+/// Their list, and where in it those are whose names are ordinary words.
+fn by_providers(
+    providers: Providers,
+    meanings: &mut Meanings,
+) -> (Vec<Provider>, HashMap<&'static str, usize>) {
+    let mut all = Vec::new();
+    let mut common = HashMap::new();
+    for (id, name) in providers.distinct {
+        let meaning = Meaning::Provider(all.len());
+        meanings.entry((id.clone(), false, Place::Name)).or_default().push(meaning);
+        all.push(Provider::new(id, name));
+    }
+    for (id, name) in providers.common {
+        let provider = Provider::new(id, name);
+        common.insert(provider.id, all.len());
+        all.push(provider);
+    }
+    (all, common)
 }
 
 /// Private keys at any place of an encoded text, and tokens at its begin.

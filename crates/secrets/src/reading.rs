@@ -51,10 +51,10 @@ fn kind(start: &[u8]) -> Kind {
         [0xfe, 0xff, ..] => return Kind::Utf16 { is_little: false, mark: 2 },
         _ => {}
     }
-    let nuls = start.iter().filter(|&&byte| byte == 0).count();
-    if nuls == 0 {
+    if memchr::memchr(0, start).is_none() {
         return Kind::Text;
     }
+    let nuls = start.iter().filter(|&&byte| byte == 0).count();
     if let Some(is_little) = utf16_without_mark(start) {
         return Kind::Utf16 { is_little, mark: 0 };
     }

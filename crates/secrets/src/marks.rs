@@ -1,0 +1,268 @@
+//! Kinds of bytes, sixty-four at once: a bit for each byte of a block says whether it is a
+//! letter, part of a token, or the begin of some word.
+//!
+//! Each byte is looked up by its two halves in tables of sixteen, which vector registers do
+//! for thirty-two bytes in one step. The plain form has the same answer from one table.
+
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 64;
+/// The same with the bytes behind it that a word at its end may need.
+const WITH_NEXT: usize = BLOCK + 3;
+
+const DIGIT: u8 = 1;
+const UPPER: u8 = 2 | 4;
+const LOWER: u8 = 8 | 16;
+const ALNUM: u8 = DIGIT | UPPER | LOWER;
+const WORD: u8 = ALNUM | 32;
+const TOKEN: u8 = WORD | 64;
+const BASE64: u8 = TOKEN | 128;
+
+/// The kinds of a byte by its lower half, and by its upper half: it is of those in both.
+/// Capitals and small letters are in two rows of ASCII each; `_`, `-`, and `+` with `/`.
+const LOW: [u8; 16] = {
+    let mut table = [0; 16];
+    let mut low = 0;
+    while low < 16 {
+        if low < 10 {
+            table[low] |= DIGIT;
+        }
+        if low > 0 {
+            table[low] |= 2 | 8;
+        }
+        if low < 11 {
+            table[low] |= 4 | 16;
+        }
+        low += 1;
+    }
+    table[15] |= 32 | 128;
+    table[13] |= 64;
+    table[11] |= 128;
+    table
+};
+const HIGH: [u8; 16] = [0, 0, 64 | 128, DIGIT, 2, 4 | 32, 8, 16, 0, 0, 0, 0, 0, 0, 0, 0];
+
+const fn kinds(byte: u8) -> u8 {
+    LOW[(byte & 15) as usize] & HIGH[(byte >> 4) as usize]
+}
+
+/// What the sixty-four bytes of a block are, the first in the lowest bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) upper: u64,
+    pub(super) lower: u64,
+    /// Letters and digits.
+    pub(super) alnum: u64,
+    /// These and `_`.
+    pub(super) word: u64,
+    /// These and `-`: what most tokens are made of.
+    pub(super) token: u64,
+    /// These, `+` and `/`: either alphabet of base64.
+    pub(super) base64: u64,
+    /// Where one of the beginnings may stand that were asked for.
+    pub(super) begin: u64,
+}
+
+/// The first three or four bytes of words, in eight groups: for each place in them which
+/// halves of bytes the words of a group have there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginnings {
+    low: [[u8; 16]; 4],
+    high: [[u8; 16]; 4],
+}
+
+impl Beginnings {
+    /// Of words, of three bytes at least. Each is put into the group in which it makes the
+    /// fewest others pass.
+    pub(super) fn of<'a>(words: impl Iterator<Item = (&'a [u8], bool)>) -> Self {
+        let mut all = Beginnings::default();
+        for (word, is_exact) in words {
+            let grown = (0..8).map(|group| all.with(word, is_exact, group));
+            let cost = |(group, it): &(u32, Beginnings)| it.passed(*group) - all.passed(*group);
+            let best = (0..8).zip(grown).min_by_key(cost);
+            all = best.expect("eight groups").1;
+        }
+        all
+    }
+
+    fn with(&self, word: &[u8], is_exact: bool, group: u32) -> Self {
+        let mut grown = self.clone();
+        for place in 0..4 {
+            let mut add = |byte: u8| {
+                grown.low[place][usize::from(byte & 15)] |= 1 << group;
+                grown.high[place][usize::from(byte >> 4)] |= 1 << group;
+            };
+            match word.get(place) {
+                Some(&byte) if is_exact => add(byte),
+                Some(byte) => {
+                    add(byte.to_ascii_lowercase());
+                    add(byte.to_ascii_uppercase());
+                }
+                None => (0..=u8::MAX).for_each(add),
+            }
+        }
+        grown
+    }
+
+    /// How many texts of four bytes a group lets pass.
+    fn passed(&self, group: u32) -> u64 {
+        let count = |table: &[u8; 16]| table.iter().filter(|it| *it >> group & 1 == 1).count();
+        let places = self.low.iter().zip(&self.high);
+        places.map(|(low, high)| (count(low) * count(high)) as u64).product()
+    }
+
+    fn may_begin(&self, bytes: &[u8]) -> bool {
+        let groups = |place: usize| {
+            let byte = usize::from(bytes[place]);
+            self.low[place][byte & 15] & self.high[place][byte >> 4]
+        };
+        groups(0) & groups(1) & groups(2) & groups(3) != 0
+    }
+}
+
+/// The marks of blocks, as many as there is room for; three more bytes follow the last.
+pub(super) fn mark(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has the instructions.
+        return unsafe { by_vectors(bytes, beginnings, out) };
+    }
+    each_block(bytes, out, |block| plainly(block, beginnings));
+}
+
+#[inline(always)]
+fn each_block(bytes: &[u8], out: &mut [Marks], marks: impl Fn(&[u8; WITH_NEXT]) -> Marks) {
+    for (number, out) in out.iter_mut().enumerate() {
+        let rest = &bytes[number * BLOCK..];
+        *out = marks(rest.first_chunk().expect("three bytes behind the last block"));
+    }
+}
+
+fn plainly(block: &[u8; WITH_NEXT], beginnings: &Beginnings) -> Marks {
+    let mut marks = Marks::default();
+    for (place, four) in block.windows(4).enumerate() {
+        let kinds = kinds(four[0]);
+        let bit = |mask: u8| u64::from(kinds & mask != 0) << place;
+        marks.upper |= bit(UPPER);
+        marks.lower |= bit(LOWER);
+        marks.alnum |= bit(ALNUM);
+        marks.word |= bit(WORD);
+        marks.token |= bit(TOKEN);
+        marks.base64 |= bit(BASE64);
+        marks.begin |= u64::from(beginnings.may_begin(four)) << place;
+    }
+    marks
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
+    use std::arch::x86_64::*;
+
+    /// Both halves of a register hold the table: each looks up its own sixteen bytes.
+    #[target_feature(enable = "avx2")]
+    fn table(table: &[u8; 16]) -> __m256i {
+        // SAFETY: sixteen bytes are there, and need no alignment.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn look_up(bytes: __m256i, low: __m256i, high: __m256i) -> __m256i {
+        let half = _mm256_set1_epi8(15);
+        let lower = _mm256_and_si256(bytes, half);
+        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half);
+        _mm256_and_si256(_mm256_shuffle_epi8(low, lower), _mm256_shuffle_epi8(high, upper))
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn bits(vector: __m256i, mask: u8) -> u64 {
+        let masked = _mm256_and_si256(vector, _mm256_set1_epi8(mask.cast_signed()));
+        let is_none = _mm256_cmpeq_epi8(masked, _mm256_setzero_si256());
+        u64::from(!_mm256_movemask_epi8(is_none).cast_unsigned())
+    }
+
+    let kinds = (table(&LOW), table(&HIGH));
+    let low = [0, 1, 2, 3].map(|place: usize| table(&beginnings.low[place]));
+    let high = [0, 1, 2, 3].map(|place: usize| table(&beginnings.high[place]));
+    let half = |block: &[u8; WITH_NEXT], at: usize| {
+        // SAFETY: of the 67 bytes 32 are read from at most 32 + 3 on.
+        let load =
+            |place: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(at + place).cast()) };
+        let first = load(0);
+        let kinds = look_up(first, kinds.0, kinds.1);
+        let groups = _mm256_and_si256(
+            _mm256_and_si256(look_up(first, low[0], high[0]), look_up(load(1), low[1], high[1])),
+            _mm256_and_si256(look_up(load(2), low[2], high[2]), look_up(load(3), low[3], high[3])),
+        );
+        Marks {
+            upper: bits(kinds, UPPER),
+            lower: bits(kinds, LOWER),
+            alnum: bits(kinds, ALNUM),
+            word: bits(kinds, WORD),
+            token: bits(kinds, TOKEN),
+            base64: bits(kinds, BASE64),
+            begin: bits(groups, u8::MAX),
+        }
+    };
+    each_block(bytes, out, |block| {
+        let (one, two) = (half(block, 0), half(block, 32));
+        Marks {
+            upper: one.upper | two.upper << 32,
+            lower: one.lower | two.lower << 32,
+            alnum: one.alnum | two.alnum << 32,
+            word: one.word | two.word << 32,
+            token: one.token | two.token << 32,
+            base64: one.base64 | two.base64 << 32,
+            begin: one.begin | two.begin << 32,
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_of_the_kinds_that_ascii_has() {
+        for byte in 0..=u8::MAX {
+            let is = |mask: u8| kinds(byte) & mask != 0;
+            assert_eq!(is(UPPER), byte.is_ascii_uppercase(), "{byte}");
+            assert_eq!(is(LOWER), byte.is_ascii_lowercase(), "{byte}");
+            assert_eq!(is(ALNUM), byte.is_ascii_alphanumeric(), "{byte}");
+            assert_eq!(is(WORD), byte.is_ascii_alphanumeric() || byte == b'_', "{byte}");
+            let is_token = byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+            assert_eq!(is(TOKEN), is_token, "{byte}");
+            assert_eq!(is(BASE64), is_token || b"+/".contains(&byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn vectors_mark_the_same_as_the_plain_form() {
+        let words: [(&[u8], bool); 4] =
+            [(b"key", false), (b"token", false), (b"://", false), (b"AKIA", true)];
+        let beginnings = Beginnings::of(words.into_iter());
+        let mut seed = 7_u32;
+        let random = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        });
+        let mut text: Vec<u8> = random.take(200).collect();
+        for (at, word) in [(3, &b"kEy"[..]), (62, b"token"), (90, b"://"), (196, b"AKIA")] {
+            text[at..at + word.len()].copy_from_slice(word);
+        }
+        text.extend([0; 64]);
+        for from in 0..text.len() - BLOCK * 3 {
+            let (mut fast, mut slow) = ([Marks::default(); 3], [Marks::default(); 3]);
+            let part = &text[from..];
+            if part.len() < BLOCK * 3 + 3 {
+                break;
+            }
+            mark(part, &beginnings, &mut fast);
+            each_block(part, &mut slow, |block| plainly(block, &beginnings));
+            assert_eq!(fast, slow, "{from}");
+            for at in [3, 62, 90, 196].into_iter().filter_map(|at: usize| at.checked_sub(from)) {
+                let block = fast.get(at / BLOCK);
+                assert!(block.is_none_or(|it| it.begin >> (at % BLOCK) & 1 == 1), "{from} {at}");
+            }
+        }
+    }
+}
