@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod legacy;
+pub mod packing;
 pub mod progress;
 pub mod summary;
 pub mod timings;

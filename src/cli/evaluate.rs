@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
@@ -8,7 +9,7 @@ use super::network::NetArgs;
 use super::registry::RegistryFiles;
 use super::template::TemplateArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
-use crate::output::{Output, ReportFormat};
+use crate::output::{Output, ReportFormat, packing};
 use inscan_facts::digest::Digest;
 use inscan_report::Style;
 use inscan_report::report::{self, Report};
@@ -97,7 +98,8 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
             every_match,
             template: template.as_ref(),
         };
-        sink.write(|out| report::write(format.0, &report, out))
+        let write = |out: &mut dyn Write| report::write(format.0, &report, out);
+        sink.write(|out| packing::write(to, out, write))
             .map_err(|error| broken_output(to, error))?;
     }
     concluded(&judgement)

@@ -27,6 +27,7 @@ use jiff::tz::TimeZone;
 use super::database::DataArgs;
 use super::environment::Environment;
 use super::{Failure, Result, Session, settings};
+use crate::output::packing;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {
@@ -352,8 +353,9 @@ impl Document {
             let section = archive.section().map_err(|error| no_document(error, &path))?;
             return Ok(Document { path, section, text: archive.document });
         }
-        let section = document::read(&bytes).map_err(|error| no_document(error, &path))?;
-        Ok(Document { path, section, text: bytes })
+        let text = packing::unpacked(bytes).map_err(|error| no_document(error, &path))?;
+        let section = document::read(&text).map_err(|error| no_document(error, &path))?;
+        Ok(Document { path, section, text })
     }
 
     /// What policies are asked of. What was said of the image stands above what is written.

@@ -21,7 +21,7 @@ use super::template::TemplateArgs;
 use super::upload::RemoteArgs;
 use super::{Failure, Result, Session, broken_output, open_outputs};
 use crate::output::file::Sink;
-use crate::output::{Destination, Output, ReportFormat, summary, timings};
+use crate::output::{Destination, Output, ReportFormat, packing, summary, timings};
 
 /// Scan an image: show its content, its vulnerabilities and the verdict
 ///
@@ -227,7 +227,7 @@ impl Shown<'_> {
     fn to(&self, outputs: Vec<(Format, &Destination, Sink)>, session: &Session) -> Result<()> {
         for (format, to, sink) in outputs {
             let style = Style::new(session.colors(to));
-            sink.write(|out| self.write(format, &style, out))
+            sink.write(|out| packing::write(to, out, |out| self.write(format, &style, out)))
                 .map_err(|error| broken_output(to, error))?;
         }
         Ok(())
@@ -266,7 +266,8 @@ pub(super) fn analyze(
     for (format, to, sink) in outputs {
         let style = Style::new(session.colors(to));
         let run = clock.run(&scan)?;
-        sink.write(|out| write_image(format, &scan, &run, &style, out))
+        let write = |out: &mut dyn Write| write_image(format, &scan, &run, &style, out);
+        sink.write(|out| packing::write(to, out, write))
             .map_err(|error| broken_output(to, error))?;
     }
     if with_timings {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Result};
+use crate::output::packing;
 use inscan_document::{Identity, Overrides};
 use inscan_image::document::archive::{self, is_archive};
 use inscan_image::source::Reference;
@@ -36,7 +37,12 @@ pub(super) fn recognise(place: &str) -> Source {
     if is_archive(&start) {
         return Source::Archive(path.to_owned());
     }
-    match start.trim_ascii_start().first() {
+    // The rest of it may be missing here.
+    let mut unpacked = Vec::new();
+    if let Ok(reader) = packing::reader(&*start) {
+        let _ = reader.take(64 << 10).read_to_end(&mut unpacked);
+    }
+    match unpacked.trim_ascii_start().first() {
         Some(b'{') => Source::Document(path.to_owned()),
         _ => Source::Image,
     }
@@ -57,7 +63,7 @@ pub(super) fn pack_document(
     options: &archive::Options,
     to: &mut dyn io::Write,
 ) -> Result<Identity, archive::Error> {
-    archive::write_document(File::open(path)?, overrides, options, to)
+    archive::write_document(packing::open(path)?, overrides, options, to)
 }
 
 /// What the image of an archive in a file is called.

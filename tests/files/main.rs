@@ -9,6 +9,7 @@ mod facts;
 mod house;
 mod judging;
 mod only;
+mod packing;
 mod policy;
 mod readme;
 mod secrets;
