@@ -46,10 +46,18 @@ impl Analyzer for Sbom {
         suffixes.chain(directories).map(|pattern| Want::inspect(pattern, MAX_SIZE)).collect()
     }
 
+    /// A tree of JSON, and the packages it lists.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let is_one = has_name_of_one(file.path);
         let text = content.bytes()?;
         json::check_density(&text)?;
+        if !json::hold_tree(&text, out) {
+            return Ok(());
+        }
         let sbom = match inscan_sbom::read(&text) {
             Ok(sbom) => sbom,
             Err(inscan_sbom::Error::None) if !is_one => return Ok(()),
@@ -64,6 +72,9 @@ impl Analyzer for Sbom {
             out.problem(format!("components nested deeper than {MAX_DEPTH} are skipped"));
         }
         for component in sbom.components {
+            if out.is_full() {
+                break;
+            }
             out.package(Package { location: file.path.into(), ..component.package });
         }
         Ok(())

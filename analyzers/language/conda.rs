@@ -35,10 +35,19 @@ impl Analyzer for Conda {
         vec![Want::inspect(Pattern::within("conda-meta", ".json"), MAX_SIZE)]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         let mut allowance = Allowance::of_record(content.len() as usize);
-        let record = json::parse(&content.bytes()?);
-        match record.and_then(|record| package(&record, file.path, &mut allowance)) {
+        let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
+        let record = json::parse(&bytes);
+        match record.and_then(|record| package(&record, file.path, &mut allowance, out)) {
             Ok(package) => out.package(package),
             // Whatever is installed there is not known.
             Err(error) => out.hidden_here(MALFORMED, error),
@@ -48,7 +57,12 @@ impl Analyzer for Conda {
     }
 }
 
-fn package(record: &Value, location: &[u8], allowance: &mut Allowance) -> Result<Package> {
+fn package(
+    record: &Value,
+    location: &[u8],
+    allowance: &mut Allowance,
+    out: &mut Facts,
+) -> Result<Package> {
     let needed = |member| {
         json::text(record, member).ok_or_else(|| Error::new(format!("no `{member}` in the record")))
     };
@@ -69,7 +83,7 @@ fn package(record: &Value, location: &[u8], allowance: &mut Allowance) -> Result
         size: record.get("size").and_then(Value::as_u64),
         evidence: Evidence::InstalledPackage,
         location: location.into(),
-        files: files(record, environment, allowance),
+        files: files(record, environment, allowance, out),
         qualifiers: stated(&[("build", "build"), ("build_string", "build"), ("subdir", "subdir")]),
         attributes: stated(&[
             ("channel", "channel"),
@@ -82,9 +96,14 @@ fn package(record: &Value, location: &[u8], allowance: &mut Allowance) -> Result
 }
 
 /// `paths_data` has digests; older records have only `files`.
-fn files(record: &Value, environment: &[u8], allowance: &mut Allowance) -> Vec<PackageFile> {
+fn files(
+    record: &Value,
+    environment: &[u8],
+    allowance: &mut Allowance,
+    out: &mut Facts,
+) -> Vec<PackageFile> {
     let mut at = |file: &str| {
-        let is_admitted = allowance.admits(environment.len() + file.len());
+        let is_admitted = allowance.admits(environment.len() + file.len(), out);
         is_admitted.then(|| path::join(environment, file.as_bytes()).into())
     };
     let mut paths =

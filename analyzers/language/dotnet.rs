@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::parse::executable::pe::Pe;
 use crate::parse::executable::{self, Executable};
+use crate::parse::json;
 use crate::problem::OPAQUE;
 use crate::{
     Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, START_LEN, Want, path,
@@ -44,7 +45,11 @@ impl Analyzer for Dotnet {
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if ends_with(file.path, ".deps.json") {
-            return deps::state(file.path, &content.bytes()?, out);
+            let bytes = content.bytes()?;
+            if !json::hold_tree(&bytes, out) {
+                return Ok(());
+            }
+            return deps::state(file.path, &bytes, out);
         }
         let is_assembly = ends_with(file.path, ".dll") || ends_with(file.path, ".exe");
         if is_assembly && let Some(package) = assembly(file, content)? {

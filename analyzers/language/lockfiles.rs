@@ -46,6 +46,7 @@ use std::collections::btree_map::Entry;
 use bstr::ByteSlice;
 use inscan_facts::encoding::from_utf16;
 
+use crate::parse::json;
 use crate::{
     Analyzer, Certainty, Content, Error, Evidence, Fact, Facts, FileHead, Identity, Package,
     Pattern, Result, Role, Want, path,
@@ -133,6 +134,11 @@ impl Analyzer for Lockfiles {
         format(path).is_some()
     }
 
+    /// Most formats are read as a tree.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         // The lock file that a dependency published has no effect.
         if path::parts(file.path).any(|part| part == b"node_modules") {
@@ -159,6 +165,9 @@ impl Analyzer for Lockfiles {
             _ => Evidence::Lockfile,
         };
         let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
         let location = file.path;
         read(&text(&bytes), &mut Locked { kind, location, evidence, stated: BTreeMap::new(), out })
     }
@@ -264,7 +273,7 @@ impl Locked<'_> {
     }
 
     fn state(&mut self, kind: &'static str, name: &str, version: &str, is_dev: bool) {
-        if name.is_empty() {
+        if name.is_empty() || self.out.is_full() {
             return;
         }
         match self.stated.entry((name.to_owned(), version.to_owned())) {

@@ -47,6 +47,11 @@ impl Analyzer for Node {
         ]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if asar::is_packed(file) {
             return asar::packages(file.path, content, out);
@@ -61,6 +66,9 @@ impl Analyzer for Node {
             return Ok(());
         }
         let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
         if let Some(value) = legacy::entry(&bytes) {
             let key = [b"/", file.path].concat();
             out.legacy_package("pkgs.npms", key, value);

@@ -35,6 +35,11 @@ impl Analyzer for Perl {
         ]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if path::name(file.path) == b"perllocal.pod" {
             let bytes = content.bytes()?;
@@ -42,7 +47,11 @@ impl Analyzer for Perl {
                 out.package(package(module.replace("::", "-"), version.into(), file.path));
             }
         } else if path::name(path::parent(path::parent(file.path))) == b".meta" {
-            let record = json::parse(&bytes_up_to(content, MAX_SIZE)?)?;
+            let bytes = bytes_up_to(content, MAX_SIZE)?;
+            if !json::hold_tree(&bytes, out) {
+                return Ok(());
+            }
+            let record = json::parse(&bytes)?;
             out.package(installed(&record, file.path)?);
         }
         Ok(())

@@ -33,8 +33,17 @@ impl Analyzer for Php {
         vec![Want::inspect(Pattern::within("composer", "installed.json"), MAX_SIZE)]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let document = match json::parse(&content.bytes()?) {
+        let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
+        let document = match json::parse(&bytes) {
             Ok(document) => document,
             // Whatever is installed there is not known.
             Err(error) => {

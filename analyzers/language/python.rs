@@ -170,7 +170,8 @@ fn in_directory(image: &dyn Files, directory: &[u8], out: &mut Facts) -> Option<
         let file = path::join(directory, name.as_bytes());
         if let Some(text) = read(image, &file, out) {
             let mut allowance = Allowance::of_record(text.len());
-            let lines = text.lines().filter(|line| allowance.admits(base.len() + line.len()));
+            let lines = text.lines();
+            let lines = lines.filter(|line| allowance.admits(base.len() + line.len(), out));
             package.files = if name == "RECORD" {
                 lines.filter_map(|line| record::file(line, base)).collect()
             } else {

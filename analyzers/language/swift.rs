@@ -27,8 +27,17 @@ impl Analyzer for Swift {
         vec![Want::inspect(Pattern::name("workspace-state.json"), MAX_SIZE)]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let document = json::parse(&content.bytes()?)?;
+        let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
+        let document = json::parse(&bytes)?;
         let Some(object) = document.get("object") else { return Ok(()) };
         for dependency in json::list(object, "dependencies") {
             if let Some(package) = package(dependency, file.path) {

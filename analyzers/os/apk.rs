@@ -159,7 +159,7 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
     let lines = text.lines().chain([&b""[..]]);
     for (number, line) in lines.enumerate() {
         if !line.is_empty() {
-            if record.add(line, &mut allowance).is_none() {
+            if record.add(line, &mut allowance, out).is_none() {
                 tally.add("not understood", number + 1);
             }
         } else if !record.is_empty {
@@ -171,6 +171,7 @@ fn read(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
                 break;
             }
             match std::mem::take(&mut record).finish(location) {
+                Some(package) if !out.hold_package(&package) => break,
                 Some(package) => found.push(package),
                 None => tally.add("the package that ends here has no name or no version", number),
             }
@@ -198,7 +199,7 @@ impl Default for Record {
 
 impl Record {
     /// `None` if the line cannot be understood.
-    fn add(&mut self, line: &[u8], allowance: &mut Allowance) -> Option<()> {
+    fn add(&mut self, line: &[u8], allowance: &mut Allowance, out: &mut Facts) -> Option<()> {
         self.is_empty = false;
         let &[letter, b':', ref value @ ..] = line else { return None };
         let package = &mut self.package;
@@ -223,7 +224,7 @@ impl Record {
             b'R' => {
                 self.close_file();
                 let directory = self.directory.as_ref().map_or(&b""[..], |file| &file.path);
-                if !allowance.admits(directory.len() + value.len()) {
+                if !allowance.admits(directory.len() + value.len(), out) {
                     return Some(());
                 }
                 let path = path::clean(&path::join(directory, value));

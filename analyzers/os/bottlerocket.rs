@@ -29,12 +29,21 @@ impl Analyzer for Bottlerocket {
         vec![Want::inspect(Pattern::within("bottlerocket", INVENTORY), MAX_INVENTORY)]
     }
 
+    /// As a tree of JSON.
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         // Also below the root of another architecture: `x86_64-bottlerocket-linux-gnu/sys-root`.
         if !file.path.ends_with(b"share/bottlerocket/application-inventory.json") {
             return Ok(());
         }
-        let inventory = json::parse(&content.bytes()?).and_then(|inventory| {
+        let bytes = content.bytes()?;
+        if !json::hold_tree(&bytes, out) {
+            return Ok(());
+        }
+        let inventory = json::parse(&bytes).and_then(|inventory| {
             let content = inventory.get("Content").and_then(Value::as_array).cloned();
             content.ok_or_else(|| Error::new("no list `Content`"))
         });

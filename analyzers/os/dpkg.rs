@@ -111,6 +111,9 @@ impl Analyzer for Dpkg {
                 Err(error) => out.hidden(manifest, UNREADABLE, error),
             }
         }
+        if out.is_full() {
+            return Ok(());
+        }
         not_recorded(image, &found, out);
         add_files(image, &mut found, out);
         let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
@@ -165,18 +168,19 @@ fn status_d(image: &dyn Files) -> impl Iterator<Item = BString> {
 fn read_status(text: &[u8], location: &BStr, found: &mut Vec<Package>, out: &mut Facts) {
     // Distroless images state no status: all their packages are installed.
     let unstated = if location == STATUS { State::Removed } else { State::Installed };
-    let packages = installed(text, location, unstated, out);
-    found.extend(packages.into_iter().map(|(_, package)| package));
+    installed(text, location, unstated, out, &mut |_, package, _| found.push(package));
 }
 
-/// The installed packages of a database, opkg's too, with the paragraphs that state them.
-pub(crate) fn installed<'a>(
-    text: &'a [u8],
+/// Gives the installed packages of a database, opkg's too, with the paragraphs that state them, as
+/// far as there is memory for them.
+pub(crate) fn installed(
+    text: &[u8],
     location: &BStr,
     unstated: State,
     out: &mut Facts,
-) -> Vec<(Paragraph<'a>, Package)> {
-    let mut found = Vec::new();
+    put: &mut dyn FnMut(&Paragraph<'_>, Package, &mut Facts),
+) {
+    let mut found = 0;
     let mut tally = Tally::default();
     let mut repeated = None;
     for paragraph in paragraphs(text) {
@@ -190,7 +194,7 @@ pub(crate) fn installed<'a>(
         match paragraph.get("Status").map_or(unstated, |status| State::of(&status)) {
             State::Removed => {}
             State::Unknown => tally.add("a state that dpkg does not have", line),
-            State::Installed if found.len() >= MAX_PACKAGES => {
+            State::Installed if found >= MAX_PACKAGES => {
                 let message = format!(
                     "line {line}: more than {MAX_PACKAGES} packages, of which no more are read"
                 );
@@ -200,7 +204,12 @@ pub(crate) fn installed<'a>(
             State::Installed => match package(&paragraph) {
                 Some(package) if package.name.contains('/') => tally.add("not a name", line),
                 Some(package) => {
-                    found.push((paragraph, Package { location: location.into(), ..package }));
+                    let package = Package { location: location.into(), ..package };
+                    if !out.hold_package(&package) {
+                        break;
+                    }
+                    found += 1;
+                    put(&paragraph, package, out);
                 }
                 None => tally.add("a package without name or version", line),
             },
@@ -211,7 +220,6 @@ pub(crate) fn installed<'a>(
         let message = format!("line {line}: the field `{field}` twice in one paragraph");
         out.hidden(location, AMBIGUOUS, message);
     }
-    found
 }
 
 /// What says which package it is, and whether it is there.
@@ -310,7 +318,12 @@ fn add_files(image: &dyn Files, found: &mut [Package], out: &mut Facts) {
         let count = without.len();
         out.problem_at(INFO, format!("no list of files of {count} packages, such as `{first}`"));
     }
-    found.sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
+    // In place: they may take much.
+    found.sort_unstable_by(|a, b| sorted_by(a).cmp(&sorted_by(b)));
+}
+
+fn sorted_by(it: &Package) -> (&str, Option<&str>, &str, &BStr) {
+    (&it.name, it.arch.as_deref(), &it.version, it.location.as_bstr())
 }
 
 fn is_set_up(package: &Package) -> bool {

@@ -53,7 +53,7 @@ impl Analyzer for Opkg {
 }
 
 fn read(image: &dyn Files, location: &BStr, text: &[u8], out: &mut Facts) {
-    for (paragraph, mut package) in dpkg::installed(text, location, State::Removed, out) {
+    dpkg::installed(text, location, State::Removed, out, &mut |paragraph, mut package, out| {
         add_listed(image, &mut package, location, out);
         out.package(Package {
             kind: "opkg".into(),
@@ -63,7 +63,7 @@ fn read(image: &dyn Files, location: &BStr, text: &[u8], out: &mut Facts) {
             size: package.size.map(|size| size / 1024),
             ..package
         });
-    }
+    });
 }
 
 /// Lines of a path, and in newer versions a tab and more about it.

@@ -51,11 +51,10 @@ impl Analyzer for Pacman {
             };
             let (text, files) = (read(&desc.path), read(&files));
             match package(&sections(&text)) {
-                Some(package) => out.package(Package {
-                    files: self::files(&sections(&files)),
-                    location: desc.path,
-                    ..package
-                }),
+                Some(package) => {
+                    let files = self::files(&sections(&files), out);
+                    out.package(Package { files, location: desc.path, ..package });
+                }
                 None => out.hidden(desc.path, MALFORMED, "a package without name or version"),
             }
         }
@@ -106,7 +105,7 @@ fn package(desc: &Sections) -> Option<Package> {
 
 /// Paths, those of directories with a slash at the end; and, of files that the
 /// user is meant to change, a tab and an MD5.
-fn files(sections: &Sections) -> Vec<PackageFile> {
+fn files(sections: &Sections, out: &mut Facts) -> Vec<PackageFile> {
     let all = |name: &str| sections.get(name.as_bytes()).into_iter().flatten();
     let backups: HashMap<BString, &[u8]> = all("BACKUP")
         .filter_map(|line| line.rsplit_once_str("\t"))
@@ -120,7 +119,7 @@ fn files(sections: &Sections) -> Vec<PackageFile> {
         let algorithm = digest.is_some().then_some("md5".into());
         PackageFile { path, digest, algorithm, conffile, ..PackageFile::default() }
     };
-    all("FILES").map(file).collect()
+    all("FILES").take_while(|path| out.hold_file(path.len())).map(file).collect()
 }
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ impl Analyzer for Portage {
             directories.entry(path::parent(&file.path).into()).or_insert(file.path);
         }
         for (directory, evidence) in directories {
-            let mut field = |name: &str| match image.read(&path::join(&directory, name.as_bytes()))
+            if out.is_full() {
+                break;
+            }
+            let mut field = |name: &str, out: &mut Facts| match image
+                .read(&path::join(&directory, name.as_bytes()))
             {
                 Ok(text) => text.map(|text| text.into_owned()),
                 Err(error) => {
@@ -53,7 +57,7 @@ impl Analyzer for Portage {
                     None
                 }
             };
-            match package(directory.as_bstr(), &mut field) {
+            match package(directory.as_bstr(), &mut field, out) {
                 Some(package) => out.package(Package { location: evidence, ..package }),
                 None => out.hidden(directory, MALFORMED, "not the name and version of a package"),
             }
@@ -62,12 +66,18 @@ impl Analyzer for Portage {
     }
 }
 
-fn package(directory: &BStr, field: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> Option<Package> {
+fn package(
+    directory: &BStr,
+    field: &mut dyn FnMut(&str, &mut Facts) -> Option<Vec<u8>>,
+    out: &mut Facts,
+) -> Option<Package> {
     let text = |text: Vec<u8>| {
         Some(text.trim().to_str_lossy().into_owned()).filter(|text| !text.is_empty())
     };
-    let contents = field("CONTENTS").unwrap_or_default();
-    let mut field = |name: &str| field(name).and_then(text);
+    let contents = field("CONTENTS", out).unwrap_or_default();
+    let lines = contents.lines().take_while(|line| out.hold_file(line.len()));
+    let files = lines.filter_map(file).collect();
+    let mut field = |name: &str| field(name, out).and_then(text);
     let in_path = path::name(directory).to_str_lossy().into_owned();
     let full_name = field("PF").unwrap_or_else(|| in_path.clone());
     let (name, version) = split(&full_name)?;
@@ -84,7 +94,7 @@ fn package(directory: &BStr, field: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> 
         licenses: field("LICENSE").into_iter().collect(),
         size: field("SIZE").and_then(|size| size.parse().ok()),
         evidence: Evidence::InstalledDb,
-        files: contents.lines().filter_map(file).collect(),
+        files,
         attributes: attributes
             .into_iter()
             .filter_map(|(key, name)| Some((key.to_owned(), field(name)?)))

@@ -71,7 +71,7 @@ impl Analyzer for Rpm {
             if file.path.ends_with(b"-wal") {
                 continue;
             }
-            let found = match read(image, &file) {
+            let found = match read(image, &file, out) {
                 Ok(found) => found,
                 Err(error) => {
                     out.hidden(file.path, UNREADABLE, error);
@@ -86,6 +86,9 @@ impl Analyzer for Rpm {
                 one
             }));
         }
+        if out.is_full() {
+            return Ok(());
+        }
         legacy::state(all.iter(), out);
         all.into_iter().for_each(|one| out.package(one.package));
         Ok(())
@@ -96,18 +99,18 @@ impl Analyzer for Rpm {
     }
 }
 
-fn read(image: &dyn Files, file: &FileInfo) -> Result<DatabaseReader> {
+fn read(image: &dyn Files, file: &FileInfo, out: &mut Facts) -> Result<DatabaseReader> {
     let database = image.read(&file.path)?.unwrap_or_default();
     let mut found = DatabaseReader::default();
     if file.path == MANIFEST {
-        manifest::packages(&database, &mut |one| found.add(one));
+        manifest::packages(&database, &mut |one| found.add(one, out));
     } else {
         let log = image.read(&[&file.path, &b"-wal"[..]].concat());
         let log = log.unwrap_or_else(|error| {
             found.problem(Error::new(format!("write-ahead log: {error}")));
             None
         });
-        found.read(&database, log.as_deref());
+        found.read(&database, log.as_deref(), out);
     }
     Ok(found.finish())
 }
@@ -135,11 +138,11 @@ struct DatabaseReader {
 }
 
 impl DatabaseReader {
-    fn read(&mut self, database: &[u8], log: Option<&[u8]>) {
+    fn read(&mut self, database: &[u8], log: Option<&[u8]>, out: &mut Facts) {
         let log = log.filter(|log| !log.is_empty());
         let mut allowance = DatabaseAllowance::of_database();
         let mut sink = |record: Result<&[u8]>| match record {
-            Ok(header) => self.record(header, &mut allowance),
+            Ok(header) => self.record(header, &mut allowance, out),
             Err(error) => self.problem(error),
         };
         let outcome = if bdb::is_bdb(database) {
@@ -156,19 +159,27 @@ impl DatabaseReader {
         }
     }
 
-    fn record(&mut self, header: &[u8], allowance: &mut DatabaseAllowance) {
+    fn record(&mut self, header: &[u8], allowance: &mut DatabaseAllowance, out: &mut Facts) {
+        if out.is_full() {
+            return;
+        }
         self.records += 1;
+        allowance.room = out.room_left();
         let mut problems = Vec::new();
         let one = package::installed(header, allowance, &mut problems);
         // Offsets of the error count in the header, which may be spread over the file.
         let one = one.map_err(|error| Error::new(format!("record {}: {error}", self.records)));
-        self.add(one);
+        if allowance.is_short {
+            out.leave_out();
+        }
+        self.add(one, out);
         problems.into_iter().for_each(|error| self.problem(error));
     }
 
-    fn add(&mut self, one: Result<Installed>) {
+    fn add(&mut self, one: Result<Installed>, out: &mut Facts) {
         match one {
             Ok(_) if self.installed.len() >= MAX_PACKAGES => self.more_packages += 1,
+            Ok(one) if !out.hold_package(&one.package) => {}
             Ok(one) => self.installed.push(one),
             Err(error) => self.problem(error),
         }

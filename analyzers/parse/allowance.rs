@@ -29,9 +29,12 @@ impl Allowance {
         Allowance { files: MAX_FILES, text, refused: 0 }
     }
 
-    /// True if a file with a path of so many bytes may be stated. After the first
-    /// refusal every file is refused.
-    pub(crate) fn admits(&mut self, path_len: usize) -> bool {
+    /// True if a file with a path of so many bytes may be stated, and there is memory for it. After
+    /// the first refusal every file is refused.
+    pub(crate) fn admits(&mut self, path_len: usize, out: &mut Facts) -> bool {
+        if self.refused == 0 && !out.hold_file(path_len) {
+            self.files = 0;
+        }
         match self.files.checked_sub(1).zip(self.text.checked_sub(path_len)) {
             Some((files, text)) => (self.files, self.text) = (files, text),
             None => {
@@ -59,11 +62,11 @@ mod tests {
     #[test]
     fn a_record_says_little_more_than_its_length() {
         let mut allowance = Allowance::of_record(10);
-        assert!(allowance.admits(MIN_TEXT));
-        assert!(allowance.admits(10 * MAX_GROWTH));
-        assert!(!allowance.admits(1));
-        assert!(!allowance.admits(0));
         let mut out = Facts::default();
+        assert!(allowance.admits(MIN_TEXT, &mut out));
+        assert!(allowance.admits(10 * MAX_GROWTH, &mut out));
+        assert!(!allowance.admits(1, &mut out));
+        assert!(!allowance.admits(0, &mut out));
         allowance.report("file", &mut out);
         let expected = "too many files or too long paths: 2 files are skipped";
         assert_eq!(out.problems[0].message, expected);
@@ -72,6 +75,8 @@ mod tests {
     #[test]
     fn the_number_of_files_is_bounded() {
         let mut allowance = Allowance::of_record(usize::MAX);
-        assert_eq!((0..MAX_FILES + 5).filter(|_| allowance.admits(1)).count(), MAX_FILES);
+        let mut out = Facts::default();
+        let admitted = (0..MAX_FILES + 5).filter(|_| allowance.admits(1, &mut out));
+        assert_eq!(admitted.count(), MAX_FILES);
     }
 }

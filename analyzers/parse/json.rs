@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Facts, Result};
 
 /// The document in a file. A byte order mark is skipped, and bytes that are
 /// not UTF-8 are replaced: a name stays readable where an author's does not.
@@ -42,6 +42,31 @@ pub(crate) fn check_density(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of memory that one tree may take; more is asked for.
+const FREE_MEMORY: usize = 48 << 20;
+/// What an object and any other value of JSON take as a tree.
+const OF_OBJECT: usize = 700;
+const OF_VALUE: usize = 48;
+/// What a tree of another format takes for each byte of its text.
+const OF_BYTE: usize = 12;
+
+/// Asks for the memory that a large text takes as a tree. False where there is none: the image is
+/// refused then.
+pub(crate) fn hold_tree(text: &[u8], out: &mut Facts) -> bool {
+    if text.len() < FREE_MEMORY / OF_OBJECT {
+        return true;
+    }
+    let is_json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    let memory = match is_json {
+        true => {
+            let count = |byte: u8| text.iter().filter(|&&it| it == byte).count();
+            count(b'{') * OF_OBJECT + (count(b',') + count(b'[')) * OF_VALUE
+        }
+        false => text.len().saturating_mul(OF_BYTE),
+    };
+    memory <= FREE_MEMORY || out.hold(memory - FREE_MEMORY)
+}
+
 /// The message without the position, which our own error states.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -72,6 +97,7 @@ pub(crate) fn members<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Room;
 
     #[test]
     fn a_byte_order_mark_is_skipped() {
@@ -98,6 +124,18 @@ mod tests {
         assert!(parse(dense.as_bytes()).unwrap_err().is_over_limit());
         let plain = format!("[{}0]", "\"a file of some package\",".repeat(400_000));
         assert!(parse(plain.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_large_tree_asks_for_its_memory() {
+        let room = Room::of(40 << 20, 0);
+        let check = |text: String, expected| {
+            assert_eq!(hold_tree(text.as_bytes(), &mut Facts::within(&room)), expected);
+        };
+        check(format!("[{}1]", "{},".repeat(70_000)), true);
+        check("- a\n".repeat(1 << 20), true);
+        check(format!("[{}1]", "{},".repeat(170_000)), false);
+        check("- a\n".repeat(3 << 20), false);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn is_packed(file: &FileHead<'_>) -> bool {
 
 /// States the packages in an archive, each by its path behind that of the archive.
 pub(super) fn packages(location: &[u8], content: &dyn Content, out: &mut Facts) -> Result<()> {
-    let (files, data) = match header(content) {
+    let (files, data) = match header(content, out) {
         Ok(found) => found,
         Err(error) => {
             out.hidden_here(MALFORMED, format!("asar archive: {error}"));
@@ -61,7 +61,7 @@ pub(super) fn packages(location: &[u8], content: &dyn Content, out: &mut Facts) 
 }
 
 /// The tree of files, and where their bytes begin.
-fn header(content: &dyn Content) -> Result<(Map<String, Value>, u64)> {
+fn header(content: &dyn Content, out: &mut Facts) -> Result<(Map<String, Value>, u64)> {
     let cut = || Error::new("its header is cut");
     let start = read_exact_at(content, 0, START.min(content.len()))?;
     let number = |at: usize| {
@@ -76,6 +76,9 @@ fn header(content: &dyn Content) -> Result<(Map<String, Value>, u64)> {
         return Err(Error::new(format!("its header of {text} bytes is too large")));
     }
     let bytes = read_exact_at(content, START, text).map_err(|_| cut())?;
+    if !json::hold_tree(&bytes, out) {
+        return Err(Error::over_limit("its header is too much to be read"));
+    }
     let mut header = json::parse(&bytes)?;
     match header.get_mut("files").map(Value::take) {
         Some(Value::Object(files)) => Ok((files, 8 + packed)),

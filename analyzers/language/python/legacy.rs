@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice};
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use super::{Layout, has_suffix, read, version};
-use crate::{Facts, Files, path};
+use crate::{Facts, Files, LegacyValue, path};
 
 /// One distribution that `pkg_resources` sees.
 struct InstalledDistribution {
@@ -34,11 +34,16 @@ pub(super) fn state(image: &dyn Files, layout: &Layout, out: &mut Facts) {
     // Of two versions in one directory the later name wins, as there.
     let mut entries = BTreeMap::new();
     for directory in directories {
-        if let Some(egg) = eggs.get(directory) {
-            entries.extend(entry(image, egg, directory, out));
-        } else if let Some(found) = by_directory.get(directory) {
-            for distribution in found.values() {
-                entries.extend(entry(image, distribution, directory, out));
+        let egg = eggs.get(directory);
+        let found = by_directory.get(directory).filter(|_| egg.is_none());
+        for distribution in egg.into_iter().chain(found.into_iter().flat_map(BTreeMap::values)) {
+            if out.is_full() {
+                return;
+            }
+            if let Some((key, value)) = entry(image, distribution, directory, out)
+                && out.hold(value.text().len())
+            {
+                entries.insert(key, value);
             }
         }
     }
@@ -94,7 +99,7 @@ fn entry(
     distribution: &InstalledDistribution,
     directory: &[u8],
     out: &mut Facts,
-) -> Option<(BString, Value)> {
+) -> Option<(BString, LegacyValue)> {
     let metadata = if distribution.is_file {
         // Read as a text file: line ends become plain.
         read(image, &distribution.metadata, out).map(|text| text.replace("\r\n", "\n").into())
@@ -119,7 +124,7 @@ pub(super) fn describe(
     directory: &[u8],
     metadata: Option<Cow<'_, str>>,
     record: Option<&str>,
-) -> Option<(BString, Value)> {
+) -> Option<(BString, LegacyValue)> {
     let (name, named_version) = name_and_version(basename)?;
     if name == "Python" {
         return None;
@@ -133,12 +138,6 @@ pub(super) fn describe(
         true => String::new(),
         false => format!("/{}", directory.to_str_lossy()),
     };
-    let files: Vec<String> = record
-        .into_iter()
-        .flat_map(str::lines)
-        .filter(|line| !line.is_empty())
-        .map(|line| format!("{location}/{}", line.split(',').next().unwrap_or_default()))
-        .collect();
     let field = |name| metadata.as_deref().and_then(|text| last_field(text, name));
     // The legacy engine fills what one package lacks from the one before it, in
     // the order of its host's directory listing. We do not.
@@ -148,19 +147,49 @@ pub(super) fn describe(
         (None, Some(email)) => format!("<{email}>"),
         (None, None) => "N/A".to_owned(),
     };
-    let value = json!({
-        "name": name,
-        "version": version,
-        "type": "python",
-        "location": if location.is_empty() { "/" } else { location.as_str() },
-        "files": files,
-        "license": field("License: ").unwrap_or("N/A"),
-        "metadata": metadata.as_deref().unwrap_or("N/A"),
-        "origin": origin,
-    });
+    let value = Described {
+        files: Recorded { location: &location, record: record.unwrap_or_default() },
+        license: field("License: ").unwrap_or("N/A"),
+        location: if location.is_empty() { "/" } else { location.as_str() },
+        metadata: metadata.as_deref().unwrap_or("N/A"),
+        name: &name,
+        origin,
+        type_: "python",
+        version: &version,
+    };
+    // Texts and lists alone, which always can be written.
+    let value = LegacyValue::Json(serde_json::to_string(&value).unwrap_or_default().into());
     let key =
         [if directory.is_empty() { b"" } else { &b"/"[..] }, directory, b"/", name.as_bytes()];
     Some((key.concat().into(), value))
+}
+
+/// What an entry states, in the order of its names.
+#[derive(Serialize)]
+struct Described<'a> {
+    files: Recorded<'a>,
+    license: &'a str,
+    location: &'a str,
+    metadata: &'a str,
+    name: &'a str,
+    origin: String,
+    #[serde(rename = "type")]
+    type_: &'static str,
+    version: &'a str,
+}
+
+/// The paths of a record below a place. Written as they are read: there may be a million.
+struct Recorded<'a> {
+    location: &'a str,
+    record: &'a str,
+}
+
+impl Serialize for Recorded<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let lines = self.record.lines().filter(|line| !line.is_empty());
+        let file = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+        to.collect_seq(lines.map(|line| format!("{}/{}", self.location, file(line))))
+    }
 }
 
 /// `six` and `1.14.0` of `six-1.14.0.dist-info`.

@@ -75,7 +75,7 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
                 let mut packages: Vec<&str> = packages.collect();
                 packages.dedup();
                 for package in packages {
-                    if !allowance.admits(line.path.len()) {
+                    if !allowance.admits(line.path.len(), out) {
                         continue;
                     }
                     files.entry(package.to_owned()).or_default().push(file(&line));

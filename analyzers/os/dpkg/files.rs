@@ -37,7 +37,7 @@ pub(super) fn add_listed(
     diversions: &Diversions,
     out: &mut Facts,
 ) -> bool {
-    let mut files = Collected::new(package, diversions);
+    let mut files = Collected::new(package, diversions, out);
     let mut stem = BString::default();
     let mut list = None;
     // Packages that can be installed for several architectures have it in the file name.
@@ -49,7 +49,7 @@ pub(super) fn add_listed(
         }
     }
     for line in list.as_deref().unwrap_or_default().lines().filter(|line| !line.is_empty()) {
-        files.add(file(line, None));
+        files.add(file(line, None), out);
     }
     for candidate in if list.is_some() { vec![stem] } else { stems(package) } {
         files.add_md5sums(image, &[&candidate[..], b".md5sums"].concat(), out);
@@ -57,7 +57,7 @@ pub(super) fn add_listed(
         for line in conffiles.as_deref().unwrap_or_default().lines() {
             // `remove-on-upgrade /etc/x` is one that the package no longer has.
             if line.starts_with(b"/") {
-                files.add(PackageFile { conffile: true, ..file(line.trim_end(), None) });
+                files.add(PackageFile { conffile: true, ..file(line.trim_end(), None) }, out);
             }
         }
     }
@@ -72,7 +72,7 @@ pub(super) fn add_md5sums(
     diversions: &Diversions,
     out: &mut Facts,
 ) {
-    let mut files = Collected::new(package, diversions);
+    let mut files = Collected::new(package, diversions, out);
     files.add_md5sums(image, path, out);
     package.files = files.files;
 }
@@ -104,18 +104,18 @@ struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    fn new(package: &mut Package, diversions: &'a Diversions) -> Self {
+    fn new(package: &mut Package, diversions: &'a Diversions, out: &mut Facts) -> Self {
         let mut files = Collected {
             files: Vec::new(),
             by_path: HashMap::new(),
             package: package.name.clone(),
             diversions,
         };
-        std::mem::take(&mut package.files).into_iter().for_each(|file| files.add(file));
+        std::mem::take(&mut package.files).into_iter().for_each(|file| files.add(file, out));
         files
     }
 
-    fn add(&mut self, mut file: PackageFile) {
+    fn add(&mut self, mut file: PackageFile, out: &mut Facts) {
         if let Some((target, except)) = self.diversions.get(&file.path)
             && *except != self.package
         {
@@ -129,10 +129,12 @@ impl<'a> Collected<'a> {
                     (known.digest, known.algorithm) = (file.digest, file.algorithm);
                 }
             }
-            None => {
+            // It is known by its path as well.
+            None if out.hold_file(2 * file.path.len() + 96) => {
                 self.by_path.insert(file.path.clone(), self.files.len());
                 self.files.push(file);
             }
+            None => {}
         }
     }
 
@@ -142,7 +144,7 @@ impl<'a> Collected<'a> {
         let mut tally = Tally::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             match md5sum(line) {
-                Some(file) => self.add(file),
+                Some(file) => self.add(file, out),
                 None => tally.add("not a digest and a path", number + 1),
             }
         }

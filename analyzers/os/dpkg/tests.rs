@@ -1,4 +1,5 @@
 use super::*;
+use crate::Room;
 use crate::testing::{Image, cut_everywhere};
 
 /// `name:arch version source(version)` of each package.
@@ -17,9 +18,23 @@ fn no_more_packages_are_read_than_any_system_has() {
     let paragraph = "Package: a\nStatus: install ok installed\nVersion: 1\n\n";
     let mut out = Facts::default();
     let text = paragraph.repeat(100_002);
-    let found = installed(text.as_bytes(), STATUS.into(), State::Removed, &mut out);
-    assert_eq!(found.len(), 100_000);
+    assert_eq!(count(&text, &mut out), 100_000);
     assert_eq!(out.problems[0].code, OVER_LIMIT);
+}
+
+#[test]
+fn no_more_packages_are_read_than_there_is_memory_for() {
+    let room = Room::of(100_000, 0);
+    let mut out = Facts::within(&room);
+    let text = "Package: a\nStatus: install ok installed\nVersion: 1\n\n".repeat(1000);
+    assert!((50..150).contains(&count(&text, &mut out)));
+    assert!(room.is_full());
+}
+
+fn count(text: &str, out: &mut Facts) -> usize {
+    let mut found = 0;
+    installed(text.as_bytes(), STATUS.into(), State::Removed, out, &mut |_, _, _| found += 1);
+    found
 }
 
 #[track_caller]

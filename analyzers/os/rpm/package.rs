@@ -12,13 +12,26 @@ use crate::{Error, Package, Result, SourcePackage};
 pub(super) struct DatabaseAllowance {
     pub(super) files: usize,
     pub(super) text: usize,
+    /// Memory that is left for all of the image, in bytes.
+    pub(super) room: u64,
+    /// Something was left out as there was no memory for it.
+    pub(super) is_short: bool,
 }
 
 impl DatabaseAllowance {
     /// The largest installations have some hundred thousand files, and a file
     /// has some 130 bytes of text: its path and its digest.
     pub(super) fn of_database() -> Self {
-        DatabaseAllowance { files: 1_000_000, text: 256 << 20 }
+        DatabaseAllowance { files: 1_000_000, text: 256 << 20, room: u64::MAX, is_short: false }
+    }
+
+    /// False where there is no memory for so many bytes.
+    pub(super) fn takes(&mut self, bytes: usize) -> bool {
+        match self.room.checked_sub(bytes as u64) {
+            Some(room) => self.room = room,
+            None => self.is_short = true,
+        }
+        !self.is_short
     }
 }
 
@@ -136,7 +149,7 @@ impl<'a> Tags<'a, '_> {
     /// The text. `None` if it is too long, by itself or together with all others.
     /// Headers of old packages hold Latin-1 here and there.
     pub(super) fn copy(&mut self, text: &[u8]) -> Option<String> {
-        if text.len() > MAX_TEXT {
+        if text.len() > MAX_TEXT || !self.allowance.takes(text.len()) {
             return None;
         }
         self.allowance.text = self.allowance.text.checked_sub(text.len())?;
@@ -243,7 +256,7 @@ mod tests {
         ]
         .concat();
         check_within(
-            &mut DatabaseAllowance { files: 2, text: 10 },
+            &mut DatabaseAllowance { files: 2, text: 10, ..DatabaseAllowance::of_database() },
             &blob,
             &[
                 "a",

@@ -77,6 +77,9 @@ fn paths(tags: &mut Tags<'_, '_>) -> Vec<(usize, BString)> {
             continue;
         }
         let allowance = &mut *tags.allowance;
+        if !allowance.takes(size_of::<PackageFile>() + len) {
+            break;
+        }
         let left = allowance.files.checked_sub(1).zip(allowance.text.checked_sub(len));
         let Some((files, text)) = left else {
             tags.problem(format!("too many files in this database, from number {index} on"));

@@ -17,7 +17,7 @@ pub(super) fn fixture(path: &str) -> Vec<u8> {
 /// The packages of one database, with its write-ahead log if it has one, and the problems.
 pub(super) fn packages(database: &[u8], log: Option<&[u8]>) -> (Vec<Package>, Vec<Error>) {
     let mut found = DatabaseReader::default();
-    found.read(database, log);
+    found.read(database, log, &mut Facts::default());
     let found = found.finish();
     (found.installed.into_iter().map(|one| one.package).collect(), found.problems)
 }

@@ -2,10 +2,9 @@
 //! package needs no new word.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bstr::BString;
 use inscan_facts::package::{Distribution, Package, PackageFile, Role};
@@ -13,6 +12,8 @@ use inscan_facts::problem::{Hides, MALFORMED, OVER_LIMIT};
 use inscan_facts::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::weight;
 
 /// One statement of an analyzer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,18 @@ pub enum LegacyValue {
     String(Box<str>),
     /// Anything else, which is JSON text inside a string.
     Json(Box<str>),
+}
+
+impl From<&str> for LegacyValue {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for LegacyValue {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
 }
 
 impl From<Value> for LegacyValue {
@@ -137,9 +150,11 @@ pub struct Facts {
 }
 
 /// What the packages take in memory. A list of a few megabytes may name millions of them.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Taken {
     bytes: usize,
+    /// Asked for and not yet used.
+    held: u64,
     /// What is left for all facts of an image.
     room: Option<Room>,
 }
@@ -159,20 +174,33 @@ struct Rooms {
 struct Amount {
     taken: AtomicU64,
     most: AtomicU64,
+    /// Somebody left something out, whatever there is more of later.
+    is_short: AtomicBool,
 }
 
 impl Amount {
     fn of(most: u64) -> Self {
-        Amount { taken: AtomicU64::new(0), most: AtomicU64::new(most) }
+        Amount { most: AtomicU64::new(most), ..Amount::default() }
     }
 
     fn take(&self, count: u64) -> bool {
         let before = self.taken.fetch_add(count, Ordering::Relaxed);
-        before.saturating_add(count) <= self.most.load(Ordering::Relaxed)
+        before.saturating_add(count) <= self.most.load(Ordering::Relaxed) || self.fall_short()
+    }
+
+    fn left(&self) -> u64 {
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.most.load(Ordering::Relaxed).saturating_sub(taken)
+    }
+
+    fn fall_short(&self) -> bool {
+        self.is_short.store(true, Ordering::Relaxed);
+        false
     }
 
     fn is_exceeded(&self) -> bool {
-        !self.take(0)
+        self.is_short.load(Ordering::Relaxed)
+            || self.taken.load(Ordering::Relaxed) > self.most.load(Ordering::Relaxed)
     }
 }
 
@@ -188,9 +216,15 @@ impl Room {
         self.0.looks.most.fetch_add(looks, Ordering::Relaxed);
     }
 
-    /// False where there is no memory for them.
+    /// False where there is no memory for them: they are left out then, and the room is full from
+    /// then on.
     pub fn take(&self, bytes: u64) -> bool {
         self.0.bytes.take(bytes)
+    }
+
+    /// Bytes that nobody has taken.
+    pub fn left(&self) -> u64 {
+        self.0.bytes.left()
     }
 
     /// Whether more memory was asked for than there is.
@@ -211,6 +245,21 @@ impl std::fmt::Debug for Taken {
     }
 }
 
+/// A copy has asked for nothing.
+impl Clone for Taken {
+    fn clone(&self) -> Self {
+        Taken::default()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let (Some(room), 1..) = (&self.room, self.held) {
+            room.0.bytes.taken.fetch_sub(self.held, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Always equal: two `Facts` are equal if they state the same.
 impl PartialEq for Taken {
     fn eq(&self, _: &Self) -> bool {
@@ -225,7 +274,7 @@ impl Facts {
     /// Counts places in a text that were looked at closely, such as words before a secret.
     pub fn looked(&mut self, count: u64) {
         if let Some(room) = &self.taken.room {
-            room.0.looks.take(count);
+            room.0.looks.taken.fetch_add(count, Ordering::Relaxed);
         }
     }
 
@@ -234,23 +283,85 @@ impl Facts {
         self.looked(bytes >> 10);
     }
 
-    /// Whether so much was looked at that nothing more is to be.
+    /// How much more may be looked at.
+    pub fn looks_left(&self) -> u64 {
+        self.taken.room.as_ref().map_or(u64::MAX, |room| room.0.looks.left())
+    }
+
+    /// Whether so much was looked at that nothing more is to be: what is left out then is missing, so
+    /// that the image is refused.
     pub fn is_overworked(&self) -> bool {
-        self.taken.room.as_ref().is_some_and(Room::is_overworked)
+        let looks = self.taken.room.as_ref().map(|room| &room.0.looks);
+        looks.is_some_and(|looks| looks.is_exceeded() && !looks.fall_short())
+    }
+
+    /// Asks for memory before it is taken by what is stated later. False where there is no room:
+    /// the image is refused then, and nothing more need be read.
+    pub fn hold(&mut self, bytes: usize) -> bool {
+        let Some(room) = &self.taken.room else { return true };
+        let fits = !room.is_full() && room.take(bytes as u64);
+        self.taken.held += if fits { bytes as u64 } else { 0 };
+        fits
+    }
+
+    /// [`hold`](Self::hold) for a package with its files.
+    pub fn hold_package(&mut self, package: &Package) -> bool {
+        self.hold(size_of::<Fact>() + weight::package(package))
+    }
+
+    /// [`hold`](Self::hold) for a file of a package, with a path of so many bytes.
+    pub fn hold_file(&mut self, path_len: usize) -> bool {
+        self.hold(size_of::<PackageFile>() + weight::block(path_len))
+    }
+
+    /// Says that something is left out, since there would be no room for it.
+    pub fn leave_out(&self) {
+        if let Some(room) = &self.taken.room {
+            room.0.bytes.fall_short();
+        }
+    }
+
+    /// Bytes that may still be stated.
+    pub fn room_left(&self) -> u64 {
+        self.taken.room.as_ref().map_or(u64::MAX, Room::left)
+    }
+
+    /// Whether there is no room for more, so that the image is refused.
+    pub fn is_full(&self) -> bool {
+        self.taken.room.as_ref().is_some_and(Room::is_full)
+    }
+
+    /// Nothing more is stated: what was asked for and not used is given back, and so is memory for
+    /// facts that did not come.
+    pub fn settle(&mut self) {
+        let taken = std::mem::take(&mut self.taken);
+        let Some(room) = taken.room.clone() else { return };
+        drop(taken);
+        self.facts.shrink_to_fit();
+        self.problems.shrink_to_fit();
+        let rest = self.size().saturating_sub(self.size_of_facts());
+        if rest > 0 && !room.take(rest) {
+            self.problems.clear();
+        }
     }
 
     /// Adds a fact as it is, where there is room. Packages go through [`package`](Facts::package).
     pub fn push(&mut self, fact: Fact) {
-        let room = self.taken.room.as_ref();
-        if room.is_some_and(|room| !room.take(size_of_fact(&fact) as u64)) {
-            return;
+        if let Some(room) = &self.taken.room {
+            let size = weight::fact(&fact) as u64;
+            let of_held = size.min(self.taken.held);
+            self.taken.held -= of_held;
+            if size > of_held && (room.is_full() || !room.take(size - of_held)) {
+                return;
+            }
         }
         self.facts.push(fact);
     }
 
     /// Facts that take no more than there is room for.
     pub fn within(room: &Room) -> Self {
-        Facts { taken: Taken { bytes: 0, room: Some(room.clone()) }, ..Facts::default() }
+        let taken = Taken { room: Some(room.clone()), ..Taken::default() };
+        Facts { taken, ..Facts::default() }
     }
 
     /// Adds a package. After 512 MiB of packages the others are left out,
@@ -258,7 +369,7 @@ impl Facts {
     pub fn package(&mut self, mut package: Package) {
         package.files.shrink_to_fit();
         let before = self.taken.bytes;
-        self.taken.bytes = before.saturating_add(size_of_package(&package));
+        self.taken.bytes = before.saturating_add(weight::package(&package));
         if self.taken.bytes > MAX_TAKEN {
             if before <= MAX_TAKEN {
                 let name = inscan_facts::error::shown(&package.name);
@@ -279,7 +390,7 @@ impl Facts {
         &mut self,
         output: &'static str,
         key: impl Into<BString>,
-        value: impl Into<Value>,
+        value: impl Into<LegacyValue>,
     ) {
         self.legacy("package_list", output, key, value);
     }
@@ -290,13 +401,13 @@ impl Facts {
         module: &'static str,
         output: &'static str,
         key: impl Into<BString>,
-        value: impl Into<Value>,
+        value: impl Into<LegacyValue>,
     ) {
         self.push(Fact::Legacy(Legacy {
             module: module.into(),
             output: output.into(),
             key: key.into(),
-            value: value.into().into(),
+            value: value.into(),
         }));
     }
 
@@ -332,19 +443,17 @@ impl Facts {
         self.problems.push(Problem::new(None, message).hiding(Hides::Packages, code));
     }
 
-    /// What all of them take in memory, in bytes, without the problems.
+    /// What all of them take in memory, in bytes, with the problems.
     pub fn size(&self) -> u64 {
-        self.facts.iter().map(|fact| size_of_fact(fact) as u64).sum()
+        if self.facts.is_empty() && self.problems.is_empty() {
+            return 0;
+        }
+        let problems: usize = self.problems.iter().map(weight::problem).sum();
+        (weight::OF_FILE + problems) as u64 + self.size_of_facts()
     }
 
-    /// What the problems take.
-    pub fn size_of_problems(&self) -> u64 {
-        let size = |problem: &Problem| {
-            size_of::<Problem>()
-                + problem.message.len()
-                + problem.path.as_ref().map_or(0, |it| it.len())
-        };
-        self.problems.iter().map(|problem| size(problem) as u64).sum()
+    fn size_of_facts(&self) -> u64 {
+        self.facts.iter().map(|fact| weight::fact(fact) as u64).sum()
     }
 
     /// The packages among the facts, in order.
@@ -363,37 +472,6 @@ impl Fact {
     }
 }
 
-fn size_of_fact(fact: &Fact) -> usize {
-    size_of::<Fact>()
-        + match fact {
-            Fact::Package(package) => size_of_package(package),
-            Fact::Revised(both) => size_of_package(&both.0) + size_of_package(&both.1),
-            Fact::Legacy(legacy) => legacy.key.len() + legacy.value.text().len(),
-            Fact::Licenses(licenses) => licenses.iter().map(|one| one.len() + 24).sum(),
-            Fact::Match(found) => found.lines.len() * 4,
-            Fact::Secret(secret) => secret.excerpt.len() + 128,
-            Fact::Distribution(_) | Fact::Role(..) => 0,
-        }
-}
-
-fn size_of_package(package: &Package) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let map = |map: &BTreeMap<String, String>| -> usize {
-        map.iter().map(|(key, value)| size_of::<[String; 2]>() + key.len() + value.len()).sum()
-    };
-    let file = |file: &PackageFile| size_of::<PackageFile>() + file.path.len() + text(&file.digest);
-    size_of::<Package>()
-        + package.name.len()
-        + text(&package.namespace)
-        + package.version.len()
-        + package.location.len()
-        + package.licenses.iter().map(|license| size_of::<String>() + license.len()).sum::<usize>()
-        + text(&package.origin)
-        + package.files.iter().map(file).sum::<usize>()
-        + map(&package.qualifiers)
-        + map(&package.attributes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,10 +484,47 @@ mod tests {
         one.push(licenses());
         other.push(licenses());
         assert_eq!((one.facts.len(), other.facts.len(), room.is_full()), (1, 0, true));
-        room.extend(1000, 0);
-        assert!(!room.is_full());
         one.looked(11);
-        assert!(other.is_overworked());
+        assert!(room.is_overworked());
+    }
+
+    #[test]
+    fn what_was_left_out_is_missing_also_where_there_is_more_room_later() {
+        let room = Room::of(1000, 10);
+        let mut facts = Facts::within(&room);
+        facts.push(Fact::Licenses(vec!["x".repeat(5000)]));
+        room.extend(10_000, 0);
+        assert!(room.is_full());
+        facts.looked(11);
+        // Nobody has left anything out so far.
+        room.extend(0, 10);
+        assert!(!room.is_overworked());
+        facts.looked(10);
+        assert!(facts.is_overworked());
+        room.extend(0, 100);
+        assert!(room.is_overworked());
+    }
+
+    #[test]
+    fn what_was_asked_for_in_advance_is_used_or_given_back() {
+        let room = Room::of(2000, 0);
+        let package = Package { name: "a".into(), ..Package::default() };
+        let mut facts = Facts::within(&room);
+        assert!(facts.hold_package(&package));
+        let left = room.left();
+        facts.package(package);
+        assert_eq!((facts.facts.len(), room.left()), (1, left));
+        assert!(facts.hold(200));
+        assert_eq!(room.left(), left - 200);
+        facts.settle();
+        assert_eq!(room.left(), 2000 - facts.size());
+        let mut dropped = Facts::within(&room);
+        let left = room.left();
+        assert!(dropped.hold(100));
+        drop(dropped);
+        assert_eq!(room.left(), left);
+        assert!(!Facts::within(&room).hold(5000));
+        assert!(room.is_full());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod files;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod want;
+mod weight;
 
 pub use config::Config;
 pub use content::{FileHead, START_LEN};
@@ -84,6 +85,12 @@ pub trait Analyzer: Send + Sync {
     /// is left alone is not read a second time by a name that only a link gives it.
     fn may_read(&self, _path: &[u8]) -> bool {
         true
+    }
+
+    /// Whether what it makes of a file takes many times the file's size: large ones are shown to such
+    /// analyzers one at a time.
+    fn takes_memory(&self) -> bool {
+        false
     }
 
     /// True where several packages share one file (a package database): the

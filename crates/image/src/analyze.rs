@@ -155,7 +155,7 @@ pub fn analyze_with<'a>(
     extra: impl FnOnce(&ImageFs<'a>) -> Extra,
 ) -> Analysis<'a> {
     let begun = Instant::now();
-    let mut history = DatabaseHistory::new(analyzers, layers);
+    let mut history = DatabaseHistory::new(analyzers, layers, room);
     let fs = flatten_with(layers, |number, fs| history.record(number, fs));
     let extra = extra(&fs);
     let mut times = Times { analyze: history.times.clone(), ..Times::default() };
@@ -167,7 +167,7 @@ pub fn analyze_with<'a>(
         .into_par_iter()
         .map(|number| {
             let begun = Instant::now();
-            let view = View::new(&fs, number as u16, &visible, &extra, &by_chance);
+            let view = View::new(&fs, number as u16, &visible, &extra, room, &by_chance);
             (run(&*analyzers[number], &view, room), begun.elapsed())
         })
         .collect();
@@ -229,9 +229,7 @@ fn run(analyzer: &dyn Analyzer, view: &View<'_, '_>, room: &Room) -> Facts {
             facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
         }
     }
-    if !facts.problems.is_empty() && !room.take(facts.size_of_problems()) {
-        facts.problems.clear();
-    }
+    facts.settle();
     facts
 }
 
@@ -544,6 +542,8 @@ impl Visible {
 struct DatabaseHistory<'a> {
     analyzers: &'a [Box<dyn Analyzer>],
     databases: BTreeMap<usize, History>,
+    /// Bytes that one state may take.
+    most: u64,
     /// What that took, by analyzer.
     times: Vec<Duration>,
 }
@@ -573,18 +573,19 @@ enum Brought {
 const MAX_TIMES: u64 = 16;
 const MIN_HISTORY: u64 = 16 << 20;
 const MAX_HISTORY: u64 = 256 << 20;
-/// Bytes that the packages of one state take in memory.
+/// Bytes that the packages of one state take in memory, where the image has as much left.
 const MAX_STATE: u64 = 128 << 20;
 
 impl<'a> DatabaseHistory<'a> {
-    fn new(analyzers: &'a [Box<dyn Analyzer>], layers: &[LayerScan]) -> Self {
+    fn new(analyzers: &'a [Box<dyn Analyzer>], layers: &[LayerScan], room: &Room) -> Self {
         let databases = analyzers.iter().enumerate().filter(|(_, analyzer)| analyzer.is_database());
         let history = |number: usize| History {
             several: written_by_several(layers, number as u16),
             ..History::default()
         };
         let databases = databases.map(|(number, _)| (number, history(number))).collect();
-        DatabaseHistory { analyzers, databases, times: vec![Duration::ZERO; analyzers.len()] }
+        let most = room.left().min(MAX_STATE);
+        DatabaseHistory { analyzers, databases, most, times: vec![Duration::ZERO; analyzers.len()] }
     }
 
     fn record(&mut self, layer: usize, fs: &ImageFs<'_>) {
@@ -609,9 +610,9 @@ impl<'a> DatabaseHistory<'a> {
                 continue;
             }
             let (extra, by_chance) = (Extra::default(), Mutex::default());
-            let view = View::new(fs, analyzer, &visible, &extra, &by_chance);
             // What is found is let go again.
-            let room = Room::of(MAX_STATE, 0);
+            let room = Room::of(self.most, 0);
+            let view = View::new(fs, analyzer, &visible, &extra, &room, &by_chance);
             let facts = run(&*self.analyzers[number], &view, &room);
             if room.is_full() {
                 history.is_given_up = true;
@@ -702,11 +703,14 @@ struct View<'v, 'a> {
     read: RefCell<HashMap<At, Vec<u8>>>,
     /// Bytes of contents that were read by several names.
     repeated: Cell<u64>,
+    room: &'v Room,
     by_chance: &'v Mutex<Option<String>>,
 }
 
 /// Bytes that one analyzer may read again by another name: links cost an image nothing.
 const MAX_REPEATED: u64 = 4 << 20;
+/// Contents of more bytes are counted as memory: they are read as a whole.
+const LARGE: u64 = 1 << 20;
 
 impl<'v, 'a> View<'v, 'a> {
     fn new(
@@ -714,16 +718,20 @@ impl<'v, 'a> View<'v, 'a> {
         analyzer: u16,
         visible: &Visible,
         extra: &'v Extra,
+        room: &'v Room,
         by_chance: &'v Mutex<Option<String>>,
     ) -> Self {
         let wanted = visible.wanted(fs, extra, analyzer);
         let (read, repeated) = (RefCell::default(), Cell::new(0));
-        View { fs, analyzer, wanted, extra, read, repeated, by_chance }
+        View { fs, analyzer, wanted, extra, read, repeated, room, by_chance }
     }
 
-    /// One content is read once, but for a few names more.
+    /// One content is read once, but for a few names more, and where there is memory for it.
     fn count(&self, at: At, path: Vec<u8>, size: u64) -> Result<(), Error> {
         let mut read = self.read.borrow_mut();
+        if size > LARGE && !read.contains_key(&at) && !self.room.take(size) {
+            return Err(Error::over_limit("the image has too much to be read as a whole"));
+        }
         let first = read.entry(at).or_insert_with(|| path.clone());
         if *first != path {
             self.repeated.set(self.repeated.get() + size);

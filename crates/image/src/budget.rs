@@ -27,9 +27,13 @@ const NAMES: Limit = Limit {
     per: 1,
     what: "bytes of names and targets of links in its layers",
 };
-/// In memory; a package takes some hundred bytes, and a file that it lists as many as its name.
-const FACTS: Limit =
-    Limit { free: 64 << 20, more: 16, per: 1, what: "bytes of packages and other findings" };
+/// In memory; a package takes a kilobyte, and a file that it lists two hundred bytes.
+const FACTS: Limit = Limit {
+    free: 64 << 20,
+    more: 16,
+    per: 1,
+    what: "bytes of packages, other findings, and what is read as a whole",
+};
 
 /// Words that may stand before a secret, each of which takes some microseconds; and each KiB that
 /// comes out of an archive in a file.
@@ -92,8 +96,20 @@ pub struct Amounts {
     pub entries: u64,
     /// Bytes of names and targets of links.
     pub names: u64,
+    /// Bytes of memory for its decompressor.
+    pub window: u64,
     /// Bytes of it as it is stored.
     pub stored: u64,
+}
+
+/// Bytes that a frame of zstd may look back at. How many it does is said in each frame, and they are
+/// memory as far as it is filled: what goes beyond the usual window is counted as if all was.
+const MAX_WINDOW: u64 = 512 << 20;
+const USUAL_WINDOW: u64 = 8 << 20;
+
+/// What the window of zstd takes, by what has come out of it.
+pub fn window(unpacked: u64) -> u64 {
+    unpacked.min(MAX_WINDOW).saturating_sub(USUAL_WINDOW)
 }
 
 /// What was counted of one layer.
@@ -102,6 +118,7 @@ pub struct Share {
     unpacked: u64,
     entries: u64,
     names: u64,
+    window: u64,
     stored: u64,
 }
 
@@ -125,13 +142,15 @@ impl Budget {
     ///
     /// The layers together have more than an image may.
     pub fn count(&self, share: &mut Share, now: Amounts) -> Result<(), Error> {
-        let Amounts { unpacked, entries, names, stored } = now;
+        let Amounts { unpacked, entries, names, window, stored } = now;
         let more = |limit: &Limit| {
             let before = limit.allowed(share.stored, self.factor);
             limit.allowed(stored, self.factor).saturating_sub(before)
         };
         self.room.extend(more(&FACTS), more(&LOOKS));
         share.stored = share.stored.max(stored);
+        self.room.take(window.saturating_sub(share.window));
+        share.window = share.window.max(window);
         self.sum(&self.unpacked, &mut share.unpacked, unpacked, stored, &UNPACKED)?;
         self.sum(&self.entries, &mut share.entries, entries, stored, &ENTRIES)?;
         self.sum(&self.names, &mut share.names, names, stored, &NAMES)?;
@@ -221,11 +240,12 @@ pub(crate) struct Bounded<R> {
     budget: Arc<Budget>,
     share: Share,
     unpacked: u64,
+    has_window: bool,
 }
 
 impl<R: Read> Bounded<R> {
-    pub(crate) fn new(inner: R, stored: Stored, budget: Arc<Budget>) -> Self {
-        Bounded { inner, stored, budget, share: Share::default(), unpacked: 0 }
+    pub(crate) fn new(inner: R, stored: Stored, budget: Arc<Budget>, has_window: bool) -> Self {
+        Bounded { inner, stored, budget, share: Share::default(), unpacked: 0, has_window }
     }
 }
 
@@ -233,8 +253,9 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.unpacked += count as u64;
-        let now =
-            Amounts { unpacked: self.unpacked, stored: self.stored.bytes(), ..Amounts::default() };
+        let (unpacked, stored) = (self.unpacked, self.stored.bytes());
+        let window = if self.has_window { window(unpacked) } else { 0 };
+        let now = Amounts { unpacked, window, stored, ..Amounts::default() };
         self.budget.count(&mut self.share, now).map_err(io::Error::other)?;
         Ok(count)
     }
@@ -245,7 +266,7 @@ mod tests {
     use super::*;
 
     fn amounts(unpacked: u64, entries: u64, stored: u64) -> Amounts {
-        Amounts { unpacked, entries, names: 0, stored }
+        Amounts { unpacked, entries, stored, ..Amounts::default() }
     }
 
     #[test]
@@ -273,10 +294,24 @@ mod tests {
     }
 
     #[test]
+    fn the_window_of_a_decompressor_is_memory_that_is_counted_once() {
+        let budget = Budget::default();
+        let mut share = Share::default();
+        let mut count = |unpacked| {
+            let now = Amounts { window: window(unpacked), ..Amounts::default() };
+            budget.count(&mut share, now)
+        };
+        count(8 << 20).unwrap();
+        count(72 << 20).unwrap();
+        count(72 << 20).unwrap();
+        assert!(count((72 << 20) + 1).is_err());
+    }
+
+    #[test]
     fn what_comes_out_of_a_decompressor_is_bounded_by_what_goes_into_it() {
         let (stored, budget) = (Stored::default(), Arc::new(Budget::default()));
         let zeros = stored.of(io::repeat(0).take(7)).chain(io::repeat(0));
-        let mut bounded = Bounded::new(zeros, stored.clone(), budget);
+        let mut bounded = Bounded::new(zeros, stored.clone(), budget, false);
         let mut buffer = vec![0; 64 << 20];
         let mut read = 0;
         let error = loop {

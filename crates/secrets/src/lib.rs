@@ -249,6 +249,9 @@ impl Analyzer for Secrets {
     }
 }
 
+/// Places of one file that are looked at although there are more than the image may have.
+const LOOKS_BEYOND: u64 = 100_000;
+
 /// Searches the bytes of a file, or of a member of an archive. `name` says what kind of
 /// file they are.
 fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts) {
@@ -275,8 +278,12 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
         in_binary(&text, place).into_iter().for_each(|secret| put(secret, out));
         return;
     }
-    let (all, looks) = hits_and_looks(pack(), &text, place);
+    let most = out.looks_left().saturating_add(LOOKS_BEYOND);
+    let (all, looks) = hits_and_looks(pack(), &text, place, most);
     out.looked(looks);
+    if looks > most && out.is_overworked() {
+        return;
+    }
     if all.is_empty() {
         return;
     }
@@ -295,11 +302,16 @@ fn hidden(out: &mut Facts, message: String) {
 
 /// The first stage: every keyword of the text, and what it leads to.
 fn all_hits<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> Vec<Hit<'a>> {
-    hits_and_looks(pack, text, place).0
+    hits_and_looks(pack, text, place, u64::MAX).0
 }
 
-/// The same, and how many keywords that were.
-fn hits_and_looks<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> (Vec<Hit<'a>>, u64) {
+/// The same, and how many keywords that were. No more than so many lead anywhere.
+fn hits_and_looks<'a>(
+    pack: &'a Pack,
+    text: &[u8],
+    place: Place<'_>,
+    most: u64,
+) -> (Vec<Hit<'a>>, u64) {
     let mut looks = 0;
     let mut scan = Scan::new(pack, text, place);
     if let Some(logins) = LoginFile::of(place.name) {
@@ -309,6 +321,9 @@ fn hits_and_looks<'a>(pack: &'a Pack, text: &[u8], place: Place<'_>) -> (Vec<Hit
     }
     pack.keywords.each(text, |keyword| {
         looks += 1;
+        if looks > most {
+            return;
+        }
         for meaning in &pack.meanings[keyword.word] {
             scan.look(*meaning, keyword.range.clone());
         }

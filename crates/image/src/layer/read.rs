@@ -59,6 +59,7 @@ pub(super) fn read_timed<'a>(
     let mut blob = Blob::new(blob, advance).context("could not read its first bytes")?;
     let compression = blob.compression;
     let mut walk = Walk::new(pass);
+    walk.progressing.scan.compression = compression;
     let mut screen = Screen::new(pass.malware.as_ref());
     let mut filling = Segment::default();
     let mut full = Segment::default();
@@ -92,7 +93,6 @@ pub(super) fn read_timed<'a>(
     walk.progressing.count(tar_size, stored(blob.stored()))?;
     let mut scan = walk.finish();
     screen.finish(&mut scan)?;
-    scan.compression = compression;
     scan.tar_size = tar_size;
     let finished = timed(&mut decode, || blob.finish());
     let Finished { digest, size, remark, waited } =

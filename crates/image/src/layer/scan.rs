@@ -10,7 +10,7 @@ use std::sync::Arc;
 use inscan_analyzers::{Facts, Hides, Problem};
 
 use super::kept::Kept;
-use crate::budget::Amounts;
+use crate::budget::{Amounts, window};
 use inscan_facts::digest::{Digest, FileDigests};
 
 /// One layer, read once.
@@ -134,7 +134,11 @@ impl LayerScan {
     /// What it has of an image's budget: so many bytes of its tar, from so many stored ones.
     pub(super) fn amounts(&self, tar_size: u64, stored: u64) -> Amounts {
         let (entries, names) = (self.entries.len() as u64, self.names.len() as u64);
-        Amounts { unpacked: tar_size + self.holes, entries, names, stored }
+        let window = match self.compression {
+            Compression::Zstd => window(tar_size),
+            _ => 0,
+        };
+        Amounts { unpacked: tar_size + self.holes, entries, names, window, stored }
     }
 
     /// `None` where there are too many entries, or 4 GiB of names.

@@ -14,12 +14,13 @@ use inscan_analyzers::{
 };
 use rayon::prelude::*;
 
+use super::SMALL;
 use super::cache::Cache;
 use super::hash::{self, Hasher};
 use super::kept::{Keeper, Kept};
 use super::scan::{LayerScan, Skipped};
 use super::spool::Spool;
-use crate::budget::{Budget, Share};
+use crate::budget::{Amounts, Budget, Share};
 use crate::malware::Scanner;
 use crate::threads::Threads;
 use crate::timings::Clocks;
@@ -49,6 +50,8 @@ pub struct Pass<'a> {
     pub threads: Threads,
     /// What all layers may ask for.
     pub budget: Arc<Budget>,
+    /// Whose turn it is of analyzers that take much memory.
+    turn: Mutex<()>,
 }
 
 /// Holes of sparse files are hashed as the zeros they stand for, up to so many bytes in a layer: they
@@ -75,6 +78,7 @@ impl<'a> Pass<'a> {
             clocks: Clocks::new(analyzers.len()),
             threads: Threads::default(),
             budget: Arc::default(),
+            turn: Mutex::default(),
         }
     }
 
@@ -96,9 +100,10 @@ impl<'a> Pass<'a> {
 /// The layers have more than an image may.
 pub fn count_again(budget: &Budget, scan: &LayerScan, stored: u64) -> Result<(), Error> {
     let facts = scan.facts.values().flatten();
-    let size = facts.map(|(_, facts)| facts.size() + facts.size_of_problems()).sum();
+    let size = facts.map(|(_, facts)| facts.size()).sum();
+    budget.count(&mut Share::default(), scan.amounts(scan.tar_size, stored))?;
     budget.room.take(size);
-    budget.count(&mut Share::default(), scan.amounts(scan.tar_size, stored))
+    budget.check_room()
 }
 
 /// Bytes of a layer, and what is to be done with them.
@@ -277,6 +282,15 @@ impl<'a> Progressing<'a> {
     pub(super) fn count(&mut self, tar_size: u64, stored: u64) -> Result<(), Error> {
         let now = self.scan.amounts(tar_size, stored);
         self.pass.budget.count(&mut self.share, now)
+    }
+
+    /// The same of a root file system, of which only what is found is limited.
+    ///
+    /// # Errors
+    ///
+    /// More was found than in so many bytes of files may be.
+    pub(super) fn count_found(&mut self, stored: u64) -> Result<(), Error> {
+        self.pass.budget.count(&mut self.share, Amounts { stored, ..Amounts::default() })
     }
 
     /// Tells everyone who wants a file by its name that it is too much to be read.
@@ -562,6 +576,8 @@ impl Content for HeadOnly {
 fn inspect(pass: &Pass<'_>, analyzer: usize, head: &FileHead<'_>, content: &dyn Content) -> Facts {
     let analyzer = &*pass.analyzers[analyzer];
     let mut facts = Facts::within(&pass.budget.room);
+    let is_large = analyzer.takes_memory() && content.len() > SMALL;
+    let turn = is_large.then(|| pass.turn.lock().unwrap_or_else(PoisonError::into_inner));
     let outcome = catch_unwind(AssertUnwindSafe(|| analyzer.inspect(head, content, &mut facts)));
     match outcome {
         Ok(Ok(())) => {}
@@ -574,10 +590,15 @@ fn inspect(pass: &Pass<'_>, analyzer: usize, head: &FileHead<'_>, content: &dyn 
             facts.problems.push(Problem::new(None, message).hiding(analyzer.hides(), DEFECT));
         }
     }
-    if !facts.problems.is_empty() && !pass.budget.room.take(facts.size_of_problems()) {
-        facts.problems.clear();
-    }
+    drop(turn);
+    facts.settle();
     facts
+}
+
+/// A list takes room for four at first, and of most files there is one.
+fn shrunk<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
 }
 
 fn store(scan: &mut LayerScan, learned: Learned) {
@@ -587,10 +608,10 @@ fn store(scan: &mut LayerScan, learned: Learned) {
         scan.digests[slot] = digests;
     }
     if !seen.wanted.is_empty() {
-        scan.wanted.insert(entry, seen.wanted);
+        scan.wanted.insert(entry, shrunk(seen.wanted));
     }
     if !seen.facts.is_empty() {
-        scan.facts.insert(entry, seen.facts);
+        scan.facts.insert(entry, shrunk(seen.facts));
     }
     scan.kept.extend(seen.kept.map(|kept| (entry, kept)));
     scan.skipped.extend(seen.skipped);

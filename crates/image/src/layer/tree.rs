@@ -36,6 +36,7 @@ pub fn read_tree(
         remarks: Remarks::default(),
         screen: Screen::new(pass.malware.as_ref()),
         screened: Ok(()),
+        stored: 0,
     };
     let problems = walk(root, one_file_system, &mut |entry| {
         let size = entry.size;
@@ -77,6 +78,8 @@ struct Tree<'a> {
     screen: Screen<'a>,
     /// How sending to the malware scanner went.
     screened: Result<()>,
+    /// Bytes of the files, without holes.
+    stored: u64,
 }
 
 impl Tree<'_> {
@@ -96,11 +99,14 @@ impl Tree<'_> {
         let id = scan.add(&new).context("too many files, or names too long, for one image")?;
         scan.capabilities.extend(capability.map(|capability| (id, capability)));
         let (EntryKind::File, Some(content)) = (kind, content) else { return Ok(()) };
-        if size > SMALL && !self.progressing.take_holes(content.holes()) {
+        let holes = if size > SMALL { content.holes() } else { 0 };
+        self.stored += size.saturating_sub(holes);
+        self.progressing.count_found(self.stored)?;
+        if holes > 0 && !self.progressing.take_holes(holes) {
             let scan = &mut self.progressing.scan;
             scan.entries[id as usize].digests = NONE;
             let place = format!("`{}`", shown(&path));
-            self.remarks.too_many_holes(scan, &place, size, content.holes());
+            self.remarks.too_many_holes(scan, &place, size, holes);
             self.progressing.skip(id, TOO_MANY_HOLES);
             return Ok(());
         }

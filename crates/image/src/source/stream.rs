@@ -333,19 +333,18 @@ fn unpacked(
     }
     let packing = Packing::of(&start);
     let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(reader));
-    fn buffered<R: Read>(reader: R, stored: &Stored, budget: &Arc<Budget>) -> impl Read + use<R> {
-        let bounded = Bounded::new(reader, stored.clone(), Arc::clone(budget));
+    let has_window = packing == Packing::Zstd;
+    let buffered = |reader: Box<dyn Read + Send>| {
+        let bounded = Bounded::new(reader, stored.clone(), Arc::clone(budget), has_window);
         BufReader::with_capacity(1 << 17, bounded)
-    }
+    };
     Ok(tar::Stream(match packing {
         Packing::Plain => Box::new(whole),
-        Packing::Gzip => {
-            Box::new(buffered(flate2::bufread::MultiGzDecoder::new(whole), stored, budget))
-        }
+        Packing::Gzip => Box::new(buffered(Box::new(flate2::bufread::MultiGzDecoder::new(whole)))),
         Packing::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(whole)?;
             decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
-            Box::new(buffered(decoder, stored, budget))
+            Box::new(buffered(Box::new(decoder)))
         }
         Packing::Bzip2 | Packing::Xz => {
             let program = packing.program().unwrap_or_default();
