@@ -79,10 +79,8 @@ impl Analyzer for Dpkg {
     }
 
     fn inspect(&self, _: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let stated = copyright::stated(&content.bytes()?);
-        if !stated.is_empty() {
-            out.push(Fact::Licenses(stated));
-        }
+        // Also where it states none: it is known then, and no link to it is read again.
+        out.push(Fact::Licenses(copyright::stated(&content.bytes()?)));
         Ok(())
     }
 

@@ -46,9 +46,12 @@ impl Analyzer for LinuxKernel {
         patterns.map(|pattern| Want::inspect(pattern, MAX_KERNEL)).collect()
     }
 
+    fn may_read(&self, path: &[u8]) -> bool {
+        NAMES.iter().any(|known| path::name(path).starts_with(known))
+    }
+
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let name = path::name(file.path);
-        if !NAMES.iter().any(|known| name.starts_with(known)) {
+        if !self.may_read(file.path) {
             return Ok(());
         }
         if let Some(version) = version(content)? {
