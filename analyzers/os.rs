@@ -15,3 +15,4 @@ pub(crate) mod pacman;
 pub(crate) mod portage;
 pub mod rpm;
 pub(crate) mod snap;
+mod systems;

@@ -12,7 +12,7 @@ use bstr::{BStr, ByteSlice};
 use inscan_facts::digest::hex;
 use serde_json::{Value, json};
 
-use crate::os::add_on;
+use crate::os::{add_on, distribution, systems};
 use crate::parse::allowance::Allowance;
 use crate::parse::tally::Tally;
 use crate::parse::url::without_credentials;
@@ -57,43 +57,48 @@ impl Analyzer for Apk {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let mut wants: Vec<Want> =
-            DATABASES.iter().map(|path| Want::keep(Pattern::path(path), MAX_DATABASE)).collect();
-        for path in [WORLD, REPOSITORIES[0]] {
-            wants.push(Want::keep(Pattern::path(path), MAX_SETTINGS));
+        let mut wants = vec![Want::keep(Pattern::within("db", "installed"), MAX_DATABASE)];
+        for name in ["world", "repositories"] {
+            wants.push(Want::keep(Pattern::within("apk", name), MAX_SETTINGS));
         }
-        wants.push(Want::keep(Pattern::under(REPOSITORIES[1], ".list"), MAX_SETTINGS));
+        wants.push(Want::keep(Pattern::within("repositories.d", ".list"), MAX_SETTINGS));
+        wants.extend(distribution::wants_of_systems());
         wants
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        let mut found = Vec::new();
-        let mut seen = Vec::new();
-        for path in DATABASES {
-            // Where lib is a link to usr/lib, both are one.
-            let Some(at) = image.get(path.as_bytes()).map(|file| file.path) else { continue };
-            if seen.contains(&at) {
-                continue;
-            }
-            match image.read(path.as_bytes()) {
-                Ok(text) => found.extend(read(&text.unwrap_or_default(), at.as_bstr(), out)),
-                Err(error) => out.hidden(path, UNREADABLE, error),
-            }
-            seen.push(at);
-        }
-        let pinned = Pinned::read(image, out);
-        for package in &mut found {
-            pinned.mark(package);
-            add_on::mark(package);
-        }
-        legacy(&found, out);
-        found.into_iter().for_each(|package| out.package(package));
-        Ok(())
+        systems::each(image, &DATABASES, out, read_system)
     }
 
     fn is_database(&self) -> bool {
         true
     }
+}
+
+/// The database of one system.
+fn read_system(image: &dyn Files, out: &mut Facts) -> Result<()> {
+    let mut found = Vec::new();
+    let mut seen = Vec::new();
+    for path in DATABASES {
+        // Where lib is a link to usr/lib, both are one.
+        let Some(at) = image.get(path.as_bytes()).map(|file| file.path) else { continue };
+        if seen.contains(&at) {
+            continue;
+        }
+        match image.read(path.as_bytes()) {
+            Ok(text) => found.extend(read(&text.unwrap_or_default(), at.as_bstr(), out)),
+            Err(error) => out.hidden(path, UNREADABLE, error),
+        }
+        seen.push(at);
+    }
+    let pinned = Pinned::read(image, out);
+    for package in &mut found {
+        pinned.mark(package);
+        add_on::mark(package);
+    }
+    legacy(&found, out);
+    found.into_iter().for_each(|package| out.package(package));
+    Ok(())
 }
 
 /// Packages that are taken from a repository with a tag, and the addresses of these.

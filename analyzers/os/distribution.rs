@@ -31,6 +31,10 @@ const PROSE_FILES: [&str; 14] = [
     "system-release",
 ];
 
+/// Other files that name it or its version alone.
+const SINGLE: [&str; 4] =
+    ["system-release-cpe", "debian_version", "alpine-release", "arch-release"];
+
 /// How such a sentence begins, in lower case, and the `ID` that os-release has for it.
 const PROSE_NAMES: [(&str, &str); 19] = [
     ("centos", "centos"),
@@ -96,11 +100,10 @@ impl Analyzer for Distribution {
 }
 
 pub(crate) fn wants() -> Vec<Want> {
-    let single = ["system-release-cpe", "debian_version", "alpine-release", "arch-release"];
     let mut wants: Vec<Want> = ["etc", "usr/lib"]
         .iter()
         .flat_map(|directory| {
-            let names = PROSE_FILES.iter().chain(&single);
+            let names = PROSE_FILES.iter().chain(&SINGLE);
             names.map(move |name| Pattern::Path(format!("{directory}/{name}")))
         })
         // Some keep os-release elsewhere and leave a link in etc/: NixOS has it in its store.
@@ -112,7 +115,14 @@ pub(crate) fn wants() -> Vec<Want> {
     wants
 }
 
-fn find(image: &dyn Files, out: &mut Facts) -> Option<Found> {
+/// The same in systems that lie below a directory of the image.
+pub(crate) fn wants_of_systems() -> impl Iterator<Item = Want> {
+    let names = PROSE_FILES.into_iter().chain(SINGLE).chain(["os-release"]);
+    names.map(|name| Want::keep(Pattern::name(name), MAX_TEXT))
+}
+
+/// The distribution, for an analyzer with [`wants`] or [`wants_of_systems`] among its own.
+pub(crate) fn find(image: &dyn Files, out: &mut Facts) -> Option<Found> {
     os_release(image, out)
         .or_else(|| system_cpe(image, out))
         .or_else(|| prose(image, out))

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use bstr::{BStr, BString, ByteSlice};
 use serde_json::json;
 
-use crate::os::add_on;
+use crate::os::{add_on, distribution, systems};
 use crate::parse::control::{Paragraph, paragraphs};
 use crate::parse::tally::Tally;
 use crate::problem::{AMBIGUOUS, DATABASE_MISSING, OVER_LIMIT, UNREADABLE};
@@ -66,15 +66,16 @@ impl Analyzer for Dpkg {
 
     fn wants(&self) -> Vec<Want> {
         let mut wants = vec![
-            Want::keep(Pattern::path(STATUS), MAX_STATUS),
-            Want::keep(Pattern::under(STATUS_D, ""), MAX_INFO),
-            Want::keep(Pattern::path(DIVERSIONS), MAX_INFO),
+            Want::keep(Pattern::within("dpkg", "status"), MAX_STATUS),
+            Want::keep(Pattern::within("status.d", ""), MAX_INFO),
+            Want::keep(Pattern::within("dpkg", "diversions"), MAX_INFO),
             Want::keep(Pattern::name(chisel::NAME), MAX_INFO),
             Want::inspect(Pattern::under("usr/share/doc", "/copyright"), MAX_COPYRIGHT),
         ];
         for suffix in [".list", ".md5sums", ".conffiles"] {
-            wants.push(Want::keep(Pattern::under(INFO, suffix), MAX_INFO));
+            wants.push(Want::keep(Pattern::within("info", suffix), MAX_INFO));
         }
+        wants.extend(distribution::wants_of_systems());
         wants
     }
 
@@ -85,49 +86,54 @@ impl Analyzer for Dpkg {
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        let mut found = Vec::new();
-        match image.read(STATUS.as_bytes()) {
-            Ok(Some(text)) => read_status(&text, STATUS.into(), &mut found, out),
-            Ok(None) => {}
-            Err(error) => out.hidden(STATUS, UNREADABLE, error),
-        }
-        for location in status_d(image) {
-            match image.read(&location) {
-                Ok(text) => {
-                    read_status(&text.unwrap_or_default(), location.as_bstr(), &mut found, out);
-                }
-                Err(error) => out.hidden(location, UNREADABLE, error),
-            }
-        }
-        for manifest in image.wanted().into_iter().map(|file| file.path) {
-            if path::name(&manifest) != chisel::NAME.as_bytes() {
-                continue;
-            }
-            let text = image.read(&manifest).map(Option::unwrap_or_default);
-            match text.and_then(|text| chisel::packages(&text, manifest.as_bstr(), out)) {
-                Ok(packages) => found.extend(packages),
-                Err(error) => out.hidden(manifest, UNREADABLE, error),
-            }
-        }
-        if out.is_full() {
-            return Ok(());
-        }
-        not_recorded(image, &found, out);
-        add_files(image, &mut found, out);
-        let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
-        for (package, stated) in found.iter_mut().zip(&stated) {
-            package.licenses = copyright::licenses(stated);
-        }
-        // The legacy engine lists only what is set up.
-        let whole = found.iter().zip(&stated).filter(|(package, _)| is_set_up(package));
-        legacy(whole, out);
-        found.into_iter().for_each(|package| out.package(package));
-        Ok(())
+        systems::each(image, &[STATUS, STATUS_D], out, read)
     }
 
     fn is_database(&self) -> bool {
         true
     }
+}
+
+/// The database of one system.
+fn read(image: &dyn Files, out: &mut Facts) -> Result<()> {
+    let mut found = Vec::new();
+    match image.read(STATUS.as_bytes()) {
+        Ok(Some(text)) => read_status(&text, STATUS.into(), &mut found, out),
+        Ok(None) => {}
+        Err(error) => out.hidden(STATUS, UNREADABLE, error),
+    }
+    for location in status_d(image) {
+        match image.read(&location) {
+            Ok(text) => {
+                read_status(&text.unwrap_or_default(), location.as_bstr(), &mut found, out);
+            }
+            Err(error) => out.hidden(location, UNREADABLE, error),
+        }
+    }
+    for manifest in image.wanted().into_iter().map(|file| file.path) {
+        if path::name(&manifest) != chisel::NAME.as_bytes() {
+            continue;
+        }
+        let text = image.read(&manifest).map(Option::unwrap_or_default);
+        match text.and_then(|text| chisel::packages(&text, manifest.as_bstr(), out)) {
+            Ok(packages) => found.extend(packages),
+            Err(error) => out.hidden(manifest, UNREADABLE, error),
+        }
+    }
+    if out.is_full() {
+        return Ok(());
+    }
+    not_recorded(image, &found, out);
+    add_files(image, &mut found, out);
+    let stated: Vec<_> = found.iter().map(|one| copyright::of(image, &one.name)).collect();
+    for (package, stated) in found.iter_mut().zip(&stated) {
+        package.licenses = copyright::licenses(stated);
+    }
+    // The legacy engine lists only what is set up.
+    let whole = found.iter().zip(&stated).filter(|(package, _)| is_set_up(package));
+    legacy(whole, out);
+    found.into_iter().for_each(|package| out.package(package));
+    Ok(())
 }
 
 /// dpkg has a list of files for each package it has a record of, removed ones too as long as

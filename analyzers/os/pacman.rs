@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::problem::{MALFORMED, UNREADABLE};
+use crate::problem::{MALFORMED, OPAQUE, UNREADABLE};
 use crate::{
-    Analyzer, Evidence, Facts, Files, Package, PackageFile, Pattern, Result, SourcePackage, Want,
-    path,
+    Analyzer, Evidence, Facts, FileHead, Files, Package, PackageFile, Pattern, Result,
+    SourcePackage, Want, path,
 };
 
 pub(crate) struct Pacman;
@@ -33,7 +33,17 @@ impl Analyzer for Pacman {
         vec![
             Want::keep(Pattern::under(LOCAL, "/desc"), MAX_DESC),
             Want::keep(Pattern::under(LOCAL, "/files"), MAX_FILES),
+            Want::inspect(Pattern::name("ALPM_DB_VERSION"), MAX_DESC),
         ]
+    }
+
+    /// Every database has this file, also that of another system in the image, which is not read.
+    fn inspect(&self, file: &FileHead<'_>, _: &dyn crate::Content, out: &mut Facts) -> Result<()> {
+        let directory = path::parent(file.path);
+        if directory != LOCAL.as_bytes() && directory.ends_with(LOCAL.as_bytes()) {
+            out.hidden_here(OPAQUE, "the packages of another system in the image are not read");
+        }
+        Ok(())
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
@@ -126,6 +136,13 @@ fn files(sections: &Sections, out: &mut Facts) -> Vec<PackageFile> {
 mod tests {
     use super::*;
     use crate::testing::{Image, cut_everywhere};
+
+    #[test]
+    fn another_system_in_the_image_is_said() {
+        let version = |path| Image::new([(path, "9\n")]).run(&Pacman).problems.len();
+        assert_eq!(version("var/lib/pacman/local/ALPM_DB_VERSION"), 0);
+        assert_eq!(version("srv/jail/var/lib/pacman/local/ALPM_DB_VERSION"), 1);
+    }
 
     #[test]
     fn lists_a_package_with_its_files() {

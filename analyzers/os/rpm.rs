@@ -22,11 +22,13 @@ use std::collections::HashSet;
 
 pub use legacy::{legacy_file_key, legacy_file_meta};
 
+use crate::os::{distribution, systems};
 use crate::problem::{MALFORMED, UNREADABLE};
-use crate::{Analyzer, Error, Facts, FileInfo, Files, Package, Pattern, Result, Want};
+use crate::{Analyzer, Error, Facts, FileInfo, Files, Package, Pattern, Result, Want, path};
 use package::{DatabaseAllowance, Installed};
 
-const DIRECTORIES: [&str; 3] = ["usr/lib/sysimage/rpm", "usr/share/rpm", "var/lib/rpm"];
+const DATABASES: [&str; 4] =
+    ["usr/lib/sysimage/rpm", "usr/share/rpm", "var/lib/rpm", "var/lib/rpmmanifest"];
 const NAMES: [&str; 4] = ["Packages", "Packages.db", "rpmdb.sqlite", "rpmdb.sqlite-wal"];
 const MANIFEST: &str = "var/lib/rpmmanifest/container-manifest-2";
 
@@ -57,46 +59,55 @@ impl Analyzer for Rpm {
     }
 
     fn wants(&self) -> Vec<Want> {
-        let files = DIRECTORIES.iter().flat_map(|directory| {
-            NAMES.iter().map(move |name| Pattern::path(&format!("{directory}/{name}")))
-        });
+        let files = NAMES.iter().map(|name| Pattern::within("rpm", name));
         let mut wants: Vec<_> = files.map(|file| Want::keep(file, MAX_DATABASE)).collect();
-        wants.push(Want::keep(Pattern::path(MANIFEST), MAX_MANIFEST));
+        wants.push(Want::keep(Pattern::name("container-manifest-2"), MAX_MANIFEST));
+        wants.extend(distribution::wants_of_systems());
         wants
     }
 
     fn analyze(&self, image: &dyn Files, out: &mut Facts) -> Result<()> {
-        let mut all = Vec::new();
-        for file in image.wanted() {
-            if file.path.ends_with(b"-wal") {
-                continue;
-            }
-            let found = match read(image, &file, out) {
-                Ok(found) => found,
-                Err(error) => {
-                    out.hidden(file.path, UNREADABLE, error);
-                    continue;
-                }
-            };
-            for error in found.problems {
-                out.hidden(file.path.clone(), MALFORMED, error);
-            }
-            all.extend(new_ones(&all, found.installed).into_iter().map(|mut one| {
-                one.package.location = file.path.clone();
-                one
-            }));
-        }
-        if out.is_full() {
-            return Ok(());
-        }
-        legacy::state(all.iter(), out);
-        all.into_iter().for_each(|one| out.package(one.package));
-        Ok(())
+        systems::each(image, &DATABASES, out, read_system)
     }
 
     fn is_database(&self) -> bool {
         true
     }
+}
+
+/// The databases of one system.
+fn read_system(image: &dyn Files, out: &mut Facts) -> Result<()> {
+    let mut all = Vec::new();
+    let is_database = |file: &FileInfo| {
+        DATABASES.iter().any(|database| database.as_bytes() == path::parent(&file.path))
+            && NAMES.iter().any(|name| name.as_bytes() == path::name(&file.path))
+            || file.path == MANIFEST
+    };
+    for file in image.wanted().into_iter().filter(is_database) {
+        if file.path.ends_with(b"-wal") {
+            continue;
+        }
+        let found = match read(image, &file, out) {
+            Ok(found) => found,
+            Err(error) => {
+                out.hidden(file.path, UNREADABLE, error);
+                continue;
+            }
+        };
+        for error in found.problems {
+            out.hidden(file.path.clone(), MALFORMED, error);
+        }
+        all.extend(new_ones(&all, found.installed).into_iter().map(|mut one| {
+            one.package.location = file.path.clone();
+            one
+        }));
+    }
+    if out.is_full() {
+        return Ok(());
+    }
+    legacy::state(all.iter(), out);
+    all.into_iter().for_each(|one| out.package(one.package));
+    Ok(())
 }
 
 fn read(image: &dyn Files, file: &FileInfo, out: &mut Facts) -> Result<DatabaseReader> {

@@ -158,7 +158,7 @@ fn a_list_of_packages_stands_for_a_database() {
 #[test]
 fn a_database_is_found_wherever_rpm_keeps_it() {
     let database = fixture("bdb/var/lib/rpm/Packages");
-    for directory in DIRECTORIES {
+    for directory in &DATABASES[..3] {
         let path = format!("{directory}/Packages");
         assert_eq!(told_of(Image::new([(path, &database)])).len(), 7, "{directory}");
     }

@@ -41,6 +41,8 @@ pub const OVER_LIMIT: &str = "over-limit";
 pub const OPAQUE: &str = "opaque";
 /// There are packages, and what lists them is not there.
 pub const DATABASE_MISSING: &str = "database-missing";
+/// There are packages of a distribution, and nothing says of which.
+pub const DISTRIBUTION_MISSING: &str = "distribution-missing";
 /// Of another file system, which was not asked for.
 pub const OTHER_FILE_SYSTEM: &str = "other-file-system";
 /// Engines differ in what they make of it.

@@ -671,7 +671,7 @@ fn written_by_several(layers: &[LayerScan], analyzer: u16) -> HashSet<Vec<u8>> {
 /// Of one database, and for one run: no two of some thousand packages will meet.
 fn identity(package: &Package) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&package.name, &package.version, &package.arch).hash(&mut hasher);
+    (&package.name, &package.version, &package.arch, &package.location).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use inscan_analyzers::problem::DATABASE_MISSING;
-use inscan_analyzers::{Evidence, Hides, Package, Problem, path};
+use inscan_analyzers::problem::{DATABASE_MISSING, DISTRIBUTION_MISSING};
+use inscan_analyzers::{Distribution, Evidence, Hides, Package, Problem, path};
 use inscan_facts::package_type;
 
 use super::{Analysis, FoundProblem};
@@ -116,15 +116,45 @@ impl Analysis<'_> {
 
     /// Where there is a distribution's program and not one package is known, the database was
     /// removed, is empty or lies elsewhere, and nobody knows what is there. A root that has no
-    /// more of a distribution than its name has nothing of it to list.
+    /// more of a distribution than its name has nothing of it to list. And where a package manager
+    /// and its packages are there without a distribution, the files that name it were removed.
     fn expect_packages_of_the_system(&mut self) {
+        // Busybox is a program, which is known by itself.
+        let distribution = self.distribution.as_ref().filter(|found| found.id != "busybox");
+        let kind = distribution.and_then(type_of_packages);
         let is_listed = |package: &Package| {
-            let of_system = package_type::is_system(&package.kind) || package.kind == "nix";
-            of_system && package.evidence == Evidence::InstalledDb
+            let of_system = match kind {
+                Some(kind) => package.kind == kind,
+                None => package_type::is_system(&package.kind) || package.kind == "nix",
+            };
+            // Another system in the image has its own.
+            let is_own = package.distribution.is_none();
+            of_system && is_own && package.evidence == Evidence::InstalledDb
         };
-        if self.packages.iter().any(|found| is_listed(&found.package)) {
+        let has_packages = self.packages.iter().any(|found| is_listed(&found.package));
+        if has_packages && self.distribution.is_some() {
             return;
         }
+        let (has_system, manager) = self.programs_of_the_system();
+        let (path, code, message) = match (distribution, manager) {
+            (None, Some(manager)) if has_packages => (
+                manager,
+                DISTRIBUTION_MISSING,
+                "packages are installed, and nothing says of which distribution: os-release is missing".to_owned(),
+            ),
+            (None, Some(manager)) => (manager, DATABASE_MISSING, no_package("the package manager")),
+            (Some(found), _) if has_system => {
+                let name = found.name.as_ref().unwrap_or(&found.id);
+                (found.location.to_vec(), DATABASE_MISSING, no_package(name))
+            }
+            _ => return,
+        };
+        let problem = Problem::new(Some(path.into()), message).hiding(Hides::Packages, code);
+        self.problems.push(FoundProblem::of(None, None, problem));
+    }
+
+    /// Whether there are programs of a distribution, and the first package manager among them.
+    fn programs_of_the_system(&self) -> (bool, Option<Vec<u8>>) {
         let is_manager = |path: &[u8]| MANAGERS.iter().any(|it| it.as_bytes() == path::name(path));
         let (mut has_system, mut manager) = (false, None);
         self.fs.walk(|path, file| {
@@ -135,21 +165,26 @@ impl Analysis<'_> {
                 }
             }
         });
-        // Busybox is a program, which is known by itself.
-        let distribution = self.distribution.as_ref().filter(|found| found.id != "busybox");
-        let (path, what) = match (distribution, manager) {
-            (Some(found), _) if has_system => {
-                (found.location.to_vec(), found.name.as_ref().unwrap_or(&found.id))
-            }
-            (None, Some(manager)) => (manager, &"the package manager".to_owned()),
-            _ => return,
-        };
-        let message =
-            format!("{what} has no package: its database is missing, empty or in another place");
-        let problem = Problem::new(Some(path.into()), message);
-        let problem = problem.hiding(Hides::Packages, DATABASE_MISSING);
-        self.problems.push(FoundProblem::of(None, None, problem));
+        (has_system, manager)
     }
+}
+
+fn no_package(of: &str) -> String {
+    format!("{of} has no package: its database is missing, empty or in another place")
+}
+
+/// The type of the packages that a distribution consists of, where that is known.
+fn type_of_packages(distribution: &Distribution) -> Option<&'static str> {
+    let of_id = |id: &str| match id {
+        "debian" | "ubuntu" => Some("deb"),
+        "alpine" | "chainguard" | "wolfi" => Some("apk"),
+        "almalinux" | "amzn" | "azurelinux" | "centos" | "fedora" | "mariner" | "ol"
+        | "openEuler" | "opensuse" | "photon" | "rhel" | "rocky" | "sles" | "suse" => Some("rpm"),
+        "arch" => Some("alpm"),
+        _ => None,
+    };
+    let like = distribution.like.iter().map(String::as_str);
+    [distribution.id.as_str()].into_iter().chain(like).find_map(of_id)
 }
 
 /// Whether a package of the system is the program: by its name or its source's, or by the
