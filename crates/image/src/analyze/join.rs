@@ -396,6 +396,14 @@ mod tests {
         assert_eq!(said(None, &["usr/bin/dpkg"], vec![]), missing("the package manager"));
         assert_eq!(said(Some(busybox()), &["bin/busybox"], vec![]), None);
         assert_eq!(said(None, &["usr/bin/bash"], vec![]), None);
+        // Packages of another kind, or of another system in the image, are not its own.
+        let alpine = Distribution { id: "alpine".into(), ..debian() };
+        assert_eq!(said(Some(alpine), &["bin/sh"], vec![of_system()]), missing("Debian 12"));
+        let nested = Package { distribution: Some(debian()), ..of_system() };
+        assert_eq!(said(Some(debian()), &["bin/sh"], vec![nested]), missing("Debian 12"));
+        let nameless = said(None, &["usr/bin/dpkg"], vec![of_system()]);
+        assert_eq!(nameless.unwrap().0, DISTRIBUTION_MISSING);
+        assert_eq!(said(None, &["usr/bin/app"], vec![of_system()]), None);
         // Nothing of a distribution is there, but for its name.
         assert_eq!(said(Some(debian()), &["usr/bin/app", "opt/lib/libc.so.6"], vec![]), None);
     }
