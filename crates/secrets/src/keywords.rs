@@ -31,7 +31,7 @@ pub(super) enum Place {
     /// At the begin of a word, with sixteen letters of tokens in a row within the next
     /// twenty-four bytes.
     Token,
-    /// Within twenty letters of base64 in a row. It has a capital with three letters behind it.
+    /// Within twenty letters of base64 in a row. It has a capital with two letters behind it.
     Within,
     /// Where its first letter that no other is before begins a word, within `camelCase` too.
     /// That and the next two are letters or digits.
@@ -416,9 +416,9 @@ pub(super) fn begin_of_name(text: &[u8]) -> Option<usize> {
     (0..text.len()).find(is_name)
 }
 
-/// The first capital of a word with three bytes behind it.
+/// The first capital of a word with two bytes behind it.
 pub(super) fn capital(text: &[u8]) -> Option<usize> {
-    (0..text.len().saturating_sub(3)).find(|&at| text[at].is_ascii_uppercase())
+    (0..text.len().saturating_sub(2)).find(|&at| text[at].is_ascii_uppercase())
 }
 
 impl Grams {

@@ -582,7 +582,7 @@ fn matched(
     keyword: usize,
 ) -> Option<(Range<usize>, Range<usize>)> {
     let anchored = if rule.before == 0 { Anchored::Yes } else { Anchored::No };
-    let mut length = rule.after;
+    let mut length = rule.reach();
     loop {
         let end = text.len().min(keyword.saturating_add(length));
         if from >= end {

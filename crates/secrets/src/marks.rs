@@ -62,10 +62,14 @@ pub(super) struct Marks {
     pub(super) begin: u64,
 }
 
-/// The first three or four bytes of words, in eight groups: for each place in them which
+/// The first three or four bytes of words, in sixteen groups: for each place in them which
 /// halves of bytes the words of a group have there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Beginnings {
+pub(super) struct Beginnings([EightGroups; 2]);
+
+/// A bit for each group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct EightGroups {
     low: [[u8; 16]; 4],
     high: [[u8; 16]; 4],
 }
@@ -76,14 +80,24 @@ impl Beginnings {
     pub(super) fn of<'a>(words: impl Iterator<Item = (&'a [u8], bool)>) -> Self {
         let mut all = Beginnings::default();
         for (word, is_exact) in words {
-            let grown = (0..8).map(|group| all.with(word, is_exact, group));
-            let cost = |(group, it): &(u32, Beginnings)| it.passed(*group) - all.passed(*group);
-            let best = (0..8).zip(grown).min_by_key(cost);
-            all = best.expect("eight groups").1;
+            let groups = (0..2).flat_map(|half| (0..8).map(move |group| (half, group)));
+            let grown = groups.map(|(half, group)| {
+                let grown = all.0[half].with(word, is_exact, group);
+                (grown.passed(group) - all.0[half].passed(group), half, grown)
+            });
+            let best = grown.min_by_key(|(cost, _, _)| *cost);
+            let (_, half, grown) = best.expect("sixteen groups");
+            all.0[half] = grown;
         }
         all
     }
 
+    fn may_begin(&self, bytes: &[u8]) -> bool {
+        self.0.iter().any(|half| half.groups(bytes) != 0)
+    }
+}
+
+impl EightGroups {
     fn with(&self, word: &[u8], is_exact: bool, group: u32) -> Self {
         let mut grown = self.clone();
         for place in 0..4 {
@@ -110,12 +124,13 @@ impl Beginnings {
         places.map(|(low, high)| (count(low) * count(high)) as u64).product()
     }
 
-    fn may_begin(&self, bytes: &[u8]) -> bool {
+    /// Those of which a word may begin with four bytes.
+    fn groups(&self, bytes: &[u8]) -> u8 {
         let groups = |place: usize| {
             let byte = usize::from(bytes[place]);
             self.low[place][byte & 15] & self.high[place][byte >> 4]
         };
-        groups(0) & groups(1) & groups(2) & groups(3) != 0
+        groups(0) & groups(1) & groups(2) & groups(3)
     }
 }
 
@@ -165,12 +180,24 @@ fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
         _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
     }
 
+    /// Bytes as their lower and upper halves.
     #[target_feature(enable = "avx2")]
-    fn look_up(bytes: __m256i, low: __m256i, high: __m256i) -> __m256i {
+    fn halves(bytes: __m256i) -> [__m256i; 2] {
         let half = _mm256_set1_epi8(15);
-        let lower = _mm256_and_si256(bytes, half);
-        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half);
-        _mm256_and_si256(_mm256_shuffle_epi8(low, lower), _mm256_shuffle_epi8(high, upper))
+        let upper = _mm256_srli_epi16::<4>(bytes);
+        [_mm256_and_si256(bytes, half), _mm256_and_si256(upper, half)]
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn look_up(halves: [__m256i; 2], tables: [__m256i; 2]) -> __m256i {
+        let [low, high] = [0, 1].map(|it: usize| _mm256_shuffle_epi8(tables[it], halves[it]));
+        _mm256_and_si256(low, high)
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn groups(halves: &[[__m256i; 2]; 4], tables: &[[__m256i; 2]; 4]) -> __m256i {
+        let at = |place: usize| look_up(halves[place], tables[place]);
+        _mm256_and_si256(_mm256_and_si256(at(0), at(1)), _mm256_and_si256(at(2), at(3)))
     }
 
     #[target_feature(enable = "avx2")]
@@ -180,19 +207,18 @@ fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
         u64::from(!_mm256_movemask_epi8(is_none).cast_unsigned())
     }
 
-    let kinds = (table(&LOW), table(&HIGH));
-    let low = [0, 1, 2, 3].map(|place: usize| table(&beginnings.low[place]));
-    let high = [0, 1, 2, 3].map(|place: usize| table(&beginnings.high[place]));
+    let of_kinds = [table(&LOW), table(&HIGH)];
+    let [one, two] = [0, 1].map(|half: usize| {
+        let EightGroups { low, high } = &beginnings.0[half];
+        [0, 1, 2, 3].map(|place: usize| [table(&low[place]), table(&high[place])])
+    });
     let half = |block: &[u8; WITH_NEXT], at: usize| {
-        // SAFETY: of the 67 bytes 32 are read from at most 32 + 3 on.
-        let load =
-            |place: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(at + place).cast()) };
-        let first = load(0);
-        let kinds = look_up(first, kinds.0, kinds.1);
-        let groups = _mm256_and_si256(
-            _mm256_and_si256(look_up(first, low[0], high[0]), look_up(load(1), low[1], high[1])),
-            _mm256_and_si256(look_up(load(2), low[2], high[2]), look_up(load(3), low[3], high[3])),
-        );
+        let all = [0, 1, 2, 3].map(|place: usize| {
+            // SAFETY: of the 67 bytes 32 are read from at most 32 + 3 on.
+            halves(unsafe { _mm256_loadu_si256(block.as_ptr().add(at + place).cast()) })
+        });
+        let kinds = look_up(all[0], of_kinds);
+        let groups = _mm256_or_si256(groups(&all, &one), groups(&all, &two));
         Marks {
             upper: bits(kinds, UPPER),
             lower: bits(kinds, LOWER),

@@ -137,6 +137,8 @@ struct Begin {
     /// one of `LEAST_RUN`, and one of `LEAST_AROUND`.
     run: Option<usize>,
     long_run: Option<usize>,
+    /// The most bytes of a match, where there is a limit.
+    most: Option<usize>,
 }
 
 fn default_after() -> usize {
@@ -232,6 +234,13 @@ impl Rule {
         text.get(..self.least()).is_some_and(|begin| begin.iter().all(|&byte| is_of_token(byte)))
     }
 
+    /// How far behind the keyword's begin a match is looked for: it begins at the keyword or
+    /// before it.
+    pub(super) fn reach(&self) -> usize {
+        // One more: a match that ends where the window ends may go on.
+        self.begin().most.map_or(self.after, |most| self.after.min(most + 1))
+    }
+
     fn least(&self) -> usize {
         self.begin().least
     }
@@ -244,6 +253,7 @@ impl Rule {
                 least: token_bytes(&hir).0,
                 run: run_in(&hir, LEAST_RUN),
                 long_run: run_in(&hir, LEAST_AROUND),
+                most: hir.properties().maximum_len(),
             }
         })
     }

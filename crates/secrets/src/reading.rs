@@ -54,6 +54,13 @@ fn kind(start: &[u8]) -> Kind {
     if memchr::memchr(0, start).is_none() {
         return Kind::Text;
     }
+    let is_magic =
+        [&b"\x7fELF"[..], b"PK\x03\x04", b"\x1f\x8b", b"MZ", b"SQLite format", b"\x89PNG"]
+            .iter()
+            .any(|magic| start.starts_with(magic));
+    if is_magic {
+        return Kind::Binary;
+    }
     let nuls = start.iter().filter(|&&byte| byte == 0).count();
     if let Some(is_little) = utf16_without_mark(start) {
         return Kind::Utf16 { is_little, mark: 0 };
@@ -63,12 +70,9 @@ fn kind(start: &[u8]) -> Kind {
     let is_control = |byte: &&u8| **byte < b' ' && !b"\0\t\n\r\x0c\x1b".contains(byte);
     let control = start.iter().filter(is_control).count();
     let high = start.iter().filter(|byte| **byte >= 0x7f).count();
-    let is_magic = [&b"\x7fELF"[..], b"PK\x03\x04", b"\x1f\x8b", b"MZ", b"SQLite format"]
-        .iter()
-        .any(|magic| start.starts_with(magic));
     let is_mostly_text =
         control * 50 <= start.len() && nuls * 4 <= start.len() && high * 5 <= start.len();
-    if is_mostly_text && !is_magic { Kind::Text } else { Kind::Binary }
+    if is_mostly_text { Kind::Text } else { Kind::Binary }
 }
 
 /// Every other byte of ASCII in UTF-16 is NUL. True: little endian.
