@@ -58,6 +58,7 @@ const CONNECTORS: &[(&str, bool)] = &[
     ("auth", true),
     ("authorization", true),
     ("authtoken", true),
+    ("base", false),
     ("base64", false),
     ("basic", false),
     ("bearer", false),
@@ -339,7 +340,10 @@ pub(super) fn is_credible(value: &[u8], assigned: &Assigned, context: Context) -
 fn is_path_or_reference(value: &[u8], shape: &Shape) -> bool {
     let slashes = value.iter().filter(|&&byte| byte == b'/').count();
     let dots = value.iter().filter(|&&byte| byte == b'.').count();
+    let colons = value.iter().filter(|&&byte| byte == b':').count();
+    // `cpe:2.3:a:vendor:product`, `arn:aws:…`: names in parts.
     contains(value, b"//")
+        || colons > 3
         || contains(value, b"::")
         || contains(value, b"#")
         || contains(value, b"==") && !value.ends_with(b"==")
@@ -352,6 +356,9 @@ fn is_path_or_reference(value: &[u8], shape: &Shape) -> bool {
 }
 
 fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
+    if is_constant(value, shape) || shape.digits <= 2 && is_camel_case(value) {
+        return false;
+    }
     // The digits that most providers draw.
     let is_drawn_hex = is_hex(value) && matches!(value.len(), 32 | 40 | 64);
     if is_uuid(value) || by_operator && is_drawn_hex && shape.distinct >= 6 {
@@ -374,6 +381,14 @@ fn is_credential(value: &[u8], shape: &Shape, by_operator: bool) -> bool {
         (1, _) => shape.length >= 16 && entropy(value) > 3.2,
         (digits, _) => digits * 14 >= shape.length || shape.turns > 4 || entropy(value) > 4.2,
     }
+}
+
+/// `D3DDDI_SYNCHRONIZATION_OBJECT_FLAGS`: the name of a constant.
+fn is_constant(value: &[u8], shape: &Shape) -> bool {
+    shape.lower == 0
+        && value.contains(&b'_')
+        && shape.digits * 6 <= shape.length
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Whether a whole value of a setting that a word such as `secret` names looks drawn at
@@ -562,18 +577,22 @@ pub(super) fn names_credential(name: &[u8]) -> bool {
     !PUBLIC.are_in(name)
 }
 
-/// `key` and nothing before it, which is a key of anything.
+/// What keys of accounts are called, and keys of tables and maps are not.
+const OF_KEYS: [&[u8]; 16] = [
+    b"api", b"access", b"private", b"secret", b"auth", b"encrypt", b"signing", b"account",
+    b"service", b"client", b"admin", b"master", b"session", b"app", b"license", b"storage",
+];
+
+/// `key` and nothing before it, which is a key of anything. `heroku.api.key` is not.
 pub(super) fn is_bare_key(name: &[u8]) -> bool {
-    let word = name.rsplit(|byte| b" .".contains(byte)).next().unwrap_or(name);
-    matches!(word.trim_ascii(), b"key" | b"_key" | b"-key")
+    let mut words = name.trim_ascii().rsplit(|byte| b" .".contains(byte));
+    let is_key = matches!(words.next(), Some(b"key" | b"_key" | b"-key"));
+    let before = words.next().filter(|_| !name.contains(&b' ')).unwrap_or_default();
+    is_key && !OF_KEYS.iter().any(|word| before.starts_with(word))
 }
 
 /// `acme_key`, of which only the value tells that it is no key of a table.
 pub(super) fn is_plain_key(name: &[u8]) -> bool {
-    const OF_KEYS: [&[u8]; 16] = [
-        b"api", b"access", b"private", b"secret", b"auth", b"encrypt", b"signing", b"account",
-        b"service", b"client", b"admin", b"master", b"session", b"app", b"license", b"storage",
-    ];
     name.ends_with(b"key") && !OF_KEYS.iter().any(|word| contains(name, word))
 }
 

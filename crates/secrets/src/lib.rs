@@ -37,7 +37,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use assignment::{
-    Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
+    Assigned, Context, is_bare_key, is_credible, is_credible_setting, is_identifier, is_plain_key,
     is_strong_name, may_assign, name_before, names_credential, value_after,
 };
 use excerpt::{Lines, Masks, excerpt};
@@ -413,6 +413,10 @@ impl<'a, 't> Scan<'a, 't> {
         if rule.is_of_letters() && is_within_blob(self.text, &secret) || rule.is_excluded(beside) {
             return;
         }
+        // `"Basic " + encoded(login)`: a call, of which the name is no value.
+        if rule.contextual && self.text.get(secret.end) == Some(&b'(') {
+            return;
+        }
         let Some(severity) = severity_of(rule, &self.text[secret.clone()]) else { return };
         let rank = u8::from(rule.contextual);
         if severity > Severity::Low
@@ -464,7 +468,10 @@ impl<'a, 't> Scan<'a, 't> {
 
     fn url(&mut self, colon: usize) {
         if let Some(secret) = locate::url_password(self.text, colon) {
-            self.put("url-password", Severity::Medium, secret, 2, true);
+            let is_typed = self.text[..secret.start].ends_with(b"username:")
+                && self.text[secret.clone()] == *b"password";
+            let severity = if is_typed { Severity::Low } else { Severity::Medium };
+            self.put("url-password", severity, secret, 2, true);
         }
     }
 
@@ -507,6 +514,9 @@ impl<'a, 't> Scan<'a, 't> {
             return;
         }
         let Some(assigned) = value_after(self.text, name.end) else { return };
+        if !assigned.by_operator && is_in_path(self.text, name.start) {
+            return;
+        }
         let context =
             if assigned.credential { Context::ProviderCredential } else { Context::Provider };
         if is_credible(&self.text[assigned.value.clone()], &assigned, context) {
@@ -516,6 +526,11 @@ impl<'a, 't> Scan<'a, 't> {
     }
 
     fn credential(&mut self, word: Range<usize>) {
+        let is_pair = self.place.format == Format::Yaml && self.text.get(word.end) == Some(&b'\n');
+        if is_pair {
+            // `- name: API_TOKEN`, and below it `value: …`.
+            return self.credential_setting(&word, &name_before(self.text, &word));
+        }
         if !may_assign(self.text, word.end) {
             return;
         }
@@ -529,9 +544,7 @@ impl<'a, 't> Scan<'a, 't> {
                 }
                 let is_key = is_bare_key(&name) || is_plain_key(&name) && is_uuid(value);
                 let is_named = names_credential(&name) && !is_key;
-                let is_strong = self.place.format.is_of_settings() && is_strong_name(&name);
-                let context =
-                    if is_strong { Context::NamedCredential } else { Context::Credential };
+                let context = self.context_of(&name);
                 if is_named && is_credible(value, &assigned, context) {
                     return self.put(
                         "generic-credential",
@@ -546,7 +559,8 @@ impl<'a, 't> Scan<'a, 't> {
         self.credential_setting(&word, &name);
     }
 
-    /// The same, where the value is written as its program reads it, with any sign.
+    /// The same, where the value is written as its program reads it: with any sign, or below
+    /// the name.
     fn credential_setting(&mut self, word: &Range<usize>, name: &[u8]) {
         if !names_credential(name) || is_plain_key(name) {
             return;
@@ -554,12 +568,35 @@ impl<'a, 't> Scan<'a, 't> {
         let Some(setting) = setting::read(self.text, word, self.place.format) else { return };
         let ends = password::ends_name(self.text, word.end, setting.name.end)
             || self.text[word.end..setting.name.end].eq_ignore_ascii_case(b"_key");
-        if ends
-            && !is_identifier(&self.text[setting.name.clone()])
-            && is_credible_setting(&self.text[setting.value.clone()])
+        if !ends || is_identifier(&self.text[setting.name.clone()]) {
+            return;
+        }
+        let is_below = self.text[word.end..setting.value.start].contains(&b'\n');
+        if is_credible_setting(&self.text[setting.value.clone()])
+            || is_below && self.is_drawn(setting.value.clone(), name)
         {
             self.put("generic-credential", Severity::Medium, setting.value, 4, true);
         }
+    }
+
+    /// Whether a value that is beside a name in another line is credible as on the same one.
+    fn is_drawn(&self, value: Range<usize>, name: &[u8]) -> bool {
+        let text = &self.text[value.clone()];
+        let assigned = Assigned {
+            value,
+            by_operator: true,
+            credential: true,
+            is_identifier: false,
+            on_same_line: true,
+        };
+        is_credible(text, &assigned, Context::ProviderCredential)
+            && is_credible(text, &assigned, self.context_of(name))
+    }
+
+    /// How strict to be about a value beside such a name.
+    fn context_of(&self, name: &[u8]) -> Context {
+        let is_strong = self.place.format.is_of_settings() && is_strong_name(name);
+        if is_strong { Context::NamedCredential } else { Context::Credential }
     }
 }
 
@@ -617,7 +654,8 @@ fn severity_of(rule: &Rule, secret: &[u8]) -> Option<Severity> {
     let entropy = entropy(secret);
     let is_repetitive = !rule.keep_placeholders && is_repetitive(secret);
     if entropy >= rule.entropy && !is_repetitive {
-        return Some(rule.severity);
+        let is_stand_in = rule.low_stand_ins && password::stands_for_another(secret);
+        return Some(if is_stand_in { Severity::Low } else { rule.severity });
     }
     let is_of_one_kind =
         is_repetitive || secret.chunk_by(|one, next| one == next).all(|run| run.len() < 5);
@@ -721,6 +759,14 @@ fn begins_word(text: &[u8], name: &Range<usize>) -> bool {
     let is_title = letters.first().is_some_and(u8::is_ascii_uppercase)
         && letters.last().is_some_and(u8::is_ascii_lowercase);
     !before.is_ascii_alphabetic() || before.is_ascii_lowercase() && is_title
+}
+
+/// Whether a name is a part of a path, as of a module: what follows is its version.
+fn is_in_path(text: &[u8], name: usize) -> bool {
+    let of_word = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let before = &text[name.saturating_sub(80)..name];
+    let length = before.iter().rev().take_while(of_word).count();
+    before[..before.len() - length].ends_with(b"/")
 }
 
 /// The provider that a name such as `box_api_token` speaks of.

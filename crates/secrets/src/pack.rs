@@ -115,6 +115,13 @@ pub(super) struct Rule {
     /// True to drop names of things: `security.jwt.secret-key`.
     #[serde(default)]
     pub(super) refuse_names: bool,
+    /// True if what stands in place of a password is of low severity: `notasecret`,
+    /// `DB_PASSWORD`, a path.
+    #[serde(default)]
+    pub(super) low_stand_ins: bool,
+    /// True where programs have names of that form, so that it is looked for in texts alone.
+    #[serde(default)]
+    pub(super) text_only: bool,
     /// Words, lower case, that make it another thing where they stand before the secret.
     #[serde(default)]
     pub(super) unless: Vec<String>,
@@ -184,7 +191,11 @@ impl Rule {
                 |byte: u8| !byte.is_ascii_alphanumeric() || is_random && byte.is_ascii_uppercase();
             keyword.len() >= 5 || keyword.len() == 4 && keyword.bytes().any(is_sign)
         };
-        !self.contextual && !self.assigned && self.before == 0 && self.keywords.iter().all(is_long)
+        !self.text_only
+            && !self.contextual
+            && !self.assigned
+            && self.before == 0
+            && self.keywords.iter().all(is_long)
     }
 
     /// Whether nothing but a provider's tokens has the form of a match: it has a prefix that

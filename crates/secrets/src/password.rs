@@ -28,9 +28,10 @@ const WORDS: [(&[u8], bool); 14] = [
 ];
 
 /// What may stand behind the word in a name: which environment, which of several.
-const ENDINGS: [&str; 33] = [
+const ENDINGS: [&str; 34] = [
     "admin",
     "app",
+    "base",
     "clear",
     "cleartext",
     "current",
@@ -107,6 +108,9 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
     if !LENGTHS.contains(&value.len()) || stands_for_another(value) || says_its_name(value, name) {
         return false;
     }
+    if is_of_another_kind(text, setting) {
+        return false;
+    }
     if matches!(value, [b'x' | b'*', b':', b'0'..=b'9', ..]) {
         // `passwd:x:1000:…`: a user of that name in a list of users.
         return false;
@@ -133,6 +137,18 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
         (_, Form::Quoted) if is_word => is_random_word(value),
         _ => !is_word && !is_code(value),
     }
+}
+
+/// `PASS: TestIndex`, the result of a test; `${DB_PASSWORD:-x}`, which asks whether there is
+/// one; `pass "x" to`, a verb of prose.
+fn is_of_another_kind(text: &[u8], setting: &Setting) -> bool {
+    let name = &text[setting.name.clone()];
+    let behind = text[setting.name.end..setting.value.start].trim_ascii_end();
+    let is_result = name == b"PASS" && behind.starts_with(b":");
+    let is_asked = text[..setting.name.start].ends_with(b"${") && behind.starts_with(b":");
+    let is_verb =
+        name == b"pass" && setting.form == Form::Quoted && matches!(behind, b"\"" | b" \"");
+    is_result || is_asked || is_verb
 }
 
 /// `prefix$NAME` of letters alone, without quotes: a shell puts a value in place of the name.
@@ -172,6 +188,12 @@ pub(super) fn stands_for_another(value: &[u8]) -> bool {
         || is_stand_in(value)
         || is_encrypted(value)
         || is_path(value)
+        || is_name_in_capitals(value)
+}
+
+/// `DOCKER_PASSWORD`: what the manual of a command has in place of a value.
+fn is_name_in_capitals(value: &[u8]) -> bool {
+    value.contains(&b'_') && value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
 }
 
 /// Values that something else has to open first. What Maven's `{…}` and WebSphere's

@@ -31,17 +31,23 @@ pub(super) fn is_text(start: &[u8]) -> bool {
 
 pub(super) fn read<'a>(bytes: &'a [u8], name: &[u8]) -> Reading<'a> {
     match kind(&bytes[..bytes.len().min(TOLD_BY)]) {
+        Kind::Text if is_python(name) && bytes.contains(&0) => {
+            Reading::Binary(Cow::Owned(strings_of_python(bytes)))
+        }
         Kind::Text => {
             Reading::Text(Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)))
         }
         Kind::Utf16 { is_little, mark } => {
             Reading::Text(Cow::Owned(from_utf16(&bytes[mark..], is_little).into_bytes()))
         }
-        Kind::Binary if name.ends_with(b".pyc") || name.ends_with(b".pyo") => {
-            Reading::Binary(Cow::Owned(strings_of_python(bytes)))
-        }
+        Kind::Binary if is_python(name) => Reading::Binary(Cow::Owned(strings_of_python(bytes))),
         Kind::Binary => Reading::Binary(Cow::Borrowed(bytes)),
     }
+}
+
+/// Compiled modules, which may hold more text than code.
+fn is_python(name: &[u8]) -> bool {
+    name.ends_with(b".pyc") || name.ends_with(b".pyo")
 }
 
 fn kind(start: &[u8]) -> Kind {
@@ -152,6 +158,14 @@ mod tests {
         check(&[b"\xef\xbb\xbf", text.as_bytes()].concat(), Some(&text));
         check(b"\0A=b\nC=d\n", Some("\0A=b\nC=d\n"));
         check(b"A=bcdef\0C=defgh\0", Some("A=bcdef\0C=defgh\0"));
+    }
+
+    #[test]
+    fn a_compiled_module_of_much_text_is_no_text() {
+        let text = "engine = create_engine('mysql://scott:tiger@host')\n".repeat(40);
+        let bytes = [b"\xa7\r\r\n\0\0\0\0", text.as_bytes()].concat();
+        assert!(matches!(read(&bytes, b"x/a.pyc"), Reading::Binary(_)));
+        assert!(matches!(read(&bytes, b"x/a.txt"), Reading::Text(_)));
     }
 
     #[test]

@@ -311,7 +311,7 @@ impl Reader<'_> {
 
     /// A name within a text: where the text began, on this line.
     fn open_quote(&self) -> Option<u8> {
-        let from = self.name.start.saturating_sub(200);
+        let from = self.name.start.saturating_sub(1000);
         let before = &self.text[from..self.name.start];
         let line = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let mut open = None;

@@ -262,6 +262,36 @@ fn the_kind_of_file_decides_what_counts() {
 }
 
 #[test]
+fn a_value_below_its_name_is_found() {
+    let value = ["vQ7m2Kx9", "Lp4Rt8Wz", "3Bn6Yc1D"].concat();
+    let pair = format!("env:\n- name: API_SECRET\n  value: '{value}'\n");
+    check_at("k/deploy.yaml", pair.as_bytes(), &[("generic-credential", 3, 11)]);
+    let block = format!("api_secret: |-\n  {value}\n");
+    check_at("k/values.yaml", block.as_bytes(), &[("generic-credential", 2, 3)]);
+    let dotted = format!("app.mail.api.key={value}\n");
+    check_at("a.properties", dotted.as_bytes(), &[("generic-credential", 1, 18)]);
+    check_at("k/a.yaml", b"- name: API_SECRET\n  valueFrom: x\n- name: B\n  value: c\n", &[]);
+}
+
+#[test]
+fn what_programs_and_tests_of_them_say_is_no_password() {
+    let none = |path: &str, text: &str| check_at(path, text.as_bytes(), &[]);
+    none("a.json", "{\"Output\": \"--- PASS: TestIndexFunc (0.00s)\\n\"}");
+    none("mvnw", "case \"${MVNW_PASSWORD:+has-password}\" in\n");
+    none("a.go", "// We cannot simply pass \"lazyValue7x\" to it\n");
+    none(
+        "a.go",
+        "headers.Add(\"Authorization\", \"Basic \"+base64.StdEncoding.EncodeToString(x))\n",
+    );
+    none("a.rs", "pub Semaphore: D3DDDI_SYNCHRONIZATION2_OBJECT,\n");
+    none("a.go", "SalesforceOauth2ClientCredentials *SecretSalesforceOauth2Credentials\n");
+    none("cpe.json", "{\"auth0\": \"cpe:2.3:a:auth0:auth0.js:8.12.1:*:*:*\"}");
+    none("vendor.conf", "github.com/x/logrus-bugsnag 577dee27f20dd8f1a529f82210094af593be12bd\n");
+    let imports = "fn(a: *const i8, ".repeat(60) + "lppassword : windows::core::PCWSTR) -> i32";
+    none("a.rs", &format!("link!(\"netapi32.dll\" \"system\" {imports});\n"));
+}
+
+#[test]
 fn a_fingerprint_tells_secrets_and_their_places_apart() {
     let of = |name: &[u8], token: &str| find(name, token.as_bytes())[0].fingerprint.clone();
     let other = token().replace("q8W7", "z8W7");
