@@ -23,7 +23,7 @@ pub mod report;
 mod sarif;
 mod sbom;
 mod spdx;
-mod sysdig;
+pub mod sysdig;
 mod table;
 mod template;
 #[cfg(test)]

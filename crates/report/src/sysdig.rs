@@ -6,9 +6,14 @@ use serde_json::{Value, json};
 use inscan_judge::{Action, Evaluation, PolicyResult, Row};
 
 pub(super) fn render(evaluation: &Evaluation) -> String {
+    format!("{:#}\n", response(evaluation))
+}
+
+/// The response itself.
+pub fn response(evaluation: &Evaluation) -> Value {
     let image = &evaluation.image;
     let rows = || evaluation.rows.iter();
-    let response = json!({
+    json!({
         "imageDigest": image.digest,
         "imageId": image.id,
         "status": evaluation.status(),
@@ -16,8 +21,7 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
         "nWarn": number(rows(), Action::Warn),
         "at": evaluation.when.as_second(),
         "results": policies(evaluation),
-    });
-    format!("{response:#}\n")
+    })
 }
 
 fn number<'a>(rows: impl Iterator<Item = &'a Row>, action: Action) -> usize {

@@ -29,7 +29,7 @@ use crate::analyze::Analysis;
 use gathered::Gathered;
 use inscan_document::{Identity, Overrides};
 
-pub use read::{Archive, is_archive, names, read};
+pub use read::{Archive, EachMember, is_archive, members, names, read};
 
 /// What the archive says beside what was analyzed.
 #[derive(Clone, Debug, Default)]

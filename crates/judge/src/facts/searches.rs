@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Lookup;
 use super::source::Source;
@@ -19,6 +19,8 @@ pub struct Found {
     pub expression: String,
     /// The expression as the document has it: in base64, with line feeds.
     pub key: String,
+    /// The numbers of the lines that match, from 0.
+    pub lines: Vec<u64>,
 }
 
 impl Found {
@@ -57,13 +59,14 @@ pub(super) fn read(source: &Source<'_>, search: Search) -> Lookup<Vec<Found>> {
         let misread = |error: &dyn std::fmt::Display| {
             format!("`{module}/{OUTPUT}` in the document cannot be understood: {error}")
         };
-        let lines: BTreeMap<String, IgnoredAny> =
+        let lines: BTreeMap<String, Value> =
             serde_json::from_str(value).map_err(|error| misread(&error))?;
-        for (key, _) in lines {
+        for (key, lines) in lines {
             let text: String = key.split_ascii_whitespace().collect();
             let expression = STANDARD.decode(text).map_err(|error| misread(&error))?;
             let expression = String::from_utf8(expression).map_err(|error| misread(&error))?;
-            found.push(Found { path: path.to_string(), expression, key });
+            let lines = lines.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+            found.push(Found { path: path.to_string(), expression, key, lines });
         }
         Ok(())
     })?;

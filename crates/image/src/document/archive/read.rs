@@ -105,6 +105,26 @@ pub fn names(archive: impl Read) -> Result<Identity, Error> {
     has_analysis.then_some(identity).ok_or_else(|| missing("analysis"))
 }
 
+/// Is handed the name of a member, its content and its size.
+pub type EachMember<'a> = &'a mut dyn FnMut(&str, &mut dyn Read, u64) -> Result<(), Error>;
+
+/// Hands out each member as it comes, with its size, and says what the image is called.
+pub fn members(archive: impl Read, visit: EachMember<'_>) -> Result<Identity, Error> {
+    let mut manifest = None;
+    each(archive, &mut |name, content, size| {
+        if name != MANIFEST {
+            return visit(name, content, size);
+        }
+        let bytes = whole(name, content, size, MAX_MANIFEST)?;
+        visit(name, &mut &*bytes, size)?;
+        manifest = Some(bytes);
+        Ok(())
+    })?;
+    identity(&manifest.ok_or_else(|| missing(MANIFEST))?)
+}
+
+const MANIFEST: &str = "archive_manifest";
+
 fn missing(member: &str) -> Error {
     Error::content(format!("no analysis archive: it has no member `{member}`"))
 }
@@ -112,23 +132,22 @@ fn missing(member: &str) -> Error {
 type Visit<'a> = &'a mut dyn FnMut(&mut dyn Read, u64) -> Result<(), Error>;
 
 fn walk(archive: impl Read, analysis: Visit<'_>) -> Result<Identity, Error> {
+    members(archive, &mut |name, content, size| match name {
+        "analysis" => analysis(content, size),
+        _ => Ok(()),
+    })
+}
+
+fn each(archive: impl Read, visit: EachMember<'_>) -> Result<(), Error> {
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, archive));
     let mut unpacked = unpacked.take(MAX_BYTES);
-    let mut manifest = None;
     let mut seen = Vec::new();
     let read = tar::each_member(&mut unpacked, |name, size, content| {
         if seen.iter().any(|seen| seen == name) {
             return Err(Error::content(format!("it has two members `{name}`")));
         }
         seen.push(name.to_owned());
-        match name {
-            "analysis" => analysis(content, size),
-            "archive_manifest" => {
-                manifest = Some(whole(name, content, size, MAX_MANIFEST)?);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        visit(name, content, size)
     });
     if unpacked.limit() == 0 {
         return Err(Error::content(format!("it has more than {MAX_BYTES} bytes unpacked")));
@@ -136,7 +155,7 @@ fn walk(archive: impl Read, analysis: Visit<'_>) -> Result<Identity, Error> {
     read?;
     // To the end of the compressed data, whose checksum is there.
     io::copy(&mut unpacked, &mut io::sink())?;
-    identity(&manifest.ok_or_else(|| missing("archive_manifest"))?)
+    Ok(())
 }
 
 /// Not believing the size before the bytes are there.
