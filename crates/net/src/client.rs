@@ -259,6 +259,8 @@ fn build(options: &NetOptions, socket: Option<&Path>, variant: Variant) -> Resul
             // Followed by `send`, which knows what may go along.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
+            // As curl and browsers write them: some receivers do not know `x-key` for `X-Key`.
+            .http1_title_case_headers()
             // In the blocking client this is for each read, not for the whole.
             .timeout(options.stall_timeout)
             .tls_danger_accept_invalid_certs(variant.insecure);

@@ -16,6 +16,7 @@ mod failure;
 mod helper;
 mod mirrors;
 mod name;
+mod repository;
 mod session;
 mod token;
 
@@ -34,6 +35,7 @@ pub use failure::Failed;
 pub use mirrors::ConfigFiles;
 use mirrors::{Config, Endpoint};
 use name::Name;
+pub use repository::{ping, tags};
 use session::Session;
 
 /// In bytes. The largest manifest that registries take is 4 MiB; configurations are smaller.

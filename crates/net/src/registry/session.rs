@@ -122,6 +122,27 @@ impl Session {
         }
     }
 
+    /// Asks at the registry's own address, with credentials where it wants them.
+    pub(super) fn ping(&self) -> Result<(), Failed> {
+        let base = |scheme: &str| self.base_over(scheme);
+        let first = self.send_to(&Method::GET, &base, &HeaderMap::new(), None)?;
+        let answer = match first.status().as_u16() {
+            401 => {
+                self.renew(0, first.headers())?;
+                let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let authorization = login.authorization.as_ref();
+                self.send_to(&Method::GET, &base, &HeaderMap::new(), authorization)?
+            }
+            _ => first,
+        };
+        let status = answer.status();
+        match status.as_u16() {
+            200..=299 => Ok(()),
+            401 | 403 => Err(Failed::Access(self.refused(&described(status, answer)))),
+            _ => Err(self.with_place(Failed::of(answer))),
+        }
+    }
+
     /// Some registries say what they ask for at their own address alone, as the protocol has it,
     /// and of what is private that it is not there, or forbidden. Whether there are credentials now.
     fn log_in(&self, generation: u64) -> Result<bool, Failed> {
