@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static TERMINAL_IN_USE: AtomicBool = AtomicBool::new(false);
+static ENDS_ITSELF: AtomicBool = AtomicBool::new(false);
 
 /// Starts the thread that waits for SIGINT, SIGTERM and SIGHUP. Without it (no threads
 /// left) the signals end the process as they always do.
@@ -21,12 +22,20 @@ pub fn handle() {
     }
     let Ok(mut signals) = Signals::new(ends) else { return };
     let _ = thread::Builder::new().name("signals".into()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
+        for signal in signals.forever() {
+            if ENDS_ITSELF.load(Ordering::Relaxed) {
+                continue;
+            }
             clean_up();
             // What a shell reports for a process that the signal ended.
             std::process::exit(128 + signal);
         }
     });
+}
+
+/// From now on the program ends itself on a signal, when it has done what it began: a server.
+pub fn leave_to_program() {
+    ENDS_ITSELF.store(true, Ordering::Relaxed);
 }
 
 /// Whether whoever started us had the signal ignored, as `nohup` does. Where the system does not
