@@ -1,0 +1,217 @@
+//! The store itself: which database, and how a unit of work is done in it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::migrate::{self, OWN, Schema};
+#[cfg(feature = "postgres")]
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::{Error, Failed, Millis, Result, Tx};
+
+/// How often a unit of work is begun again where two were in each other's way.
+const TRIES: u32 = 12;
+
+/// Where the rows are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder with a file of SQLite.
+    Folder(PathBuf),
+    /// The address of a PostgreSQL server, with the name of the database.
+    Postgres(String),
+}
+
+/// Rows, in one of two databases.
+#[derive(Debug)]
+pub struct Store {
+    arm: Database,
+}
+
+#[derive(Debug)]
+enum Database {
+    Sqlite(Sqlite),
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
+}
+
+impl Place {
+    /// # Errors
+    /// For an address of another kind of database.
+    pub fn parse(text: &str) -> Result<Place> {
+        match text.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Ok(Place::Postgres(text.to_owned())),
+            Some(_) => Err(Error::Place(text.split("://").next().unwrap_or_default().to_owned())),
+            None => Ok(Place::Folder(PathBuf::from(text))),
+        }
+    }
+}
+
+impl Store {
+    /// Opens a database and brings it to the form of `schemas`. Before a change to one that has
+    /// something in it, SQLite's is copied to `before-N.db` beside it.
+    ///
+    /// # Errors
+    /// Where it cannot be reached, is used by somebody else, or is of a newer program.
+    pub fn open(place: &Place, schemas: &[Schema]) -> Result<Store> {
+        let schemas: Vec<Schema> = std::iter::once(OWN).chain(schemas.iter().copied()).collect();
+        let store = Store { arm: Database::open(place)? };
+        let words = store.words();
+        let missing = store.write(|tx| {
+            store.lock_schema(tx)?;
+            migrate::missing(tx, &schemas, words)
+        })?;
+        let all: usize = schemas.iter().map(|schema| schema.steps.len()).sum();
+        if missing > 0 {
+            if missing < all {
+                store.back_up(all - missing)?;
+            }
+            store.write(|tx| {
+                store.lock_schema(tx)?;
+                migrate::run(tx, &schemas, words, now())
+            })?;
+        }
+        Ok(store)
+    }
+
+    /// Reads: what it sees is as it was at its first question.
+    ///
+    /// # Errors
+    /// Those of `work`, and where the database refuses.
+    pub fn read<T, E: Failed>(
+        &self,
+        mut work: impl FnMut(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match &self.arm {
+            Database::Sqlite(sqlite) => sqlite.read(&mut work),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.read(&mut work),
+        }
+    }
+
+    /// Changes, all or nothing. `work` is done again where another was in its way: it must change
+    /// nothing but rows.
+    ///
+    /// # Errors
+    /// Those of `work`, and where the database refuses.
+    pub fn write<T, E: Failed>(
+        &self,
+        mut work: impl FnMut(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tries = 1;
+        loop {
+            let done = match &self.arm {
+                Database::Sqlite(sqlite) => sqlite.write(&mut work),
+                #[cfg(feature = "postgres")]
+                Database::Postgres(postgres) => postgres.write(&mut work),
+            };
+            match done {
+                Err(error) if tries < TRIES && error.of_store().is_some_and(Error::may_pass) => {
+                    std::thread::sleep(Duration::from_millis(u64::from(tries * tries)));
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// In bytes.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn size(&self) -> Result<u64> {
+        match &self.arm {
+            Database::Sqlite(sqlite) => Ok(sqlite.size()),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => {
+                let size = self.read(|tx| {
+                    let row = tx.row("SELECT pg_database_size(current_database())", &[])?;
+                    row.map_or(Ok(0), crate::Row::int)
+                })?;
+                Ok(u64::try_from(size).unwrap_or_default())
+            }
+        }
+    }
+
+    /// `SQLite` or `PostgreSQL`.
+    pub fn kind(&self) -> &'static str {
+        match &self.arm {
+            Database::Sqlite(_) => "SQLite",
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Gives the space of deleted rows back, a piece at a time. PostgreSQL does so by itself.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn give_back(&self) -> Result<()> {
+        match &self.arm {
+            Database::Sqlite(sqlite) => sqlite.give_back(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    fn words(&self) -> migrate::Words {
+        match &self.arm {
+            Database::Sqlite(_) => |step| step.sqlite,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => |step| step.postgres,
+        }
+    }
+
+    /// Two that begin at once do a step once.
+    fn lock_schema(&self, tx: &Tx<'_>) -> Result<()> {
+        match &self.arm {
+            // A unit of work that changes is alone.
+            Database::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => {
+                tx.rows("SELECT 1 FROM pg_advisory_xact_lock(747371)", &[]).map(drop)
+            }
+        }
+    }
+
+    fn back_up(&self, steps: usize) -> Result<()> {
+        match &self.arm {
+            Database::Sqlite(sqlite) => {
+                let path: PathBuf = sqlite.folder().join(format!("before-{steps}.db"));
+                remove(&path)?;
+                sqlite.copy_to(&path)
+            }
+            // Whoever runs such a server has backups of it.
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+}
+
+impl Database {
+    fn open(place: &Place) -> Result<Database> {
+        match place {
+            Place::Folder(folder) => Ok(Database::Sqlite(Sqlite::open(folder)?)),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(address) => Ok(Database::Postgres(Postgres::open(address)?)),
+            #[cfg(not(feature = "postgres"))]
+            Place::Postgres(_) => {
+                Err(Error::Place("postgres (this program was built without it)".to_owned()))
+            }
+        }
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format!("cannot replace `{}`", path.display()))(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The time of this machine.
+pub(crate) fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,68 @@
+//! A unit of work, whichever database does it.
+
+use crate::{Result, Row, Value};
+
+/// What is asked and changed within one unit of work. It ends with the closure that got it: by
+/// `Ok` what was changed holds, by `Err` nothing does.
+pub struct Tx<'a> {
+    arm: Arm<'a>,
+}
+
+pub(crate) enum Arm<'a> {
+    Sqlite(&'a rusqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a dyn crate::postgres::Asks),
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(arm: Arm<'a>) -> Self {
+        Tx { arm }
+    }
+
+    /// All rows of an answer. `values` are the parameters `$1`, `$2` and so on.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        match &self.arm {
+            Arm::Sqlite(connection) => crate::sqlite::rows(connection, sql, values),
+            #[cfg(feature = "postgres")]
+            Arm::Postgres(transaction) => transaction.rows(sql, values),
+        }
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn row(&self, sql: &str, values: &[Value]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, values)?.into_iter().next())
+    }
+
+    /// Changes rows, and says how many.
+    ///
+    /// # Errors
+    /// Where the database refuses: [`crate::Error::Conflict`] for a row that is there already.
+    pub fn run(&self, sql: &str, values: &[Value]) -> Result<u64> {
+        match &self.arm {
+            Arm::Sqlite(connection) => crate::sqlite::run(connection, sql, values),
+            #[cfg(feature = "postgres")]
+            Arm::Postgres(transaction) => transaction.run(sql, values),
+        }
+    }
+
+    /// Several statements without parameters, as a step of a schema is.
+    pub(crate) fn script(&self, sql: &str) -> Result<()> {
+        match &self.arm {
+            Arm::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            #[cfg(feature = "postgres")]
+            Arm::Postgres(transaction) => transaction.script(sql),
+        }
+    }
+}
+
+/// The parameters of a query: `values![digest, 7, None::<i64>]`.
+#[macro_export]
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::Value::from($value)),*] };
+}

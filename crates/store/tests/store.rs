@@ -1,0 +1,202 @@
+//! The store on both databases: SQLite always, PostgreSQL where `INSCAN_TEST_POSTGRES` names one.
+
+use inscan_store::queue::{self, Job, NewJob};
+use inscan_store::{Error, Place, Row, Schema, Step, Store, Tx, Value, values};
+
+const SCHEMA: Schema = Schema {
+    part: "test",
+    steps: &[Step {
+        sqlite: "CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY, size INTEGER, data BLOB)",
+        postgres: "DROP TABLE IF EXISTS thing; \
+            CREATE TABLE thing (name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, size BIGINT, data BYTEA)",
+    }],
+};
+
+/// Runs a test on each database that there is.
+fn each(test: fn(&Store)) {
+    let folder = tempfile::tempdir().unwrap();
+    test(&Store::open(&Place::Folder(folder.path().to_owned()), &[SCHEMA]).unwrap());
+    let Ok(address) = std::env::var("INSCAN_TEST_POSTGRES") else { return };
+    let place = Place::parse(&address).unwrap();
+    let store = Store::open(&place, &[SCHEMA]).unwrap();
+    let clear = ["DELETE FROM thing", "DELETE FROM job", "DELETE FROM job_done"];
+    store.write(|tx| clear.iter().try_for_each(|sql| tx.run(sql, &[]).map(drop))).unwrap();
+    test(&store);
+}
+
+fn names(tx: &Tx<'_>) -> Result<Vec<String>, Error> {
+    let rows = tx.rows("SELECT name FROM thing ORDER BY name", &[])?;
+    rows.into_iter().map(Row::text).collect()
+}
+
+const ADD: &str = "INSERT INTO thing (name, size, data) VALUES ($1, $2, $3)";
+
+#[test]
+fn a_unit_of_work_is_done_whole_or_not_at_all() {
+    each(|store| {
+        store.write(|tx| tx.run(ADD, values!["kept", 1, vec![1u8, 2]])).unwrap();
+        let failed: Result<(), Error> = store.write(|tx| {
+            tx.run(ADD, values!["dropped", None::<i64>, None::<Vec<u8>>])?;
+            Err(Error::NoBlob("because".to_owned()))
+        });
+        assert!(failed.is_err());
+        assert_eq!(store.read(names).unwrap(), ["kept"]);
+        let row = store.read(|tx| tx.row("SELECT size, data FROM thing", &[])).unwrap().unwrap();
+        let mut fields = row.fields();
+        assert_eq!((fields.int().unwrap(), fields.bytes().unwrap()), (1, vec![1, 2]));
+    });
+}
+
+#[test]
+fn a_row_that_is_there_already_is_a_conflict() {
+    each(|store| {
+        let add = || store.write(|tx| tx.run(ADD, values!["a", 1, None::<Vec<u8>>]));
+        add().unwrap();
+        assert!(matches!(add(), Err(Error::Conflict)));
+    });
+}
+
+#[test]
+fn lists_and_parameters_mean_the_same() {
+    each(|store| {
+        for (name, size) in [("a", 1), ("B", 2), ("c", 3)] {
+            store.write(|tx| tx.run(ADD, values![name, size, None::<Vec<u8>>])).unwrap();
+        }
+        // Names are in the order of their bytes, and $2 stands before $1.
+        let found = store.read(|tx| {
+            tx.rows(
+                "SELECT name FROM thing WHERE size > $2 AND name IN {list:$1} ORDER BY name",
+                values![r#"["a","B","c","d"]"#, 1],
+            )
+        });
+        let found: Vec<_> = found.unwrap().into_iter().map(Row::text).map(Result::unwrap).collect();
+        assert_eq!(found, ["B", "c"]);
+        let sum = store.read(|tx| {
+            let sql = "SELECT CAST(SUM(size) AS BIGINT) FROM thing WHERE size IN {numbers:$1}";
+            tx.row(sql, values!["[1, 3]"])?.unwrap().int()
+        });
+        assert_eq!(sum.unwrap(), 4);
+        let text = Value::from("a\0b");
+        store.write(|tx| tx.run(ADD, &[text.clone(), Value::Null, Value::Null])).unwrap();
+    });
+}
+
+fn job(key: &str) -> NewJob<'_> {
+    NewJob { kind: "scan", key, payload: "{}", priority: 0, run_at: 10, max_tries: 3 }
+}
+
+const KINDS: &str = r#"["scan"]"#;
+
+fn claim(store: &Store, worker: &str, now: i64) -> Option<Job> {
+    store.write(|tx| queue::claim(tx, KINDS, worker, now, 100)).unwrap()
+}
+
+#[test]
+fn a_job_is_one_workers_until_its_lease_ends() {
+    each(|store| {
+        store.write(|tx| queue::add(tx, &job("a"), 1)).unwrap();
+        assert_eq!(claim(store, "early", 9), None);
+        let first = claim(store, "first", 10).unwrap();
+        assert_eq!(first.tries, 1);
+        assert_eq!(claim(store, "second", 110), None);
+        let second = claim(store, "second", 111).unwrap();
+        assert_eq!(second.tries, 2);
+        // Who comes back late changes nothing.
+        assert!(!store.write(|tx| queue::finish(tx, &first, "first", 112)).unwrap());
+        assert!(!store.write(|tx| queue::extend(tx, &first, "first", 999)).unwrap());
+        assert!(store.write(|tx| queue::finish(tx, &second, "second", 113)).unwrap());
+        let seen = store.read(|tx| queue::outcome(tx, first.id)).unwrap().unwrap();
+        assert_eq!((seen.state.as_str(), seen.tries), ("done", 2));
+        assert_eq!(claim(store, "third", 999), None);
+    });
+}
+
+#[test]
+fn what_is_asked_twice_is_done_once() {
+    each(|store| {
+        let first = store.write(|tx| queue::add(tx, &job("a"), 1)).unwrap();
+        let urgent = NewJob { priority: 5, run_at: 2, payload: "new", ..job("a") };
+        assert_eq!(store.write(|tx| queue::add(tx, &urgent, 1)).unwrap(), first);
+        let taken = claim(store, "w", 2).unwrap();
+        assert_eq!(taken.payload, "new");
+        assert_eq!(claim(store, "w", 2), None);
+    });
+}
+
+#[test]
+fn a_job_that_fails_is_tried_again_and_then_given_up() {
+    each(|store| {
+        store.write(|tx| queue::add(tx, &job("a"), 1)).unwrap();
+        let taken = claim(store, "w", 10).unwrap();
+        store.write(|tx| queue::fail(tx, &taken, "w", "no network", Some(50), 11)).unwrap();
+        assert_eq!(claim(store, "w", 49), None);
+        let taken = claim(store, "w", 50).unwrap();
+        store.write(|tx| queue::fail(tx, &taken, "w", "no image", None, 51)).unwrap();
+        let seen = store.read(|tx| queue::list(tx, 10, 60)).unwrap();
+        let shown = seen.iter().map(|it| (it.state.as_str(), it.problem.as_deref()));
+        assert_eq!(shown.collect::<Vec<_>>(), [("failed", Some("no image"))]);
+    });
+}
+
+#[test]
+fn two_workers_never_have_the_same_job() {
+    each(|store| {
+        let keys: Vec<String> = (0..60).map(|number| format!("{number:02}")).collect();
+        for key in &keys {
+            store.write(|tx| queue::add(tx, &job(key), 1)).unwrap();
+        }
+        let taken = std::thread::scope(|scope| {
+            let workers = ["a", "b", "c", "d"].map(|worker| {
+                scope.spawn(move || {
+                    let mut taken = Vec::new();
+                    while let Some(job) = claim(store, worker, 10) {
+                        assert!(store.write(|tx| queue::finish(tx, &job, worker, 11)).unwrap());
+                        taken.push(job.key);
+                    }
+                    taken
+                })
+            });
+            workers.into_iter().flat_map(|it| it.join().unwrap()).collect::<Vec<_>>()
+        });
+        let mut taken = taken;
+        taken.sort();
+        assert_eq!(taken, keys);
+    });
+}
+
+#[test]
+fn a_folder_is_for_one_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().to_owned());
+    let _first = Store::open(&place, &[SCHEMA]).unwrap();
+    assert!(matches!(Store::open(&place, &[SCHEMA]), Err(Error::Locked(_))));
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_a_step_is_done_once() {
+    const MORE: Schema = Schema {
+        part: "test",
+        steps: &[
+            SCHEMA.steps[0],
+            Step {
+                sqlite: "ALTER TABLE thing ADD COLUMN more INTEGER",
+                postgres: "ALTER TABLE thing ADD COLUMN more BIGINT",
+            },
+        ],
+    };
+    const OTHER: Schema = Schema {
+        part: "test",
+        steps: &[Step { sqlite: "CREATE TABLE other (a INTEGER)", postgres: "SELECT 1" }],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().to_owned());
+    let store = Store::open(&place, &[SCHEMA]).unwrap();
+    store.write(|tx| tx.run(ADD, values!["a", 1, None::<Vec<u8>>])).unwrap();
+    drop(store);
+    let store = Store::open(&place, &[MORE]).unwrap();
+    assert_eq!(store.read(names).unwrap(), ["a"]);
+    drop(store);
+    assert!(folder.path().join("before-2.db").is_file(), "a copy from before");
+    assert!(matches!(Store::open(&place, &[SCHEMA]), Err(Error::Newer { found: 2, known: 1 })));
+    assert!(matches!(Store::open(&place, &[OTHER]), Err(Error::Changed(1))));
+}
