@@ -51,6 +51,7 @@ complete -c inscan -n "__fish_inscan_needs_command" -f -a "db" -d 'Build, fetch 
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "policy" -d 'List, show, check and write bundles of policies'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
+complete -c inscan -n "__fish_inscan_needs_command" -f -a "serve" -d 'Be a backend: keep the analysis of images, judge them, answer the clients that teams have'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
 complete -c inscan -n "__fish_inscan_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand analyze" -l platform -d 'The platform to take from an image made for several, as OS/ARCH[/VARIANT][:VERSION]' -r
@@ -1044,6 +1045,47 @@ complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d '
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l listen -d 'The address to listen on' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l admin-token-file -d 'The administrator\'s token: read from this file, or written to it where it is not there yet' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l tls-cert -d 'Speak https with this certificate (PEM), with those up to its authority behind it' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l tls-key -d 'The private key (PEM) of the certificate' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l workers -d 'How many jobs to do at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-upload -d 'The largest archive that is taken' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-uploads -d 'How many archives are taken at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l scan-time -d 'How long the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l watch-every -d 'How often watched tags and repositories are looked at' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
+deny\t'It may not run'
+scan\t'It may not run, and is analyzed here'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l stall-timeout -d 'Abort after this many seconds without data' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l ranges -d 'Behind the tab stands a range in this language; print true, false or ERR' -r -f -a "npm\t'As `^1.2.3 || 2.x`'
 pep440\t'As `>=1.0,!=1.5.*`'
 composer\t'As `~1.2 || ^2.0`'
@@ -1061,21 +1103,22 @@ complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l error
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "scan" -d 'Scan an image: show its content, its vulnerabilities and the verdict'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "evaluate" -d 'Evaluate an analysis document: show vulnerable packages and the verdict'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "explain" -d 'Explain why a vulnerability does or does not affect an image'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "archive" -d 'Write the analysis archive for a later upload to a backend'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "upload" -d 'Get the verdict of a backend for an image: Sysdig\'s, or an Anchore engine'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "legacy" -d 'Stand in for the legacy inline scanner: its command line, its output, its exit codes'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "cache" -d 'Show or empty the layer cache'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "db" -d 'Build, fetch and inspect the vulnerability database'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "policy" -d 'List, show, check and write bundles of policies'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
-complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "analyze" -d 'Analyze an image, and write the analysis document'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "scan" -d 'Scan an image: show its content, its vulnerabilities and the verdict'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "evaluate" -d 'Evaluate an analysis document: show vulnerable packages and the verdict'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "explain" -d 'Explain why a vulnerability does or does not affect an image'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "archive" -d 'Write the analysis archive for a later upload to a backend'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "upload" -d 'Get the verdict of a backend for an image: Sysdig\'s, or an Anchore engine'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "legacy" -d 'Stand in for the legacy inline scanner: its command line, its output, its exit codes'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "analyzers" -d 'List the analyzers, and what each finds'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "cache" -d 'Show or empty the layer cache'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "db" -d 'Build, fetch and inspect the vulnerability database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "policy" -d 'List, show, check and write bundles of policies'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "pull" -d 'Copy an image to an OCI layout, for other tools or for later'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "serve" -d 'Be a backend: keep the analysis of images, judge them, answer the clients that teams have'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "compare-versions" -d 'Compare pairs of versions as an ecosystem orders them'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and not __fish_seen_subcommand_from analyze scan evaluate explain archive upload legacy analyzers cache db policy completions pull serve compare-versions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "status" -d 'Show its directory, its size, and how much this version can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "clean" -d 'Remove all entries, or those that were not used lately'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from cache" -f -a "path" -d 'Print its directory'

@@ -23,6 +23,8 @@ mod pull;
 mod reading;
 mod registry;
 mod scan;
+#[cfg(feature = "http")]
+mod serve;
 mod settings;
 mod source;
 mod template;
@@ -148,6 +150,8 @@ enum Command {
     Policy(policy::Args),
     Completions(completions::Args),
     Pull(pull::Args),
+    #[cfg(feature = "http")]
+    Serve(serve::Args),
     // For tests of the version orders: of no use to a scan.
     #[command(hide = true)]
     CompareVersions(compare_versions::Args),
@@ -198,6 +202,8 @@ impl Command {
             Command::Legacy(args) => legacy::run(args),
             Command::Analyzers(args) => analyzers::run(args),
             Command::Cache(args) => cache::run(args, session),
+            #[cfg(feature = "http")]
+            Command::Serve(args) => serve::run(args, session),
             Command::Db(args) => db::run(args, session),
             Command::Policy(args) => policy::run(args, session),
             Command::Completions(args) => completions::run(args),

@@ -6,3 +6,5 @@
 pub mod backend;
 pub mod cli;
 pub mod output;
+#[cfg(feature = "http")]
+mod server;

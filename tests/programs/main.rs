@@ -9,6 +9,8 @@ mod legacy;
 mod malware;
 mod page;
 mod registry;
+#[cfg(feature = "http")]
+mod serve;
 
 use inscan_test_support::Inscan;
 

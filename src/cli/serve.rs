@@ -1,0 +1,198 @@
+//! `inscan serve`: the arguments, and what they mean.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use inscan_store::Place;
+
+use super::environment::Environment;
+use super::network::NetArgs;
+use super::registry::RegistryFiles;
+use super::{Failure, Result, Session, cache, settings};
+use crate::server::{self, Fault, Settings, Start, Tls, Unknown};
+
+/// Be a backend: keep the analysis of images, judge them, answer the clients that teams have
+///
+/// It speaks Sysdig's scanning API and Anchore's API of version 1. Images come by
+/// `inscan upload`, `inscan scan --upload`, the legacy scanners, and from registries; they are
+/// judged with the code and the vulnerability database of the command line.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  On this machine, with the data in $XDG_DATA_HOME/inscan/server:
+      inscan serve
+      inscan upload image.tar --url http://127.0.0.1:8080 --token-file token
+  For others, with the administrator's token in a file and data in a folder of its own:
+      inscan serve --listen 0.0.0.0:8080 --data /var/lib/inscan --admin-token-file /run/secrets/token
+  With rows in PostgreSQL:
+      inscan serve --data /var/lib/inscan --database postgres://inscan@db.example/inscan")]
+pub(super) struct Args {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
+
+    /// Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME
+    ///
+    /// The variable INSCAN_DATABASE is the better place for an address with a password in it.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+
+    /// The administrator's token: read from this file, or written to it where it is not there yet
+    ///
+    /// Without it a token is made at the first start, and shown once.
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+
+    /// Speak https with this certificate (PEM), with those up to its authority behind it
+    ///
+    /// The files are read again when they change.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key (PEM) of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]
+    ///
+    /// A newer file in its place is used from then on, and all images are looked at again.
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+
+    /// How many jobs to do at a time
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(0..=256))]
+    workers: u16,
+
+    /// The largest archive that is taken
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = cache::size)]
+    max_upload: u64,
+
+    /// How many archives are taken at a time
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_uploads: u16,
+
+    /// How long the analysis of an image here may take
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    scan_time: u64,
+
+    /// How much memory the analysis of an image here may take
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = cache::size)]
+    scan_memory: u64,
+
+    /// How often watched tags and repositories are looked at
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = clap::value_parser!(u32).range(10..=86_400))]
+    watch_every: u32,
+
+    /// For how many days former verdicts, former analyses and events are kept
+    #[arg(long, value_name = "DAYS", default_value = "90", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep: u32,
+
+    /// What an admission controller is told about an image that is not known
+    #[arg(long, value_name = "WHAT", default_value = "deny")]
+    unknown_images: UnknownImages,
+
+    #[command(flatten)]
+    registry: RegistryFiles,
+
+    #[command(flatten)]
+    net: NetArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum UnknownImages {
+    /// It may run, with a warning
+    Allow,
+    /// It may not run
+    Deny,
+    /// It may not run, and is analyzed here
+    Scan,
+}
+
+pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    let start = resolve(args)?;
+    inscan_image::interrupt::leave_to_program();
+    let folder = start.folder.display().to_string();
+    let token_file = start.token_file.clone();
+    let scheme = if start.tls.is_some() { "https" } else { "http" };
+    let ready = |address: SocketAddr, token: Option<&str>| {
+        session
+            .table(&format!("inscan serves at {scheme}://{address}, with its data in {folder}\n"));
+        match (token, &token_file) {
+            (Some(token), _) => session.table(&format!(
+                "The administrator is `admin`. This token is shown once:\n\n    {token}\n\n"
+            )),
+            (None, Some(file)) => {
+                session.table(&format!("The administrator's token is in {}\n", file.display()));
+            }
+            (None, None) => {}
+        }
+    };
+    server::run(start, &ready).map_err(failed)
+}
+
+fn failed(fault: Fault) -> Failure {
+    let is_place = matches!(
+        fault,
+        Fault::Token(_)
+            | Fault::Store(inscan_store::Error::Place(_) | inscan_store::Error::Locked(_))
+    );
+    let error = anyhow::Error::new(fault);
+    if is_place { Failure::usage(error) } else { Failure::broken(error) }
+}
+
+fn resolve(args: Args) -> Result<Start> {
+    let usual = || Some(Environment::get().data_directory()?.join("inscan/server"));
+    let folder = args.data.or_else(usual).ok_or_else(|| {
+        Failure::usage(anyhow::anyhow!("it is not known where data is to be kept"))
+            .hint("name a folder: `--data DIRECTORY`")
+    })?;
+    let database = match &args.database {
+        Some(address) => Place::parse(address).map_err(|error| {
+            Failure::usage(anyhow::Error::new(error))
+                .hint("as in `--database postgres://inscan@db.example/inscan`")
+        })?,
+        None => Place::Folder(folder.clone()),
+    };
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::broken(anyhow::Error::new(error).context("cannot find this program"))
+    })?;
+    let settings = Settings {
+        temporary: folder.join("temporary"),
+        max_upload: args.max_upload,
+        workers: usize::from(args.workers),
+        program,
+        scan_time: Duration::from_secs(args.scan_time),
+        scan_memory: args.scan_memory,
+        net: args.net.resolve()?,
+        registry: args.registry.resolve(),
+        watch_every: i64::from(args.watch_every) * 1_000,
+        keep: i64::from(args.keep) * 86_400_000,
+        unknown_images: match args.unknown_images {
+            UnknownImages::Allow => Unknown::Allow,
+            UnknownImages::Deny => Unknown::Deny,
+            UnknownImages::Scan => Unknown::Scan,
+        },
+    };
+    let tls = match (args.tls_cert, args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::open(&certificate, &key).map_err(|error| {
+            Failure::usage(anyhow::Error::new(error).context("the certificate cannot be used"))
+        })?),
+        _ => None,
+    };
+    Ok(Start {
+        folder,
+        tls,
+        database,
+        listen: args.listen,
+        data: args.db.or_else(settings::database),
+        token_file: args.admin_token_file,
+        uploads: usize::from(args.max_uploads),
+        settings,
+    })
+}

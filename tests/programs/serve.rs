@@ -1,0 +1,4 @@
+//! `inscan serve`, asked by the binary itself and by curl.
+
+mod flow;
+mod server;

@@ -1,0 +1,151 @@
+//! An image goes in and comes back judged; what was acknowledged is there after the process was killed.
+
+use std::fs;
+
+use inscan_test_support::{DATABASE, IMAGE, need_programs};
+use serde_json::{Value, json};
+
+use super::server::Server;
+
+const API: &str = "/api/scanning/v1";
+
+#[test]
+fn an_image_is_uploaded_judged_and_read_back() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    let run = server.upload(IMAGE, &["--tag", "registry.example/team/demo:1", "-o", "json"]);
+    let said = run.json();
+    let verdict = said["status"].as_str().unwrap_or_default().to_owned();
+    run.ends(if verdict == "pass" { 0 } else { 1 });
+    let images = server.get(&format!("{API}/anchore/images"));
+    assert_eq!(images.as_array().unwrap().len(), 1, "{images}");
+    let image = &images[0];
+    assert_eq!(image["analysis_status"], "analyzed");
+    assert_eq!(image["image_detail"][0]["fulltag"], "registry.example/team/demo:1");
+    let digest = image["imageDigest"].as_str().unwrap();
+    // Sent again it is the same image, and the verdict is the one that was kept.
+    server.upload(IMAGE, &["--tag", "registry.example/team/demo:1"]);
+    assert_eq!(server.get(&format!("{API}/anchore/images")).as_array().unwrap().len(), 1);
+    let check = server.get(&format!(
+        "{API}/anchore/images/{digest}/check?tag=registry.example/team/demo:1&history=true"
+    ));
+    let evaluations = check[0][digest]["registry.example/team/demo:1"].as_array().unwrap().clone();
+    assert_eq!(evaluations.len(), 1);
+    assert_eq!(evaluations[0]["status"], verdict.as_str());
+    // The document goes in as it is, and comes back so.
+    let document = server.get(&format!("/api/inscan/v1/documents/{digest}"));
+    assert!(document["document"].is_array(), "{document}");
+}
+
+#[test]
+fn a_document_goes_in_and_comes_out_as_it_is() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("document.json");
+    let written = format!("document={}", path.display());
+    crate::inscan(&["analyze", IMAGE, "--tag", "registry.example/team/demo:2", "-o", &written])
+        .run()
+        .ends(0);
+    let body = format!("@{}", path.display());
+    let (status, said) = server.ask("PUT", "/api/inscan/v1/documents", &["--data-binary", &body]);
+    assert_eq!(status, "200", "{said}");
+    let digest = said["digest"].as_str().unwrap();
+    assert_eq!(said["tags"], json!(["registry.example/team/demo:2"]));
+    let kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(server.get(&format!("/api/inscan/v1/documents/{digest}")), kept);
+    let verdict = server.get(&format!("/api/inscan/v1/images/{digest}/verdict"));
+    assert!(verdict["passes"].is_boolean(), "{verdict}");
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    server.upload(IMAGE, &["--tag", "registry.example/team/demo:1"]);
+    let server = Server::over(server.kill(), &["--db", DATABASE]);
+    let images = server.get(&format!("{API}/anchore/images"));
+    assert_eq!(images[0]["image_detail"][0]["fulltag"], "registry.example/team/demo:1");
+    let (_folder, code) = server.stop();
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn nothing_that_a_user_sends_is_a_fault_of_the_server() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&[]);
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let nothing = format!("{API}/anchore/images/{digest}");
+    for (method, path, more, expected) in [
+        ("GET", "/nowhere", &[][..], "404"),
+        ("DELETE", "/healthz", &[], "405"),
+        ("GET", &nothing, &[], "404"),
+        ("POST", "/api/scanning/v1/policies", &["-d", "{"], "400"),
+        ("POST", "/api/scanning/v1/policies", &["-d", "[]"], "400"),
+        ("POST", "/v1/import/images", &["-F", "archive_file=nothing"], "400"),
+        ("POST", "/v1/import/images", &["-F", "other=nothing"], "400"),
+        ("GET", "/v1/query/images/by_package?name=a%00b&page=1", &[], "200"),
+        ("GET", "/v1/query/images/by_package?name=a&page=x", &[], "400"),
+        ("GET", "/v1/query/vulnerabilities?id=CVE-2024-1", &[], "409"),
+        ("GET", "/v1/images", &["-H", "Authorization: Bearer wrong"], "401"),
+        ("PUT", "/api/users/99999999999999999999", &["-d", "{}"], "404"),
+        ("GET", "/api/secure/rules", &[], "404"),
+        ("GET", "/v1/images/%2e%2e%2f%2e%2e%2fetc", &[], "404"),
+    ] {
+        let (status, body) = server.ask(method, path, more);
+        assert_eq!(status, expected, "{method} {path}: {body}");
+        assert!(status == "200" || body["message"].is_string(), "{method} {path}: {body}");
+    }
+    assert!(!server.log().contains("\"level\":\"error\""), "{}", server.log());
+}
+
+#[test]
+fn a_cluster_is_told_what_may_run() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE, "--unknown-images", "deny"]);
+    server.upload(IMAGE, &["--tag", "registry.example/team/demo:1"]);
+    let review = |image: &str| {
+        let pod = json!({"request": {"uid": "7", "object": {"spec": {"containers": [{"image": image}]}}}});
+        let (status, answer) = server.ask("POST", "/admission/validate", &["-d", &pod.to_string()]);
+        assert_eq!(status, "200", "{answer}");
+        assert_eq!(answer["response"]["uid"], "7");
+        answer["response"].clone()
+    };
+    let unknown = review("registry.example/team/other:1");
+    assert_eq!(unknown["allowed"], false);
+    assert!(unknown["status"]["message"].as_str().unwrap().contains("not known"), "{unknown}");
+    let images = server.get("/v1/images");
+    let digest = images[0]["imageDigest"].as_str().unwrap();
+    let check = server
+        .get(&format!("/v1/images/{digest}/check?tag=registry.example/team/demo:1&detail=false"));
+    let passes = check[0][digest]["registry.example/team/demo:1"][0]["status"] == "pass";
+    assert_eq!(review("registry.example/team/demo:1")["allowed"], passes);
+}
+
+#[test]
+fn the_description_has_every_route_and_is_open() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&[]);
+    let description = server.get("/openapi.json");
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 150, "{}", paths.len());
+    for (path, method) in [
+        ("/v1/images", "get"),
+        ("/api/scanning/v1/alerts", "post"),
+        ("/admission/validate", "post"),
+    ] {
+        assert!(paths[path][method]["summary"].is_string(), "{method} {path}");
+    }
+}
