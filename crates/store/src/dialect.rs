@@ -11,7 +11,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "one of the two only"))]
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "one of the two only"))]
     Postgres,
 }
 

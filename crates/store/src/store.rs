@@ -164,8 +164,8 @@ impl Store {
     /// Two that begin at once do a step once.
     fn lock_schema(&self, tx: &Tx<'_>) -> Result<()> {
         match &self.arm {
-            // A unit of work that changes is alone.
-            Database::Sqlite(_) => Ok(()),
+            // A unit of work that changes is alone: nothing has to be locked.
+            Database::Sqlite(_) => tx.script(""),
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
                 tx.rows("SELECT 1 FROM pg_advisory_xact_lock(747371)", &[]).map(drop)
