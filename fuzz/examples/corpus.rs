@@ -117,7 +117,7 @@ fn analyzer_inputs(file: &Path, content: &[u8]) -> Vec<Vec<u8>> {
     for (analyzer, wanting) in inscan_fuzz::analyzers().iter().enumerate() {
         for (number, want) in wanting.wants().into_iter().enumerate() {
             let magic: &[u8] = match want.pattern {
-                Pattern::Any => continue,
+                Pattern::Any | Pattern::Text => continue,
                 Pattern::Magic(magic) => magic,
                 _ => b"",
             };

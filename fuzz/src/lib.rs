@@ -50,7 +50,7 @@ impl<'a> OneFile<'a> {
     fn new(want: &Want, content: &'a [u8]) -> Self {
         let mut content = Cow::Borrowed(content);
         let path = match &want.pattern {
-            Pattern::Any => "srv/file".to_owned(),
+            Pattern::Any | Pattern::Text => "srv/file".to_owned(),
             Pattern::In(directory, suffix) => format!("srv/{directory}/file{suffix}"),
             Pattern::Magic(magic) => {
                 content.to_mut().splice(..0, magic.iter().copied());

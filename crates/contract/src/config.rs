@@ -66,13 +66,13 @@ pub struct ClamAv {
 pub struct Secrets {
     /// Whether files are searched.
     pub enabled: bool,
-    /// Files larger than this many bytes are not searched (and counted as skipped).
+    /// Texts larger than this many bytes are not searched, which is a problem of each.
     pub max_file_size: u64,
 }
 
 impl Default for Secrets {
     fn default() -> Self {
-        Secrets { enabled: true, max_file_size: 4 << 20 }
+        Secrets { enabled: true, max_file_size: 1 << 30 }
     }
 }
 

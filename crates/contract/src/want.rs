@@ -43,6 +43,8 @@ pub enum Pattern {
     Path(String),
     /// A file whose name ends with this, in any directory. ASCII case is ignored.
     Suffix(String),
+    /// A file whose first bytes have no NUL among them.
+    Text,
     /// A file anywhere below a directory whose path ends with a suffix
     /// (which may be empty): `Under("var/lib/dpkg/info", ".list")`.
     Under(String, String),
@@ -108,6 +110,7 @@ pub struct Matcher {
     /// By the name of the directory a file is in.
     by_parent: HashMap<Vec<u8>, Vec<usize>>,
     magic: Vec<usize>,
+    text: Vec<usize>,
 }
 
 impl Matcher {
@@ -136,6 +139,7 @@ impl Matcher {
                 Some(last) => self.by_suffix.entry(last.to_ascii_lowercase()).or_default().push(id),
                 None => self.any.push(id),
             },
+            Pattern::Text => self.text.push(id),
             Pattern::Under(directory, _) => {
                 let first = path::parts(directory.as_bytes()).next().unwrap_or_default();
                 self.by_first_part.entry(first.to_vec()).or_default().push(id);
@@ -178,6 +182,9 @@ impl Matcher {
             Pattern::Magic(magic) => start.starts_with(magic),
             _ => false,
         }));
+        if !start.is_empty() && !start.contains(&0) {
+            found.extend(&self.text);
+        }
         self.distinct(found)
     }
 
@@ -241,6 +248,9 @@ mod tests {
         check(Pattern::Magic(b"\x7fELF"), "a", b"\x7fELF\x02", true);
         check(Pattern::Magic(b"\x7fELF"), "a", b"\x7fEL", false);
         check(Pattern::Any, "a", b"", true);
+        check(Pattern::Text, "a", b"text", true);
+        check(Pattern::Text, "a", b"te\0t", false);
+        check(Pattern::Text, "a", b"", false);
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn key((analyzer, want): (usize, &Want)) -> (usize, bool) {
 
 /// Others were shown the content by whatever name it has.
 fn is_by_name(want: &Want) -> bool {
-    !matches!(want.pattern, Pattern::Any | Pattern::Magic(_))
+    !matches!(want.pattern, Pattern::Any | Pattern::Magic(_) | Pattern::Text)
 }
 
 /// Whether the analyzer made something of it already.

@@ -106,7 +106,7 @@ impl Search<'_, '_> {
         let inner = &self.file[..self.file.len() - if name.len() > 3 { 3 } else { 0 }];
         let Ok(bytes) = content.bytes() else { return self.left_out += 1 };
         let mut inflated = Vec::new();
-        let limit = self.max_member.saturating_mul(4);
+        let limit = self.max_member;
         let outcome = MultiGzDecoder::new(&*bytes).take(limit + 1).read_to_end(&mut inflated);
         if inflated.len() as u64 > limit {
             inflated.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -28,6 +28,7 @@ mod locate;
 mod login_file;
 mod marks;
 mod pack;
+mod parts;
 mod password;
 mod reading;
 mod setting;
@@ -65,6 +66,10 @@ use inscan_facts::problem::OVER_LIMIT;
 
 /// Findings of one file, the worst. Further ones are only counted.
 const MAX_SECRETS: usize = 100;
+/// Binary files above that size are not searched: nearly all are programs of packages.
+const MAX_BINARY: u64 = 4 << 20;
+/// Larger members of archives are not searched, since they are inflated into memory.
+const MAX_MEMBER: u64 = 32 << 20;
 /// How far a match may grow beyond its rule's window, in bytes.
 const MAX_MATCH_LEN: usize = 16 << 10;
 
@@ -209,42 +214,46 @@ impl Analyzer for Secrets {
         "Keys, tokens and passwords in files and archives, by a pack of rules"
     }
 
-    /// Most large files are binary, and their size is not a problem. `inspect` reports those
-    /// that are text.
+    /// Texts of nearly any size, and other files that are not large: most large files are
+    /// programs.
     fn wants(&self) -> Vec<Want> {
         if !self.config.enabled {
             return Vec::new();
         }
         let archives = archive::SUFFIXES
             .map(|suffix| Want::inspect_heads(Pattern::suffix(suffix), archive::MAX_ARCHIVE));
-        let any = Want::inspect_heads(Pattern::Any, self.config.max_file_size);
-        archives.into_iter().chain([any]).collect()
+        let limit = self.config.max_file_size;
+        let any = Want::inspect_heads(Pattern::Any, limit.min(MAX_BINARY));
+        let texts = Want::inspect_heads(Pattern::Text, limit);
+        archives.into_iter().chain([any, texts]).collect()
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if file.size == 0 {
             return Ok(());
         }
+        let limit = self.config.max_file_size;
         if archive::is_archive(file.path, file.start) {
             match file.size {
                 ..=archive::MAX_ARCHIVE => {
-                    archive::search(file.path, content, self.config.max_file_size, out);
+                    archive::search(file.path, content, limit.min(MAX_MEMBER), out);
                 }
                 size => hidden(out, format!("an archive of {size} bytes is not opened")),
             }
             return Ok(());
         }
-        let limit = self.config.max_file_size;
-        if file.size > limit {
-            if reading::is_text(file.start) {
-                hidden(out, format!("not searched for secrets: larger than {limit} bytes"));
-            } else {
-                let reason = format!("binary, and larger than {limit} bytes: not searched");
-                out.skip(OVER_LIMIT, reason);
-            }
-            return Ok(());
+        let most_at_once = limit.min(MAX_BINARY);
+        if file.size <= most_at_once {
+            search_file(file.path, None, &content.bytes()?, out);
+        } else if !file.start.contains(&0) && file.size <= limit {
+            parts::search(file.path, content, out)?;
+        } else if reading::is_text(file.start) {
+            let most = if file.start.contains(&0) { most_at_once } else { limit };
+            hidden(out, format!("not searched for secrets: larger than {most} bytes"));
+        } else {
+            let reason = format!("binary, and larger than {most_at_once} bytes: not searched");
+            out.skip(OVER_LIMIT, reason);
         }
-        search_file(file.path, None, &content.bytes()?, out);
         Ok(())
     }
 }
@@ -278,21 +287,28 @@ fn search_file(name: &[u8], member: Option<&[u8]>, bytes: &[u8], out: &mut Facts
         in_binary(&text, place).into_iter().for_each(|secret| put(secret, out));
         return;
     }
-    let most = out.looks_left().saturating_add(LOOKS_BEYOND);
-    let (all, looks) = hits_and_looks(pack(), &text, place, most);
-    out.looked(looks);
-    if looks > most && out.is_overworked() {
-        return;
-    }
+    let all = hits_within(&text, place, out);
     if all.is_empty() {
         return;
     }
     let kept = without_overlaps(all.clone());
     let count = kept.len();
     stated(&text, place, &worst(kept), &all).into_iter().for_each(|secret| put(secret, out));
+    too_many(count, out);
+}
+
+fn too_many(count: usize, out: &mut Facts) {
     if count > MAX_SECRETS {
         out.problem(format!("{count} secrets found, of which the worst {MAX_SECRETS} are listed"));
     }
+}
+
+/// All hits of a text; none where they are more than an image may have.
+fn hits_within(text: &[u8], place: Place<'_>, out: &mut Facts) -> Vec<Hit<'static>> {
+    let most = out.looks_left().saturating_add(LOOKS_BEYOND);
+    let (all, looks) = hits_and_looks(pack(), text, place, most);
+    out.looked(looks);
+    if looks > most && out.is_overworked() { Vec::new() } else { all }
 }
 
 /// A problem for which secrets may be missing: more, or larger, than is read.

@@ -310,9 +310,11 @@ fn a_text_is_shown_with_its_secrets_masked() {
 
 #[test]
 fn what_is_not_searched_or_listed_is_a_problem() {
-    let large = vec![b'x'; (4 << 20) + 1];
+    let large = vec![b'x'; (1 << 20) + 1];
     let many = format!("{}\n", token()).repeat(MAX_SECRETS + 20);
-    let facts = Image::new([("large", large), ("many", many.into_bytes())]).run(&secrets());
+    let config = inscan_contract::config::Secrets { enabled: true, max_file_size: 1 << 20 };
+    let files = [("large", large), ("many", many.into_bytes())];
+    let facts = Image::new(files).run(&Secrets { config });
     assert_eq!(facts.facts.len(), MAX_SECRETS);
     assert_eq!(facts.problems.len(), 2, "{:?}", facts.problems);
     assert_eq!(facts.problems[0].hides, Hides::Secrets);

@@ -111,14 +111,14 @@ fn seen(
     content: &mut dyn Read,
 ) -> Result<Again> {
     let entry = &scan.entries[id as usize];
+    let mut start = Vec::new();
+    (&mut *content).take(START_LEN as u64).read_to_end(&mut start)?;
     let wants = names.iter().flat_map(|(name, analyzers)| {
-        let matches = pass.matcher.matches(name, &[]).into_iter();
+        let matches = pass.matcher.matches(name, &start).into_iter();
         matches.filter(|(analyzer, _)| analyzers.contains(analyzer))
     });
     let most = wants.map(|(_, want)| want.content_up_to).max().unwrap_or(0);
     let mut again = Again::default();
-    let mut start = Vec::new();
-    (&mut *content).take(START_LEN as u64).read_to_end(&mut start)?;
     let (spool, head_only);
     let content: &dyn Content = match entry.size <= most {
         true => {
