@@ -67,6 +67,11 @@ impl BlobDigest {
         hash.finish()
     }
 
+    /// To take one of sha512 beside sha256, which is taken of everything, where this is one.
+    pub fn hash_beside(&self) -> Option<BlobHash> {
+        matches!(self, BlobDigest::Sha512(_)).then(|| self.hash())
+    }
+
     /// To take a digest in the same algorithm, piece by piece.
     pub fn hash(&self) -> BlobHash {
         BlobHash(aws_lc_rs::digest::Context::new(match self {
@@ -90,6 +95,12 @@ impl BlobHash {
             32 => BlobDigest::Sha256(Digest(fixed(digest.as_ref()))),
             _ => BlobDigest::Sha512(fixed(digest.as_ref())),
         }
+    }
+}
+
+impl Default for BlobDigest {
+    fn default() -> Self {
+        Digest::default().into()
     }
 }
 

@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::source::{Blobs, Image, LayerRef};
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::{BlobDigest, Digest};
 
 /// Layers that are fetched at once.
 const MAX_THREADS: usize = 64;
@@ -52,10 +52,23 @@ pub fn keep(
     };
     let layout = Layout::prepare(directory)?;
     let kept = layout.keep_layers(image, blobs, threads, progress)?;
-    layout.keep_bytes(&image.config, &image.config_digest)?;
-    layout.keep_bytes(manifest, &image.manifest_digest)?;
+    layout.keep_bytes(&image.config, &config_digest(manifest, image))?;
+    layout.keep_bytes(manifest, &image.manifest_digest.into())?;
     layout.name(manifest, &image.manifest_digest, name)?;
     Ok(kept)
+}
+
+/// As the manifest has it, whatever the algorithm.
+fn config_digest(manifest: &[u8], image: &Image) -> BlobDigest {
+    let manifest = serde_json::from_slice::<Value>(manifest).unwrap_or_default();
+    let stated = manifest.pointer("/config/digest").and_then(Value::as_str);
+    let stated = stated.and_then(|text| text.parse().ok());
+    stated.unwrap_or_else(|| image.config_digest.into())
+}
+
+fn make_directory(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("could not make the directory `{}`", directory.display()))
 }
 
 struct Layout {
@@ -65,9 +78,8 @@ struct Layout {
 
 impl Layout {
     fn prepare(directory: &Path) -> Result<Self> {
-        let blobs = directory.join("blobs/sha256");
-        fs::create_dir_all(&blobs)
-            .with_context(|| format!("could not make the directory `{}`", blobs.display()))?;
+        let blobs = directory.join("blobs");
+        make_directory(&blobs.join("sha256"))?;
         let layout = Layout { directory: directory.to_owned(), blobs };
         let marker = directory.join("oci-layout");
         if !marker.exists() {
@@ -144,12 +156,12 @@ impl Layout {
         Ok(Some(bytes))
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.blobs.join(digest.hex())
+    fn path(&self, digest: &BlobDigest) -> PathBuf {
+        self.blobs.join(digest.algorithm()).join(digest.hex())
     }
 
     /// Whether a blob is there, and what its name says.
-    fn has(&self, digest: &Digest) -> Result<bool> {
+    fn has(&self, digest: &BlobDigest) -> Result<bool> {
         let path = self.path(digest);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -158,7 +170,7 @@ impl Layout {
                 return Err(error).with_context(|| format!("could not open `{}`", path.display()));
             }
         };
-        let mut hash = Sha256::new();
+        let mut hash = digest.hash();
         let mut piece = vec![0; PIECE];
         loop {
             let read = file
@@ -171,7 +183,7 @@ impl Layout {
         }
     }
 
-    fn keep_bytes(&self, bytes: &[u8], digest: &Digest) -> Result<()> {
+    fn keep_bytes(&self, bytes: &[u8], digest: &BlobDigest) -> Result<()> {
         if !self.has(digest)? {
             self.keep_blob(&mut io::Cursor::new(bytes), digest, |_| {})?;
         }
@@ -181,11 +193,13 @@ impl Layout {
     fn keep_blob(
         &self,
         blob: &mut dyn Read,
-        digest: &Digest,
+        digest: &BlobDigest,
         advance: impl Fn(u64),
     ) -> Result<u64> {
-        let mut temporary = self.temporary(&self.blobs)?;
-        let mut hash = Sha256::new();
+        let directory = self.blobs.join(digest.algorithm());
+        make_directory(&directory)?;
+        let mut temporary = self.temporary(&directory)?;
+        let mut hash = digest.hash();
         let mut piece = vec![0; PIECE];
         let mut bytes = 0;
         loop {
@@ -195,7 +209,7 @@ impl Layout {
             }
             hash.update(&piece[..read]);
             let written = temporary.write_all(&piece[..read]);
-            written.with_context(|| format!("could not write to `{}`", self.blobs.display()))?;
+            written.with_context(|| format!("could not write to `{}`", directory.display()))?;
             bytes += read as u64;
             advance(read as u64);
         }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use inscan_tar::Packing;
 
 use crate::progress::Progress;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::{BlobDigest, Digest};
 use inscan_net::NetOptions;
 
 mod archive_index;
@@ -97,12 +97,12 @@ pub struct LayerRef {
     /// Where its bytes are, in the words of its transport: a member's name, a path, a digest.
     pub location: String,
     /// Digest and size of the stored blob, where the transport knows them before reading.
-    pub digest: Option<Digest>,
+    pub digest: Option<BlobDigest>,
     pub size: Option<u64>,
     /// Not to be believed about the compression.
     pub media_type: Option<String>,
     /// Digest of the uncompressed tar, from the configuration's `rootfs.diff_ids`.
-    pub diff_id: Digest,
+    pub diff_id: BlobDigest,
 }
 
 /// Bytes of layers, in any order, from several threads at once.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use inscan_tar::Packing;
 
 use super::cache::Cache;
-use super::read::read_timed;
+use super::read::{Beside, read_timed};
 use super::scan::LayerScan;
 use super::segment::Pass;
 use crate::budget::Stored;
@@ -18,7 +18,7 @@ use crate::fault;
 use crate::progress::Progress;
 use crate::source::{Blobs, Image, LayerRef, shown};
 use crate::timings::LayerTimes;
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::{BlobDigest, Digest, Sha256};
 
 /// Reads and verifies every layer, base first in the result. `threads` layers are
 /// in flight at once; the largest are begun first, so that the last one to end is short.
@@ -98,7 +98,10 @@ fn read_one(
     let opened = opening.elapsed();
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
     let mut times = LayerTimes::default();
-    let scan = read_timed(pass, blob, advance, &|bytes| bytes, &mut times).with_context(named)?;
+    let blob_hash = layer.digest.and_then(|digest| digest.hash_beside());
+    let beside = Beside { blob: blob_hash, tar: layer.diff_id.hash_beside() };
+    let scan =
+        read_timed(pass, blob, beside, advance, &|bytes| bytes, &mut times).with_context(named)?;
     times.wait += opened;
     times.total += opened;
     pass.clocks.layer(number, times);
@@ -163,7 +166,14 @@ pub fn read_passing(
     progress.layer_begins(number, 0, None);
     let advance = Box::new(|bytes| progress.layer_advances(number, bytes));
     let mut times = LayerTimes::default();
-    let scan = read_timed(pass, Box::new(stored), advance, &of_image, &mut times);
+    // What the configuration says of the tar may come later. It goes by the same digest in all
+    // that is made.
+    let hash = || BlobDigest::Sha512([0; 64]).hash();
+    let beside = match name.starts_with("blobs/sha512/") {
+        true => Beside { blob: Some(hash()), tar: Some(hash()) },
+        false => Beside::default(),
+    };
+    let scan = read_timed(pass, Box::new(stored), beside, advance, &of_image, &mut times);
     pass.clocks.layer(number, times);
     progress.layer_ends(number);
     // Both digests are of what was read. Whether they are those of an image its manifest
@@ -198,14 +208,14 @@ fn hash(stored: &mut dyn Read) -> io::Result<(Digest, u64)> {
 /// What was read is what the manifest and the configuration name.
 pub fn verify(layer: &LayerRef, scan: &LayerScan) -> Result<()> {
     let location = shown(&layer.location);
-    if let Some(expected) = layer.digest
-        && expected != scan.blob_digest
-    {
-        return Err(fault::changed(format!(
-            "digest mismatch in `{location}`: expected {expected}, got {}: \
-             the image is damaged or was tampered with; pull or save it again",
-            scan.blob_digest
-        )));
+    if let Some(expected) = layer.digest {
+        let found = scan.blob_digest_as(&expected).ok_or_else(|| not_taken(&location))?;
+        if expected != found {
+            return Err(fault::changed(format!(
+                "digest mismatch in `{location}`: expected {expected}, got {found}: \
+                 the image is damaged or was tampered with; pull or save it again"
+            )));
+        }
     }
     if let Some(expected) = layer.size
         && expected != scan.blob_size
@@ -215,12 +225,21 @@ pub fn verify(layer: &LayerRef, scan: &LayerScan) -> Result<()> {
             scan.blob_size
         )));
     }
-    if layer.diff_id != scan.diff_id {
+    let found = scan.diff_id_as(&layer.diff_id).ok_or_else(|| not_taken(&location))?;
+    if layer.diff_id != found {
         return Err(fault::changed(format!(
-            "diff id mismatch in `{location}`: the configuration says {}, its content is {}: \
+            "diff id mismatch in `{location}`: the configuration says {}, its content is {found}: \
              the image is damaged or was tampered with; pull or save it again",
-            layer.diff_id, scan.diff_id
+            layer.diff_id
         )));
     }
     Ok(())
+}
+
+/// Of an archive that passes by, and says too late what its layers are verified by.
+fn not_taken(location: &str) -> anyhow::Error {
+    fault::not_understood(format!(
+        "`{location}` has a sha512 digest, which was not known when it passed by; \
+         save the image to a file, and scan that"
+    ))
 }

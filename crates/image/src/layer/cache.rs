@@ -115,17 +115,19 @@ impl Cache {
         keeper: &Keeper,
         start: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Option<LayerScan> {
-        let stored = match layer.digest {
-            Some(digest) if digest == layer.diff_id => None,
-            Some(digest) => Some((digest, self.blob(digest)?)),
+        // Nothing is known by sha512.
+        let of_layer = layer.diff_id.sha256()?;
+        let stored = match layer.digest.map(|digest| digest.sha256()) {
+            Some(digest) if digest? == of_layer => None,
+            Some(digest) => Some((digest?, self.blob(digest?)?)),
             // Stored as it is, it is its own blob.
             None => match super::decompress::compression(&start()?) {
                 Ok(Compression::None) => None,
                 _ => return None,
             },
         };
-        let diff_id = stored.as_ref().map_or(layer.diff_id, |(_, blob)| blob.diff_id);
-        if diff_id != layer.diff_id {
+        let diff_id = stored.as_ref().map_or(of_layer, |(_, blob)| blob.diff_id);
+        if diff_id != of_layer {
             return None;
         }
         let scan = self.scan(diff_id, stored, keeper)?;

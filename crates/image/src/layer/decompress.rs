@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use inscan_tar::Packing;
 
 use super::scan::Compression;
-use inscan_facts::digest::{Digest, Sha256};
+use inscan_facts::digest::{BlobDigest, BlobHash, Digest, Sha256};
 
 const BUFFER: usize = 256 << 10;
 /// Windows of zstd up to 512 MiB are read, as engines do, which refuse longer ones
@@ -17,6 +17,8 @@ pub(crate) const MAX_ZSTD_WINDOW_LOG: u32 = 29;
 /// What a blob was.
 pub(super) struct Finished {
     pub(super) digest: Digest,
+    /// Where it was asked for.
+    pub(super) sha512: Option<BlobDigest>,
     pub(super) size: u64,
     /// Something follows its end.
     pub(super) remark: Option<String>,
@@ -42,7 +44,16 @@ impl<'a> Blob<'a> {
         reader: Box<dyn Read + Send + 'a>,
         advance: Box<dyn Fn(u64) + Send + 'a>,
     ) -> io::Result<Self> {
-        let mut stored = Stored::new(reader, advance);
+        Self::hashed(reader, None, advance)
+    }
+
+    /// The same, with a digest that is taken beside that of sha256.
+    pub(super) fn hashed(
+        reader: Box<dyn Read + Send + 'a>,
+        sha512: Option<BlobHash>,
+        advance: Box<dyn Fn(u64) + Send + 'a>,
+    ) -> io::Result<Self> {
+        let mut stored = Stored { sha512, ..Stored::new(reader, advance) };
         let start = stored.peek(Packing::START_LEN)?;
         let compression = compression(start)?;
         let decoder = match compression {
@@ -88,8 +99,9 @@ impl<'a> Blob<'a> {
             },
         };
         io::copy(&mut stored, &mut io::sink())?;
-        let Stored { sha256, count: size, waited, .. } = stored;
-        Ok(Finished { digest: sha256.finish(), size, remark, waited })
+        let Stored { sha256, sha512, count: size, waited, .. } = stored;
+        let sha512 = sha512.map(BlobHash::finish);
+        Ok(Finished { digest: sha256.finish(), sha512, size, remark, waited })
     }
 }
 
@@ -155,6 +167,7 @@ struct Stored<'a> {
     start: usize,
     end: usize,
     sha256: Sha256,
+    sha512: Option<BlobHash>,
     count: u64,
     waited: Duration,
 }
@@ -169,6 +182,7 @@ impl<'a> Stored<'a> {
             start: 0,
             end: 0,
             sha256: Sha256::new(),
+            sha512: None,
             count: 0,
             waited: Duration::ZERO,
         }
@@ -197,7 +211,11 @@ impl<'a> Stored<'a> {
             }
         };
         self.waited += begun.elapsed();
-        self.sha256.update(&self.buffer[self.end..self.end + count]);
+        let read = &self.buffer[self.end..self.end + count];
+        self.sha256.update(read);
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(read);
+        }
         self.end += count;
         self.count += count as u64;
         (self.advance)(count as u64);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use inscan_analyzers::START_LEN;
+use inscan_facts::digest::BlobHash;
 use inscan_facts::path;
 use inscan_tar::{self as tar, Found, Kind, Limits};
 
@@ -41,7 +42,15 @@ pub fn read<'a>(
     blob: Box<dyn Read + Send + 'a>,
     advance: Box<dyn Fn(u64) + Send + 'a>,
 ) -> Result<LayerScan> {
-    read_timed(pass, blob, advance, &|bytes| bytes, &mut LayerTimes::default())
+    let beside = Beside::default();
+    read_timed(pass, blob, beside, advance, &|bytes| bytes, &mut LayerTimes::default())
+}
+
+/// Digests of sha512 that are taken beside those of sha256: of the blob as it is stored, and of its tar.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub(super) blob: Option<BlobHash>,
+    pub(super) tar: Option<BlobHash>,
 }
 
 /// As [`read`], and says where the time went. `stored` says how many bytes of the image so many of
@@ -49,6 +58,7 @@ pub fn read<'a>(
 pub(super) fn read_timed<'a>(
     pass: &Pass<'_>,
     blob: Box<dyn Read + Send + 'a>,
+    beside: Beside,
     advance: Box<dyn Fn(u64) + Send + 'a>,
     stored: &dyn Fn(u64) -> u64,
     times: &mut LayerTimes,
@@ -56,10 +66,12 @@ pub(super) fn read_timed<'a>(
     let begun = Instant::now();
     // With the waiting, which is known at the end.
     let mut decode = Duration::ZERO;
-    let mut blob = Blob::new(blob, advance).context("could not read its first bytes")?;
+    let mut blob =
+        Blob::hashed(blob, beside.blob, advance).context("could not read its first bytes")?;
     let compression = blob.compression;
     let mut walk = Walk::new(pass);
     walk.progressing.scan.compression = compression;
+    walk.progressing.sha512 = beside.tar;
     let mut screen = Screen::new(pass.malware.as_ref());
     let mut filling = Segment::default();
     let mut full = Segment::default();
@@ -95,9 +107,9 @@ pub(super) fn read_timed<'a>(
     screen.finish(&mut scan)?;
     scan.tar_size = tar_size;
     let finished = timed(&mut decode, || blob.finish());
-    let Finished { digest, size, remark, waited } =
+    let Finished { digest, sha512, size, remark, waited } =
         finished.context("could not read it to its end")?;
-    scan.blob_digest = digest;
+    (scan.blob_digest, scan.sha512.blob) = (digest, sha512);
     scan.blob_size = size;
     scan.blob_remark = remark;
     (times.size, times.wait) = (size, waited);

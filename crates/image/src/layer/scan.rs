@@ -11,7 +11,7 @@ use inscan_analyzers::{Facts, Hides, Problem};
 
 use super::kept::Kept;
 use crate::budget::{Amounts, window};
-use inscan_facts::digest::{Digest, FileDigests};
+use inscan_facts::digest::{BlobDigest, Digest, FileDigests};
 
 /// One layer, read once.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct LayerScan {
     /// Digest and size of the uncompressed tar.
     pub diff_id: Digest,
     pub tar_size: u64,
+    /// The same digests in sha512, where the image goes by these.
+    pub(super) sha512: Sha512s,
     /// Bytes in holes of sparse files that were read.
     pub(super) holes: u64,
     /// In the order of the tar.
@@ -51,6 +53,31 @@ pub struct LayerScan {
     /// Something failed that may not fail the next time, such as a temporary file: this
     /// is no function of the layer's bytes alone, and is not to be kept for later.
     pub is_by_chance: bool,
+}
+
+/// Digests of a layer in sha512.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sha512s {
+    pub(super) blob: Option<BlobDigest>,
+    pub(super) tar: Option<BlobDigest>,
+}
+
+impl LayerScan {
+    /// The digest of the blob in the algorithm of another; `None` where that was not taken.
+    pub(super) fn blob_digest_as(&self, other: &BlobDigest) -> Option<BlobDigest> {
+        match other {
+            BlobDigest::Sha256(_) => Some(self.blob_digest.into()),
+            BlobDigest::Sha512(_) => self.sha512.blob,
+        }
+    }
+
+    /// The same of the tar.
+    pub(super) fn diff_id_as(&self, other: &BlobDigest) -> Option<BlobDigest> {
+        match other {
+            BlobDigest::Sha256(_) => Some(self.diff_id.into()),
+            BlobDigest::Sha512(_) => self.sha512.tar,
+        }
+    }
 }
 
 /// One entry of a layer. Small: an image has hundreds of thousands.
@@ -212,7 +239,23 @@ impl EntryKind {
 }
 
 #[cfg(test)]
+use inscan_facts::digest::Sha256;
+
+#[cfg(test)]
 impl LayerScan {
+    /// As much of a scan as verifying a tar that is stored as it is needs.
+    pub(crate) fn of_tar(bytes: &[u8]) -> Self {
+        let (sha256, sha512) = (Sha256::of(bytes), BlobDigest::Sha512([0; 64]).of_same(bytes));
+        LayerScan {
+            blob_digest: sha256,
+            diff_id: sha256,
+            sha512: Sha512s { blob: Some(sha512), tar: Some(sha512) },
+            blob_size: bytes.len() as u64,
+            tar_size: bytes.len() as u64,
+            ..LayerScan::default()
+        }
+    }
+
     /// Adds an entry, for tests that need a layer but not its bytes.
     pub(crate) fn push(&mut self, path: &[u8], link: &[u8], entry: Entry) -> &mut Entry {
         let mut span = |text: &[u8]| {

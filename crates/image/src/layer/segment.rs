@@ -24,7 +24,7 @@ use crate::budget::{Amounts, Budget, Share};
 use crate::malware::Scanner;
 use crate::threads::Threads;
 use crate::timings::Clocks;
-use inscan_facts::digest::{Digest, FileDigests, MoreDigests};
+use inscan_facts::digest::{BlobHash, Digest, FileDigests, MoreDigests};
 use inscan_facts::error::Error;
 use inscan_hash::Content as Hashed;
 use inscan_hash::{Outer, of_each};
@@ -233,6 +233,8 @@ pub(super) struct Progressing<'a> {
     pass: &'a Pass<'a>,
     pub(super) scan: LayerScan,
     diff_id: Outer,
+    /// Where the image goes by sha512.
+    pub(super) sha512: Option<BlobHash>,
     large: Vec<Option<Large>>,
     share: Share,
 }
@@ -243,6 +245,7 @@ impl<'a> Progressing<'a> {
             pass,
             scan: LayerScan::default(),
             diff_id: Outer::default(),
+            sha512: None,
             large: Vec::new(),
             share: Share::default(),
         }
@@ -316,7 +319,7 @@ impl<'a> Progressing<'a> {
     }
 
     fn process_here(&mut self, segment: &Segment) {
-        let Progressing { pass, scan, diff_id, large, .. } = self;
+        let Progressing { pass, scan, diff_id, sha512, large, .. } = self;
         let learned = Mutex::new(Vec::new());
         rayon::scope(|scope| {
             let bytes = segment.used();
@@ -326,6 +329,9 @@ impl<'a> Progressing<'a> {
             });
             let hashed: Vec<_> = hashed.collect();
             scope.spawn(move |_| in_order(diff_id, hashed, bytes, segment.fresh));
+            if let Some(sha512) = sha512 {
+                scope.spawn(move |_| sha512.update(&bytes[segment.fresh..]));
+            }
             let scan = &*scan;
             for group in groups(&segment.whole) {
                 scope.spawn(|_| {
@@ -348,6 +354,7 @@ impl<'a> Progressing<'a> {
 
     pub(super) fn finish(mut self) -> LayerScan {
         self.scan.diff_id = Digest(self.diff_id.finish());
+        self.scan.sha512.tar = self.sha512.map(BlobHash::finish);
         // Groups end in any order; what is in lists is put into that of the entries.
         self.scan.skipped.sort_by_key(|skipped| (skipped.entry, skipped.analyzer));
         self.scan.shrink();

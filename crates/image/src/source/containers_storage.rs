@@ -161,7 +161,9 @@ fn layers(
                 shown(&id)
             ))
         })?;
-        if !found.diff_digest.is_empty() && found.diff_digest != layer.diff_id.to_string() {
+        // The storage may go by another algorithm; what is read is held against the configuration.
+        let is_same = found.diff_digest.split(':').next() == Some(layer.diff_id.algorithm());
+        if is_same && found.diff_digest != layer.diff_id.to_string() {
             return Err(fault::contradictory(format!(
                 "{} is not the one of the configuration: its diff id is {} there, and {} in the storage; pull the image again",
                 place(index, of),

@@ -94,7 +94,11 @@ pub fn image(source: &str, platform: Option<&Platform>, tree: Digest) -> Image {
         index_digest: None,
         config,
         config_digest,
-        layers: vec![LayerRef { location: ".".to_owned(), diff_id: tree, ..LayerRef::default() }],
+        layers: vec![LayerRef {
+            location: ".".to_owned(),
+            diff_id: tree.into(),
+            ..LayerRef::default()
+        }],
         names: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use super::platform::Platform;
 use super::{Image, LayerRef};
 use crate::fault;
 use crate::layer::LayerScan;
-use inscan_facts::digest::Digest;
+use inscan_facts::digest::{BlobDigest, Digest};
 use inscan_facts::error::shown;
 use inscan_facts::json::Form;
 
@@ -128,6 +128,12 @@ fn configuration(documents: &dyn Documents, name: &str) -> anyhow::Result<(Vec<u
     Ok((bytes, digest))
 }
 
+/// `blobs/sha256/HEX`, as in an OCI layout.
+fn blob_in_name(name: &str) -> Option<BlobDigest> {
+    let (algorithm, hex) = name.strip_prefix("blobs/")?.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
+
 /// `<hex>.json`, `sha256:<hex>` (kaniko), `blobs/sha256/<hex>` (containerd).
 fn digest_in_name(name: &str) -> Option<Digest> {
     let name = name.strip_prefix("blobs/sha256/").unwrap_or(name);
@@ -153,10 +159,10 @@ fn layers(
         layers.push(LayerRef {
             location: name.clone(),
             // Other names hold digests too, but of what is another question.
-            digest: digest_in_name(name).filter(|_| name.starts_with("blobs/sha256/")),
+            digest: blob_in_name(name),
             size: Some(size),
             media_type: None,
-            diff_id: Digest::default(),
+            diff_id: BlobDigest::default(),
         });
     }
     pair(&mut layers, &ImageConfig::parse(config)?)?;

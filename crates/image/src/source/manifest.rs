@@ -11,7 +11,7 @@ use super::config::ImageConfig;
 use super::documents::{self, blob_name};
 use super::platform::Platform;
 use crate::fault;
-use inscan_facts::digest::{BlobDigest, Digest};
+use inscan_facts::digest::BlobDigest;
 use inscan_facts::error::{Kind, coded, shown};
 use inscan_facts::json::Form;
 
@@ -199,10 +199,10 @@ impl Manifest {
             let digest = descriptor.digest(&place)?;
             Ok(LayerRef {
                 location: blob_name(&digest),
-                digest: digest.sha256(),
+                digest: Some(digest),
                 size: descriptor.size.and_then(|size| size.try_into().ok()),
                 media_type: Some(media_type.clone()).filter(|text| !text.is_empty()),
-                diff_id: Digest::default(),
+                diff_id: BlobDigest::default(),
             })
         };
         layers.iter().enumerate().map(layer).collect()
@@ -255,7 +255,7 @@ pub(super) fn pair(layers: &mut [LayerRef], config: &ImageConfig) -> anyhow::Res
     for (index, (layer, diff_id)) in layers.iter_mut().zip(diff_ids).enumerate() {
         layer.diff_id = diff_id.parse().map_err(|_| {
             fault::not_understood(format!(
-                "{} has the diff id `{}`: only sha256 digests are understood",
+                "{} has the diff id `{}`: only sha256 and sha512 are understood",
                 place(index, of),
                 shown(diff_id)
             ))

@@ -53,10 +53,7 @@ fn open_whole(tar: &[u8], choice: Choice) -> anyhow::Result<Image> {
 fn scan(layer: &mut (dyn Read + Send)) -> anyhow::Result<LayerScan> {
     let mut bytes = Vec::new();
     layer.read_to_end(&mut bytes)?;
-    let mut scan = LayerScan::default();
-    (scan.blob_digest, scan.diff_id) = (Sha256::of(&bytes), Sha256::of(&bytes));
-    (scan.blob_size, scan.tar_size) = (bytes.len() as u64, bytes.len() as u64);
-    Ok(scan)
+    Ok(LayerScan::of_tar(&bytes))
 }
 
 #[track_caller]
@@ -212,6 +209,32 @@ fn an_image_may_be_named_by_sha512() {
     let tar = layout.unnamed(manifest).tar();
     assert_eq!(read(&tar, None, None).unwrap().layers.len(), 1);
     assert!(read(&tar, Some(&digest), None).is_ok());
+}
+
+#[test]
+fn layers_may_have_diff_ids_of_sha512() {
+    let any: BlobDigest = format!("sha512:{}", "0".repeat(128)).parse().unwrap();
+    let layer = layer("content");
+    let image = |diff_id: BlobDigest, by: &BlobDigest| {
+        let mut layout = Layout::default();
+        let mut blob = |bytes: &[u8]| {
+            let digest = by.of_same(bytes);
+            layout.files.insert(documents::blob_name(&digest), bytes.to_vec());
+            json!({"digest": digest.to_string(), "size": bytes.len()})
+        };
+        let config = String::from_utf8(config("amd64", &[&layer])).unwrap();
+        let config = config.replace(&Sha256::of(&layer).to_string(), &diff_id.to_string());
+        let (config, layer) = (blob(config.as_bytes()), blob(&layer));
+        let manifest = blob(json!({"config": config, "layers": [layer]}).to_string().as_bytes());
+        layout.unnamed(manifest).tar()
+    };
+    let (sha256, sha512) = (Sha256::of(&layer).into(), any.of_same(&layer));
+    for by in [&sha256, &any] {
+        for diff_id in [sha256, sha512] {
+            assert!(read(&image(diff_id, by), None, None).is_ok(), "{diff_id} {by}");
+        }
+        refused(&image(any, by), None, None, Kind::Broken, "diff id mismatch");
+    }
 }
 
 #[test]

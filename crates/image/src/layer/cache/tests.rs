@@ -15,6 +15,7 @@ use crate::layer::{EntryKind, Pass, Skipped, read, read_all, read_passing};
 use crate::malware::Scanner;
 use crate::progress::{Event, Progress, Silent};
 use crate::source::{Blobs, Image};
+use inscan_facts::digest::BlobDigest;
 
 const SECRET: &[u8] = b"key = AKIAIOSFODNN7ABCDEFG\n";
 const STATUS: &[u8] =
@@ -95,9 +96,9 @@ impl Run {
 
 fn layer_of(scan: &LayerScan) -> LayerRef {
     LayerRef {
-        digest: Some(scan.blob_digest),
+        digest: Some(scan.blob_digest.into()),
         size: Some(scan.blob_size),
-        diff_id: scan.diff_id,
+        diff_id: scan.diff_id.into(),
         ..LayerRef::default()
     }
 }
@@ -186,8 +187,10 @@ fn what_the_image_says_otherwise_is_not_believed() {
     let layer = layer_of(&scan);
     assert!(find(&run.cache(), &layer).is_some());
     let other = Digest([7; 32]);
-    assert!(find(&run.cache(), &LayerRef { digest: Some(other), ..layer.clone() }).is_none());
-    assert!(find(&run.cache(), &LayerRef { diff_id: other, ..layer.clone() }).is_none());
+    assert!(
+        find(&run.cache(), &LayerRef { digest: Some(other.into()), ..layer.clone() }).is_none()
+    );
+    assert!(find(&run.cache(), &LayerRef { diff_id: other.into(), ..layer.clone() }).is_none());
     assert!(find(&run.cache(), &LayerRef { size: Some(1), ..layer }).is_none());
 }
 
@@ -472,8 +475,8 @@ fn many_at_once_find_the_right_layers_while_others_make_room() {
 
 /// Blobs that count which of them are opened.
 struct Counting<'a> {
-    blobs: &'a BTreeMap<Digest, Vec<u8>>,
-    opened: Mutex<Vec<Digest>>,
+    blobs: &'a BTreeMap<BlobDigest, Vec<u8>>,
+    opened: Mutex<Vec<BlobDigest>>,
 }
 
 impl Blobs for Counting<'_> {
@@ -524,7 +527,7 @@ fn of_an_image_that_shares_all_but_one_layer_only_that_one_is_opened() {
 fn a_layer_that_is_not_what_the_image_says_is_not_kept() {
     let run = Run::new();
     let blob = rich();
-    let layer = LayerRef { diff_id: Digest([1; 32]), ..layer_of(&run.scan(&blob)) };
+    let layer = LayerRef { diff_id: Digest([1; 32]).into(), ..layer_of(&run.scan(&blob)) };
     let blobs = BTreeMap::from([(layer.digest.unwrap(), blob)]);
     let blobs = Counting { blobs: &blobs, opened: Mutex::default() };
     let image = Image { layers: vec![layer], ..Image::default() };
