@@ -100,8 +100,12 @@ impl Choice {
             )));
         };
         let found = matching(candidates, |candidate| rank(candidate) == Some(best));
-        let first = found[0];
-        // Several of one platform under one name (Windows versions): the first, as container runtimes take.
+        let version = |index: usize| candidates[index].platform.as_ref().map(|it| &*it.version);
+        // Several of one platform under one name are made for versions of Windows: the latest, and of
+        // several with the same version the first, as containerd takes where none is asked for. (Docker on
+        // Windows takes its host's, skopeo the first.) As texts, which it compares.
+        let latest = |best, other| if version(other) > version(best) { other } else { best };
+        let first = found.iter().copied().reduce(latest).unwrap_or_default();
         // Under several names it has to be said which.
         if found.iter().any(|&other| !same_image(&candidates[other], &candidates[first])) {
             return Err(usage(format!(
@@ -282,7 +286,10 @@ mod tests {
             .map(|version| for_platform(&format!("windows/amd64:{version}")));
         let chosen = |platform| choice(None, Some(platform)).by_platform(&candidates).unwrap();
         assert_eq!(chosen("windows/amd64:10.0.20348"), 1);
-        assert_eq!(chosen("windows/amd64"), 0);
+        assert_eq!(chosen("windows/amd64:10.0.17763"), 0);
+        assert_eq!(chosen("windows/amd64"), 1);
+        let same = [for_platform("windows/amd64:10.0.1"), for_platform("windows/amd64:10.0.1")];
+        assert_eq!(choice(None, Some("windows/amd64")).by_platform(&same).unwrap(), 0);
     }
 
     #[test]
