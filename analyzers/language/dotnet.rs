@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::parse::executable::pe::Pe;
 use crate::parse::executable::{self, Executable};
 use crate::parse::json;
-use crate::problem::OPAQUE;
+use crate::problem::{MALFORMED, OPAQUE};
 use crate::{
     Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, START_LEN, Want, path,
 };
@@ -49,7 +49,14 @@ impl Analyzer for Dotnet {
             if !json::hold_tree(&bytes, out) {
                 return Ok(());
             }
-            return deps::state(file.path, &bytes, out);
+            return match deps::state(file.path, &bytes, out) {
+                Err(error) if !error.is_over_limit() => {
+                    // .NET also reads some that are no JSON, with comments.
+                    out.hidden_here(MALFORMED, error);
+                    Ok(())
+                }
+                outcome => outcome,
+            };
         }
         let is_assembly = ends_with(file.path, ".dll") || ends_with(file.path, ".exe");
         if is_assembly && let Some(package) = assembly(file, content)? {

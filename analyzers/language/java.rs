@@ -24,6 +24,7 @@ use inscan_facts::digest::hex;
 use sha1::{Digest, Sha1};
 
 use crate::parse::legacy_files;
+use crate::problem::OVER_LIMIT;
 use crate::{
     Analyzer, Content, Error, Facts, FileHead, Files, Package, Pattern, Result, Want, path,
 };
@@ -67,7 +68,7 @@ impl Analyzer for Java {
     }
 
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
-        let mut walk = Walk { held: 0, inflated: 0, metadata: 0, problems: 0, out };
+        let mut walk = Walk { held: 0, inflated: 0, metadata: 0, problems: 0, hides: false, out };
         let outcome = walk.archive(file.path.into(), content, 0);
         let more = walk.problems.saturating_sub(MAX_PROBLEMS);
         if more > 0 {
@@ -125,6 +126,8 @@ struct Walk<'a> {
     /// Bytes of manifests, properties and poms read so far.
     metadata: u64,
     problems: usize,
+    /// Something was not read that Java reads.
+    hides: bool,
     out: &'a mut Facts,
 }
 
@@ -161,20 +164,29 @@ impl Walk<'_> {
 
     fn metadata(&mut self, zip: &Zip<'_>, member: &Member) -> Result<Vec<u8>> {
         let limit = MAX_METADATA.min(MAX_METADATA_IN_ALL - self.metadata);
-        let text = zip.read(member, limit)?;
-        self.metadata += text.len() as u64;
-        Ok(text)
+        let text = zip.read(member, limit);
+        // What is too large was inflated as far as that.
+        self.out.inflated(text.as_ref().map_or(limit, |text| text.len() as u64));
+        self.metadata += text.as_ref().map_or(0, |text| text.len() as u64);
+        text
     }
 
+    /// What Java reads and we do not hides packages: the first of these is always said.
     fn problem(&mut self, archive: &Archive, error: &Error) {
+        let hides = error.is_over_limit();
+        let is_first = hides && !self.hides;
+        self.hides |= hides;
         self.problems += 1;
-        if self.problems <= MAX_PROBLEMS {
-            match split_nested(&archive.location) {
-                Some(nested) => {
-                    self.out.problem(format!("`{}`: {error}", BStr::new(nested)));
-                }
-                None => self.out.problem(error),
-            }
+        if self.problems > MAX_PROBLEMS && !is_first {
+            return;
+        }
+        let message = match split_nested(&archive.location) {
+            Some(nested) => format!("`{}`: {error}", BStr::new(nested)),
+            None => error.to_string(),
+        };
+        match hides {
+            true => self.out.hidden_here(OVER_LIMIT, message),
+            false => self.out.problem(message),
         }
     }
 
@@ -196,7 +208,7 @@ impl Walk<'_> {
             archive.listed.extend(sbom::packages(archive.location.as_bstr(), name, &document));
         } else if is_archive(name) {
             if depth + 1 >= MAX_DEPTH {
-                return Err(Error::new(format!(
+                return Err(Error::over_limit(format!(
                     "`{name}` is not looked into: archives nested more than {MAX_DEPTH} deep"
                 )));
             }
@@ -229,7 +241,7 @@ impl Walk<'_> {
                 outcome
             }
         }
-        .map_err(|error| Error::new(format!("`{}`: {error}", member.name)))
+        .map_err(|error| error.within(&member.name))
     }
 }
 
@@ -354,6 +366,25 @@ mod tests {
         let found = &["org.x:x 1 in a.war:lib/x.jar"];
         check("a.war", &broken, found, Some("`lib/y.jar`: not a zip archive"));
         check("y.jar", b"no zip", &[], Some("not a zip archive"));
+    }
+
+    #[test]
+    fn what_java_reads_and_we_do_not_hides_packages() {
+        let names: Vec<String> = (0..MAX_PROBLEMS).map(|at| format!("{at}.jar")).collect();
+        let mut members: Vec<(&str, &[u8])> =
+            names.iter().map(|name| (name.as_str(), &b"no zip"[..])).collect();
+        let inner = jar("org.x", "x", "1");
+        members.extend([("=lib/a.jar", &inner[..]), ("=lib/b.jar", &inner)]);
+        let mut file = zip(&members);
+        let last = |file: &[u8]| file.windows(4).rposition(|it| it == b"PK\x01\x02").unwrap();
+        let second = last(&file);
+        let first = last(&file[..second]);
+        // Both names lead to the bytes of the first.
+        file.copy_within(first + 42..first + 46, second + 42);
+        let found = Image::new([("a.jar", file)]).run(&Java);
+        let hidden: Vec<_> = found.problems.iter().filter(|it| !it.hides.is_nothing()).collect();
+        assert_eq!(hidden.len(), 1);
+        assert!(hidden[0].message.contains("`lib/a.jar` shares its bytes"), "{hidden:?}");
     }
 
     #[test]

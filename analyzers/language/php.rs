@@ -11,9 +11,7 @@ use serde_json::Value;
 use crate::parse::json;
 use crate::parse::url::without_credentials;
 use crate::problem::MALFORMED;
-use crate::{
-    Analyzer, Content, Error, Evidence, Facts, FileHead, Package, Pattern, Result, Role, Want,
-};
+use crate::{Analyzer, Content, Evidence, Facts, FileHead, Package, Pattern, Result, Role, Want};
 
 /// Some thousand packages.
 const MAX_SIZE: u64 = 64 << 20;
@@ -52,12 +50,23 @@ impl Analyzer for Php {
             }
         };
         let packages = document.get("packages").unwrap_or(&document);
-        let packages = packages.as_array().ok_or_else(|| Error::new("no list of packages"))?;
+        // To PHP an object is a list with keys.
+        let packages: Vec<&Value> = match packages {
+            Value::Array(packages) => packages.iter().collect(),
+            Value::Object(packages) => packages.values().collect(),
+            _ => {
+                out.hidden_here(MALFORMED, "no list of packages");
+                return Ok(());
+            }
+        };
         let development: BTreeSet<&str> = texts(document.get("dev-package-names")).collect();
-        for (position, entry) in packages.iter().enumerate() {
+        for (position, entry) in packages.into_iter().enumerate() {
             match package(entry, &development, file.path) {
                 Some(package) => out.package(package),
-                None => out.problem(format!("package {position}: no name or no version")),
+                None => {
+                    let message = format!("package {position}: no name or no version");
+                    out.hidden_here(MALFORMED, message);
+                }
             }
         }
         Ok(())
@@ -148,5 +157,15 @@ mod tests {
         assert_eq!(facts.packages().next().unwrap().licenses, ["MIT"]);
         assert_eq!(facts.packages().next().unwrap().role, None);
         assert_eq!(facts.problems[0].message, "package 1: no name or no version");
+        assert!(!facts.problems[0].hides.is_nothing());
+    }
+
+    #[test]
+    fn an_object_is_a_list_to_php() {
+        let content = r#"{"packages": {"7": {"name": "a/b", "version": "1.0"}}}"#;
+        let facts = Image::new([("vendor/composer/installed.json", content)]).run(&Php);
+        assert_eq!(facts.packages().count(), 1);
+        let none = Image::new([("vendor/composer/installed.json", "{\"packages\": 1}")]).run(&Php);
+        assert!(!none.problems[0].hides.is_nothing());
     }
 }

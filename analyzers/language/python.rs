@@ -93,7 +93,9 @@ impl Analyzer for Python {
                 Some(Ok(package)) => {
                     out.package(Package { role: surroundings::role(image, file), ..package });
                 }
-                Some(Err(error)) => out.problem_at(file.clone(), error),
+                Some(Err(error)) if is_fixture(image, file) => out.problem_at(file.clone(), error),
+                // Whatever is installed there is not known.
+                Some(Err(error)) => out.hidden(file.clone(), MALFORMED, error),
                 None => {}
             }
         }

@@ -15,7 +15,7 @@ use bstr::ByteSlice;
 
 use crate::parse::legacy_files;
 use crate::parse::url::without_credentials;
-use crate::problem::MALFORMED;
+use crate::problem::{AMBIGUOUS, MALFORMED};
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Want,
     path,
@@ -50,7 +50,12 @@ impl Analyzer for Ruby {
         }
         if is_installed(file.path) && !text.trim().is_empty() {
             match package(assigned(&text), file.path) {
-                Ok(package) => out.package(package),
+                Ok(package) => {
+                    if let Some(message) = is_called_otherwise(file.path, &package) {
+                        out.hidden_here(AMBIGUOUS, message);
+                    }
+                    out.package(package);
+                }
                 // Whatever is installed there is not known.
                 Err(error) => out.hidden_here(MALFORMED, error),
             }
@@ -73,6 +78,15 @@ impl Analyzer for Ruby {
         }
         Ok(())
     }
+}
+
+/// RubyGems calls a specification by the gem's name and version. One that is called otherwise may
+/// compute what it states, and is run to be read.
+fn is_called_otherwise(file: &[u8], package: &Package) -> Option<String> {
+    let called = path::name(file).to_str_lossy();
+    let stated = format!("{}-{}", package.name, package.version);
+    let other = !called.starts_with(&stated);
+    other.then(|| format!("it states `{stated}`, and is called otherwise: it may be another gem"))
 }
 
 /// In `specifications` RubyGems says what is installed. A gemspec beside its source

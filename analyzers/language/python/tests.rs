@@ -128,6 +128,12 @@ fn metadata_without_a_name_is_a_problem_and_the_directory_tells() {
 }
 
 #[test]
+fn an_egg_info_file_without_a_name_hides_what_is_installed() {
+    let facts = Image::new([(format!("{SITE}/one-1.egg-info"), "Version: 1\n")]).run(&Python);
+    assert!(!facts.problems[0].hides.is_nothing());
+}
+
+#[test]
 fn licenses_and_origin_come_from_the_best_statement() {
     let check = |headers: &str, licenses: &[&str], origin: Option<&str>| {
         let facts = metadata("a-1.dist-info", &format!("Name: a\nVersion: 1\n{headers}"));

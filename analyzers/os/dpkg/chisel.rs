@@ -84,7 +84,7 @@ fn listed(text: &[u8], location: &BStr, out: &mut Facts) -> Vec<Package> {
             _ => {}
         }
     }
-    tally.report(location, out);
+    tally.report_hidden(location, out);
     allowance.report(location, out);
     for package in &mut found {
         package.files = files.remove(&package.name).unwrap_or_default();
@@ -144,6 +144,7 @@ mod tests {
         let text = format!("{{\n{MANIFEST}{{\"kind\":\"package\",\"name\":\"x\"}}\n");
         assert_eq!(listed(text.as_bytes(), "m".into(), &mut out).len(), 2);
         assert_eq!(out.problems.len(), 2);
+        assert!(out.problems.iter().all(|it| !it.hides.is_nothing()));
     }
 
     #[test]

@@ -32,6 +32,19 @@ impl Error {
         Error { is_over_limit: true, ..Error::new(message) }
     }
 
+    /// The same: whoever else reads it may have no trouble with it.
+    #[must_use]
+    pub fn read_by_others(self) -> Self {
+        Error { is_over_limit: true, ..self }
+    }
+
+    /// The same of something within what is spoken of.
+    #[must_use]
+    pub fn within(self, name: impl fmt::Display) -> Self {
+        let message = format!("`{name}`: {self}");
+        Error { message, position: None, is_over_limit: self.is_over_limit }
+    }
+
     pub fn is_over_limit(&self) -> bool {
         self.is_over_limit
     }

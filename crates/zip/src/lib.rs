@@ -66,7 +66,8 @@ impl<'a> Zip<'a> {
     pub fn open(content: &'a dyn Content) -> Result<Self> {
         let directory = find_directory(content)?;
         if directory.size > MAX_DIRECTORY {
-            return Err(Error::at_offset(directory.offset, "zip directory larger than 64 MiB"));
+            let message = "zip directory larger than 64 MiB";
+            return Err(Error::at_offset(directory.offset, message).read_by_others());
         }
         let bytes = read_exact_at(content, directory.offset, directory.size)?;
         let mut members = parse_directory(&bytes, &directory)?;
@@ -99,7 +100,7 @@ impl<'a> Zip<'a> {
         }
         if member.overlaps {
             let message = format!("member `{}` shares its bytes with another", member.name);
-            return Err(Error::at_offset(member.header, message));
+            return Err(Error::at_offset(member.header, message).read_by_others());
         }
         let window = self.window(member)?;
         match member.method {
@@ -182,7 +183,7 @@ impl Inflating {
 }
 
 fn too_large(member: &Member, limit: u64) -> Error {
-    Error::new(format!("member `{}` is larger than the limit of {limit} bytes", member.name))
+    Error::over_limit(format!("member `{}` is larger than the limit of {limit} bytes", member.name))
 }
 
 fn find_directory(content: &dyn Content) -> Result<Directory> {
@@ -195,6 +196,7 @@ fn find_directory(content: &dyn Content) -> Result<Directory> {
         .find(|&at| tail[at..].starts_with(b"PK\x05\x06"))
         .ok_or_else(no_end)?;
     let record = &tail[end..];
+    let is_at_end = END_LEN as usize + usize::from(u16_at(record, 20)) == record.len();
     let end = tail_start + end as u64;
 
     let (size, stated) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
@@ -202,7 +204,20 @@ fn find_directory(content: &dyn Content) -> Result<Directory> {
     if is_zip64 && let Some(directory) = find_zip64_directory(content, end)? {
         return Ok(directory);
     }
-    directory_before(end, size, stated)
+    let directory = directory_before(end, size, stated);
+    if !is_at_end && !directory.as_ref().is_ok_and(|it| leads_to_members(content, it)) {
+        // Java goes on to look for an end before this one, and Python takes this one.
+        let message = "zip end record that neither ends the file nor leads to its members";
+        return Err(Error::at_offset(end, message).read_by_others());
+    }
+    directory
+}
+
+/// Whether the directory and the first member are where they are said to be.
+fn leads_to_members(content: &dyn Content, directory: &Directory) -> bool {
+    let is_there =
+        |at: u64, mark: &[u8]| read_exact_at(content, at, 4).is_ok_and(|bytes| bytes == mark);
+    is_there(directory.offset, b"PK\x01\x02") && is_there(directory.prefix, b"PK\x03\x04")
 }
 
 /// The directory lies right before its end record, wherever it is said to be.
@@ -353,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_the_archive_is_passed_over_unless_it_may_be_another() {
+        let archive = zip(&[("a", b"hello")]);
+        check(&[&archive[..], b"more"].concat(), &[("a", b"hello")]);
+        let mut comment = archive.clone();
+        let length = comment.len();
+        comment[length - 2] = 26;
+        comment.extend([&b"PK\x05\x06"[..], &[0; 22]].concat());
+        // An empty archive within the comment, and one more byte than it has itself.
+        let comment = comment.as_slice();
+        let error = Zip::open(&comment).err().expect("refused");
+        assert!(error.is_over_limit(), "{error}");
+    }
+
+    #[test]
     fn refuses_members_that_share_their_bytes() {
         let mut archive = zip(&[("a", b"hello"), ("b", b"world")]);
         let second = archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("entry");
@@ -360,8 +389,8 @@ mod tests {
         let archive = archive.as_slice();
         let zip = Zip::open(&archive).expect("a zip");
         for member in &zip.members {
-            let error = zip.read(member, 1000).expect_err("refused").to_string();
-            assert!(error.contains("shares its bytes"), "{error}");
+            let error = zip.read(member, 1000).expect_err("refused");
+            assert!(error.is_over_limit() && error.to_string().contains("shares its bytes"));
         }
     }
 
@@ -370,8 +399,9 @@ mod tests {
         let archive = zip(&[("bomb", &[0; 100_000])]);
         let archive = archive.as_slice();
         let zip = Zip::open(&archive).expect("a zip");
-        let error = zip.read(&zip.members[0], 99_999).expect_err("refused").to_string();
-        assert_eq!(error, "member `bomb` is larger than the limit of 99999 bytes");
+        let error = zip.read(&zip.members[0], 99_999).expect_err("refused");
+        assert!(error.is_over_limit());
+        assert_eq!(error.to_string(), "member `bomb` is larger than the limit of 99999 bytes");
         assert!(zip.read(&zip.members[0], 100_000).is_ok());
     }
 
