@@ -205,7 +205,7 @@ pub(crate) fn installed(
                 out.hidden(location, OVER_LIMIT, message);
                 break;
             }
-            State::Installed => match package(&paragraph) {
+            State::Installed => match package(&paragraph, out) {
                 Some(package) if package.name.contains('/') => tally.add("not a name", line),
                 Some(package) => {
                     let package = Package { location: location.into(), ..package };
@@ -259,7 +259,7 @@ impl State {
 }
 
 /// `None` if name or version is missing.
-fn package(paragraph: &Paragraph) -> Option<Package> {
+fn package(paragraph: &Paragraph, out: &mut Facts) -> Option<Package> {
     let name = paragraph.get("Package")?;
     let version = paragraph.get("Version")?;
     let source = paragraph
@@ -285,7 +285,7 @@ fn package(paragraph: &Paragraph) -> Option<Package> {
         origin: paragraph.get("Maintainer"),
         size: kibibytes.and_then(|size| size.checked_mul(1024)),
         evidence: Evidence::InstalledDb,
-        files: files::conffiles(paragraph),
+        files: files::conffiles(paragraph, out),
         attributes,
         name,
         version,

@@ -47,8 +47,8 @@ const FREE_MEMORY: usize = 48 << 20;
 /// What an object and any other value of JSON take as a tree.
 const OF_OBJECT: usize = 700;
 const OF_VALUE: usize = 48;
-/// What a tree of another format takes for each byte of its text.
-const OF_BYTE: usize = 12;
+/// What a line or an item takes in trees of other formats.
+const OF_ITEM: usize = 320;
 
 /// Asks for the memory that a large text takes as a tree. False where there is none: the image is
 /// refused then.
@@ -56,13 +56,12 @@ pub(crate) fn hold_tree(text: &[u8], out: &mut Facts) -> bool {
     if text.len() < FREE_MEMORY / OF_OBJECT {
         return true;
     }
-    let is_json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
-    let memory = match is_json {
-        true => {
-            let count = |byte: u8| text.iter().filter(|&&it| it == byte).count();
-            count(b'{') * OF_OBJECT + (count(b',') + count(b'[')) * OF_VALUE
-        }
-        false => text.len().saturating_mul(OF_BYTE),
+    let count = |byte: u8| text.iter().filter(|&&it| it == byte).count();
+    let (objects, values) = (count(b'{'), count(b',') + count(b'['));
+    // A table of TOML begins with a bracket as well.
+    let memory = match text.trim_ascii_start().first() {
+        Some(b'{') => objects * OF_OBJECT + values * OF_VALUE,
+        _ => (objects + values + count(b'\n')) * OF_ITEM,
     };
     memory <= FREE_MEMORY || out.hold(memory - FREE_MEMORY)
 }
@@ -132,10 +131,11 @@ mod tests {
         let check = |text: String, expected| {
             assert_eq!(hold_tree(text.as_bytes(), &mut Facts::within(&room)), expected);
         };
-        check(format!("[{}1]", "{},".repeat(70_000)), true);
-        check("- a\n".repeat(1 << 20), true);
-        check(format!("[{}1]", "{},".repeat(170_000)), false);
-        check("- a\n".repeat(3 << 20), false);
+        check(format!("{{{}1}}", "{},".repeat(70_000)), true);
+        check("- a\n".repeat(200_000), true);
+        check(format!("{{{}1}}", "{},".repeat(170_000)), false);
+        check("- a\n".repeat(400_000), false);
+        check("[[package]]\nname = \"a\"\n".repeat(200_000), false);
     }
 
     #[test]

@@ -14,8 +14,9 @@ pub(super) type Diversions = HashMap<BString, (BString, String)>;
 
 /// The `Conffiles` of a status paragraph: ` /etc/bar.conf DIGEST [obsolete]`.
 /// An obsolete one is stated without its digest, which is no longer valid.
-pub(super) fn conffiles(paragraph: &Paragraph) -> Vec<PackageFile> {
-    paragraph.lines("Conffiles").filter_map(conffile).collect()
+pub(super) fn conffiles(paragraph: &Paragraph, out: &mut Facts) -> Vec<PackageFile> {
+    let lines = paragraph.lines("Conffiles").take_while(|line| out.hold_file(2 * line.len()));
+    lines.filter_map(conffile).collect()
 }
 
 fn conffile(line: &[u8]) -> Option<PackageFile> {

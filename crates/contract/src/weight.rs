@@ -62,13 +62,15 @@ pub(crate) fn fact(fact: &Fact) -> usize {
             Fact::Legacy(legacy) => block(legacy.key.len()) + block(legacy.value.text().len()),
             Fact::Licenses(licenses) => texts(licenses),
             Fact::Match(found) => block(found.expression.len()) + block(found.lines.len() * 4),
-            Fact::Secret(secret) => block(secret.excerpt.len()) + 128,
+            // Twice: the analysis has its own.
+            Fact::Secret(secret) => 2 * (block(secret.excerpt.len()) + 256),
             Fact::Role(path, _) => block(path.len()),
             Fact::Distribution(_) => 0,
         }
 }
 
+/// Twice: the analysis has its own.
 pub(crate) fn problem(problem: &Problem) -> usize {
-    let path = problem.path.as_ref().map_or(0, |path| block(path.len()));
-    size_of::<Problem>() + block(problem.message.len()) + path
+    let path = problem.path.as_ref().map_or(64, |path| block(path.len()));
+    2 * (size_of::<Problem>() + block(problem.message.len()) + path)
 }

@@ -496,6 +496,11 @@ impl FromFile<'_> {
     }
 }
 
+/// Room for the one name that nearly every file has.
+fn one() -> Vec<Vec<u8>> {
+    Vec::with_capacity(1)
+}
+
 /// The entries with facts or wants that can be seen in the flattened image, with their names there.
 struct Visible {
     names: BTreeMap<At, Vec<Vec<u8>>>,
@@ -511,7 +516,7 @@ impl Visible {
                     || scan.wanted.contains_key(&at.entry)
                     || extra.by_content.contains_key(&at)
                 {
-                    names.entry(at).or_default().push(path.to_vec());
+                    names.entry(at).or_insert_with(one).push(path.to_vec());
                 }
             }
         });
@@ -686,7 +691,7 @@ fn wanted_names(fs: &ImageFs<'_>, analyzer: u16) -> BTreeMap<At, Vec<Vec<u8>>> {
             }
             let Some(file) = fs.find(scan.path(&scan.entries[entry as usize])) else { continue };
             if file.content.is_some_and(|(content, _)| content == at) {
-                names.entry(at).or_default().push(fs.path(&file));
+                names.entry(at).or_insert_with(one).push(fs.path(&file));
             }
         }
     }

@@ -138,6 +138,8 @@ impl Search<'_, '_> {
             let is_nested = is_zip(name);
             let limit = if is_nested { MAX_INFLATED - self.inflated } else { self.max_member };
             let Ok(data) = zip.data(member, limit) else {
+                // What is too large was inflated as far as that.
+                self.out.inflated(limit);
                 self.left_out += 1;
                 continue;
             };

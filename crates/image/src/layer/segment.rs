@@ -58,6 +58,10 @@ pub struct Pass<'a> {
 /// cost nothing to store, and as much as others to hash.
 const MAX_LAYER_HOLES: u64 = 64 << 20;
 
+/// Memory of a file that is kept for `analyze`, beside its content: its names for each analyzer, who
+/// wants it, what these make of it while they work.
+const OF_KEPT: u64 = 1024;
+
 impl<'a> Pass<'a> {
     /// The cache, where what it has is the answer: nobody has looked for malware with
     /// today's database.
@@ -100,7 +104,8 @@ impl<'a> Pass<'a> {
 /// The layers have more than an image may.
 pub fn count_again(budget: &Budget, scan: &LayerScan, stored: u64) -> Result<(), Error> {
     let facts = scan.facts.values().flatten();
-    let size = facts.map(|(_, facts)| facts.size()).sum();
+    let size = facts.map(|(_, facts)| facts.size()).sum::<u64>();
+    let size = size + OF_KEPT * scan.kept.len() as u64;
     budget.count(&mut Share::default(), scan.amounts(scan.tar_size, stored))?;
     budget.room.take(size);
     budget.check_room()
@@ -551,7 +556,10 @@ pub(super) fn look(
                 seen.want(number);
                 let kept = content.bytes().and_then(|bytes| pass.keeper.keep(&bytes));
                 match kept {
-                    Ok(kept) => seen.kept = Some(Arc::new(kept)),
+                    Ok(kept) => {
+                        pass.budget.room.take(OF_KEPT);
+                        seen.kept = Some(Arc::new(kept));
+                    }
                     Err(error) => {
                         seen.is_by_chance = true;
                         seen.skip(entry, number, BY_CHANCE, format!("could not be kept: {error}"));
