@@ -25,6 +25,7 @@ use inscan_document::config::ContainerConfig;
 use inscan_document::{self as document, LegacyPart, Section};
 use inscan_evaluate::{SecretFinding, Severity};
 use inscan_facts::part::Part as LeftOut;
+use inscan_facts::problem::Hides;
 use inscan_vulndb::Database;
 
 pub use accounts::Account;
@@ -61,7 +62,26 @@ pub struct DocumentFacts<'a> {
     vulnerabilities: Option<Arc<VulnerabilityList>>,
     found_secrets: Option<Vec<SecretFinding>>,
     secrets_of_engine: Part<Vec<SecretFinding>>,
+    not_searched: Vec<NotSearched>,
     configuration: Option<&'a ContainerConfig>,
+}
+
+/// What may hold secrets, and was not searched for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSearched {
+    /// Without a leading slash. `None`: the whole image.
+    pub path: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+fn not_searched(section: &Section) -> Vec<NotSearched> {
+    let problems = section.problems.iter().filter(|problem| problem.hides == Hides::Secrets);
+    let problems = problems.map(|problem| (problem.path.clone(), &problem.message));
+    let skipped = section.skipped.files.iter().filter(|file| file.hides == Hides::Secrets);
+    let skipped = skipped.map(|file| (Some(file.path.clone()), &file.reason));
+    let all = problems.chain(skipped);
+    all.map(|(path, reason)| NotSearched { path, reason: reason.clone() }).collect()
 }
 
 /// What writes our own documents.
@@ -107,11 +127,17 @@ impl<'a> DocumentFacts<'a> {
     }
 
     /// What the legacy part does not tell, or tells by guesses alone.
-    fn of_section(section: &'a Section) -> Self {
+    pub(crate) fn of_section(section: &'a Section) -> Self {
         let is_own = section.tool.name == OWN_TOOL;
         let configuration = is_own.then_some(&section.image.config);
         let found_secrets = inscan_evaluate::secrets_of(section);
-        DocumentFacts { found_secrets, configuration, ..DocumentFacts::default() }
+        let not_searched = not_searched(section);
+        DocumentFacts { found_secrets, configuration, not_searched, ..DocumentFacts::default() }
+    }
+
+    /// What may hold secrets, and was not searched for them.
+    pub fn not_searched(&self) -> &[NotSearched] {
+        &self.not_searched
     }
 
     /// In place of those of the document: without those that an exception lets pass.
