@@ -1056,6 +1056,52 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;backup' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;restore' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;help' {
+            [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;help;backup' {
+            break
+        }
+        'inscan;serve;help;restore' {
+            break
+        }
+        'inscan;serve;help;help' {
             break
         }
         'inscan;compare-versions' {
@@ -1206,6 +1252,14 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;help;serve' {
+            [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            break
+        }
+        'inscan;help;serve;backup' {
+            break
+        }
+        'inscan;help;serve;restore' {
             break
         }
         'inscan;help;compare-versions' {

@@ -259,6 +259,12 @@ _inscan() {
             inscan__subcmd__help__subcmd__policy,spec)
                 cmd="inscan__subcmd__help__subcmd__policy__subcmd__spec"
                 ;;
+            inscan__subcmd__help__subcmd__serve,backup)
+                cmd="inscan__subcmd__help__subcmd__serve__subcmd__backup"
+                ;;
+            inscan__subcmd__help__subcmd__serve,restore)
+                cmd="inscan__subcmd__help__subcmd__serve__subcmd__restore"
+                ;;
             inscan__subcmd__policy,check)
                 cmd="inscan__subcmd__policy__subcmd__check"
                 ;;
@@ -300,6 +306,24 @@ _inscan() {
                 ;;
             inscan__subcmd__policy__subcmd__help,spec)
                 cmd="inscan__subcmd__policy__subcmd__help__subcmd__spec"
+                ;;
+            inscan__subcmd__serve,backup)
+                cmd="inscan__subcmd__serve__subcmd__backup"
+                ;;
+            inscan__subcmd__serve,help)
+                cmd="inscan__subcmd__serve__subcmd__help"
+                ;;
+            inscan__subcmd__serve,restore)
+                cmd="inscan__subcmd__serve__subcmd__restore"
+                ;;
+            inscan__subcmd__serve__subcmd__help,backup)
+                cmd="inscan__subcmd__serve__subcmd__help__subcmd__backup"
+                ;;
+            inscan__subcmd__serve__subcmd__help,help)
+                cmd="inscan__subcmd__serve__subcmd__help__subcmd__help"
+                ;;
+            inscan__subcmd__serve__subcmd__help,restore)
+                cmd="inscan__subcmd__serve__subcmd__help__subcmd__restore"
                 ;;
             *)
                 ;;
@@ -2528,8 +2552,36 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__help__subcmd__serve)
-            opts=""
+            opts="backup restore"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__serve__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__help__subcmd__serve__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3488,7 +3540,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__serve)
-            opts="-q -h --listen --data --database --admin-token-file --tls-cert --tls-key --db --workers --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --unknown-images --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help"
+            opts="-q -h --listen --data --database --admin-token-file --tls-cert --tls-key --db --workers --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --unknown-images --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help backup restore help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3583,6 +3635,146 @@ _inscan() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__backup)
+            opts="-q -h --data --database --config --quiet --progress --color --max-memory --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__help)
+            opts="backup restore help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__help__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__help__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inscan__subcmd__serve__subcmd__restore)
+            opts="-q -h --data --database --config --quiet --progress --color --max-memory --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

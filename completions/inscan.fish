@@ -1045,47 +1045,83 @@ complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d '
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l listen -d 'The address to listen on' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l admin-token-file -d 'The administrator\'s token: read from this file, or written to it where it is not there yet' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l tls-cert -d 'Speak https with this certificate (PEM), with those up to its authority behind it' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l tls-key -d 'The private key (PEM) of the certificate' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l workers -d 'How many jobs to do at a time' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-upload -d 'The largest archive that is taken' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-uploads -d 'How many archives are taken at a time' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l scan-time -d 'How long the analysis of an image here may take' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l watch-every -d 'How often watched tags and repositories are looked at' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l listen -d 'The address to listen on' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l admin-token-file -d 'The administrator\'s token: read from this file, or written to it where it is not there yet' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l tls-cert -d 'Speak https with this certificate (PEM), with those up to its authority behind it' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l tls-key -d 'The private key (PEM) of the certificate' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l workers -d 'How many jobs to do at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-upload -d 'The largest archive that is taken' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-uploads -d 'How many archives are taken at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l scan-time -d 'How long the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l watch-every -d 'How often watched tags and repositories are looked at' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
 deny\t'It may not run'
 scan\t'It may not run, and is analyzed here'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l stall-timeout -d 'Abort after this many seconds without data' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l config -d 'Read settings from this file' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l stall-timeout -d 'Abort after this many seconds without data' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
 json\t'A line of JSON for each event'
 none\t'Nothing'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l offline -d 'Do not use the network; whatever needs it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c inscan -n "__fish_inscan_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l ranges -d 'Behind the tab stands a range in this language; print true, false or ERR' -r -f -a "npm\t'As `^1.2.3 || 2.x`'
 pep440\t'As `>=1.0,!=1.5.*`'
 composer\t'As `~1.2 || ^2.0`'
@@ -1138,3 +1174,5 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "list" -d 'List the built-in bundles'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a built-in bundle: its rules, the reason for each, and how to fix what they find'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can use'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'

@@ -29,5 +29,5 @@ mod tls;
 mod work;
 
 pub(crate) use app::{Settings, Unknown};
-pub(crate) use start::{Fault, Start, run};
+pub(crate) use start::{Fault, Start, back_up, restore, run};
 pub(crate) use tls::Tls;

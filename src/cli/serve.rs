@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 use inscan_store::Place;
 
 use super::environment::Environment;
@@ -26,22 +26,21 @@ Examples:
       inscan upload image.tar --url http://127.0.0.1:8080 --token-file token
   For others, with the administrator's token in a file and data in a folder of its own:
       inscan serve --listen 0.0.0.0:8080 --data /var/lib/inscan --admin-token-file /run/secrets/token
-  With rows in PostgreSQL:
+  With rows in PostgreSQL, and moving there:
+      inscan serve backup --data /var/lib/inscan rows.zst
+      inscan serve restore --data /var/lib/inscan --database postgres://inscan@db.example/inscan rows.zst
       inscan serve --data /var/lib/inscan --database postgres://inscan@db.example/inscan")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]
-    #[arg(long, value_name = "DIRECTORY")]
-    data: Option<PathBuf>,
-
-    /// Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME
-    ///
-    /// The variable INSCAN_DATABASE is the better place for an address with a password in it.
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
 
     /// The administrator's token: read from this file, or written to it where it is not there yet
     ///
@@ -104,6 +103,43 @@ pub(super) struct Args {
     net: NetArgs,
 }
 
+/// Where everything is kept.
+#[derive(Debug, clap::Args)]
+struct PlaceArgs {
+    /// The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
+
+    /// Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME
+    ///
+    /// The variable INSCAN_DATABASE is the better place for an address with a password in it.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write all rows to a file: a backup, or to move to another database
+    ///
+    /// What is in the folder beside the database (contents, key) is not in it: copy that. With rows in
+    /// the folder, the server has to be stopped.
+    Backup {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// The file to write
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Read all rows of a backup into an empty database, of either kind
+    Restore {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// The file to read
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum UnknownImages {
     /// It may run, with a warning
@@ -115,6 +151,21 @@ enum UnknownImages {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
+    match &args.command {
+        None => {}
+        Some(Command::Backup { place, file }) => {
+            let (_, database) = place.resolve()?;
+            let count = server::back_up(&database, file).map_err(failed)?;
+            session.say(&format!("wrote {count} rows to {}", file.display()));
+            return Ok(());
+        }
+        Some(Command::Restore { place, file }) => {
+            let (_, database) = place.resolve()?;
+            let count = server::restore(&database, file).map_err(failed)?;
+            session.say(&format!("read {count} rows of {}", file.display()));
+            return Ok(());
+        }
+    }
     let start = resolve(args)?;
     inscan_image::interrupt::leave_to_program();
     let folder = start.folder.display().to_string();
@@ -146,19 +197,26 @@ fn failed(fault: Fault) -> Failure {
     if is_place { Failure::usage(error) } else { Failure::broken(error) }
 }
 
+impl PlaceArgs {
+    fn resolve(&self) -> Result<(PathBuf, Place)> {
+        let usual = || Some(Environment::get().data_directory()?.join("inscan/server"));
+        let folder = self.data.clone().or_else(usual).ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!("it is not known where data is to be kept"))
+                .hint("name a folder: `--data DIRECTORY`")
+        })?;
+        let database = match &self.database {
+            Some(address) => Place::parse(address).map_err(|error| {
+                Failure::usage(anyhow::Error::new(error))
+                    .hint("as in `--database postgres://inscan@db.example/inscan`")
+            })?,
+            None => Place::Folder(folder.clone()),
+        };
+        Ok((folder, database))
+    }
+}
+
 fn resolve(args: Args) -> Result<Start> {
-    let usual = || Some(Environment::get().data_directory()?.join("inscan/server"));
-    let folder = args.data.or_else(usual).ok_or_else(|| {
-        Failure::usage(anyhow::anyhow!("it is not known where data is to be kept"))
-            .hint("name a folder: `--data DIRECTORY`")
-    })?;
-    let database = match &args.database {
-        Some(address) => Place::parse(address).map_err(|error| {
-            Failure::usage(anyhow::Error::new(error))
-                .hint("as in `--database postgres://inscan@db.example/inscan`")
-        })?,
-        None => Place::Folder(folder.clone()),
-    };
+    let (folder, database) = args.place.resolve()?;
     let program = std::env::current_exe().map_err(|error| {
         Failure::broken(anyhow::Error::new(error).context("cannot find this program"))
     })?;

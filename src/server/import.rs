@@ -191,6 +191,7 @@ fn save(app: &App, account: &str, unpacked: &Unpacked, said: &Said, origin: Orig
     let now = clock::now();
     let packages = content::packages(&unpacked.lists);
     let names = names(unpacked, said);
+    packages::add_packages(&app.store, &packages)?;
     let id = app.store.write(|tx| -> Result<i64> {
         let before = images::by_digest(tx, account, &unpacked.identity.image_digest)?;
         let image = row(account, unpacked, said, origin, before.as_ref(), now);

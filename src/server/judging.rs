@@ -401,6 +401,7 @@ pub(crate) fn matched(app: &App, image: &Image) -> Result<bool> {
         refused: item.refused,
     });
     let findings = findings.collect();
+    packages::add_findings(&app.store, &findings)?;
     app.store.write(|tx| -> Result<()> {
         packages::set_findings(tx, image.id, &findings)?;
         tx.run(

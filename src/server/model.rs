@@ -4,6 +4,7 @@ pub(crate) mod bundles;
 pub(crate) mod events;
 pub(crate) mod images;
 pub(crate) mod packages;
+pub(crate) mod tables;
 
 use inscan_store::{Schema, Step};
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use inscan_store::backup::{self, Table};
 use inscan_store::{Blobs, Place, Row, Store, Tx, values};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use super::app::{App, Bell, Counts, Settings};
 use super::crypto::Secrets;
 use super::data::Data;
 use super::login::Logins;
+use super::model::tables::TABLES;
 use super::model::{SCHEMA, bundles};
 use super::tls::Tls;
 use super::work::Workers;
@@ -97,6 +99,41 @@ pub(crate) fn run(mut start: Start, ready: &dyn Fn(SocketAddr, Option<&str>)) ->
         let _ = tokio::task::spawn_blocking(move || workers.join()).await;
         Ok(())
     })
+}
+
+/// All tables that a backup has.
+fn tables() -> Vec<Table> {
+    backup::OWN.iter().chain(TABLES).copied().collect()
+}
+
+/// Writes all rows to a file, compressed. Returns how many.
+///
+/// # Errors
+/// Where the database cannot be opened or the file cannot be written.
+pub(crate) fn back_up(database: &Place, path: &Path) -> Result<u64, Fault> {
+    let store = Store::open(database, &[SCHEMA])?;
+    let cannot = || format!("cannot write `{}`", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    let beside = beside.map_err(io(cannot()))?;
+    let mut packed = zstd::Encoder::new(beside, 3).map_err(io(cannot()))?;
+    let count = backup::write(&store, &tables(), &mut packed)?;
+    let file = packed.finish().map_err(io(cannot()))?;
+    file.as_file().sync_all().map_err(io(cannot()))?;
+    file.persist(path).map_err(|error| io(cannot())(error.error))?;
+    Ok(count)
+}
+
+/// Reads all rows of a file into an empty database. Returns how many.
+///
+/// # Errors
+/// Where the database has rows, or the file is not a backup.
+pub(crate) fn restore(database: &Place, path: &Path) -> Result<u64, Fault> {
+    let store = Store::open(database, &[SCHEMA])?;
+    let cannot = || format!("cannot read `{}`", path.display());
+    let file = fs::File::open(path).map_err(io(cannot()))?;
+    let unpacked = zstd::Decoder::new(file).map_err(io(cannot()))?;
+    Ok(backup::read(&store, &tables(), &mut io::BufReader::new(unpacked))?)
 }
 
 fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {

@@ -3,6 +3,8 @@
 //!
 //! - `{skip}` after a `SELECT`: leave out rows that somebody else is about to change.
 //! - `{list:$n}` after `IN`: the texts of a list, handed in as JSON; `{numbers:$n}`: its numbers.
+//! - `{rows:$n}` after `FROM`: the rows of a list of lists, handed in as JSON; `(value ->> 0)` is the
+//!   first of a row, as text.
 //!
 //! SQLite numbers `$2 … $1` by the order in which they stand, so parameters are bound by name.
 
@@ -38,6 +40,12 @@ impl Dialect {
             (Dialect::Postgres, "skip") => text.push_str("FOR UPDATE SKIP LOCKED"),
             (Dialect::Sqlite, "list" | "numbers") => {
                 text.push_str(&format!("(SELECT value FROM json_each({of}))"));
+            }
+            (Dialect::Sqlite, "rows") => text.push_str(&format!("json_each({of})")),
+            (Dialect::Postgres, "rows") => {
+                text.push_str(&format!(
+                    "json_array_elements(CAST(CAST({of} AS TEXT) AS JSON)) AS each(value)"
+                ));
             }
             (Dialect::Postgres, "list") => {
                 text.push_str(&format!(

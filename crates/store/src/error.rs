@@ -35,6 +35,10 @@ pub enum Error {
     NoBlob(String),
     #[error("content {0} is damaged")]
     BlobDamaged(String),
+    #[error("the backup is not understood, at line {line}")]
+    Backup { line: u64 },
+    #[error("the table `{0}` has rows already: a backup is read into an empty database")]
+    NotEmpty(&'static str),
     #[error("`{0}` names no database that can be used: expected a folder, or `postgres://…`")]
     Place(String),
 }

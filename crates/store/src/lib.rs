@@ -4,6 +4,7 @@
 //! A unit of work is a closure that is handed a [`Tx`]: it is done whole or not at all. Everything
 //! blocks; nothing here knows images, requests or what the rows mean.
 
+pub mod backup;
 mod blobs;
 mod dialect;
 mod error;

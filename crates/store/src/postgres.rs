@@ -126,7 +126,14 @@ impl Postgres {
         &self,
         work: &mut dyn FnMut(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within(IsolationLevel::Serializable, false, work)
+        self.within(IsolationLevel::RepeatableRead, false, work)
+    }
+
+    pub(crate) fn add<T, E: Failed>(
+        &self,
+        work: &mut dyn FnMut(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.within(IsolationLevel::ReadCommitted, false, work)
     }
 
     pub(crate) fn read<T, E: Failed>(

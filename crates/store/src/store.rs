@@ -10,7 +10,7 @@ use crate::sqlite::Sqlite;
 use crate::{Error, Failed, Millis, Result, Tx};
 
 /// How often a unit of work is begun again where two were in each other's way.
-const TRIES: u32 = 12;
+const TRIES: u32 = 25;
 
 /// Where the rows are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ impl Store {
         }
     }
 
-    /// Changes, all or nothing. `work` is done again where another was in its way: it must change
-    /// nothing but rows.
+    /// Changes, all or nothing. It sees what was there at its first question; where another
+    /// changes the same row meanwhile, `work` is done again: it must change nothing but rows.
     ///
     /// # Errors
     /// Those of `work`, and where the database refuses.
@@ -97,21 +97,24 @@ impl Store {
         &self,
         mut work: impl FnMut(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut tries = 1;
-        loop {
-            let done = match &self.arm {
-                Database::Sqlite(sqlite) => sqlite.write(&mut work),
-                #[cfg(feature = "postgres")]
-                Database::Postgres(postgres) => postgres.write(&mut work),
-            };
-            match done {
-                Err(error) if tries < TRIES && error.of_store().is_some_and(Error::may_pass) => {
-                    std::thread::sleep(Duration::from_millis(u64::from(tries * tries)));
-                    tries += 1;
-                }
-                done => return done,
-            }
-        }
+        patiently(|| match &self.arm {
+            Database::Sqlite(sqlite) => sqlite.write(&mut work),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.write(&mut work),
+        })
+    }
+
+    /// Adds rows that are the same whoever adds them, with `ON CONFLICT DO NOTHING`: many may do so
+    /// at once, and see what others have added meanwhile. In an order that all keep to.
+    ///
+    /// # Errors
+    /// Those of `work`, and where the database refuses.
+    pub fn add<T, E: Failed>(&self, mut work: impl FnMut(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        patiently(|| match &self.arm {
+            Database::Sqlite(sqlite) => sqlite.write(&mut work),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.add(&mut work),
+        })
     }
 
     /// In bytes.
@@ -150,6 +153,28 @@ impl Store {
             Database::Sqlite(sqlite) => sqlite.give_back(),
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// After rows came with their numbers: the next one gets a new one. SQLite knows by itself.
+    pub(crate) fn go_on_counting(&self, tables: &[crate::backup::Table]) -> Result<()> {
+        match &self.arm {
+            Database::Sqlite(_) => {
+                let _ = tables;
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => self.write(|tx| {
+                for table in tables.iter().filter(|table| table.counts) {
+                    let name = table.name;
+                    let sql = format!(
+                        "SELECT setval(pg_get_serial_sequence('{name}', 'id'), \
+                         (SELECT COALESCE(MAX(id), 0) + 1 FROM {name}), false)"
+                    );
+                    tx.rows(&sql, &[])?;
+                }
+                Ok(())
+            }),
         }
     }
 
@@ -197,6 +222,22 @@ impl Database {
             Place::Postgres(_) => {
                 Err(Error::Place("postgres (this program was built without it)".to_owned()))
             }
+        }
+    }
+}
+
+/// Again where two were in each other's way, later and later, and not at the same moment.
+fn patiently<T, E: Failed>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let mut tries = 1;
+    loop {
+        match attempt() {
+            Err(error) if tries < TRIES && error.of_store().is_some_and(Error::may_pass) => {
+                let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let chance = u64::from(nanos.subsec_micros() % 16);
+                std::thread::sleep(Duration::from_millis(chance + u64::from(tries * tries)));
+                tries += 1;
+            }
+            done => return done,
         }
     }
 }

@@ -81,6 +81,51 @@ fn lists_and_parameters_mean_the_same() {
     });
 }
 
+#[test]
+fn many_rows_are_added_by_one_question_and_by_many_at_once() {
+    const ROWS: &str = "INSERT INTO thing (name, size) SELECT (value ->> 0), CAST((value ->> 1) AS BIGINT) \
+        FROM {rows:$1} WHERE true ON CONFLICT (name) DO NOTHING";
+    each(|store| {
+        let rows: Vec<String> =
+            (0..200).map(|number| format!("[\"n{number:03}\", {number}]")).collect();
+        let rows = format!("[{}]", rows.join(","));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| store.add(|tx| tx.run(ROWS, values![&rows])).unwrap());
+            }
+        });
+        assert_eq!(store.read(names).unwrap().len(), 200);
+        let found = store.read(|tx| {
+            let sql = "SELECT thing.size FROM {rows:$1} JOIN thing ON thing.name = (value ->> 0) ORDER BY 1";
+            tx.rows(sql, values![r#"[["n007"], ["n100"], ["none"]]"#])
+        });
+        let found: Vec<_> = found.unwrap().into_iter().map(Row::int).map(Result::unwrap).collect();
+        assert_eq!(found, [7, 100]);
+    });
+}
+
+#[test]
+fn what_two_change_at_once_is_changed_by_both() {
+    each(|store| {
+        store.write(|tx| tx.run(ADD, values!["a", 0, None::<Vec<u8>>])).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let done = store.write(|tx| {
+                            let size = tx.row("SELECT size FROM thing", &[])?.unwrap().int()?;
+                            tx.run("UPDATE thing SET size = $1", values![size + 1])
+                        });
+                        done.unwrap();
+                    }
+                });
+            }
+        });
+        let size = store.read(|tx| tx.row("SELECT size FROM thing", &[])?.unwrap().int());
+        assert_eq!(size.unwrap(), 40);
+    });
+}
+
 fn job(key: &str) -> NewJob<'_> {
     NewJob { kind: "scan", key, payload: "{}", priority: 0, run_at: 10, max_tries: 3 }
 }

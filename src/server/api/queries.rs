@@ -52,12 +52,16 @@ fn page(
     let total = found.len();
     let skipped = usize::try_from((page - 1) * limit).unwrap_or(usize::MAX);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut shown = Vec::new();
-    for (id, items) in found.into_iter().skip(skipped).take(limit) {
-        let Some(image) = images::by_row(tx, id)? else { continue };
-        let tags = images::tags_of(tx, id)?;
-        shown.push(json!({"image": images::short(&image, &tags), named: items}));
-    }
+    let page_of: BTreeMap<i64, Vec<Json>> = found.into_iter().skip(skipped).take(limit).collect();
+    let ids: Vec<i64> = page_of.keys().copied().collect();
+    let mut tags = images::tags_of_rows(tx, &ids)?;
+    let images = images::by_rows(tx, &ids)?.into_iter();
+    let shown: Vec<Json> = images
+        .map(|image| {
+            let tags = tags.remove(&image.id).unwrap_or_default();
+            json!({"image": images::short(&image, &tags), named: page_of.get(&image.id)})
+        })
+        .collect();
     let more = skipped.saturating_add(shown.len()) < total;
     let mut answer = json!({"page": page.to_string(), "returned_count": shown.len(), "total_count": total, "images": shown});
     if more {

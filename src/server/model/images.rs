@@ -106,6 +106,12 @@ pub(crate) fn by_row(tx: &Tx<'_>, id: i64) -> Result<Option<Image>> {
     tx.row(select_image!("WHERE image.id = $1"), values![id])?.map(image).transpose()
 }
 
+/// Those of a list of rows, in the order of the rows.
+pub(crate) fn by_rows(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Image>> {
+    let sql = select_image!("WHERE image.id IN {numbers:$1} ORDER BY image.id");
+    tx.rows(sql, values![json!(ids).to_string()])?.into_iter().map(image).collect()
+}
+
 /// Several digests may have one configuration: newest first.
 pub(crate) fn by_image_id(tx: &Tx<'_>, account: &str, id: &str) -> Result<Vec<Image>> {
     let sql = select_image!(
@@ -150,6 +156,17 @@ fn tag(row: Row) -> Result<Tag> {
 pub(crate) fn tags_of(tx: &Tx<'_>, image: i64) -> Result<Vec<Tag>> {
     let sql = format!("{TAG} WHERE image = $1 ORDER BY detected_at DESC, fulltag");
     tx.rows(&sql, values![image])?.into_iter().map(tag).collect()
+}
+
+/// All tags of some images, by image, newest first.
+pub(crate) fn tags_of_rows(tx: &Tx<'_>, ids: &[i64]) -> Result<BTreeMap<i64, Vec<Tag>>> {
+    let sql = format!("{TAG} WHERE image IN {{numbers:$1}} ORDER BY detected_at DESC, fulltag");
+    let mut tags: BTreeMap<i64, Vec<Tag>> = BTreeMap::new();
+    for row in tx.rows(&sql, values![json!(ids).to_string()])? {
+        let tag = tag(row)?;
+        tags.entry(tag.image).or_default().push(tag);
+    }
+    Ok(tags)
 }
 
 /// The tags of an account, by image, each as it is now or also as it was.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use inscan_store::{Result, Row, Tx, values};
+use inscan_store::{Result, Row, Store, Tx, values};
+use serde_json::json;
 
 /// A package as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,58 +27,74 @@ pub(crate) struct Finding {
     pub(crate) refused: bool,
 }
 
-/// An image has exactly these.
-pub(crate) fn set_packages(tx: &Tx<'_>, image: i64, packages: &BTreeSet<Package>) -> Result<()> {
-    tx.run("DELETE FROM image_package WHERE image = $1", values![image])?;
-    for Package { name, version, kind } in packages {
-        let found = tx.row(
-            "SELECT id FROM package WHERE name = $1 AND version = $2 AND kind = $3",
-            values![name, version, kind],
-        )?;
-        let found = match found {
-            Some(found) => found,
-            None => insert(tx, name, version, kind)?,
-        };
-        tx.run(
-            "INSERT INTO image_package (package, image) VALUES ($1, $2)",
-            values![found.int()?, image],
-        )?;
-    }
-    Ok(())
+/// As rows of a question. PostgreSQL reads no NUL in JSON either.
+fn rows<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> String {
+    let plain = |text: &str| text.replace('\0', "\u{fffd}");
+    let rows = rows.map(|row| row.into_iter().map(plain).collect::<Vec<_>>());
+    json!(rows.collect::<Vec<_>>()).to_string()
 }
 
-fn insert(tx: &Tx<'_>, name: &str, version: &str, kind: &str) -> Result<Row> {
-    let row = tx.row(
-        "INSERT INTO package (name, version, kind) VALUES ($1, $2, $3) \
-         ON CONFLICT (name, version, kind) DO UPDATE SET name = excluded.name RETURNING id",
-        values![name, version, kind],
+fn package_rows(packages: &BTreeSet<Package>) -> String {
+    rows(packages.iter().map(|it| vec![it.name.as_str(), &it.version, &it.kind]))
+}
+
+fn finding_rows(findings: &BTreeSet<Finding>) -> String {
+    rows(findings.iter().map(|it| {
+        let package = &it.package;
+        let refused = if it.refused { "1" } else { "0" };
+        let Finding { vuln, severity, namespace, .. } = it;
+        vec![vuln, severity, namespace, &package.name, &package.version, &package.kind, refused]
+    }))
+}
+
+const ADD_PACKAGES: &str = "INSERT INTO package (name, version, kind) \
+    SELECT (value ->> 0), (value ->> 1), (value ->> 2) FROM {rows:$1} WHERE true \
+    ON CONFLICT (name, version, kind) DO NOTHING";
+const ADD_FINDINGS: &str = "INSERT INTO finding (vuln, severity, namespace, name, version, kind, refused) \
+    SELECT (value ->> 0), (value ->> 1), (value ->> 2), (value ->> 3), (value ->> 4), (value ->> 5), \
+      CAST((value ->> 6) AS BIGINT) FROM {rows:$1} WHERE true \
+    ON CONFLICT (vuln, name, version, kind, namespace, severity, refused) DO NOTHING";
+
+/// Adds what is not there yet: before the unit of work that needs them, so that two images with the
+/// same packages do not wait for each other.
+pub(crate) fn add_packages(store: &Store, packages: &BTreeSet<Package>) -> Result<()> {
+    let rows = package_rows(packages);
+    store.add(|tx| tx.run(ADD_PACKAGES, values![&rows]).map(drop))
+}
+
+/// The same for findings.
+pub(crate) fn add_findings(store: &Store, findings: &BTreeSet<Finding>) -> Result<()> {
+    let rows = finding_rows(findings);
+    store.add(|tx| tx.run(ADD_FINDINGS, values![&rows]).map(drop))
+}
+
+/// An image has exactly these.
+pub(crate) fn set_packages(tx: &Tx<'_>, image: i64, packages: &BTreeSet<Package>) -> Result<()> {
+    let rows = package_rows(packages);
+    tx.run("DELETE FROM image_package WHERE image = $1", values![image])?;
+    tx.run(ADD_PACKAGES, values![&rows])?;
+    tx.run(
+        "INSERT INTO image_package (package, image) SELECT package.id, CAST($2 AS BIGINT) FROM {rows:$1} \
+         JOIN package ON package.name = (value ->> 0) AND package.version = (value ->> 1) \
+           AND package.kind = (value ->> 2)",
+        values![&rows, image],
     )?;
-    row.ok_or(inscan_store::Error::Shape { column: 0 })
+    Ok(())
 }
 
 /// An image has exactly these findings.
 pub(crate) fn set_findings(tx: &Tx<'_>, image: i64, findings: &BTreeSet<Finding>) -> Result<()> {
+    let rows = finding_rows(findings);
     tx.run("DELETE FROM image_finding WHERE image = $1", values![image])?;
-    for finding in findings {
-        let Finding { vuln, severity, namespace, package, refused } = finding;
-        let row = tx.row(
-            "INSERT INTO finding (vuln, severity, namespace, name, version, kind, refused) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (vuln, name, version, kind, namespace, severity, refused) \
-             DO UPDATE SET vuln = excluded.vuln RETURNING id",
-            values![
-                vuln,
-                severity,
-                namespace,
-                &package.name,
-                &package.version,
-                &package.kind,
-                *refused
-            ],
-        )?;
-        let id = row.map_or(Err(inscan_store::Error::Shape { column: 0 }), Row::int)?;
-        tx.run("INSERT INTO image_finding (finding, image) VALUES ($1, $2)", values![id, image])?;
-    }
+    tx.run(ADD_FINDINGS, values![&rows])?;
+    tx.run(
+        "INSERT INTO image_finding (finding, image) SELECT finding.id, CAST($2 AS BIGINT) FROM {rows:$1} \
+         JOIN finding ON finding.vuln = (value ->> 0) AND finding.severity = (value ->> 1) \
+           AND finding.namespace = (value ->> 2) AND finding.name = (value ->> 3) \
+           AND finding.version = (value ->> 4) AND finding.kind = (value ->> 5) \
+           AND finding.refused = CAST((value ->> 6) AS BIGINT)",
+        values![&rows, image],
+    )?;
     Ok(())
 }
 

@@ -117,7 +117,7 @@ CREATE TABLE package (
 );
 
 CREATE TABLE image_package (
-    package BIGINT NOT NULL,
+    package BIGINT NOT NULL REFERENCES package,
     image BIGINT NOT NULL,
     PRIMARY KEY (package, image)
 );
@@ -138,7 +138,7 @@ CREATE TABLE finding (
 );
 
 CREATE TABLE image_finding (
-    finding BIGINT NOT NULL,
+    finding BIGINT NOT NULL REFERENCES finding,
     image BIGINT NOT NULL,
     PRIMARY KEY (finding, image)
 );

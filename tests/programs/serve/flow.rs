@@ -1,6 +1,7 @@
 //! An image goes in and comes back judged; what was acknowledged is there after the process was killed.
 
 use std::fs;
+use std::process::Command;
 
 use inscan_test_support::{DATABASE, IMAGE, need_programs};
 use serde_json::{Value, json};
@@ -74,6 +75,47 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     assert_eq!(images[0]["image_detail"][0]["fulltag"], "registry.example/team/demo:1");
     let (_folder, code) = server.stop();
     assert_eq!(code, Some(0));
+}
+
+/// A database of its own on the PostgreSQL that the tests have, if they have one.
+fn postgres() -> Option<String> {
+    let address = std::env::var("INSCAN_TEST_POSTGRES").ok()?;
+    let name = format!("moved_{}", std::process::id());
+    let mut psql = Command::new("psql");
+    psql.args(["-q", "-d", &address, "-c", &format!("CREATE DATABASE {name}")]);
+    assert!(psql.status().unwrap().success());
+    let (server, _) = address.rsplit_once('/').unwrap();
+    Some(format!("{server}/{name}"))
+}
+
+#[test]
+fn rows_move_to_another_database_with_all_that_is_in_them() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    server.upload(IMAGE, &["--tag", "registry.example/team/demo:1"]);
+    let digest = server.get("/v1/images")[0]["imageDigest"].as_str().unwrap().to_owned();
+    let check = format!("/v1/images/{digest}/check?tag=registry.example/team/demo:1");
+    let asked =
+        ["/v1/images", "/v1/policies?detail=true", "/v1/query/images/by_package?name=musl", &check];
+    let before = asked.map(|path| server.get(path));
+    let (folder, _) = server.stop();
+    let data = folder.path().join("data").display().to_string();
+    let rows = folder.path().join("rows.zst").display().to_string();
+    crate::inscan(&["serve", "backup", "--data", &data, &rows]).run().ends(0).says(&["wrote"]);
+    let place = postgres().unwrap_or_else(|| folder.path().join("moved").display().to_string());
+    let restore = ["serve", "restore", "--data", &data, "--database", &place, &rows];
+    crate::inscan(&restore).run().ends(0).says(&["read"]);
+    crate::inscan(&restore).run().ends(3).says(&["has rows already"]);
+    let server = Server::over(folder, &["--db", DATABASE, "--database", &place]);
+    assert_eq!(asked.map(|path| server.get(path)), before);
+    // And what is new gets a new number.
+    let (status, said) = server.ask("POST", "/v1/accounts", &["-d", r#"{"name": "other"}"#]);
+    assert_eq!(status, "200", "{said}");
+    let user = ["-d", r#"{"username": "other", "password": "a-Password1"}"#];
+    let (status, said) = server.ask("POST", "/v1/accounts/other/users", &user);
+    assert_eq!(status, "200", "{said}");
 }
 
 #[test]
