@@ -1,7 +1,8 @@
 //! What is vulnerable in an image, and what is known of a vulnerability.
 
+use inscan_evaluate::cvss_parts;
 use inscan_judge::vulnerable::listing::Which;
-use inscan_vulndb::{Advisory, Database};
+use inscan_vulndb::{Advisory, Affected, Database, Event, Severity};
 use serde_json::{Value as Json, json};
 
 use super::contents::image;
@@ -186,10 +187,7 @@ fn detail(database: &Database, record: &Advisory) -> Result<Json> {
     let description = text.map(|(text, _)| text).filter(|text| !text.is_empty());
     let references = database.references(&record.id, &record.source).map_err(Problem::internal)?;
     let namespace = record.source.strip_prefix("feed:").unwrap_or(&record.source);
-    let affected = record.affected.iter().map(|entry| {
-        let version = entry.specific.fix.clone().unwrap_or_else(|| "None".to_owned());
-        json!({"name": entry.name, "type": entry.ecosystem, "version": version})
-    });
+    let affected = record.affected.iter().flat_map(affected);
     let links: Vec<Json> = references
         .iter()
         .map(|link| json!({"source": "N/A", "url": link.url, "tags": null}))
@@ -206,7 +204,106 @@ fn detail(database: &Database, record: &Advisory) -> Result<Json> {
         "link": link,
         "references": links,
         "affected_packages": affected.collect::<Vec<_>>(),
-        "nvd_data": [],
+        "nvd_data": nvd(database, record)?,
         "vendor_data": [],
     }))
+}
+
+/// What an entry of a record says: the version that fixes it, or those that are affected where no
+/// version fixes it.
+fn affected(entry: &Affected) -> Vec<Json> {
+    let kind = entry.specific.version_format.as_deref().unwrap_or("*");
+    let of = |version: &str| json!({"name": entry.name, "type": kind, "version": version});
+    let events = entry.ranges.iter().flat_map(|range| &range.events);
+    let fixed = events.filter_map(|event| match event {
+        Event::Fixed(version) => Some(version),
+        _ => None,
+    });
+    match entry.specific.fix.as_ref().or(fixed.last()) {
+        Some(fix) => vec![of(fix)],
+        None if entry.versions.is_empty() => vec![of("None")],
+        None => entry.versions.iter().map(|version| of(version)).collect(),
+    }
+}
+
+/// How NVD rates the CVEs that a record is about.
+fn nvd(database: &Database, record: &Advisory) -> Result<Vec<Json>> {
+    let names = std::iter::once(&record.id).chain(&record.aliases).chain(&record.upstream);
+    let mut cves: Vec<&String> = names.filter(|id| id.starts_with("CVE-")).collect();
+    cves.sort();
+    cves.dedup();
+    let mut shown = Vec::new();
+    for cve in cves {
+        if let Some(rating) = database.rating(cve).map_err(Problem::internal)? {
+            let of = |kind, version, name| metrics(&rating.severities, kind, version, name);
+            shown.push(json!({"id": cve, "cvss_v2": of("CVSS_V2", 2, "2.0"), "cvss_v3": of("CVSS_V3", 3, "3.0")}));
+        }
+    }
+    Ok(shown)
+}
+
+/// The scores of one version of CVSS: those that are stated, else those of the vector.
+fn metrics(severities: &[Severity], kind: &str, version: u8, name: &str) -> Json {
+    let mut vectors = severities.iter().map(|one| one.score.as_str());
+    let vector = vectors.find_map(|text| {
+        cvss_parts(text).filter(|(of, _)| *of == version).map(|(_, scores)| (text, scores))
+    });
+    let stated = |part: &str| {
+        let kind = format!("{kind}{part}");
+        severities
+            .iter()
+            .filter(|one| one.kind == kind)
+            .find_map(|one| one.score.parse::<f64>().ok())
+    };
+    let [base, exploitability, impact] = match (stated(""), vector) {
+        (None, Some((_, [base, exploitability, impact]))) => {
+            [Some(base), Some(exploitability), Some(impact)]
+        }
+        (base, _) => [base, stated("/exploitability"), stated("/impact")],
+    };
+    let word = base.map(|score| match score {
+        9.0.. => "Critical",
+        7.0.. => "High",
+        4.0.. => "Medium",
+        _ => "Low",
+    });
+    json!({
+        "base_metrics": {"base_score": base.unwrap_or(-1.0), "exploitability_score": exploitability.unwrap_or(-1.0),
+            "impact_score": impact.unwrap_or(-1.0), "severity": word.unwrap_or("Unknown")},
+        "vector_string": vector.map(|(text, _)| text),
+        "version": name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_those_that_are_stated_else_those_of_the_vector() {
+        let severity =
+            |kind: &str, score: &str| Severity { kind: kind.into(), score: score.into() };
+        let stated = metrics(
+            &[severity("CVSS_V2", "7.5"), severity("CVSS_V2/impact", "6.4")],
+            "CVSS_V2",
+            2,
+            "2.0",
+        );
+        assert_eq!(stated["base_metrics"]["base_score"], 7.5);
+        assert_eq!(stated["base_metrics"]["impact_score"], 6.4);
+        assert_eq!(stated["base_metrics"]["exploitability_score"], -1.0);
+        assert_eq!(
+            (&stated["base_metrics"]["severity"], &stated["vector_string"]),
+            (&json!("High"), &Json::Null)
+        );
+        // The example of the specification's user guide: 9.8.
+        let vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
+        let computed = metrics(&[severity("CVSS_V3", vector)], "CVSS_V3", 3, "3.0");
+        assert_eq!(computed["base_metrics"]["base_score"], 9.8);
+        assert_eq!(
+            (&computed["base_metrics"]["severity"], &computed["vector_string"]),
+            (&json!("Critical"), &json!(vector))
+        );
+        assert_eq!(metrics(&[], "CVSS_V3", 3, "3.0")["base_metrics"]["severity"], "Unknown");
+    }
 }
