@@ -215,11 +215,11 @@ fn affected(entry: &Affected) -> Vec<Json> {
     let kind = entry.specific.version_format.as_deref().unwrap_or("*");
     let of = |version: &str| json!({"name": entry.name, "type": kind, "version": version});
     let events = entry.ranges.iter().flat_map(|range| &range.events);
-    let fixed = events.filter_map(|event| match event {
+    let mut fixed = events.filter_map(|event| match event {
         Event::Fixed(version) => Some(version),
         _ => None,
     });
-    match entry.specific.fix.as_ref().or(fixed.last()) {
+    match entry.specific.fix.as_ref().or(fixed.next_back()) {
         Some(fix) => vec![of(fix)],
         None if entry.versions.is_empty() => vec![of("None")],
         None => entry.versions.iter().map(|version| of(version)).collect(),
