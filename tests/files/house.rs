@@ -154,6 +154,8 @@ fn every_command_teaches_with_an_example() {
     }
 }
 
+/// Those that are kept are of the whole program.
+#[cfg(feature = "http")]
 #[test]
 fn completions_are_fresh() {
     use clap_complete::Shell;
