@@ -171,10 +171,53 @@ fn sixty_planted_secrets_are_found_and_the_text_of_none_is_in_any_output() {
         let text = fs::read_to_string(file(kind)).unwrap();
         assert_eq!(told(&text, &planted), [""; 0], "{kind}");
     }
+    let document = file("document").display().to_string();
+    for (name, text) in further_outputs(&image, &document, folder.path()) {
+        assert_eq!(told(&text, &planted), [""; 0], "{name}");
+    }
     let document: Value = serde_json::from_slice(&fs::read(file("document")).unwrap()).unwrap();
     let found = document["inscan"]["secrets"].as_array().unwrap();
     let is_found = |path: &str| found.iter().any(|secret| secret["path"] == path);
     let missed: Vec<_> =
         planted.iter().filter(|one| !is_found(&one.path)).map(|one| &one.path).collect();
     assert!(missed.is_empty(), "missed: {missed:?}");
+}
+
+/// What else is written of an image: reports of a judgement, a template of all that there is,
+/// explanations, the archive member by member, events and timings.
+fn further_outputs(image: &str, document: &str, folder: &Path) -> Vec<(String, String)> {
+    let template = folder.join("all.j2").display().to_string();
+    fs::write(&template, "{% for secret in secrets %}{{ secret }}\n{% endfor %}").unwrap();
+    let archive = format!("archive={}", folder.join("a.tgz").display());
+    const DATABASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vulndb/demo.db");
+    let database = ["--db", DATABASE, "--policy", "default"];
+    let owned = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    let judged = |output: &str| {
+        let gate = owned(&["evaluate", document, "--fail-on-secrets", "low", "-o", output]);
+        let of_template = if output == "template" { &["--template", &template][..] } else { &[] };
+        [gate, owned(of_template), owned(&database)].concat()
+    };
+    let mut all: Vec<Vec<String>> =
+        ["table", "json", "html", "openvex", "anchore", "sysdig", "template"].map(judged).to_vec();
+    all.push([owned(&["explain", "CVE-2021-33203", document]), owned(&database[..2])].concat());
+    all.push([owned(&["policy", "explain", document]), owned(&database)].concat());
+    all.push(owned(&["scan", image, "--no-cache", "--progress", "json", "--timings"]));
+    all.push(owned(&["scan", image, "--no-cache", "--error-format", "json", "--only", "files"]));
+    all.push(owned(&["archive", image, "--no-cache", "-o", &archive]));
+    let mut told: Vec<(String, String)> = Vec::new();
+    for arguments in all {
+        let run = inscan(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).run();
+        let text = [run.stdout, run.stderr].concat();
+        assert!(!text.contains("error: "), "{arguments:?}: {text}");
+        told.push((arguments.join(" "), text));
+    }
+    let packed = fs::File::open(folder.join("a.tgz")).unwrap();
+    let mut packed = tar::Archive::new(flate2::read::MultiGzDecoder::new(packed));
+    for member in packed.entries().unwrap() {
+        let mut member = member.unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut member, &mut bytes).unwrap();
+        told.push(("archive".to_owned(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    told
 }
