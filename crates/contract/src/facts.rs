@@ -278,9 +278,9 @@ impl Facts {
         }
     }
 
-    /// Counts bytes that came out of an archive in a file.
+    /// Counts bytes that came out of an archive in a file: half a KiB is one look.
     pub fn inflated(&mut self, bytes: u64) {
-        self.looked(bytes >> 10);
+        self.looked(bytes >> 9);
     }
 
     /// How much more may be looked at.
