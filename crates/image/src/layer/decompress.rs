@@ -33,7 +33,7 @@ pub(super) struct Blob<'a> {
 }
 
 enum Decoder<'a> {
-    None(Stored<'a>),
+    None(Box<Stored<'a>>),
     Gzip(Box<Gzip<'a>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Stored<'a>>>),
 }
@@ -57,7 +57,7 @@ impl<'a> Blob<'a> {
         let start = stored.peek(Packing::START_LEN)?;
         let compression = compression(start)?;
         let decoder = match compression {
-            Compression::None => Decoder::None(stored),
+            Compression::None => Decoder::None(Box::new(stored)),
             Compression::Gzip => {
                 Decoder::Gzip(Box::new(Gzip::Member(flate2::bufread::GzDecoder::new(stored))))
             }
@@ -86,7 +86,7 @@ impl<'a> Blob<'a> {
     /// Reads what is left of the blob, and says what it was.
     pub(super) fn finish(self) -> io::Result<Finished> {
         let (mut stored, remark) = match self.decoder {
-            Decoder::None(stored) => (stored, None),
+            Decoder::None(stored) => (*stored, None),
             Decoder::Zstd(decoder) => (decoder.finish(), None),
             Decoder::Gzip(gzip) => match *gzip {
                 Gzip::Member(decoder) => (decoder.into_inner(), None),
