@@ -70,13 +70,13 @@ fn a_redirect_to_another_host_takes_no_credentials_along() {
     let answer = Http::new(&options()).send(get(&url)).unwrap();
     assert_eq!(answer.url(), &other);
     assert_eq!(answer.bytes(5).unwrap(), b"bytes");
-    assert!(at_first.recv().unwrap().contains("authorization: Basic secret"));
+    assert!(at_first.recv().unwrap().contains("Authorization: Basic secret"));
     let at_the_same_host = at_first.recv().unwrap();
     assert!(at_the_same_host.starts_with("GET /here "), "{at_the_same_host}");
-    assert!(at_the_same_host.contains("authorization: Basic secret"));
+    assert!(at_the_same_host.contains("Authorization: Basic secret"));
     let elsewhere = at_other.recv().unwrap();
     assert!(!elsewhere.contains("secret"), "{elsewhere}");
-    assert!(elsewhere.contains("range: bytes=3-"), "{elsewhere}");
+    assert!(elsewhere.contains("Range: bytes=3-"), "{elsewhere}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ fn rich() -> Vec<u8> {
         Regular("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"),
         Regular("var/lib/dpkg/status", STATUS),
         Regular("srv/.env", SECRET),
+        Regular("srv/copy/.env", SECRET),
         Regular("srv/node_modules/a/package.json", br#"{"name": "a", "version": "1.0.0"}"#),
         Regular("srv/node_modules/b/package.json", b"{"),
         Regular("usr/lib/large.rpm", &large),
