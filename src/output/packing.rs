@@ -7,6 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use inscan_tar::Packing;
 
 use super::Destination;
 
@@ -50,9 +51,9 @@ pub fn write(
 /// Where it cannot be read. What is damaged or unpacks to too much is an error of the reader.
 pub fn reader<'a>(file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut file = BufReader::with_capacity(1 << 16, file);
-    let unpacked: Box<dyn Read> = match file.fill_buf()? {
-        start if is_gzip(start) => Box::new(MultiGzDecoder::new(file)),
-        start if is_zstd(start) => Box::new(zstd::Decoder::with_buffer(file)?),
+    let unpacked: Box<dyn Read> = match Packing::of(file.fill_buf()?) {
+        Packing::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Packing::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
         _ => return Ok(Box::new(file)),
     };
     Ok(Box::new(Limited { unpacked, left: MAX_UNPACKED }))
@@ -63,20 +64,12 @@ pub fn reader<'a>(file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
 /// # Errors
 /// Where it is damaged or unpacks to too much.
 pub fn unpacked(file: Vec<u8>) -> io::Result<Vec<u8>> {
-    if !is_gzip(&file) && !is_zstd(&file) {
+    if !matches!(Packing::of(&file), Packing::Gzip | Packing::Zstd) {
         return Ok(file);
     }
     let mut unpacked = Vec::new();
     reader(&*file)?.read_to_end(&mut unpacked)?;
     Ok(unpacked)
-}
-
-fn is_gzip(start: &[u8]) -> bool {
-    start.starts_with(&[0x1f, 0x8b])
-}
-
-fn is_zstd(start: &[u8]) -> bool {
-    start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 
 /// As [`reader`], of a file by its path.
