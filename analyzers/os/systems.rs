@@ -27,6 +27,9 @@ pub(crate) fn each(
 ) -> Result<()> {
     let wanted = image.wanted();
     let roots = roots(image, &wanted, databases);
+    if roots.is_empty() {
+        return analyze(image, out);
+    }
     let system = |root| System { image, wanted: &wanted, root, others: &roots };
     analyze(&system(BStr::new("")), out)?;
     for (number, root) in roots.iter().enumerate() {
@@ -103,10 +106,7 @@ struct System<'a> {
 
 impl System<'_> {
     fn outside(&self, path: &[u8]) -> Vec<u8> {
-        match self.root.is_empty() {
-            true => path.to_vec(),
-            false => path::join(self.root, path),
-        }
+        path::join(self.root, path)
     }
 
     /// `None` where it lies in another system, as what an absolute link inside leads to.
