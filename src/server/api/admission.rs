@@ -126,10 +126,7 @@ fn unknown(asked: &Asked, name: &str) -> Result<Option<(bool, String)>> {
             let digest = name.split_once('@').map(|(_, digest)| digest.to_owned());
             let wanted = Wanted { fulltag: parsed.full(), digest, ..Wanted::default() };
             let resolved = registry::resolve(&asked.app, asked.account(), &wanted)?;
-            asked
-                .app
-                .store
-                .write(|tx| queued(tx, &asked.app, asked.account(), &wanted, &resolved))?;
+            asked.app.store.write(|tx| queued(tx, asked.account(), &wanted, &resolved))?;
             asked.app.bell.ring();
             Ok(Some((
                 false,

@@ -113,14 +113,20 @@ fn lists(asked: &Asked, image: &Image) -> Result<Json> {
     serde_json::from_slice(&bytes).map_err(Problem::internal)
 }
 
-fn of_kind(asked: Asked) -> Result<Answer> {
+/// The kind that is asked for, which has to be one of these.
+fn kind(asked: &Asked, what: &str, kinds: &[&str]) -> Result<String> {
     let kind = asked.part("kind").to_lowercase();
-    if !KINDS.contains(&kind.as_str()) {
-        return Err(Problem::not_found(format!(
-            "there is no kind of content `{kind}`: there are {}",
-            KINDS.join(", ")
-        )));
+    match kinds.contains(&kind.as_str()) {
+        true => Ok(kind),
+        false => Err(Problem::not_found(format!(
+            "there is no kind of {what} `{kind}`: there are {}",
+            kinds.join(", ")
+        ))),
     }
+}
+
+fn of_kind(asked: Asked) -> Result<Answer> {
+    let kind = kind(&asked, "content", &KINDS)?;
     let image = image(&asked)?;
     let items = content::items(&lists(&asked, &image)?, &kind);
     Answer::json(json!({"imageDigest": image.digest, "content_type": kind, "content": items}))
@@ -133,13 +139,7 @@ fn metadata_kinds(asked: Asked) -> Result<Answer> {
 
 /// Texts are in base64, in lines; what there is none of is an empty list, as clients know it.
 fn metadata(asked: Asked) -> Result<Answer> {
-    let kind = asked.part("kind").to_lowercase();
-    if !METADATA.contains(&kind.as_str()) {
-        return Err(Problem::not_found(format!(
-            "there is no kind of metadata `{kind}`: there are {}",
-            METADATA.join(", ")
-        )));
-    }
+    let kind = kind(&asked, "metadata", &METADATA)?;
     let image = image(&asked)?;
     let lists = lists(&asked, &image)?;
     let value = &lists["document"][&kind];

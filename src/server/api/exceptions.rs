@@ -182,18 +182,17 @@ fn exception(body: &Json, known: Option<Exception>) -> Result<Exception> {
     })
 }
 
+fn save(tx: &Tx<'_>, asked: &Asked, list: &List, item: &Exception) -> Result<()> {
+    let place = (asked.account(), &*list.id);
+    bundles::save_exception(tx, place, item, &asked.actor.username, clock::now())?;
+    Ok(())
+}
+
 fn add(asked: Asked) -> Result<Answer> {
     let item = exception(&asked.object()?, None)?;
     asked.app.store.write(|tx| {
         let list = found(tx, &asked)?;
-        bundles::save_exception(
-            tx,
-            (asked.account(), &list.id),
-            &item,
-            &asked.actor.username,
-            clock::now(),
-        )?;
-        Ok::<_, Problem>(())
+        save(tx, &asked, &list, &item)
     })?;
     Answer::json(item.shown())
 }
@@ -217,13 +216,7 @@ fn change(asked: Asked) -> Result<Answer> {
     asked.app.store.write(|tx| {
         let (list, item) = known(tx, &asked)?;
         let item = exception(&body, Some(item))?;
-        bundles::save_exception(
-            tx,
-            (asked.account(), &list.id),
-            &item,
-            &asked.actor.username,
-            clock::now(),
-        )?;
+        save(tx, &asked, &list, &item)?;
         Answer::json(item.shown())
     })
 }

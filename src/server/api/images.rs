@@ -10,7 +10,6 @@ use inscan_store::{Tx, values};
 use serde_json::{Value as Json, json};
 
 use crate::server::answer::{Answer, Problem, Result};
-use crate::server::app::App;
 use crate::server::asked::{Asked, text};
 use crate::server::clock;
 use crate::server::model::images::{self, FullTag, Image};
@@ -340,7 +339,7 @@ fn add(asked: Asked) -> Result<Answer> {
     let wanted = Wanted { force, ..wanted(&body)? };
     let resolved = registry::resolve(&asked.app, asked.account(), &wanted)?;
     let id = asked.app.store.write(|tx| {
-        let id = queued(tx, &asked.app, asked.account(), &wanted, &resolved)?;
+        let id = queued(tx, asked.account(), &wanted, &resolved)?;
         super::subscriptions::of_new_tag(tx, asked.account(), &wanted.fulltag, autosubscribe)?;
         Ok::<_, Problem>(id)
     })?;
@@ -355,12 +354,10 @@ fn add(asked: Asked) -> Result<Answer> {
 /// but for its new name.
 pub(crate) fn queued(
     tx: &Tx<'_>,
-    app: &App,
     account: &str,
     wanted: &Wanted,
     resolved: &Resolved,
 ) -> Result<i64> {
-    let _ = app;
     let now = clock::now();
     let known = images::by_digest(tx, account, &resolved.digest)?;
     let is_known = known.as_ref().is_some_and(|image| image.status == "analyzed");

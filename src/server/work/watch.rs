@@ -49,7 +49,7 @@ fn tag(app: &App, account: &str, fulltag: &str) -> Result<()> {
     if newest.is_some_and(|image| image.digest == resolved.digest) {
         return Ok(());
     }
-    app.store.write(|tx| api::queued(tx, app, account, &wanted, &resolved))?;
+    app.store.write(|tx| api::queued(tx, account, &wanted, &resolved))?;
     app.bell.ring();
     Ok(())
 }
