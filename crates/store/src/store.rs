@@ -56,7 +56,8 @@ impl Store {
         let schemas: Vec<Schema> = std::iter::once(OWN).chain(schemas.iter().copied()).collect();
         let store = Store { arm: Database::open(place)? };
         let words = store.words();
-        let missing = store.write(|tx| {
+        // By `add`: it must see what another has done while it waited for the lock.
+        let missing = store.add(|tx| {
             store.lock_schema(tx)?;
             migrate::missing(tx, &schemas, words)
         })?;
@@ -65,7 +66,7 @@ impl Store {
             if missing < all {
                 store.back_up(all - missing)?;
             }
-            store.write(|tx| {
+            store.add(|tx| {
                 store.lock_schema(tx)?;
                 migrate::run(tx, &schemas, words, now())
             })?;

@@ -1,5 +1,7 @@
 //! The store on both databases: SQLite always, PostgreSQL where `INSCAN_TEST_POSTGRES` names one.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use inscan_store::queue::{self, Job, NewJob};
 use inscan_store::{Error, Place, Row, Schema, Step, Store, Tx, Value, values};
 
@@ -7,8 +9,8 @@ const SCHEMA: Schema = Schema {
     part: "test",
     steps: &[Step {
         sqlite: "CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY, size INTEGER, data BLOB)",
-        postgres: "DROP TABLE IF EXISTS thing; \
-            CREATE TABLE thing (name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, size BIGINT, data BYTEA)",
+        postgres: "CREATE TABLE thing \
+            (name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, size BIGINT, data BYTEA)",
     }],
 };
 
@@ -16,12 +18,19 @@ const SCHEMA: Schema = Schema {
 fn each(test: fn(&Store)) {
     let folder = tempfile::tempdir().unwrap();
     test(&Store::open(&Place::Folder(folder.path().to_owned()), &[SCHEMA]).unwrap());
-    let Ok(address) = std::env::var("INSCAN_TEST_POSTGRES") else { return };
-    let place = Place::parse(&address).unwrap();
-    let store = Store::open(&place, &[SCHEMA]).unwrap();
-    let clear = ["DELETE FROM thing", "DELETE FROM job", "DELETE FROM job_done"];
-    store.write(|tx| clear.iter().try_for_each(|sql| tx.run(sql, &[]).map(drop))).unwrap();
-    test(&store);
+    let Some(place) = postgres() else { return };
+    test(&Store::open(&place, &[SCHEMA]).unwrap());
+}
+
+/// An empty part of the PostgreSQL that the tests have, if they have one: tests run side by side.
+fn postgres() -> Option<Place> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let address = std::env::var("INSCAN_TEST_POSTGRES").ok()?;
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("store_{}_{number}", std::process::id());
+    let all = Store::open(&Place::parse(&address).unwrap(), &[]).unwrap();
+    all.write(|tx| tx.run(&format!("CREATE SCHEMA {name}"), &[])).unwrap();
+    Some(Place::parse(&format!("{address}?options=-csearch_path%3D{name}")).unwrap())
 }
 
 fn names(tx: &Tx<'_>) -> Result<Vec<String>, Error> {
@@ -206,6 +215,18 @@ fn two_workers_never_have_the_same_job() {
         let mut taken = taken;
         taken.sort();
         assert_eq!(taken, keys);
+    });
+}
+
+#[test]
+fn many_that_begin_at_once_make_the_schema_once() {
+    let Some(place) = postgres() else { return };
+    std::thread::scope(|scope| {
+        let begun: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| Store::open(&place, &[SCHEMA]).map(drop))).collect();
+        for one in begun {
+            one.join().unwrap().unwrap();
+        }
     });
 }
 
