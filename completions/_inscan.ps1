@@ -1024,6 +1024,8 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address to listen on')
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
             [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL')
+            [CompletionResult]::new('--objects-credentials', '--objects-credentials', [CompletionResultType]::ParameterName, 'The file with the keys of the bucket, as Amazon''s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]')
             [CompletionResult]::new('--admin-token-file', '--admin-token-file', [CompletionResultType]::ParameterName, 'The administrator''s token: read from this file, or written to it where it is not there yet')
             [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Speak https with this certificate (PEM), with those up to its authority behind it')
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the certificate')

@@ -3540,7 +3540,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__serve)
-            opts="-q -h --listen --data --database --admin-token-file --tls-cert --tls-key --db --workers --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --unknown-images --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help backup restore help"
+            opts="-q -h --listen --data --database --objects --objects-credentials --admin-token-file --tls-cert --tls-key --db --workers --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --unknown-images --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help backup restore help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3555,6 +3555,14 @@ _inscan() {
                     return 0
                     ;;
                 --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects-credentials)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

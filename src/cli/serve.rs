@@ -1,11 +1,16 @@
 //! `inscan serve`: the arguments, and what they mean.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
-use inscan_store::Place;
+use inscan_net::NetOptions;
+#[cfg(feature = "s3")]
+use inscan_net::Secret;
+#[cfg(feature = "s3")]
+use inscan_store::{BucketPlace, Credentials, Usual};
+use inscan_store::{Contents, Place};
 
 use super::environment::Environment;
 use super::network::NetArgs;
@@ -41,6 +46,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     place: PlaceArgs,
+
+    #[command(flatten)]
+    objects: ObjectsArgs,
 
     /// The administrator's token: read from this file, or written to it where it is not there yet
     ///
@@ -117,6 +125,23 @@ struct PlaceArgs {
     database: Option<String>,
 }
 
+/// Where contents are kept.
+#[derive(Debug, clap::Args)]
+struct ObjectsArgs {
+    /// Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL
+    ///
+    /// Without `endpoint` it is one of Amazon's, or of AWS_ENDPOINT_URL. Keys are those of
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or of `--objects-credentials`.
+    #[arg(long, value_name = "URL")]
+    objects: Option<String>,
+
+    /// The file with the keys of the bucket, as Amazon's tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]
+    ///
+    /// The profile is that of AWS_PROFILE, or `default`. The file may change while the server runs.
+    #[arg(long, value_name = "FILE")]
+    objects_credentials: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write all rows to a file: a backup, or to move to another database
@@ -191,7 +216,11 @@ fn failed(fault: Fault) -> Failure {
     let is_place = matches!(
         fault,
         Fault::Token(_)
-            | Fault::Store(inscan_store::Error::Place(_) | inscan_store::Error::Locked(_))
+            | Fault::Store(
+                inscan_store::Error::Place(_)
+                    | inscan_store::Error::ObjectsPlace(_)
+                    | inscan_store::Error::Locked(_)
+            )
     );
     let error = anyhow::Error::new(fault);
     if is_place { Failure::usage(error) } else { Failure::broken(error) }
@@ -215,8 +244,65 @@ impl PlaceArgs {
     }
 }
 
+impl ObjectsArgs {
+    fn resolve(&self, folder: &Path, net: &NetOptions) -> Result<Contents> {
+        match &self.objects {
+            None => Ok(Contents::Folder(folder.join("contents"))),
+            Some(objects) => self.bucket(objects, net),
+        }
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn bucket(&self, _: &str, _: &NetOptions) -> Result<Contents> {
+        Err(Failure::usage(anyhow::anyhow!("this program was built without object storage")))
+    }
+
+    #[cfg(feature = "s3")]
+    fn bucket(&self, objects: &str, net: &NetOptions) -> Result<Contents> {
+        let environment = Environment::get();
+        let first = |names: [&str; 2]| {
+            names.iter().find_map(|name| environment.text(name)).map(str::to_owned)
+        };
+        let usual = Usual {
+            endpoint: first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
+            region: first(["AWS_REGION", "AWS_DEFAULT_REGION"]),
+        };
+        let place = BucketPlace::parse(objects, usual, self.credentials(environment)?, net.clone());
+        let place = place.map_err(|error| {
+            Failure::usage(anyhow::Error::new(error)).hint(
+                "as in `--objects 's3://inscan?endpoint=https://s3.example&region=eu-west-1'`",
+            )
+        })?;
+        Ok(Contents::Bucket(Box::new(place)))
+    }
+
+    #[cfg(feature = "s3")]
+    fn credentials(&self, environment: &Environment) -> Result<Credentials> {
+        let secret = |name: &str| environment.text(name).map(Secret::new);
+        let id = environment.text("AWS_ACCESS_KEY_ID");
+        if let (None, Some(id), Some(secret_key)) =
+            (&self.objects_credentials, id, secret("AWS_SECRET_ACCESS_KEY"))
+        {
+            let token = secret("AWS_SESSION_TOKEN");
+            return Ok(Credentials::Keys { id: id.to_owned(), secret: secret_key, token });
+        }
+        let usual = || Some(environment.path("HOME")?.join(".aws/credentials"));
+        let named = self.objects_credentials.clone();
+        let path = named.or_else(|| environment.path("AWS_SHARED_CREDENTIALS_FILE")).or_else(usual);
+        let path = path.filter(|path| path.exists()).ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!("there are no keys for object storage")).hint(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file: `--objects-credentials FILE`",
+            )
+        })?;
+        let profile = environment.text("AWS_PROFILE").unwrap_or("default").to_owned();
+        Ok(Credentials::File { path, profile })
+    }
+}
+
 fn resolve(args: Args) -> Result<Start> {
     let (folder, database) = args.place.resolve()?;
+    let net = args.net.resolve()?;
+    let contents = args.objects.resolve(&folder, &net)?;
     let program = std::env::current_exe().map_err(|error| {
         Failure::broken(anyhow::Error::new(error).context("cannot find this program"))
     })?;
@@ -227,7 +313,7 @@ fn resolve(args: Args) -> Result<Start> {
         program,
         scan_time: Duration::from_secs(args.scan_time),
         scan_memory: args.scan_memory,
-        net: args.net.resolve()?,
+        net,
         registry: args.registry.resolve(),
         watch_every: i64::from(args.watch_every) * 1_000,
         keep: i64::from(args.keep) * 86_400_000,
@@ -247,6 +333,7 @@ fn resolve(args: Args) -> Result<Start> {
         folder,
         tls,
         database,
+        contents,
         listen: args.listen,
         data: args.db.or_else(settings::database),
         token_file: args.admin_token_file,

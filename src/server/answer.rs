@@ -110,6 +110,13 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         match error {
             Error::Conflict => Problem::conflict("it exists already"),
+            error @ (Error::Objects(_) | Error::BlobGoes(_)) => Problem {
+                cause: Some(Box::new(error)),
+                ..Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the server's contents cannot be reached at the moment: try again later",
+                )
+            },
             error => Problem {
                 cause: Some(Box::new(error)),
                 ..Problem::new(

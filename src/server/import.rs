@@ -88,7 +88,7 @@ pub(crate) fn archive(
 /// Takes a document in: ours, or the legacy engine's. What an archive would carry is made of it.
 pub(crate) fn document(app: &App, account: &str, mut file: File, said: &Said) -> Result<i64> {
     use std::io::Seek;
-    let document = app.blobs.put(&mut file)?;
+    let document = app.blobs.put(&app.store, &mut file)?;
     let broken = |error: io::Error| Problem::internal(format!("a temporary file: {error}"));
     file.rewind().map_err(broken)?;
     let mut packed = tempfile::tempfile_in(&app.settings.temporary).map_err(broken)?;
@@ -126,7 +126,7 @@ fn unpack(app: &App, file: &mut dyn Read) -> Result<Unpacked> {
             _ => return Ok(()),
         };
         let mut sent = Sent { member, error: None };
-        match (app.blobs.put(&mut sent), sent.error) {
+        match (app.blobs.put(&app.store, &mut sent), sent.error) {
             (Ok(blob), _) => *place = Some(blob),
             (Err(_), Some(error)) => return Err(error.into()),
             (Err(error), None) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inscan_store::backup::{self, Table};
-use inscan_store::{Blobs, Place, Row, Store, Tx, values};
+use inscan_store::{Blobs, Contents, Place, Row, Store, Tx, values};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +31,7 @@ pub(crate) struct Start {
     /// For contents, temporary files and the key; and the database, unless that is elsewhere.
     pub(crate) folder: PathBuf,
     pub(crate) database: Place,
+    pub(crate) contents: Contents,
     pub(crate) listen: SocketAddr,
     /// The vulnerability database.
     pub(crate) data: Option<PathBuf>,
@@ -85,7 +86,7 @@ pub(crate) fn run(mut start: Start, ready: &dyn Fn(SocketAddr, Option<&str>)) ->
         let mut end = signal(SignalKind::terminate()).map_err(io("cannot wait for signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io("cannot wait for signals"))?;
         let workers = Workers::start(&app).map_err(io("cannot start workers"))?;
-        tell::info("ready", json!({"address": address.to_string(), "data": folder.display().to_string(), "database": app.store.kind()}));
+        tell::info("ready", json!({"address": address.to_string(), "data": folder.display().to_string(), "database": app.store.kind(), "contents": app.blobs.place()}));
         ready(address, token.as_deref());
         let stop = async move {
             tokio::select! {
@@ -137,7 +138,7 @@ pub(crate) fn restore(database: &Place, path: &Path) -> Result<u64, Fault> {
 }
 
 fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
-    let Start { folder, database, data, token_file, uploads, settings, .. } = start;
+    let Start { folder, database, contents, data, token_file, uploads, settings, .. } = start;
     make(&folder)?;
     // What a server before this one left behind.
     let _ = fs::remove_dir_all(&settings.temporary);
@@ -145,7 +146,7 @@ fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
     let secrets = Secrets::open(&folder.join("key"));
     let secrets = secrets.map_err(io(format!("the key in `{}`", folder.display())))?;
     let store = Store::open(&database, &[SCHEMA])?;
-    let blobs = Blobs::open(&folder.join("contents"))?;
+    let blobs = Blobs::open(&contents, &settings.temporary)?;
     let given = token_file.as_deref().map(given).transpose()?.flatten();
     let token = first(&store, given.as_deref())?;
     if let (Some(token), Some(path), None) = (&token, &token_file, &given) {

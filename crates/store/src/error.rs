@@ -35,6 +35,15 @@ pub enum Error {
     NoBlob(String),
     #[error("content {0} is damaged")]
     BlobDamaged(String),
+    /// Somebody removes it at this moment, and takes long.
+    #[error("content {0} is being removed: try again in some minutes")]
+    BlobGoes(String),
+    /// Object storage does not do what it is asked to, or cannot be reached.
+    #[error("object storage: {0}")]
+    Objects(String),
+    /// For whoever typed it.
+    #[error("the place for contents is not understood: {0}")]
+    ObjectsPlace(String),
     #[error("the backup is not understood, at line {line}")]
     Backup { line: u64 },
     #[error("the table `{0}` has rows already: a backup is read into an empty database")]

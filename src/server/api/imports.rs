@@ -82,7 +82,7 @@ fn later(mut asked: Asked) -> Result<Answer> {
         return Err(Problem::bad("not an analysis archive"));
     }
     file.rewind().map_err(broken)?;
-    let blob = asked.app.blobs.put(&mut file)?;
+    let blob = asked.app.blobs.put(&asked.app.store, &mut file)?;
     let payload = json!({"account": asked.account(), "blob": blob.digest, "fulltag": said.fulltag,
         "digest": said.digest, "image_id": said.image_id});
     asked.app.store.write(|tx| {

@@ -1,7 +1,7 @@
 //! What is not needed any longer: old events, verdicts that were followed by others, former
 //! analyses, jobs that are over; then the contents that nobody names, and the space of it all.
 
-use inscan_store::{queue, values};
+use inscan_store::{Row, Tx, queue, values};
 use serde_json::json;
 
 use crate::server::answer::{Problem, Result};
@@ -33,9 +33,11 @@ const UNUSED: [&str; 2] = [
        (SELECT 1 FROM image_finding WHERE image_finding.finding = finding.id) LIMIT $1)",
 ];
 
-const NAMED: &str = "SELECT digest FROM blob WHERE digest = $1 AND (EXISTS (SELECT 1 FROM image WHERE analysis = $1 OR content = $1) \
-    OR EXISTS (SELECT 1 FROM former_analysis WHERE analysis = $1 OR content = $1) \
-    OR EXISTS (SELECT 1 FROM archived WHERE analysis = $1 OR content = $1) OR made_at > $2)";
+/// Which of some contents are needed. An upload that waits is named by its job.
+const NAMED: &str = "SELECT digest FROM blob WHERE digest IN {list:$1} AND (EXISTS (SELECT 1 FROM image WHERE analysis = blob.digest OR content = blob.digest) \
+    OR EXISTS (SELECT 1 FROM former_analysis WHERE analysis = blob.digest OR content = blob.digest) \
+    OR EXISTS (SELECT 1 FROM archived WHERE analysis = blob.digest OR content = blob.digest) \
+    OR EXISTS (SELECT 1 FROM job WHERE kind = 'import' AND payload LIKE '%' || blob.digest || '%') OR made_at > $2)";
 
 pub(super) fn run(app: &App) -> Result<()> {
     let now = clock::now();
@@ -60,19 +62,21 @@ pub(super) fn run(app: &App) -> Result<()> {
         {}
     }
     app.store.write(|tx| Ok::<_, Problem>(queue::forget(tx, now - 14 * DAY)?))?;
-    let is_named = |digest: &str| {
-        app.store.read(|tx| Ok(tx.row(NAMED, values![digest, now - DAY])?.is_some()))
+    let named = |tx: &Tx<'_>, digests: &str| {
+        let rows = tx.rows(NAMED, values![digests, now - DAY])?;
+        rows.into_iter().map(Row::text).collect()
     };
-    let (count, bytes) = app.blobs.collect(&is_named)?;
+    let (count, bytes) = app.blobs.collect(&app.store, &named)?;
     if count > 0 {
         tell::info("removed contents that nobody names", json!({"count": count, "bytes": bytes}));
     }
     app.store.write(|tx| {
         // Their rows go after them.
         tx.run(
-            "DELETE FROM blob WHERE made_at < $1 AND NOT EXISTS (SELECT 1 FROM image WHERE analysis = blob.digest OR content = blob.digest) \
+            "DELETE FROM blob WHERE made_at >= 0 AND made_at < $1 AND NOT EXISTS (SELECT 1 FROM image WHERE analysis = blob.digest OR content = blob.digest) \
              AND NOT EXISTS (SELECT 1 FROM former_analysis WHERE analysis = blob.digest OR content = blob.digest) \
-             AND NOT EXISTS (SELECT 1 FROM archived WHERE analysis = blob.digest OR content = blob.digest)",
+             AND NOT EXISTS (SELECT 1 FROM archived WHERE analysis = blob.digest OR content = blob.digest) \
+             AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'import' AND payload LIKE '%' || blob.digest || '%')",
             values![now - DAY],
         )?;
         Ok::<_, Problem>(())
