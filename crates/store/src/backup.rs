@@ -65,11 +65,11 @@ fn broken(line: u64) -> Error {
 pub fn write(store: &Store, tables: &[Table], out: &mut dyn Write) -> Result<u64> {
     let mut count = 0;
     writeln!(out, "{}", json!([FORMAT])).map_err(Error::io("cannot write the backup"))?;
-    store.read(|tx| {
+    store.read_once(|tx| {
         for table in tables {
             count += table.write(tx, out)?;
         }
-        Ok::<_, Error>(())
+        Ok(())
     })?;
     Ok(count)
 }

@@ -14,6 +14,9 @@ pub enum Error {
     #[cfg(feature = "postgres")]
     #[error("the database refused: {}", crate::postgres::told(.0))]
     Postgres(#[from] postgres::Error),
+    /// The connection went while a unit of work was ended, and nobody can say how it did.
+    #[error("the database did not say whether it kept what was changed")]
+    Unclear,
     /// Somebody else works on the same folder.
     #[error("another process uses `{}`: a folder is for one server", .0.display())]
     Locked(PathBuf),
@@ -70,8 +73,9 @@ impl Error {
         move |source| Error::Io { what, source }
     }
 
-    /// Whether the same again may succeed: two units of work were in each other's way.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Whether the same again may succeed: two units of work were in each other's way, or the
+    /// database could not be reached.
+    pub fn may_pass(&self) -> bool {
         match self {
             Error::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
                 matches!(error.code, rusqlite::ErrorCode::DatabaseBusy)

@@ -1,6 +1,8 @@
 //! The database of shared installations: a PostgreSQL server, by some connections that are kept.
 
-use std::cell::RefCell;
+mod tls;
+
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::str::FromStr;
@@ -10,8 +12,9 @@ use std::time::Duration;
 use postgres::error::SqlState;
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, IsolationLevel, NoTls, Statement, Transaction};
+use postgres::{Client, Config, IsolationLevel, Statement, Transaction};
 
+use self::tls::{Asked, Connector};
 use crate::dialect::Dialect;
 use crate::tx::Arm;
 use crate::{Error, Failed, Result, Row, Tx, Value};
@@ -19,6 +22,8 @@ use crate::{Error, Failed, Result, Row, Tx, Value};
 /// Connections of one process.
 const MOST: usize = 16;
 const CONNECT: Duration = Duration::from_secs(10);
+/// What was sent and is not taken for so long: nobody is there any longer.
+const SILENT: Duration = Duration::from_secs(30);
 /// Nothing that the server asks takes longer, and a unit of work that waits holds no rows.
 const SESSION: &str = "SET statement_timeout = '120s'; \
     SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '60s'";
@@ -27,6 +32,7 @@ const PREPARED: usize = 512;
 
 pub(crate) struct Postgres {
     config: Config,
+    tls: Connector,
     pool: Mutex<Pool>,
     returned: Condvar,
 }
@@ -53,6 +59,8 @@ pub(crate) trait Asks {
 struct Work<'a> {
     transaction: RefCell<Transaction<'a>>,
     prepared: &'a RefCell<HashMap<String, Statement>>,
+    /// Something was changed, or may have been.
+    changed: Cell<bool>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -64,9 +72,12 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(crate) fn open(address: &str) -> Result<Postgres> {
-        let mut config = Config::from_str(address)?;
-        config.connect_timeout(CONNECT).application_name("inscan");
-        let postgres = Postgres { config, pool: Mutex::default(), returned: Condvar::new() };
+        let asked = Asked::parse(address)?;
+        let mut config = Config::from_str(&asked.rest)?;
+        config.connect_timeout(CONNECT).tcp_user_timeout(SILENT).application_name("inscan");
+        config.ssl_mode(asked.mode());
+        let tls = asked.connector()?;
+        let postgres = Postgres { config, tls, pool: Mutex::default(), returned: Condvar::new() };
         let connection = postgres.connect()?;
         let mut pool = postgres.pool.lock().unwrap_or_else(PoisonError::into_inner);
         pool.idle.push(connection);
@@ -76,7 +87,7 @@ impl Postgres {
     }
 
     fn connect(&self) -> Result<Connection> {
-        let mut client = self.config.connect(NoTls)?;
+        let mut client = self.config.connect(self.tls.clone())?;
         client.batch_execute(SESSION)?;
         Ok(Connection { client, prepared: RefCell::default() })
     }
@@ -111,7 +122,12 @@ impl Postgres {
 
     fn take_back(&self, connection: Connection) {
         if connection.client.is_closed() {
-            return self.forget();
+            // The others went with it, more often than not: they are tried one by one otherwise.
+            let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.count = pool.count.saturating_sub(1 + pool.idle.len());
+            pool.idle.clear();
+            drop(pool);
+            return self.returned.notify_all();
         }
         if connection.prepared.borrow().len() > PREPARED {
             connection.prepared.borrow_mut().clear();
@@ -154,18 +170,64 @@ impl Postgres {
             let builder = connection.client.build_transaction();
             let transaction =
                 builder.isolation_level(level).read_only(read_only).start().map_err(Error::from)?;
-            let asked =
-                Work { transaction: RefCell::new(transaction), prepared: &connection.prepared };
+            let asked = Work {
+                transaction: RefCell::new(transaction),
+                prepared: &connection.prepared,
+                changed: Cell::new(false),
+            };
             let done = work(&Tx::new(Arm::Postgres(&asked)))?;
-            asked.transaction.into_inner().commit().map_err(Error::from)?;
-            Ok(done)
+            // Where the end of the connection comes before the answer, it can be asked for by this.
+            let number = if asked.changed.get() { asked.number()? } else { None };
+            match (asked.transaction.into_inner().commit(), number) {
+                (Err(error), Some(number)) if is_of_connection(&error) => {
+                    if self.was_committed(&number)? {
+                        Ok(done)
+                    } else {
+                        Err(Error::from(error).into())
+                    }
+                }
+                (ended, _) => ended.map(|()| done).map_err(|error| Error::from(error).into()),
+            }
         })();
         self.take_back(connection);
         done
     }
 }
 
+/// How often an unclear end is asked about, and the time between.
+const UNCLEAR: (u32, Duration) = (100, Duration::from_millis(100));
+
+impl Postgres {
+    /// What became of a unit of work whose connection went while it was ended.
+    fn was_committed(&self, number: &str) -> Result<bool> {
+        let mut last = None;
+        for _ in 0..UNCLEAR.0 {
+            let asked = self.connect().and_then(|mut connection| {
+                let sql = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8))";
+                let row = connection.client.query_one(sql, &[&number])?;
+                Ok(row.try_get::<_, Option<String>>(0)?)
+            });
+            match asked.as_ref().map(|status| status.as_deref()) {
+                Ok(Some("committed")) => return Ok(true),
+                Ok(Some("aborted")) => return Ok(false),
+                Ok(_) => {}
+                Err(error) if error.may_pass() => last = asked.err(),
+                Err(_) => return asked.map(|_| false),
+            }
+            std::thread::sleep(UNCLEAR.1);
+        }
+        Err(last.unwrap_or(Error::Unclear))
+    }
+}
+
 impl Work<'_> {
+    /// Of the unit of work, where the database gave it one.
+    fn number(&self) -> Result<Option<String>> {
+        let statement = self.prepared("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)")?;
+        let row = self.transaction.borrow_mut().query_one(&statement, &[])?;
+        Ok(row.try_get(0)?)
+    }
+
     fn prepared(&self, sql: &str) -> Result<Statement> {
         if let Some(statement) = self.prepared.borrow().get(sql) {
             return Ok(statement.clone());
@@ -189,6 +251,9 @@ fn parameters<'a>(
 
 impl Asks for Work<'_> {
     fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        if !sql.trim_start().starts_with("SELECT") {
+            self.changed.set(true);
+        }
         let statement = self.prepared(sql)?;
         let parameters = parameters(&statement, values)?;
         let rows = self.transaction.borrow_mut().query(&statement, &parameters);
@@ -197,6 +262,7 @@ impl Asks for Work<'_> {
     }
 
     fn run(&self, sql: &str, values: &[Value]) -> Result<u64> {
+        self.changed.set(true);
         let statement = self.prepared(sql)?;
         let parameters = parameters(&statement, values)?;
         let changed = self.transaction.borrow_mut().execute(&statement, &parameters);
@@ -262,10 +328,28 @@ pub(crate) fn may_pass(error: &postgres::Error) -> bool {
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::LOCK_NOT_AVAILABLE,
         SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CONNECTION_FAILURE,
+        SqlState::CONNECTION_EXCEPTION,
+        SqlState::CONNECTION_DOES_NOT_EXIST,
         SqlState::CANNOT_CONNECT_NOW,
         SqlState::TOO_MANY_CONNECTIONS,
     ];
-    error.code().is_some_and(|code| passing.contains(code)) || error.is_closed()
+    error.code().is_some_and(|code| passing.contains(code)) || is_of_connection(error)
+}
+
+/// The connection went, or there was none.
+fn is_of_connection(error: &postgres::Error) -> bool {
+    // What a certificate is refused for is of this kind as well, and stays so.
+    let is_io = |source: &(dyn std::error::Error + 'static)| {
+        source.downcast_ref::<std::io::Error>().is_some_and(|error| {
+            !matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::Other)
+        })
+    };
+    let ended = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+    error.is_closed()
+        || error.source().is_some_and(is_io)
+        || error.code().is_some_and(|code| ended.contains(code))
 }
 
 pub(crate) fn conflicts(error: &postgres::Error) -> bool {

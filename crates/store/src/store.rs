@@ -74,7 +74,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Reads: what it sees is as it was at its first question.
+    /// Reads: what it sees is as it was at its first question. Where the connection goes, `work` is
+    /// done again.
     ///
     /// # Errors
     /// Those of `work`, and where the database refuses.
@@ -82,6 +83,15 @@ impl Store {
         &self,
         mut work: impl FnMut(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        patiently(|| match &self.arm {
+            Database::Sqlite(sqlite) => sqlite.read(&mut work),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.read(&mut work),
+        })
+    }
+
+    /// As [`Store::read`], but never again: for what cannot be taken back.
+    pub(crate) fn read_once<T>(&self, mut work: impl FnMut(&Tx<'_>) -> Result<T>) -> Result<T> {
         match &self.arm {
             Database::Sqlite(sqlite) => sqlite.read(&mut work),
             #[cfg(feature = "postgres")]
