@@ -18,6 +18,7 @@ mod ids;
 mod import;
 mod judging;
 mod login;
+mod matching;
 mod model;
 mod pdf;
 mod registry;
@@ -26,6 +27,7 @@ mod routes;
 mod start;
 mod tell;
 mod tls;
+mod watched;
 mod work;
 
 pub(crate) use app::{Settings, Unknown};

@@ -23,6 +23,7 @@ mod subscriptions;
 mod system;
 mod vulnerabilities;
 
+pub(crate) use archives::put_aside;
 pub(crate) use channels::by_id as channel;
 pub(crate) use images::{Wanted, queued};
 pub(crate) use subscriptions::{Subscription, read as read_subscriptions};

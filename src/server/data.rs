@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use inscan_store::Millis;
 use inscan_vulndb::Database;
 
 use super::answer::{Problem, Result};
@@ -22,6 +23,8 @@ struct Pool {
     stamp: Option<Stamp>,
     /// Of its content: the same content is the same generation.
     generation: String,
+    built: Millis,
+    advisories: i64,
     idle: Vec<Database>,
 }
 
@@ -38,6 +41,9 @@ pub(crate) struct Lent<'a> {
     stamp: Stamp,
     database: Option<Database>,
     pub(crate) generation: String,
+    /// When its newest advisory changed.
+    pub(crate) built: Millis,
+    pub(crate) advisories: i64,
 }
 
 /// What stands for the generation where there is no database.
@@ -64,17 +70,31 @@ impl Data {
                     "advisories": about.advisories, "built": about.built.to_string()}),
             );
             pool.idle = vec![database];
-            pool.generation = about.digest;
+            pool.built = about.built.as_millisecond();
+            pool.advisories = i64::try_from(about.advisories).unwrap_or(i64::MAX);
+            pool.generation = match about.digest {
+                // One that does not say what it is: then it is its file.
+                digest if digest.is_empty() => format!("{stamp:?}"),
+                digest => digest,
+            };
             pool.stamp = Some(stamp.clone());
         }
-        let generation = pool.generation.clone();
+        let (generation, built, advisories) =
+            (pool.generation.clone(), pool.built, pool.advisories);
         let idle = pool.idle.pop();
         drop(pool);
         let database = match idle {
             Some(database) => database,
             None => Database::open(path).map_err(Problem::internal)?,
         };
-        Ok(Some(Lent { data: self, stamp, database: Some(database), generation }))
+        Ok(Some(Lent {
+            data: self,
+            stamp,
+            database: Some(database),
+            generation,
+            built,
+            advisories,
+        }))
     }
 
     /// Of the data that is there now.

@@ -2,7 +2,7 @@
 //! written in one unit of work. The newest analysis of a digest wins; the one before is history.
 //! What is imported again changes nothing but the time of its names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -17,11 +17,11 @@ use serde_json::{Value as Json, json};
 use super::answer::{Problem, Result};
 use super::app::App;
 use super::clock;
-use super::content;
 use super::model::events::{self, Event};
 use super::model::images::{self, FullTag, Image};
-use super::model::packages::{self, Package};
+use super::model::packages::{self, Packages};
 use super::work;
+use super::{content, judging, tell};
 
 /// In bytes, of a member that has to be in memory.
 pub(crate) const MAX_MEMBER: u64 = 1 << 30;
@@ -189,7 +189,7 @@ fn check(unpacked: &Unpacked, said: &Said) -> Result<()> {
 
 fn save(app: &App, account: &str, unpacked: &Unpacked, said: &Said, origin: Origin) -> Result<i64> {
     let now = clock::now();
-    let packages = content::packages(&unpacked.lists);
+    let packages = listed(app, unpacked, origin);
     let names = names(unpacked, said);
     packages::add_packages(&app.store, &packages)?;
     let id = app.store.write(|tx| -> Result<i64> {
@@ -211,6 +211,55 @@ fn save(app: &App, account: &str, unpacked: &Unpacked, said: &Said, origin: Orig
     })?;
     app.bell.ring();
     Ok(id)
+}
+
+/// The packages of the document, and those that are listed beside it.
+fn listed(app: &App, unpacked: &Unpacked, origin: Origin) -> Packages {
+    let Identity { image_digest, image_id, .. } = &unpacked.identity;
+    let image = Image {
+        digest: image_digest.clone(),
+        image_id: image_id.clone(),
+        analysis: Some(unpacked.analysis.digest.clone()),
+        origin: origin.name().to_owned(),
+        ..Image::default()
+    };
+    packages_of(app, &image, &unpacked.lists)
+}
+
+/// The same of an image whose lists were read. What cannot be judged is found by its lists alone:
+/// whoever asks for its verdict is told why there is none.
+fn packages_of(app: &App, image: &Image, lists: &Json) -> Packages {
+    let subjects = match judging::document(app, image) {
+        Ok((_, section)) => inscan_judge::subjects::of_document(&section),
+        Err(problem) => {
+            tell::info(
+                "packages of a document are not matched",
+                json!({"image": image.digest, "problem": problem.message}),
+            );
+            Vec::new()
+        }
+    };
+    packages::packages(&subjects, content::packages(lists))
+}
+
+/// Writes the packages of an image anew, as after a step of the schema.
+///
+/// # Errors
+/// Where its contents cannot be read.
+pub(crate) fn list_anew(app: &App, image: &Image) -> Result<()> {
+    let lists = match &image.content {
+        Some(content) => app.blobs.get(content, MAX_MEMBER)?,
+        None => Vec::new(),
+    };
+    let lists: Json = serde_json::from_slice(&lists).unwrap_or_default();
+    let packages = packages_of(app, image, &lists);
+    packages::add_packages(&app.store, &packages)?;
+    let now = clock::now();
+    app.store.write(|tx| -> Result<()> {
+        packages::set_packages(tx, image.id, &packages)?;
+        queue::add(tx, &work::matching(&image.id.to_string(), now), now)?;
+        Ok(())
+    })
 }
 
 /// Full tags, each with its Dockerfile.
@@ -259,8 +308,6 @@ fn row(
     };
     let Identity { image_digest, image_id, .. } = &unpacked.identity;
     let parent = text("parentDigest");
-    let is_same =
-        before.is_some_and(|before| before.analysis.as_ref() == Some(&unpacked.analysis.digest));
     Image {
         id: 0,
         account: account.to_owned(),
@@ -279,7 +326,6 @@ fn row(
         origin: origin.name().to_owned(),
         analysis: Some(unpacked.analysis.digest.clone()),
         content: Some(unpacked.content.digest.clone()),
-        generation: before.filter(|_| is_same).and_then(|before| before.generation.clone()),
         created_at: match before {
             Some(before) => before.created_at,
             None => time("created_at").filter(past).unwrap_or(now),
@@ -293,7 +339,7 @@ fn save_row(
     tx: &Tx<'_>,
     image: &Image,
     before: Option<&Image>,
-    packages: &BTreeSet<Package>,
+    packages: &Packages,
     now: Millis,
 ) -> Result<i64> {
     let id = images::save(tx, image)?;

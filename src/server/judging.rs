@@ -30,7 +30,6 @@ use super::import::MAX_MEMBER;
 use super::model::bundles::Bundle;
 use super::model::events::{self, Event};
 use super::model::images::Image;
-use super::model::packages::{self, Finding, Package};
 use super::work;
 
 /// A verdict as it is kept.
@@ -187,7 +186,7 @@ fn judged(
         .map_err(|error| unanswered(&error))
 }
 
-fn options(now: Millis) -> Options {
+pub(crate) fn options(now: Millis) -> Options {
     Options { today: clock::timestamp(now).to_zoned(TimeZone::UTC).date(), ..Options::default() }
 }
 
@@ -379,42 +378,8 @@ pub(crate) fn listing(app: &App, image: &Image, which: Which, vendor_only: bool)
     Ok(answer)
 }
 
-/// Brings the rows of what is vulnerable in an image up to date with the data. False: they were.
-pub(crate) fn matched(app: &App, image: &Image) -> Result<bool> {
-    let generation = app.data.generation()?;
-    if image.generation.as_ref() == Some(&generation)
-        || image.analysis.is_none()
-        || generation == NONE
-    {
-        return Ok(false);
-    }
-    let (list, generation) = vulnerable(app, image)?;
-    let findings = list.items.iter().map(|item| Finding {
-        vuln: item.id.clone(),
-        severity: capitalised(item.severity),
-        namespace: item.group.clone(),
-        package: Package {
-            name: item.package.name.clone(),
-            version: item.package.version.clone(),
-            kind: item.package.kind.clone(),
-        },
-        refused: item.refused,
-    });
-    let findings = findings.collect();
-    packages::add_findings(&app.store, &findings)?;
-    app.store.write(|tx| -> Result<()> {
-        packages::set_findings(tx, image.id, &findings)?;
-        tx.run(
-            "UPDATE image SET generation = $2 WHERE id = $1 AND analysis = $3",
-            values![image.id, &generation, image.analysis.as_deref()],
-        )?;
-        Ok(())
-    })?;
-    Ok(true)
-}
-
 /// `High`.
-fn capitalised(severity: Severity) -> String {
+pub(crate) fn capitalised(severity: Severity) -> String {
     let (first, rest) = severity.name().split_at(1);
     first.to_uppercase() + rest
 }

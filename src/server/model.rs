@@ -10,8 +10,14 @@ use inscan_store::{Schema, Step};
 
 pub(crate) const SCHEMA: Schema = Schema {
     part: "server",
-    steps: &[Step {
-        sqlite: include_str!("schema/1.sqlite.sql"),
-        postgres: include_str!("schema/1.postgres.sql"),
-    }],
+    steps: &[
+        Step {
+            sqlite: include_str!("schema/1.sqlite.sql"),
+            postgres: include_str!("schema/1.postgres.sql"),
+        },
+        Step {
+            sqlite: include_str!("schema/2.sqlite.sql"),
+            postgres: include_str!("schema/2.postgres.sql"),
+        },
+    ],
 };

@@ -1,7 +1,9 @@
 //! Workers: threads that take jobs out of the queue. A job has a lease of minutes, which is kept
 //! up while it runs; what fails is tried again, later and later, and given up with its reason.
 
-mod alert;
+pub(crate) mod alert;
+mod archive;
+mod changes;
 mod clean;
 mod scan;
 mod watch;
@@ -18,8 +20,8 @@ use super::answer::{Problem, Result};
 use super::app::App;
 use super::clock::{self, MINUTE, SECOND};
 use super::import::{self, Origin, Said};
-use super::model::images;
-use super::{ids, judging, tell};
+use super::model::{images, packages};
+use super::{ids, matching, tell};
 
 const IMPORT: &str = "import";
 const MATCH: &str = "match";
@@ -28,8 +30,10 @@ const DELIVER: &str = "deliver";
 const SCAN: &str = "scan";
 const WATCH: &str = "watch";
 const REMATCH: &str = "rematch";
+const JUDGE: &str = "judge";
+const LIST: &str = "list";
 const CLEAN: &str = "clean";
-const KINDS: [&str; 8] = [IMPORT, MATCH, ALERT, DELIVER, SCAN, WATCH, REMATCH, CLEAN];
+const KINDS: [&str; 10] = [IMPORT, MATCH, ALERT, DELIVER, SCAN, WATCH, REMATCH, JUDGE, LIST, CLEAN];
 
 /// How long a job is its worker's, without a word of it.
 const LEASE: Millis = 3 * MINUTE;
@@ -207,6 +211,8 @@ fn run(app: &App, job: &Job) -> Result<()> {
         SCAN => scan::run(app, account, &payload),
         WATCH => watch::run(app),
         REMATCH => rematched(app),
+        JUDGE => changes::judge(app),
+        LIST => list_anew(app),
         CLEAN => clean::run(app),
         other => Err(Problem::bad(format!("there is no kind of job `{other}`"))),
     }
@@ -224,35 +230,44 @@ fn imported(app: &App, account: &str, payload: &Json) -> Result<()> {
 }
 
 fn matched(app: &App, image: &str) -> Result<()> {
-    let id: i64 = image.parse().map_err(Problem::internal)?;
-    let image = app.store.read(|tx| Ok::<_, Problem>(images::by_row(tx, id)?))?;
-    match image {
-        Some(image) => judging::matched(app, &image).map(drop),
-        None => Ok(()),
-    }
+    matching::of_image(app, image.parse().map_err(Problem::internal)?)
 }
 
-/// All images whose findings are of other data, one after the other: a step that is done is not
-/// done again, so that it goes on where it was.
+/// All packages by the data that there is now, and who waits for what that changes.
 fn rematched(app: &App) -> Result<()> {
-    let generation = app.data.generation()?;
+    let begun = clock::now();
+    let changed = matching::catch_up(app)?;
+    let took = clock::now() - begun;
+    tell::info("all packages are matched", json!({"changed": changed, "ms": took}));
+    changes::tell(app)?;
+    app.store.write(|tx| {
+        let now = clock::now();
+        queue::add(tx, &job(JUDGE, "all", 5, 3, now), now)?;
+        Ok::<_, Problem>(())
+    })?;
+    app.bell.ring();
+    Ok(())
+}
+
+/// Images whose packages are not in rows of this form, one after the other.
+fn list_anew(app: &App) -> Result<()> {
     let mut after = 0;
     loop {
         let next = app.store.read(|tx| {
             let row = tx.row(
-                "SELECT id FROM image WHERE id > $1 AND analysis IS NOT NULL AND (generation IS NULL OR generation <> $2) \
-                 ORDER BY id LIMIT 1",
-                values![after, &generation],
+                "SELECT id FROM image WHERE id > $1 AND analysis IS NOT NULL AND listed <> $2 ORDER BY id LIMIT 1",
+                values![after, packages::FORM],
             )?;
-            Ok::<_, Problem>(row.map(Row::int).transpose()?)
+            let Some(id) = row.map(Row::int).transpose()? else { return Ok(None) };
+            Ok::<_, Problem>(images::by_row(tx, id)?)
         })?;
-        let Some(id) = next else { return Ok(()) };
-        after = id;
-        if let Err(problem) = matched(app, &id.to_string()) {
+        let Some(image) = next else { return Ok(()) };
+        after = image.id;
+        if let Err(problem) = import::list_anew(app, &image) {
             // One image never blocks another.
             tell::info(
-                "an image could not be matched",
-                json!({"image": id, "problem": problem.message}),
+                "an image could not be listed",
+                json!({"image": image.digest, "problem": problem.message}),
             );
         }
         if app.bell.has_ended() {
@@ -291,16 +306,25 @@ fn wait(app: &App, rung: u64, time: Duration) -> u64 {
 /// What is to be done by the clock: each is a job with one key, so that several servers do it once.
 fn make_rounds(app: &App) {
     let mut rung = u64::MAX;
-    let mut generation = String::new();
+    let mut seen = Seen::default();
     while !app.bell.has_ended() {
-        if let Err(problem) = round(app, &mut generation) {
+        if let Err(problem) = round(app, &mut seen) {
             drop(problem.response());
         }
         rung = wait(app, rung, ROUND);
     }
 }
 
-fn round(app: &App, generation: &mut String) -> Result<()> {
+/// What a round has seen before.
+#[derive(Default)]
+struct Seen {
+    generation: String,
+    /// Of all that verdicts of watched images are made of.
+    judged_by: String,
+    has_listed: bool,
+}
+
+fn round(app: &App, seen: &mut Seen) -> Result<()> {
     let now = clock::now();
     let watch_every = app.settings.watch_every;
     app.store.write(|tx| {
@@ -314,15 +338,31 @@ fn round(app: &App, generation: &mut String) -> Result<()> {
         }
         Ok::<_, Problem>(())
     })?;
-    let newest = app.data.generation()?;
-    if newest != *generation {
-        *generation = newest;
-        app.store.write(|tx| {
-            queue::add(tx, &job(REMATCH, "all", 0, 3, now), now)?;
-            Ok::<_, Problem>(())
-        })?;
-        app.bell.ring();
+    changes::expiring(app, now)?;
+    let mut due = Vec::new();
+    if !std::mem::replace(&mut seen.has_listed, true) {
+        due.push(LIST);
     }
+    let generation = app.data.generation()?;
+    if generation != seen.generation {
+        seen.generation = generation;
+        due.push(REMATCH);
+    }
+    let judged_by = changes::judged_by(app, now)?;
+    if judged_by != seen.judged_by {
+        seen.judged_by = judged_by;
+        due.push(JUDGE);
+    }
+    if due.is_empty() {
+        return Ok(());
+    }
+    app.store.write(|tx| {
+        for kind in &due {
+            queue::add(tx, &job(kind, "all", 5, 3, now), now)?;
+        }
+        Ok::<_, Problem>(())
+    })?;
+    app.bell.ring();
     Ok(())
 }
 

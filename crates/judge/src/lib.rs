@@ -14,6 +14,7 @@ mod judge;
 pub mod mapping;
 pub mod params;
 pub mod spec;
+pub mod subjects;
 pub mod vulnerable;
 pub mod whitelist;
 

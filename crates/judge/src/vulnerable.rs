@@ -44,6 +44,8 @@ pub struct VulnerabilityList {
 /// One advisory that holds for one package.
 #[derive(Clone, Debug)]
 pub struct Item {
+    /// Position of its package in the document.
+    pub index: usize,
     pub id: String,
     /// All names of the vulnerability.
     pub aliases: Vec<String>,
@@ -200,6 +202,7 @@ fn item(
     let seen = fixing.and_then(|entry| Timestamp::from_second(entry.specific.fix_seen?).ok());
     let cves = cves(record, finding);
     Ok(Item {
+        index: finding.package.index,
         id: if group.is_some() { record.id.clone() } else { finding.id.clone() },
         aliases: finding.aliases.clone(),
         severity: match group {
@@ -282,7 +285,7 @@ fn cves(record: &Advisory, finding: &Finding) -> Vec<String> {
 }
 
 /// The package in the engine's words.
-fn package(row: &PackageRow) -> Package {
+pub(crate) fn package(row: &PackageRow) -> Package {
     let (kind, is_os) = match row.kind.as_str() {
         "deb" => ("dpkg", true),
         "apk" => ("APKG", true),

@@ -52,6 +52,8 @@ pub const OWN: &[Table] = &[
 
 /// In rows, of one question and of one unit of work.
 const PIECE: usize = 5_000;
+/// Of one statement that adds rows.
+const PARAMETERS: usize = 1_000;
 const FORMAT: &str = "inscan rows 1";
 
 fn broken(line: u64) -> Error {
@@ -112,11 +114,21 @@ impl Table {
         }
     }
 
-    fn insert(&self) -> String {
-        let marks: Vec<String> =
-            (1..=self.columns.len()).map(|number| format!("${number}")).collect();
-        let (columns, marks) = (self.columns.join(", "), marks.join(", "));
-        format!("INSERT INTO {} ({columns}) VALUES ({marks})", self.name)
+    /// For so many rows.
+    fn insert(&self, rows: usize) -> String {
+        let width = self.columns.len();
+        let marks = |row: usize| {
+            let marks: Vec<String> =
+                (1..=width).map(|number| format!("${}", row * width + number)).collect();
+            format!("({})", marks.join(", "))
+        };
+        let all: Vec<String> = (0..rows).map(marks).collect();
+        format!("INSERT INTO {} ({}) VALUES {}", self.name, self.columns.join(", "), all.join(", "))
+    }
+
+    /// Rows that one statement adds.
+    fn at_once(&self) -> usize {
+        (PARAMETERS / self.columns.len().max(1)).max(1)
     }
 }
 
@@ -157,7 +169,6 @@ pub fn read(store: &Store, tables: &[Table], lines: &mut dyn BufRead) -> Result<
         }
         Ok(())
     })?;
-    let inserts: Vec<String> = tables.iter().map(Table::insert).collect();
     let mut piece: Vec<(usize, Vec<Value>)> = Vec::new();
     let mut count = 0;
     for (number, line) in (1u64..).zip(lines.lines()) {
@@ -177,22 +188,33 @@ pub fn read(store: &Store, tables: &[Table], lines: &mut dyn BufRead) -> Result<
         piece.push((place, values.ok_or_else(|| broken(number))?));
         count += 1;
         if piece.len() >= PIECE {
-            keep(store, &inserts, &std::mem::take(&mut piece))?;
+            keep(store, tables, &std::mem::take(&mut piece))?;
         }
     }
     if count == 0 {
         return Err(broken(1));
     }
-    keep(store, &inserts, &piece)?;
+    keep(store, tables, &piece)?;
     store.go_on_counting(tables)?;
     Ok(count)
 }
 
-fn keep(store: &Store, inserts: &[String], piece: &[(usize, Vec<Value>)]) -> Result<()> {
+/// Rows of one table that follow each other are added together: a server of a database is asked
+/// over a network.
+fn keep(store: &Store, tables: &[Table], piece: &[(usize, Vec<Value>)]) -> Result<()> {
     store.write(|tx| {
-        for (place, values) in piece {
-            let sql = inserts.get(*place).map(String::as_str).unwrap_or_default();
-            tx.run(sql, values)?;
+        for run in piece.chunk_by(|one, next| one.0 == next.0) {
+            let Some(table) = run.first().and_then(|(place, _)| tables.get(*place)) else { continue };
+            for rows in run.chunks(table.at_once()) {
+                // A last short one row by row, so that there are two statements for each table.
+                let each = if rows.len() == table.at_once() { rows.len() } else { 1 };
+                let sql = table.insert(each);
+                for rows in rows.chunks(each) {
+                    let values: Vec<Value> =
+                        rows.iter().flat_map(|(_, values)| values.iter().cloned()).collect();
+                    tx.run(&sql, &values)?;
+                }
+            }
         }
         Ok(())
     })

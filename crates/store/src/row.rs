@@ -67,6 +67,13 @@ impl Row {
         Fields { values: self.0.into_iter(), column: 0 }
     }
 
+    /// The first columns, and those behind them.
+    pub fn split(self, at: usize) -> (Row, Row) {
+        let mut front = self.0;
+        let rest = front.split_off(at.min(front.len()));
+        (Row(front), Row(rest))
+    }
+
     /// The only column, a number.
     ///
     /// # Errors

@@ -51,6 +51,25 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Waits until nobody else is in a unit of work that said the same number, and keeps others out
+    /// until this one ends. To be said first, within [`crate::Store::add`]: what is read afterwards
+    /// is what those before have left. In SQLite whoever changes is alone anyway.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn alone(&self, number: i64) -> Result<()> {
+        match &self.arm {
+            Arm::Sqlite(_) => {
+                let _ = number;
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Arm::Postgres(transaction) => transaction
+                .rows("SELECT 1 FROM pg_advisory_xact_lock($1)", &[Value::Int(number)])
+                .map(drop),
+        }
+    }
+
     /// Several statements without parameters, as a step of a schema is.
     pub(crate) fn script(&self, sql: &str) -> Result<()> {
         match &self.arm {

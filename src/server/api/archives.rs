@@ -1,16 +1,18 @@
 //! Anchore's analysis archive: images that are put aside, and rules that are kept for it.
 
-use inscan_store::{Row, values};
+use inscan_store::{Millis, Row, Tx, values};
 use serde_json::{Value as Json, json};
 
 use super::images::found;
 use crate::server::answer::{Answer, Problem, Result};
-use crate::server::asked::{Asked, needed};
+use crate::server::asked::{Asked, needed, truth};
 use crate::server::clock::{self, iso};
 use crate::server::ids;
 use crate::server::judging;
-use crate::server::model::images;
+use crate::server::model::events::{self, Filter};
+use crate::server::model::images::{self, Image, Tag};
 use crate::server::rights::Does::{Change, Read};
+use crate::server::rights::Role;
 use crate::server::routes::On::Anchore;
 use crate::server::routes::{Method, Route, route};
 
@@ -123,24 +125,40 @@ fn add(asked: Asked) -> Result<Answer> {
                 results.push(json!({"digest": digest, "status": "not_found", "detail": "image not found in DB"}));
                 continue;
             };
-            let analysis = judging::analyzed(&image)?;
-            let content = image.content.as_deref().unwrap_or_default();
-            let details = images::tags_of(tx, image.id)?.into_iter().map(|tag| {
-                json!({"registry": tag.registry, "repository": tag.repo, "tag": tag.tag, "pullstring": tag.fulltag,
-                    "detected_at": iso(tag.detected_at)})
-            });
-            let body = json!({"imageDigest": image.digest, "parentDigest": image.parent_digest, "status": "archived",
-                "archive_size_bytes": 0, "annotations": {}, "image_detail": details.collect::<Vec<_>>(),
-                "analyzed_at": image.analyzed_at.map(iso), "created_at": iso(now), "last_updated": iso(now)});
-            tx.run(
-                "INSERT INTO archived (account, digest, body, analysis, content, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, digest) DO NOTHING",
-                values![asked.account(), digest, body.to_string(), analysis, content, now],
-            )?;
+            let tags = images::tags_of(tx, image.id)?;
+            put_aside(tx, asked.account(), &image, &tags, now)?;
             results.push(json!({"digest": digest, "status": "archived", "detail": "the analysis is put aside"}));
         }
         Answer::json(results)
     })
+}
+
+/// Names the contents of an image a second time.
+///
+/// # Errors
+/// Where the image is not analyzed.
+pub(crate) fn put_aside(
+    tx: &Tx<'_>,
+    account: &str,
+    image: &Image,
+    tags: &[Tag],
+    now: Millis,
+) -> Result<()> {
+    let analysis = judging::analyzed(image)?;
+    let content = image.content.as_deref().unwrap_or_default();
+    let details = tags.iter().map(|tag| {
+        json!({"registry": tag.registry, "repository": tag.repo, "tag": tag.tag, "pullstring": tag.fulltag,
+            "detected_at": iso(tag.detected_at)})
+    });
+    let body = json!({"imageDigest": image.digest, "parentDigest": image.parent_digest, "status": "archived",
+        "archive_size_bytes": 0, "annotations": {}, "image_detail": details.collect::<Vec<_>>(),
+        "analyzed_at": image.analyzed_at.map(iso), "created_at": iso(now), "last_updated": iso(now)});
+    tx.run(
+        "INSERT INTO archived (account, digest, body, analysis, content, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, digest) DO NOTHING",
+        values![account, &image.digest, body.to_string(), analysis, content, now],
+    )?;
+    Ok(())
 }
 
 fn archived(asked: &Asked) -> Result<Json> {
@@ -182,6 +200,7 @@ fn add_rule(asked: Asked) -> Result<Answer> {
     if !["archive", "delete"].contains(&needed(&body, "transition")?) {
         return Err(Problem::bad("`transition` is archive or delete"));
     }
+    checked(&asked, &body)?;
     let (id, now) = (ids::uuid(), clock::now());
     if let Some(body) = body.as_object_mut() {
         body.insert("rule_id".into(), id.clone().into());
@@ -225,7 +244,51 @@ fn remove_rule(asked: Asked) -> Result<Answer> {
     Answer::json(json!(true))
 }
 
+/// What no rule of ours does is refused, so that nobody waits for it.
+fn checked(asked: &Asked, body: &Json) -> Result<()> {
+    for name in ["max_images_per_account"] {
+        if !body[name].is_null() {
+            return Err(Problem::bad(format!("`{name}` is not possible here")));
+        }
+    }
+    for name in ["analysis_age_days", "tag_versions_newer"] {
+        if !(body[name].is_null() || body[name].as_i64().is_some_and(|number| number >= 0)) {
+            return Err(Problem::bad(format!("`{name}` is not a number from 0")));
+        }
+    }
+    let expires = &body["exclude"]["expiration_days"];
+    if !(expires.is_null() || expires.as_i64().is_some_and(|days| days < 0)) {
+        return Err(Problem::bad(
+            "`expiration_days` is not possible here: what is excluded stays so",
+        ));
+    }
+    if truth(body, "system_global", false) && asked.actor.role != Role::Admin {
+        return Err(Problem::forbidden("only administrators make rules for all accounts"));
+    }
+    Ok(())
+}
+
+/// What a rule did, newest first.
 fn history(asked: Asked) -> Result<Answer> {
     known_rule(&asked)?;
-    Answer::json(json!([]))
+    let id = asked.part("id");
+    let filter = Filter {
+        resource_kind: "archive_rule",
+        resource: id,
+        before: i64::MAX,
+        ..Filter::default()
+    };
+    let events = asked
+        .app
+        .store
+        .read(|tx| Ok::<_, Problem>(events::list(tx, asked.account(), filter, 1_000, 0)?))?;
+    let shown: Vec<Json> = events
+        .iter()
+        .map(|one| {
+            let details = &one["event"]["details"];
+            json!({"rule_id": id, "imageDigest": details["imageDigest"], "transition": details["transition"],
+                "transitioned_at": one["created_at"]})
+        })
+        .collect();
+    Answer::json(shown)
 }

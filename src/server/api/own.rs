@@ -10,7 +10,9 @@ use crate::server::asked::Asked;
 use crate::server::clock;
 use crate::server::import::{self, MAX_MEMBER, Said};
 use crate::server::judging::{self, How};
-use crate::server::model::images;
+use crate::server::matching;
+use crate::server::model::packages::FOUND;
+use crate::server::model::{images, packages};
 use crate::server::rights::Does::{Change, Read};
 use crate::server::routes::On::Root;
 use crate::server::routes::{Method, Route, route};
@@ -83,42 +85,68 @@ fn verdict(asked: Asked) -> Result<Answer> {
     }))
 }
 
-/// By vulnerability, package and severity; the cursor is the row of the last one.
+/// By vulnerability, package and severity; the cursor is the row of the last one. While packages are
+/// matched with new data, those that were not have the matches of the data before: `data` says so.
 fn findings(asked: Asked) -> Result<Answer> {
     let text = |name: &str| asked.query.get(name).unwrap_or_default();
     let limit = asked.query.number("limit", 100, 1, 1_000)?;
-    let cursor = asked.query.get("cursor").unwrap_or("0.0");
+    let cursor = asked.query.get("cursor").unwrap_or("0.0.0");
     let wrong = || Problem::bad("`cursor` is none of this list");
-    let (finding, image) = cursor.split_once('.').ok_or_else(wrong)?;
-    let finding: i64 = finding.parse().map_err(|_| wrong())?;
-    let image: i64 = image.parse().map_err(|_| wrong())?;
+    let parts: Vec<i64> = cursor.split('.').filter_map(|part| part.parse().ok()).collect();
+    let &[finding, package, image] = parts.as_slice() else { return Err(wrong()) };
+    // Only what is asked for stands in the question, so that the indexes of both databases are used.
+    let mut wanted = String::new();
+    let mut values = values![asked.account(), finding, package, image, limit + 1].to_vec();
+    for (name, column) in
+        [("id", "finding.vuln"), ("package", "package.name"), ("image", "image.digest")]
+    {
+        if !text(name).is_empty() {
+            values.push(text(name).into());
+            wanted.push_str(&format!(" AND {column} = ${}", values.len()));
+        }
+    }
+    if !text("severity").is_empty() {
+        values.push(text("severity").to_lowercase().into());
+        wanted.push_str(&format!(" AND lower(finding.severity) = ${}", values.len()));
+    }
+    let sql = format!(
+        "SELECT finding.id, package.id, image.digest, {FOUND} \
+         FROM finding JOIN package_finding ON package_finding.finding = finding.id \
+         JOIN package ON package.id = package_finding.package \
+         JOIN image_package ON image_package.package = package.id \
+         JOIN image ON image.id = image_package.image \
+         WHERE image.account = $1 AND (finding.id, package.id, image.id) > ($2, $3, $4) {wanted} \
+         ORDER BY finding.id, package.id, image.id LIMIT $5"
+    );
     asked.app.store.read(|tx| {
-        let rows = tx.rows(
-            "SELECT finding.id, image.id, finding.vuln, finding.severity, finding.namespace, finding.name, \
-               finding.version, finding.kind, image.digest \
-             FROM finding JOIN image_finding ON image_finding.finding = finding.id \
-             JOIN image ON image.id = image_finding.image \
-             WHERE image.account = $1 AND ($2 = '' OR finding.vuln = $2) AND ($3 = '' OR finding.name = $3) \
-               AND ($4 = '' OR lower(finding.severity) = lower($4)) AND ($5 = '' OR image.digest = $5) \
-               AND (finding.id > $6 OR (finding.id = $6 AND image.id > $7)) \
-             ORDER BY finding.id, image.id LIMIT $8",
-            values![
-                asked.account(), text("id"), text("package"), text("severity"), text("image"), finding, image, limit + 1
-            ],
-        )?;
+        let rows = tx.rows(&sql, &values)?;
         let read = |row: Row| -> Result<(String, Json)> {
-            let mut fields = row.fields();
-            let cursor = format!("{}.{}", fields.int()?, fields.int()?);
-            let (id, severity, source) = (fields.text()?, fields.text()?, fields.text()?);
-            let (name, version, kind) = (fields.text()?, fields.text()?, fields.text()?);
-            let image = fields.text()?;
-            let package = json!({"name": name, "version": version, "type": kind});
-            Ok((cursor, json!({"id": id, "severity": severity, "source": source, "package": package, "image": image})))
+            let (front, row) = row.split(3);
+            let mut fields = front.fields();
+            let (finding, package, digest) = (fields.int()?, fields.int()?, fields.text()?);
+            let found = packages::found(row)?;
+            let cursor = format!("{finding}.{package}.{}", found.image);
+            let of = &found.package;
+            let package = json!({"name": of.name, "version": of.version, "type": of.kind});
+            Ok((
+                cursor,
+                json!({"id": found.vuln, "severity": found.severity, "source": found.namespace,
+                "package": package, "fix": found.fix, "image": digest}),
+            ))
         };
         let rows = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let next = if rows.len() > limit { rows.get(limit - 1).map(|(cursor, _)| cursor.clone()) } else { None };
+        let next = if rows.len() > limit {
+            rows.get(limit - 1).map(|(cursor, _)| cursor.clone())
+        } else {
+            None
+        };
         let shown: Vec<Json> = rows.into_iter().take(limit).map(|(_, shown)| shown).collect();
-        Answer::json(json!({"findings": shown, "next_cursor": next}))
+        let data = matching::state(&asked.app, tx)?;
+        let data = data.map(|data| {
+            json!({"generation": data.generation, "advisories": data.advisories,
+            "built": clock::iso(data.built), "is_matched": data.is_matched})
+        });
+        Answer::json(json!({"findings": shown, "next_cursor": next, "data": data}))
     })
 }

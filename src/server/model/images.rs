@@ -37,7 +37,6 @@ pub(crate) struct Image {
     pub(crate) analysis: Option<String>,
     /// The content that has the lists derived of it.
     pub(crate) content: Option<String>,
-    pub(crate) generation: Option<String>,
     pub(crate) created_at: Millis,
     pub(crate) updated_at: Millis,
     pub(crate) analyzed_at: Option<Millis>,
@@ -63,7 +62,7 @@ macro_rules! select_image {
             "SELECT image.id, image.account, image.digest, image.image_id, image.parent_digest, ",
             "image.analysis_status, image.problem, image.annotations, image.arch, image.distro, ",
             "image.distro_version, image.dockerfile_mode, image.size, image.layers, image.origin, ",
-            "image.analysis, image.content, image.generation, image.created_at, image.updated_at, ",
+            "image.analysis, image.content, image.created_at, image.updated_at, ",
             "image.analyzed_at FROM image ",
             $rest
         )
@@ -90,7 +89,6 @@ fn image(row: Row) -> Result<Image> {
         origin: fields.text()?,
         analysis: fields.text_or_none()?,
         content: fields.text_or_none()?,
-        generation: fields.text_or_none()?,
         created_at: fields.int()?,
         updated_at: fields.int()?,
         analyzed_at: fields.int_or_none()?,
@@ -256,22 +254,22 @@ pub(crate) fn give_tag(
 pub(crate) fn save(tx: &Tx<'_>, image: &Image) -> Result<i64> {
     let row = tx.row(
         "INSERT INTO image (account, digest, image_id, parent_digest, analysis_status, problem, annotations, arch, \
-           distro, distro_version, dockerfile_mode, size, layers, origin, analysis, content, generation, created_at, \
+           distro, distro_version, dockerfile_mode, size, layers, origin, analysis, content, created_at, \
            updated_at, analyzed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
          ON CONFLICT (account, digest) DO UPDATE SET image_id = excluded.image_id, \
            parent_digest = excluded.parent_digest, analysis_status = excluded.analysis_status, \
            problem = excluded.problem, annotations = excluded.annotations, arch = excluded.arch, \
            distro = excluded.distro, distro_version = excluded.distro_version, \
            dockerfile_mode = excluded.dockerfile_mode, size = excluded.size, layers = excluded.layers, \
            origin = excluded.origin, analysis = excluded.analysis, content = excluded.content, \
-           generation = excluded.generation, updated_at = excluded.updated_at, analyzed_at = excluded.analyzed_at \
+           updated_at = excluded.updated_at, analyzed_at = excluded.analyzed_at \
          RETURNING id",
         values![
             &image.account, &image.digest, &image.image_id, &image.parent_digest, &image.status,
             image.problem.as_deref(), &image.annotations, &image.arch, &image.distro, &image.distro_version,
             &image.dockerfile_mode, image.size, image.layers, &image.origin, image.analysis.as_deref(),
-            image.content.as_deref(), image.generation.as_deref(), image.created_at, image.updated_at,
+            image.content.as_deref(), image.created_at, image.updated_at,
             image.analyzed_at
         ],
     )?;
@@ -283,7 +281,6 @@ pub(crate) fn remove(tx: &Tx<'_>, image: i64) -> Result<()> {
     for sql in [
         "DELETE FROM tag WHERE image = $1",
         "DELETE FROM image_package WHERE image = $1",
-        "DELETE FROM image_finding WHERE image = $1",
         "DELETE FROM answer WHERE image = $1",
         "DELETE FROM evaluation WHERE image = $1",
         "DELETE FROM former_analysis WHERE image = $1",

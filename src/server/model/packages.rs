@@ -1,10 +1,16 @@
 //! What images have in them and what is vulnerable there, as it is asked for across images: each
-//! package and each finding once, and which images have it.
+//! package once, with what is vulnerable in it, and which images have it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use inscan_judge::subjects::Subject;
 use inscan_store::{Result, Row, Store, Tx, values};
-use serde_json::json;
+use serde_json::{Value as Json, json};
+
+use crate::server::ids::hash_of;
+
+/// The form of an image's rows here; images whose rows are of another are listed anew.
+pub(crate) const FORM: i64 = 1;
 
 /// A package as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +21,10 @@ pub(crate) struct Package {
     pub(crate) kind: String,
 }
 
-/// A vulnerability of a package.
+/// All packages of an image, by their hash: each with what it is matched by.
+pub(crate) type Packages = BTreeMap<String, (Package, String)>;
+
+/// A vulnerability as packages have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
     pub(crate) vuln: String,
@@ -23,78 +32,95 @@ pub(crate) struct Finding {
     pub(crate) severity: String,
     /// `debian:10`, `github:python`, `nvdv2:cves`.
     pub(crate) namespace: String,
-    pub(crate) package: Package,
     pub(crate) refused: bool,
+    /// Where it is found under another name and version than the package's own; else empty.
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
-/// As rows of a question. PostgreSQL reads no NUL in JSON either.
-fn rows<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> String {
-    let plain = |text: &str| text.replace('\0', "\u{fffd}");
-    let rows = rows.map(|row| row.into_iter().map(plain).collect::<Vec<_>>());
-    json!(rows.collect::<Vec<_>>()).to_string()
+/// PostgreSQL reads no NUL, neither in texts nor in JSON.
+pub(crate) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
-fn package_rows(packages: &BTreeSet<Package>) -> String {
-    rows(packages.iter().map(|it| vec![it.name.as_str(), &it.version, &it.kind]))
+/// Those that a document has and are matched, and those that are listed beside them.
+pub(crate) fn packages(subjects: &[Subject], listed: BTreeSet<Package>) -> Packages {
+    let mut all = Packages::new();
+    let mut named = BTreeSet::new();
+    let mut add = |package: Package, subject: String| {
+        let Package { name, version, kind } = &package;
+        // Half of a sha256 is enough to tell them apart.
+        let mut hash = hash_of(&[name, version, kind, &subject]);
+        hash.truncate(32);
+        all.insert(hash, (package, subject));
+    };
+    for subject in subjects {
+        let found = subject.package();
+        let package = Package {
+            name: without_nul(&found.name),
+            version: without_nul(&found.version),
+            kind: without_nul(&found.kind),
+        };
+        named.insert(package.clone());
+        add(package, json!(subject).to_string());
+    }
+    for package in listed {
+        let package = Package {
+            name: without_nul(&package.name),
+            version: without_nul(&package.version),
+            kind: without_nul(&package.kind),
+        };
+        if !named.contains(&package) {
+            add(package, String::new());
+        }
+    }
+    all
 }
 
-fn finding_rows(findings: &BTreeSet<Finding>) -> String {
-    rows(findings.iter().map(|it| {
-        let package = &it.package;
-        let refused = if it.refused { "1" } else { "0" };
-        let Finding { vuln, severity, namespace, .. } = it;
-        vec![vuln, severity, namespace, &package.name, &package.version, &package.kind, refused]
-    }))
+fn hashes(packages: &Packages) -> String {
+    json!(packages.keys().collect::<Vec<_>>()).to_string()
 }
 
-const ADD_PACKAGES: &str = "INSERT INTO package (name, version, kind) \
-    SELECT (value ->> 0), (value ->> 1), (value ->> 2) FROM {rows:$1} WHERE true \
-    ON CONFLICT (name, version, kind) DO NOTHING";
-const ADD_FINDINGS: &str = "INSERT INTO finding (vuln, severity, namespace, name, version, kind, refused) \
-    SELECT (value ->> 0), (value ->> 1), (value ->> 2), (value ->> 3), (value ->> 4), (value ->> 5), \
-      CAST((value ->> 6) AS BIGINT) FROM {rows:$1} WHERE true \
-    ON CONFLICT (vuln, name, version, kind, namespace, severity, refused) DO NOTHING";
-
-/// Adds what is not there yet: before the unit of work that needs them, so that two images with the
-/// same packages do not wait for each other.
-pub(crate) fn add_packages(store: &Store, packages: &BTreeSet<Package>) -> Result<()> {
-    let rows = package_rows(packages);
-    store.add(|tx| tx.run(ADD_PACKAGES, values![&rows]).map(drop))
-}
-
-/// The same for findings.
-pub(crate) fn add_findings(store: &Store, findings: &BTreeSet<Finding>) -> Result<()> {
-    let rows = finding_rows(findings);
-    store.add(|tx| tx.run(ADD_FINDINGS, values![&rows]).map(drop))
-}
-
-/// An image has exactly these.
-pub(crate) fn set_packages(tx: &Tx<'_>, image: i64, packages: &BTreeSet<Package>) -> Result<()> {
-    let rows = package_rows(packages);
-    tx.run("DELETE FROM image_package WHERE image = $1", values![image])?;
-    tx.run(ADD_PACKAGES, values![&rows])?;
+fn add(tx: &Tx<'_>, packages: &Packages) -> Result<()> {
+    let known =
+        tx.rows("SELECT hash FROM package WHERE hash IN {list:$1}", values![hashes(packages)])?;
+    let known: BTreeSet<String> = known.into_iter().map(Row::text).collect::<Result<_>>()?;
+    let new: Vec<Json> = packages
+        .iter()
+        .filter(|(hash, _)| !known.contains(*hash))
+        .map(|(hash, (package, subject))| {
+            json!([hash, package.name, package.version, package.kind, subject])
+        })
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
     tx.run(
-        "INSERT INTO image_package (package, image) SELECT package.id, CAST($2 AS BIGINT) FROM {rows:$1} \
-         JOIN package ON package.name = (value ->> 0) AND package.version = (value ->> 1) \
-           AND package.kind = (value ->> 2)",
-        values![&rows, image],
+        "INSERT INTO package (hash, name, version, kind, subject, generation, critical, high, medium, low, \
+           negligible, unknown, critical_told, high_told, medium_told, low_told, negligible_told, unknown_told, pending) \
+         SELECT (value ->> 0), (value ->> 1), (value ->> 2), (value ->> 3), (value ->> 4), \
+           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM {rows:$1} WHERE true \
+         ON CONFLICT (hash) DO NOTHING",
+        values![json!(new).to_string()],
     )?;
     Ok(())
 }
 
-/// An image has exactly these findings.
-pub(crate) fn set_findings(tx: &Tx<'_>, image: i64, findings: &BTreeSet<Finding>) -> Result<()> {
-    let rows = finding_rows(findings);
-    tx.run("DELETE FROM image_finding WHERE image = $1", values![image])?;
-    tx.run(ADD_FINDINGS, values![&rows])?;
+/// Adds what is not there yet: before the unit of work that needs them, so that two images with the
+/// same packages do not wait for each other.
+pub(crate) fn add_packages(store: &Store, packages: &Packages) -> Result<()> {
+    store.add(|tx| add(tx, packages))
+}
+
+/// An image has exactly these. What they sum up to is counted later.
+pub(crate) fn set_packages(tx: &Tx<'_>, image: i64, packages: &Packages) -> Result<()> {
+    tx.run("DELETE FROM image_package WHERE image = $1", values![image])?;
+    add(tx, packages)?;
     tx.run(
-        "INSERT INTO image_finding (finding, image) SELECT finding.id, CAST($2 AS BIGINT) FROM {rows:$1} \
-         JOIN finding ON finding.vuln = (value ->> 0) AND finding.severity = (value ->> 1) \
-           AND finding.namespace = (value ->> 2) AND finding.name = (value ->> 3) \
-           AND finding.version = (value ->> 4) AND finding.kind = (value ->> 5) \
-           AND finding.refused = CAST((value ->> 6) AS BIGINT)",
-        values![&rows, image],
+        "INSERT INTO image_package (package, image) SELECT id, CAST($2 AS BIGINT) FROM package WHERE hash IN {list:$1}",
+        values![hashes(packages), image],
     )?;
+    tx.run("UPDATE image SET listed = $2, counted = 0 WHERE id = $1", values![image, FORM])?;
     Ok(())
 }
 
@@ -106,21 +132,90 @@ pub(crate) struct ByPackage<'a> {
     pub(crate) kind: &'a str,
 }
 
-/// Rows of image and package, in the order of images.
-pub(crate) fn with_package(
+/// A piece of a list of images, in the order of their rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) skipped: i64,
+    pub(crate) most: i64,
+}
+
+const OF_PACKAGE: &str = "package.name = $1 AND ($2 = '' OR package.version = $2) AND ($3 = '' OR lower(package.kind) = lower($3))";
+const OF_FINDING: &str = "finding.vuln = $1 AND ($2 = '' OR finding.namespace = $2) \
+    AND ($3 = '' OR package.name = $3 OR finding.name = $3) \
+    AND ($4 = '' OR lower(finding.severity) = lower($4)) AND ($5 = 0 OR finding.refused = 0)";
+
+/// The images that have a package, and how many there are.
+pub(crate) fn images_with_package(
     tx: &Tx<'_>,
     account: &str,
     by: ByPackage<'_>,
-) -> Result<Vec<(i64, Package)>> {
-    let rows = tx.rows(
-        "SELECT image.id, package.name, package.version, package.kind FROM package \
-         JOIN image_package ON image_package.package = package.id \
-         JOIN image ON image.id = image_package.image \
-         WHERE package.name = $2 AND ($3 = '' OR package.version = $3) AND ($4 = '' OR lower(package.kind) = lower($4)) \
-           AND image.account = $1 \
-         ORDER BY image.id, package.version, package.kind",
-        values![account, by.name, by.version, by.kind],
+    piece: Piece,
+) -> Result<(Vec<i64>, i64)> {
+    let ByPackage { name, version, kind } = by;
+    let ids = package_ids(tx, OF_PACKAGE, values![name, version, kind])?;
+    images_of(tx, account, &ids, piece)
+}
+
+/// The images that have a vulnerability, and how many there are.
+pub(crate) fn images_with_vulnerability(
+    tx: &Tx<'_>,
+    account: &str,
+    by: ByVulnerability<'_>,
+    piece: Piece,
+) -> Result<(Vec<i64>, i64)> {
+    let sql = format!(
+        "SELECT DISTINCT package.id FROM finding JOIN package_finding ON package_finding.finding = finding.id \
+         JOIN package ON package.id = package_finding.package WHERE {OF_FINDING}"
+    );
+    let ByVulnerability { vuln, namespace, package, severity, vendor_only } = by;
+    let rows = tx.rows(&sql, values![vuln, namespace, package, severity, vendor_only])?;
+    let ids = rows.into_iter().map(Row::int).collect::<Result<Vec<_>>>()?;
+    images_of(tx, account, &ids, piece)
+}
+
+fn package_ids(tx: &Tx<'_>, which: &str, values: &[inscan_store::Value]) -> Result<Vec<i64>> {
+    let sql = format!("SELECT package.id FROM package WHERE {which}");
+    tx.rows(&sql, values)?.into_iter().map(Row::int).collect()
+}
+
+fn images_of(
+    tx: &Tx<'_>,
+    account: &str,
+    packages: &[i64],
+    piece: Piece,
+) -> Result<(Vec<i64>, i64)> {
+    let ids = json!(packages).to_string();
+    let found = tx.rows(
+        "SELECT DISTINCT image.id FROM image_package JOIN image ON image.id = image_package.image \
+         WHERE image_package.package IN {numbers:$1} AND image.account = $2 ORDER BY image.id LIMIT $3 OFFSET $4",
+        values![&ids, account, piece.most, piece.skipped],
     )?;
+    let found = found.into_iter().map(Row::int).collect::<Result<Vec<_>>>()?;
+    let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    if count < piece.most && (count > 0 || piece.skipped == 0) {
+        return Ok((found, piece.skipped + count));
+    }
+    let total = tx.row(
+        "SELECT COUNT(DISTINCT image.id) FROM image_package JOIN image ON image.id = image_package.image \
+         WHERE image_package.package IN {numbers:$1} AND image.account = $2",
+        values![&ids, account],
+    )?;
+    Ok((found, total.map_or(Ok(0), Row::int)?))
+}
+
+/// Rows of image and package, of some images, in their order.
+pub(crate) fn with_package(
+    tx: &Tx<'_>,
+    images: &[i64],
+    by: ByPackage<'_>,
+) -> Result<Vec<(i64, Package)>> {
+    let sql = format!(
+        "SELECT DISTINCT image_package.image, package.name, package.version, package.kind FROM package \
+         JOIN image_package ON image_package.package = package.id \
+         WHERE {OF_PACKAGE} AND image_package.image IN {{numbers:$4}} \
+         ORDER BY image_package.image, package.version, package.kind"
+    );
+    let rows = tx.rows(&sql, values![by.name, by.version, by.kind, json!(images).to_string()])?;
     let read = |row: Row| {
         let mut fields = row.fields();
         let image = fields.int()?;
@@ -142,31 +237,92 @@ pub(crate) struct ByVulnerability<'a> {
     pub(crate) vendor_only: bool,
 }
 
-/// Rows of image and finding, in the order of images.
+/// A package of an image with a vulnerability of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) image: i64,
+    /// Under the name by which it was found.
+    pub(crate) package: Package,
+    pub(crate) vuln: String,
+    pub(crate) severity: String,
+    pub(crate) namespace: String,
+    pub(crate) fix: Option<String>,
+}
+
+/// The columns of a [`Found`], to be read by [`found`].
+pub(crate) const FOUND: &str = "image_package.image, \
+    CASE WHEN finding.name = '' THEN package.name ELSE finding.name END AS called, \
+    CASE WHEN finding.name = '' THEN package.version ELSE finding.version END AS of_version, \
+    package.kind, finding.vuln, finding.severity, finding.namespace, package_finding.fix";
+
+pub(crate) fn found(row: Row) -> Result<Found> {
+    let mut fields = row.fields();
+    Ok(Found {
+        image: fields.int()?,
+        package: Package { name: fields.text()?, version: fields.text()?, kind: fields.text()? },
+        vuln: fields.text()?,
+        severity: fields.text()?,
+        namespace: fields.text()?,
+        fix: fields.text_or_none()?,
+    })
+}
+
+/// Rows of image and finding, of some images, in their order.
 pub(crate) fn with_vulnerability(
     tx: &Tx<'_>,
-    account: &str,
+    images: &[i64],
     by: ByVulnerability<'_>,
-) -> Result<Vec<(i64, Finding)>> {
-    let rows = tx.rows(
-        "SELECT image.id, finding.vuln, finding.severity, finding.namespace, finding.name, finding.version, \
-           finding.kind, finding.refused FROM finding \
-         JOIN image_finding ON image_finding.finding = finding.id \
-         JOIN image ON image.id = image_finding.image \
-         WHERE finding.vuln = $2 AND ($3 = '' OR finding.namespace = $3) AND ($4 = '' OR finding.name = $4) \
-           AND ($5 = '' OR lower(finding.severity) = lower($5)) AND ($6 = 0 OR finding.refused = 0) \
-           AND image.account = $1 \
-         ORDER BY image.id, finding.name, finding.version",
-        values![account, by.vuln, by.namespace, by.package, by.severity, by.vendor_only],
-    )?;
-    let read = |row: Row| {
-        let mut fields = row.fields();
-        let image = fields.int()?;
-        let (vuln, severity, namespace) = (fields.text()?, fields.text()?, fields.text()?);
+) -> Result<Vec<Found>> {
+    let sql = format!(
+        "SELECT DISTINCT {FOUND} FROM finding \
+         JOIN package_finding ON package_finding.finding = finding.id \
+         JOIN package ON package.id = package_finding.package \
+         JOIN image_package ON image_package.package = package.id \
+         WHERE {OF_FINDING} AND image_package.image IN {{numbers:$6}} \
+         ORDER BY image_package.image, called, of_version"
+    );
+    let ByVulnerability { vuln, namespace, package, severity, vendor_only } = by;
+    let values =
+        values![vuln, namespace, package, severity, vendor_only, json!(images).to_string()];
+    tx.rows(&sql, values)?.into_iter().map(found).collect()
+}
+
+/// What is vulnerable in an image, by the data that its packages were matched with.
+pub(crate) fn of_image(tx: &Tx<'_>, image: i64) -> Result<Vec<Found>> {
+    let sql = format!(
+        "SELECT DISTINCT {FOUND} FROM image_package \
+         JOIN package ON package.id = image_package.package \
+         JOIN package_finding ON package_finding.package = package.id \
+         JOIN finding ON finding.id = package_finding.finding \
+         WHERE image_package.image = $1 ORDER BY called, of_version, finding.vuln"
+    );
+    tx.rows(&sql, values![image])?.into_iter().map(found).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_and_matched_stands_once() {
         let package =
-            Package { name: fields.text()?, version: fields.text()?, kind: fields.text()? };
-        let refused = fields.bool()?;
-        Ok((image, Finding { vuln, severity, namespace, package, refused }))
-    };
-    rows.into_iter().map(read).collect()
+            |name: &str| Package { name: name.into(), version: "1".into(), kind: "npm".into() };
+        let section: inscan_document::Section = inscan_document::Section {
+            packages: vec![inscan_document::section::PackageRow {
+                kind: "npm".into(),
+                name: "a".into(),
+                version: "1".into(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let subjects = inscan_judge::subjects::of_document(&section);
+        let all = packages(&subjects, BTreeSet::from([package("a"), package("b\0")]));
+        let found: Vec<(&str, bool)> = all
+            .values()
+            .map(|(package, subject)| (package.name.as_str(), subject.is_empty()))
+            .collect();
+        assert_eq!(found.len(), 2);
+        assert!(found.contains(&("a", false)) && found.contains(&("b\u{fffd}", true)), "{found:?}");
+    }
 }

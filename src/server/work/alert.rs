@@ -61,17 +61,22 @@ fn text<'a>(object: &'a Json, name: &str) -> &'a str {
 /// Whether an alert is about what happened.
 fn is_about(alert: &Json, event: &Json) -> bool {
     let trigger = text(event, "trigger");
-    if alert["enabled"] != true
-        || alert["type"] != "repository"
-        || alert["triggers"][trigger] != true
-    {
+    if alert["enabled"] != true || alert["triggers"][trigger] != true {
         return false;
     }
     let turns_bad = event["was"] == "pass" && event["is"] == "fail";
     if trigger == "policy_eval" && alert["onlyPassFail"] == true && !turns_bad {
         return false;
     }
-    let name = FullTag::parse(text(event, "fulltag"));
+    covers(alert, text(event, "fulltag"))
+}
+
+/// Whether an alert is about images of a name.
+pub(crate) fn covers(alert: &Json, fulltag: &str) -> bool {
+    if alert["type"] != "repository" {
+        return false;
+    }
+    let name = FullTag::parse(fulltag);
     let repositories = alert["repositories"].as_array().into_iter().flatten();
     let fits = |pattern: &str, value: &str| pattern.is_empty() || glob(pattern, value);
     repositories.into_iter().any(|one| {
@@ -82,7 +87,7 @@ fn is_about(alert: &Json, event: &Json) -> bool {
 }
 
 /// `*` stands for anything.
-fn glob(pattern: &str, value: &str) -> bool {
+pub(super) fn glob(pattern: &str, value: &str) -> bool {
     inscan_judge::mapping::NamePattern::new(pattern).is_ok_and(|pattern| pattern.matches(value))
 }
 
@@ -90,6 +95,7 @@ fn message(alert: &Json, event: &Json, now: i64) -> Json {
     let title = match text(event, "trigger") {
         "analysis_update" => "a new analysis of an image",
         "policy_eval" => "an image is judged otherwise",
+        "vuln_update" => "other vulnerabilities are known of an image",
         _ => "something happened to an image",
     };
     json!({
@@ -98,6 +104,7 @@ fn message(alert: &Json, event: &Json, now: i64) -> Json {
         "trigger": event["trigger"],
         "image": {"tag": event["fulltag"], "digest": event["digest"]},
         "status": {"before": event["was"], "now": event["is"]},
+        "vulnerabilities": event["vulnerabilities"],
         "at": iso(now),
     })
 }

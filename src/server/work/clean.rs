@@ -13,7 +13,7 @@ use crate::server::tell;
 const PIECE: i64 = 5_000;
 
 /// Each removes some of what was before `$1`, and says how many.
-const OLD: [(&str, &str); 4] = [
+const OLD: [(&str, &str); 7] = [
     ("events", "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE made_at < $1 LIMIT $2)"),
     (
         "verdicts",
@@ -22,15 +22,17 @@ const OLD: [(&str, &str); 4] = [
              AND newer.bundle = old.bundle AND newer.id > old.id) LIMIT $2)",
     ),
     ("former analyses", "DELETE FROM former_analysis WHERE until < $1"),
+    (
+        "changes",
+        "DELETE FROM change WHERE made_at < $1 AND generation IN (SELECT generation FROM change WHERE made_at < $1 LIMIT $2)",
+    ),
+    ("marks", "DELETE FROM told WHERE key IN (SELECT key FROM told WHERE made_at < $1 LIMIT $2)"),
+    // What is asked for again is made again.
+    (
+        "answers",
+        "DELETE FROM answer WHERE made_at < $1 AND image IN (SELECT image FROM answer WHERE made_at < $1 LIMIT $2)",
+    ),
     ("audit", "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE made_at < $1 LIMIT $2)"),
-];
-
-/// Rows that no image has any longer.
-const UNUSED: [&str; 2] = [
-    "DELETE FROM package WHERE id IN (SELECT id FROM package WHERE NOT EXISTS \
-       (SELECT 1 FROM image_package WHERE image_package.package = package.id) LIMIT $1)",
-    "DELETE FROM finding WHERE id IN (SELECT id FROM finding WHERE NOT EXISTS \
-       (SELECT 1 FROM image_finding WHERE image_finding.finding = finding.id) LIMIT $1)",
 ];
 
 /// Which of some contents are needed. An upload that waits is named by its job.
@@ -40,6 +42,7 @@ const NAMED: &str = "SELECT digest FROM blob WHERE digest IN {list:$1} AND (EXIS
     OR EXISTS (SELECT 1 FROM job WHERE kind = 'import' AND payload LIKE '%' || blob.digest || '%') OR made_at > $2)";
 
 pub(super) fn run(app: &App) -> Result<()> {
+    super::archive::run(app)?;
     let now = clock::now();
     let before = now - app.settings.keep;
     for (what, sql) in OLD {
@@ -56,11 +59,7 @@ pub(super) fn run(app: &App) -> Result<()> {
             tell::info("removed what is old", json!({"what": what, "rows": removed}));
         }
     }
-    for sql in UNUSED {
-        while app.store.write(|tx| Ok::<_, Problem>(tx.run(sql, values![PIECE])?))?
-            == PIECE.unsigned_abs()
-        {}
-    }
+    unused(app)?;
     app.store.write(|tx| Ok::<_, Problem>(queue::forget(tx, now - 14 * DAY)?))?;
     let named = |tx: &Tx<'_>, digests: &str| {
         let rows = tx.rows(NAMED, values![digests, now - DAY])?;
@@ -82,4 +81,47 @@ pub(super) fn run(app: &App) -> Result<()> {
         Ok::<_, Problem>(())
     })?;
     Ok(app.store.give_back()?)
+}
+
+/// Packages that no image has any longer, and what only they had.
+fn unused(app: &App) -> Result<()> {
+    const UNUSED: &str =
+        "NOT EXISTS (SELECT 1 FROM image_package WHERE image_package.package = package.id)";
+    const UNFOUND: &str =
+        "NOT EXISTS (SELECT 1 FROM package_finding WHERE package_finding.finding = finding.id)";
+    loop {
+        let sql = format!("SELECT id FROM package WHERE {UNUSED} LIMIT $1");
+        let ids = ids(app, &sql)?;
+        if ids.is_empty() {
+            break;
+        }
+        let list = json!(ids).to_string();
+        app.store.write(|tx| {
+            let of_unused = format!(
+                "DELETE FROM package_finding WHERE package IN (SELECT id FROM package WHERE id IN {{numbers:$1}} AND {UNUSED})"
+            );
+            tx.run(&of_unused, values![&list])?;
+            let sql = format!("DELETE FROM package WHERE id IN {{numbers:$1}} AND {UNUSED}");
+            Ok::<_, Problem>(tx.run(&sql, values![&list])?)
+        })?;
+        if i64::try_from(ids.len()).unwrap_or_default() < PIECE {
+            break;
+        }
+    }
+    loop {
+        let ids = ids(app, &format!("SELECT id FROM finding WHERE {UNFOUND} LIMIT $1"))?;
+        let sql = format!("DELETE FROM finding WHERE id IN {{numbers:$1}} AND {UNFOUND}");
+        let list = json!(ids).to_string();
+        app.store.write(|tx| Ok::<_, Problem>(tx.run(&sql, values![&list])?))?;
+        if i64::try_from(ids.len()).unwrap_or_default() < PIECE {
+            return Ok(());
+        }
+    }
+}
+
+fn ids(app: &App, sql: &str) -> Result<Vec<i64>> {
+    app.store.read(|tx| {
+        let rows = tx.rows(sql, values![PIECE])?;
+        Ok(rows.into_iter().map(Row::int).collect::<Result<Vec<_>, _>>()?)
+    })
 }

@@ -352,6 +352,7 @@ mod tests {
     fn item(id: &str, severity: Severity, name: &str) -> Item {
         let is_os = !name.contains('/');
         Item {
+            index: 0,
             id: id.into(),
             aliases: vec![id.into()],
             severity,
