@@ -1021,9 +1021,12 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;serve' {
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address to listen on')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address to listen on, or unix:PATH [default: 127.0.0.1:8080, and none for workers]')
+            [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'What this process does: answer requests, do the jobs, or both')
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
             [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL')
             [CompletionResult]::new('--objects-credentials', '--objects-credentials', [CompletionResultType]::ParameterName, 'The file with the keys of the bucket, as Amazon''s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]')
             [CompletionResult]::new('--admin-token-file', '--admin-token-file', [CompletionResultType]::ParameterName, 'The administrator''s token: read from this file, or written to it where it is not there yet')
@@ -1031,6 +1034,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the certificate')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'How many jobs to do at a time')
+            [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'After how long a job whose process died is another one''s')
             [CompletionResult]::new('--max-upload', '--max-upload', [CompletionResultType]::ParameterName, 'The largest archive that is taken')
             [CompletionResult]::new('--max-uploads', '--max-uploads', [CompletionResultType]::ParameterName, 'How many archives are taken at a time')
             [CompletionResult]::new('--scan-time', '--scan-time', [CompletionResultType]::ParameterName, 'How long the analysis of an image here may take')
@@ -1051,6 +1055,7 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
             [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('--allow-private-webhooks', '--allow-private-webhooks', [CompletionResultType]::ParameterName, 'Send webhooks also to private addresses and to this machine')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network; whatever needs it is an error')
             [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify certificates of servers: others on the network can read and change what is sent')
             [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: others on the network can read and change what is sent')
@@ -1060,12 +1065,18 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Bring a database to the form that this version needs, and make an empty one')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look whether everything that is kept is whole')
+            [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Add, list, change and remove users, also where nobody can log in any longer')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Add, list and revoke tokens')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'inscan;serve;backup' {
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
@@ -1079,7 +1090,9 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         }
         'inscan;serve;restore' {
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
-            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
@@ -1091,9 +1104,267 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'inscan;serve;migrate' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;check' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL')
+            [CompletionResult]::new('--objects-credentials', '--objects-credentials', [CompletionResultType]::ParameterName, 'The file with the keys of the bucket, as Amazon''s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in this PEM file too; may be repeated')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Show this certificate (PEM) to servers that ask for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The private key (PEM) of the client certificate, where it is in a file of its own')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give a server up that cannot be reached within so many seconds')
+            [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Abort after this many seconds without data')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to ask again where that may help, with longer and longer waits between')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network; whatever needs it is an error')
+            [CompletionResult]::new('--insecure-tls', '--insecure-tls', [CompletionResultType]::ParameterName, 'Do not verify certificates of servers: others on the network can read and change what is sent')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Use plain http instead of https: others on the network can read and change what is sent')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a user; without a password only tokens let it in')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the users: name, role, whether they may log in, when they were added')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Give a user another password')
+            [CompletionResult]::new('role', 'role', [CompletionResultType]::ParameterValue, 'Change what a user may do')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a user with its tokens')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;user;add' {
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Read the password from this file; `-` is standard input')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user;list' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user;password' {
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Read the password from this file; `-` is standard input')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user;role' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user;remove' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;user;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a user; without a password only tokens let it in')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the users: name, role, whether they may log in, when they were added')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Give a user another password')
+            [CompletionResult]::new('role', 'role', [CompletionResultType]::ParameterValue, 'Change what a user may do')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a user with its tokens')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;user;help;add' {
+            break
+        }
+        'inscan;serve;user;help;list' {
+            break
+        }
+        'inscan;serve;user;help;password' {
+            break
+        }
+        'inscan;serve;user;help;role' {
+            break
+        }
+        'inscan;serve;user;help;remove' {
+            break
+        }
+        'inscan;serve;user;help;help' {
+            break
+        }
+        'inscan;serve;token' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a token for a user, and write it to standard output')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the tokens: id, user, what it is for, when it was added; never the token itself')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke a token: it is worth nothing at once')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;token;add' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What it is for')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;token;list' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;token;revoke' {
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full')
+            [CompletionResult]::new('--database-password-file', '--database-password-file', [CompletionResultType]::ParameterName, 'Read the password of the database from this file')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'The key for passwords of registries and options of channels [default: key in the folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours (NO_COLOR is respected)')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup''s limit, 80 % of the machine''s]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How to write an error on stderr')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on stderr but errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'inscan;serve;token;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a token for a user, and write it to standard output')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the tokens: id, user, what it is for, when it was added; never the token itself')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke a token: it is worth nothing at once')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'inscan;serve;token;help;add' {
+            break
+        }
+        'inscan;serve;token;help;list' {
+            break
+        }
+        'inscan;serve;token;help;revoke' {
+            break
+        }
+        'inscan;serve;token;help;help' {
+            break
+        }
         'inscan;serve;help' {
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Bring a database to the form that this version needs, and make an empty one')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look whether everything that is kept is whole')
+            [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Add, list, change and remove users, also where nobody can log in any longer')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Add, list and revoke tokens')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -1101,6 +1372,50 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             break
         }
         'inscan;serve;help;restore' {
+            break
+        }
+        'inscan;serve;help;migrate' {
+            break
+        }
+        'inscan;serve;help;check' {
+            break
+        }
+        'inscan;serve;help;user' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a user; without a password only tokens let it in')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the users: name, role, whether they may log in, when they were added')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Give a user another password')
+            [CompletionResult]::new('role', 'role', [CompletionResultType]::ParameterValue, 'Change what a user may do')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a user with its tokens')
+            break
+        }
+        'inscan;serve;help;user;add' {
+            break
+        }
+        'inscan;serve;help;user;list' {
+            break
+        }
+        'inscan;serve;help;user;password' {
+            break
+        }
+        'inscan;serve;help;user;role' {
+            break
+        }
+        'inscan;serve;help;user;remove' {
+            break
+        }
+        'inscan;serve;help;token' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a token for a user, and write it to standard output')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the tokens: id, user, what it is for, when it was added; never the token itself')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke a token: it is worth nothing at once')
+            break
+        }
+        'inscan;serve;help;token;add' {
+            break
+        }
+        'inscan;serve;help;token;list' {
+            break
+        }
+        'inscan;serve;help;token;revoke' {
             break
         }
         'inscan;serve;help;help' {
@@ -1256,12 +1571,60 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
         'inscan;help;serve' {
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Write all rows to a file: a backup, or to move to another database')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Read all rows of a backup into an empty database, of either kind')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Bring a database to the form that this version needs, and make an empty one')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look whether everything that is kept is whole')
+            [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Add, list, change and remove users, also where nobody can log in any longer')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Add, list and revoke tokens')
             break
         }
         'inscan;help;serve;backup' {
             break
         }
         'inscan;help;serve;restore' {
+            break
+        }
+        'inscan;help;serve;migrate' {
+            break
+        }
+        'inscan;help;serve;check' {
+            break
+        }
+        'inscan;help;serve;user' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a user; without a password only tokens let it in')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the users: name, role, whether they may log in, when they were added')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Give a user another password')
+            [CompletionResult]::new('role', 'role', [CompletionResultType]::ParameterValue, 'Change what a user may do')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a user with its tokens')
+            break
+        }
+        'inscan;help;serve;user;add' {
+            break
+        }
+        'inscan;help;serve;user;list' {
+            break
+        }
+        'inscan;help;serve;user;password' {
+            break
+        }
+        'inscan;help;serve;user;role' {
+            break
+        }
+        'inscan;help;serve;user;remove' {
+            break
+        }
+        'inscan;help;serve;token' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a token for a user, and write it to standard output')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the tokens: id, user, what it is for, when it was added; never the token itself')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke a token: it is worth nothing at once')
+            break
+        }
+        'inscan;help;serve;token;add' {
+            break
+        }
+        'inscan;help;serve;token;list' {
+            break
+        }
+        'inscan;help;serve;token;revoke' {
             break
         }
         'inscan;help;compare-versions' {

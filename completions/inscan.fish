@@ -1045,54 +1045,67 @@ complete -c inscan -n "__fish_inscan_using_subcommand pull" -l insecure-tls -d '
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l listen -d 'The address to listen on' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l objects -d 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l objects-credentials -d 'The file with the keys of the bucket, as Amazon\'s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l admin-token-file -d 'The administrator\'s token: read from this file, or written to it where it is not there yet' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l tls-cert -d 'Speak https with this certificate (PEM), with those up to its authority behind it' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l tls-key -d 'The private key (PEM) of the certificate' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l workers -d 'How many jobs to do at a time' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-upload -d 'The largest archive that is taken' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-uploads -d 'How many archives are taken at a time' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l scan-time -d 'How long the analysis of an image here may take' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l watch-every -d 'How often watched tags and repositories are looked at' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l listen -d 'The address to listen on, or unix:PATH [default: 127.0.0.1:8080, and none for workers]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l role -d 'What this process does: answer requests, do the jobs, or both' -r -f -a "all\t'Answer requests and do jobs'
+web\t'Answer requests'
+worker\t'Do jobs'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l database-password-file -d 'Read the password of the database from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l key-file -d 'The key for passwords of registries and options of channels [default: key in the folder]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l objects -d 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l objects-credentials -d 'The file with the keys of the bucket, as Amazon\'s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l admin-token-file -d 'The administrator\'s token: read from this file, or written to it where it is not there yet' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l tls-cert -d 'Speak https with this certificate (PEM), with those up to its authority behind it' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l tls-key -d 'The private key (PEM) of the certificate' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l db -d 'The vulnerability database [default: inscan/vulnerabilities.db in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l workers -d 'How many jobs to do at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l lease -d 'After how long a job whose process died is another one\'s' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l max-upload -d 'The largest archive that is taken' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l max-uploads -d 'How many archives are taken at a time' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l scan-time -d 'How long the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l watch-every -d 'How often watched tags and repositories are looked at' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
 deny\t'It may not run'
 scan\t'It may not run, and is analyzed here'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l stall-timeout -d 'Abort after this many seconds without data' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l config -d 'Read settings from this file' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l authfile -d 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l registries-conf -d 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l stall-timeout -d 'Abort after this many seconds without data' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
 json\t'A line of JSON for each event'
 none\t'Nothing'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
 json\t'One line of JSON: code, message, details, hint, exit'"
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l offline -d 'Do not use the network; whatever needs it is an error'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l allow-private-webhooks -d 'Send webhooks also to private addresses and to this machine'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "migrate" -d 'Bring a database to the form that this version needs, and make an empty one'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "check" -d 'Look whether everything that is kept is whole'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "user" -d 'Add, list, change and remove users, also where nobody can log in any longer'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "token" -d 'Add, list and revoke tokens'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l database-password-file -d 'Read the password of the database from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l key-file -d 'The key for passwords of registries and options of channels [default: key in the folder]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -1107,7 +1120,9 @@ json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
-complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l database-password-file -d 'Read the password of the database from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l key-file -d 'The key for passwords of registries and options of channels [default: key in the folder]' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l config -d 'Read settings from this file' -r -F
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'Plain lines'
@@ -1121,8 +1136,93 @@ complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_sub
 json\t'One line of JSON: code, message, details, hint, exit'"
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l database-password-file -d 'Read the password of the database from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l key-file -d 'The key for passwords of registries and options of channels [default: key in the folder]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l data -d 'The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l database -d 'Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l database-password-file -d 'Read the password of the database from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l key-file -d 'The key for passwords of registries and options of channels [default: key in the folder]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l objects -d 'Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l objects-credentials -d 'The file with the keys of the bucket, as Amazon\'s tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l cacert -d 'Trust the certificates in this PEM file too; may be repeated' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l client-cert -d 'Show this certificate (PEM) to servers that ask for one' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l client-key -d 'The private key (PEM) of the client certificate, where it is in a file of its own' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Give a server up that cannot be reached within so many seconds' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l stall-timeout -d 'Abort after this many seconds without data' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l retries -d 'How often to ask again where that may help, with longer and longer waits between' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l offline -d 'Do not use the network; whatever needs it is an error'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l insecure-tls -d 'Do not verify certificates of servers: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -l plain-http -d 'Use plain http instead of https: others on the network can read and change what is sent'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add a user; without a password only tokens let it in'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the users: name, role, whether they may log in, when they were added'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "password" -d 'Give a user another password'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "role" -d 'Change what a user may do'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "remove" -d 'Remove a user with its tokens'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from user" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -l config -d 'Read settings from this file' -r -F
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'Plain lines'
+json\t'A line of JSON for each event'
+none\t'Nothing'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -l color -d 'When to use colours (NO_COLOR is respected)' -r -f -a "auto\t'On a terminal'
+always\t''
+never\t''"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -l max-memory -d 'The memory that may be taken, such as 512MiB [default: 90 % of the cgroup\'s limit, 80 % of the machine\'s]' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -l error-format -d 'How to write an error on stderr' -r -f -a "text\t'For people'
+json\t'One line of JSON: code, message, details, hint, exit'"
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -f -a "add" -d 'Add a token for a user, and write it to standard output'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -f -a "list" -d 'List the tokens: id, user, what it is for, when it was added; never the token itself'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'Revoke a token: it is worth nothing at once'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from token" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "migrate" -d 'Bring a database to the form that this version needs, and make an empty one'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "check" -d 'Look whether everything that is kept is whole'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "user" -d 'Add, list, change and remove users, also where nobody can log in any longer'
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "token" -d 'Add, list and revoke tokens'
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c inscan -n "__fish_inscan_using_subcommand compare-versions" -l ranges -d 'Behind the tab stands a range in this language; print true, false or ERR' -r -f -a "npm\t'As `^1.2.3 || 2.x`'
 pep440\t'As `>=1.0,!=1.5.*`'
@@ -1178,3 +1278,7 @@ complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subc
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "spec" -d 'Show every gate, trigger and parameter that rules can use'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "backup" -d 'Write all rows to a file: a backup, or to move to another database'
 complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "restore" -d 'Read all rows of a backup into an empty database, of either kind'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "migrate" -d 'Bring a database to the form that this version needs, and make an empty one'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "check" -d 'Look whether everything that is kept is whole'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "user" -d 'Add, list, change and remove users, also where nobody can log in any longer'
+complete -c inscan -n "__fish_inscan_using_subcommand help; and __fish_seen_subcommand_from serve" -f -a "token" -d 'Add, list and revoke tokens'

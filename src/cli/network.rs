@@ -73,6 +73,7 @@ impl NetArgs {
             certificate,
         });
         Ok(NetOptions {
+            public_only: false,
             offline: self.offline,
             ca_files: self.cacert,
             client_certificate,

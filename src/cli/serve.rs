@@ -1,22 +1,19 @@
 //! `inscan serve`: the arguments, and what they mean.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+mod manage;
+mod place;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
-use inscan_net::NetOptions;
-#[cfg(feature = "s3")]
-use inscan_net::Secret;
-#[cfg(feature = "s3")]
-use inscan_store::{BucketPlace, Credentials, Usual};
-use inscan_store::{Contents, Place};
+use clap::ValueEnum;
+use inscan_store::Place;
 
-use super::environment::Environment;
+use self::place::{ObjectsArgs, PlaceArgs};
 use super::network::NetArgs;
 use super::registry::RegistryFiles;
 use super::{Failure, Result, Session, cache, settings};
-use crate::server::{self, Fault, Settings, Start, Tls, Unknown};
+use crate::server::{self, Fault, Listen, Role, Settings, Start, Tls, Unknown};
 
 /// Be a backend: keep the analysis of images, judge them, answer the clients that teams have
 ///
@@ -34,15 +31,30 @@ Examples:
   With rows in PostgreSQL, and moving there:
       inscan serve backup --data /var/lib/inscan rows.zst
       inscan serve restore --data /var/lib/inscan --database postgres://inscan@db.example/inscan rows.zst
-      inscan serve --data /var/lib/inscan --database postgres://inscan@db.example/inscan")]
+      inscan serve --data /var/lib/inscan --database postgres://inscan@db.example/inscan
+  Several that answer and several that work, with one database, one bucket and one key:
+      inscan serve --role web --listen 0.0.0.0:8080 --key-file /run/secrets/key
+      inscan serve --role worker --key-file /run/secrets/key
+    where INSCAN_DATABASE is 'postgres://inscan@db.example/inscan?sslmode=verify-full',
+    and INSCAN_OBJECTS is 's3://inscan?endpoint=https://s3.example'
+  For a program on this machine:
+      inscan serve --listen unix:/run/inscan/socket
+      curl --unix-socket /run/inscan/socket http://localhost/healthz")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<manage::Command>,
 
-    /// The address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    /// The address to listen on, or unix:PATH [default: 127.0.0.1:8080, and none for workers]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
+    listen: Option<Listen>,
+
+    /// What this process does: answer requests, do the jobs, or both
+    ///
+    /// Apart they need a database and a bucket that they share (`--database`, `--objects`) and the same key
+    /// (`--key-file`). A worker that listens answers /healthz, /readyz and /metrics.
+    #[arg(long, value_name = "ROLE", default_value = "all")]
+    role: RoleArg,
 
     #[command(flatten)]
     place: PlaceArgs,
@@ -76,6 +88,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(0..=256))]
     workers: u16,
 
+    /// After how long a job whose process died is another one's
+    ///
+    /// It gives a word of itself four times in it.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(4..=3_600))]
+    lease: u32,
+
     /// The largest archive that is taken
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = cache::size)]
     max_upload: u64,
@@ -104,6 +122,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHAT", default_value = "deny")]
     unknown_images: UnknownImages,
 
+    /// Send webhooks also to private addresses and to this machine
+    ///
+    /// Without it, whoever may add a channel cannot make the server ask what only the server can reach.
+    #[arg(long, value_parser = clap::builder::BoolishValueParser::new())]
+    allow_private_webhooks: bool,
+
     #[command(flatten)]
     registry: RegistryFiles,
 
@@ -111,58 +135,25 @@ pub(super) struct Args {
     net: NetArgs,
 }
 
-/// Where everything is kept.
-#[derive(Debug, clap::Args)]
-struct PlaceArgs {
-    /// The folder for everything that is kept [default: inscan/server in $XDG_DATA_HOME or ~/.local/share]
-    #[arg(long, value_name = "DIRECTORY")]
-    data: Option<PathBuf>,
-
-    /// Keep rows in this database instead of the folder: postgres://USER:PASSWORD@HOST/NAME
-    ///
-    /// The variable INSCAN_DATABASE is the better place for an address with a password in it.
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RoleArg {
+    /// Answer requests and do jobs
+    All,
+    /// Answer requests
+    Web,
+    /// Do jobs
+    Worker,
 }
 
-/// Where contents are kept.
-#[derive(Debug, clap::Args)]
-struct ObjectsArgs {
-    /// Keep contents in this bucket instead of the folder: s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME&path-style=BOOL
-    ///
-    /// Without `endpoint` it is one of Amazon's, or of AWS_ENDPOINT_URL. Keys are those of
-    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or of `--objects-credentials`.
-    #[arg(long, value_name = "URL")]
-    objects: Option<String>,
-
-    /// The file with the keys of the bucket, as Amazon's tools have it [default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials]
-    ///
-    /// The profile is that of AWS_PROFILE, or `default`. The file may change while the server runs.
-    #[arg(long, value_name = "FILE")]
-    objects_credentials: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Write all rows to a file: a backup, or to move to another database
-    ///
-    /// What is in the folder beside the database (contents, key) is not in it: copy that. With rows in
-    /// the folder, the server has to be stopped.
-    Backup {
-        #[command(flatten)]
-        place: PlaceArgs,
-        /// The file to write
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Read all rows of a backup into an empty database, of either kind
-    Restore {
-        #[command(flatten)]
-        place: PlaceArgs,
-        /// The file to read
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+fn listen(text: &str) -> std::result::Result<Listen, String> {
+    match text.strip_prefix("unix:") {
+        Some("") => Err("expected a path behind `unix:`".to_owned()),
+        Some(path) => Ok(Listen::Unix(PathBuf::from(path))),
+        None => text
+            .parse()
+            .map(Listen::Tcp)
+            .map_err(|_| "expected an address with a port, or `unix:PATH`".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -176,29 +167,20 @@ enum UnknownImages {
 }
 
 pub(super) fn run(args: Args, session: &Session) -> Result<()> {
-    match &args.command {
-        None => {}
-        Some(Command::Backup { place, file }) => {
-            let (_, database) = place.resolve()?;
-            let count = server::back_up(&database, file).map_err(failed)?;
-            session.say(&format!("wrote {count} rows to {}", file.display()));
-            return Ok(());
-        }
-        Some(Command::Restore { place, file }) => {
-            let (_, database) = place.resolve()?;
-            let count = server::restore(&database, file).map_err(failed)?;
-            session.say(&format!("read {count} rows of {}", file.display()));
-            return Ok(());
-        }
+    if let Some(command) = &args.command {
+        return manage::run(command, session);
     }
     let start = resolve(args)?;
     inscan_image::interrupt::leave_to_program();
     let folder = start.folder.display().to_string();
     let token_file = start.token_file.clone();
-    let scheme = if start.tls.is_some() { "https" } else { "http" };
-    let ready = |address: SocketAddr, token: Option<&str>| {
-        session
-            .table(&format!("inscan serves at {scheme}://{address}, with its data in {folder}\n"));
+    let ready = |address: Option<&str>, token: Option<&str>| {
+        match address {
+            Some(address) => {
+                session.table(&format!("inscan serves at {address}, with its data in {folder}\n"))
+            }
+            None => session.table(&format!("inscan works, with its data in {folder}\n")),
+        }
         match (token, &token_file) {
             (Some(token), _) => session.table(&format!(
                 "The administrator is `admin`. This token is shown once:\n\n    {token}\n\n"
@@ -212,10 +194,30 @@ pub(super) fn run(args: Args, session: &Session) -> Result<()> {
     server::run(start, &ready).map_err(failed)
 }
 
+impl RoleArg {
+    fn resolve(self, database: &Place) -> Result<Role> {
+        let role = match self {
+            RoleArg::All => Role::All,
+            RoleArg::Web => Role::Web,
+            RoleArg::Worker => Role::Worker,
+        };
+        match database {
+            Place::Folder(_) if role != Role::All => {
+                let error =
+                    anyhow::anyhow!("rows in a folder are for one process that does everything");
+                Err(Failure::usage(error)
+                    .hint("name a database that several share: `--database postgres://…`"))
+            }
+            _ => Ok(role),
+        }
+    }
+}
+
 fn failed(fault: Fault) -> Failure {
     let is_place = matches!(
         fault,
         Fault::Token(_)
+            | Fault::Asked(_)
             | Fault::Store(
                 inscan_store::Error::Place(_)
                     | inscan_store::Error::ObjectsPlace(_)
@@ -226,90 +228,20 @@ fn failed(fault: Fault) -> Failure {
     if is_place { Failure::usage(error) } else { Failure::broken(error) }
 }
 
-impl PlaceArgs {
-    fn resolve(&self) -> Result<(PathBuf, Place)> {
-        let usual = || Some(Environment::get().data_directory()?.join("inscan/server"));
-        let folder = self.data.clone().or_else(usual).ok_or_else(|| {
-            Failure::usage(anyhow::anyhow!("it is not known where data is to be kept"))
-                .hint("name a folder: `--data DIRECTORY`")
-        })?;
-        let database = match &self.database {
-            Some(address) => Place::parse(address).map_err(|error| {
-                Failure::usage(anyhow::Error::new(error))
-                    .hint("as in `--database postgres://inscan@db.example/inscan`")
-            })?,
-            None => Place::Folder(folder.clone()),
-        };
-        Ok((folder, database))
-    }
-}
-
-impl ObjectsArgs {
-    fn resolve(&self, folder: &Path, net: &NetOptions) -> Result<Contents> {
-        match &self.objects {
-            None => Ok(Contents::Folder(folder.join("contents"))),
-            Some(objects) => self.bucket(objects, net),
-        }
-    }
-
-    #[cfg(not(feature = "s3"))]
-    fn bucket(&self, _: &str, _: &NetOptions) -> Result<Contents> {
-        Err(Failure::usage(anyhow::anyhow!("this program was built without object storage")))
-    }
-
-    #[cfg(feature = "s3")]
-    fn bucket(&self, objects: &str, net: &NetOptions) -> Result<Contents> {
-        let environment = Environment::get();
-        let first = |names: [&str; 2]| {
-            names.iter().find_map(|name| environment.text(name)).map(str::to_owned)
-        };
-        let usual = Usual {
-            endpoint: first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
-            region: first(["AWS_REGION", "AWS_DEFAULT_REGION"]),
-        };
-        let place = BucketPlace::parse(objects, usual, self.credentials(environment)?, net.clone());
-        let place = place.map_err(|error| {
-            Failure::usage(anyhow::Error::new(error)).hint(
-                "as in `--objects 's3://inscan?endpoint=https://s3.example&region=eu-west-1'`",
-            )
-        })?;
-        Ok(Contents::Bucket(Box::new(place)))
-    }
-
-    #[cfg(feature = "s3")]
-    fn credentials(&self, environment: &Environment) -> Result<Credentials> {
-        let secret = |name: &str| environment.text(name).map(Secret::new);
-        let id = environment.text("AWS_ACCESS_KEY_ID");
-        if let (None, Some(id), Some(secret_key)) =
-            (&self.objects_credentials, id, secret("AWS_SECRET_ACCESS_KEY"))
-        {
-            let token = secret("AWS_SESSION_TOKEN");
-            return Ok(Credentials::Keys { id: id.to_owned(), secret: secret_key, token });
-        }
-        let usual = || Some(environment.path("HOME")?.join(".aws/credentials"));
-        let named = self.objects_credentials.clone();
-        let path = named.or_else(|| environment.path("AWS_SHARED_CREDENTIALS_FILE")).or_else(usual);
-        let path = path.filter(|path| path.exists()).ok_or_else(|| {
-            Failure::usage(anyhow::anyhow!("there are no keys for object storage")).hint(
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file: `--objects-credentials FILE`",
-            )
-        })?;
-        let profile = environment.text("AWS_PROFILE").unwrap_or("default").to_owned();
-        Ok(Credentials::File { path, profile })
-    }
-}
-
 fn resolve(args: Args) -> Result<Start> {
     let (folder, database) = args.place.resolve()?;
+    let role = args.role.resolve(&database)?;
     let net = args.net.resolve()?;
     let contents = args.objects.resolve(&folder, &net)?;
     let program = std::env::current_exe().map_err(|error| {
         Failure::broken(anyhow::Error::new(error).context("cannot find this program"))
     })?;
     let settings = Settings {
+        role,
         temporary: folder.join("temporary"),
         max_upload: args.max_upload,
         workers: usize::from(args.workers),
+        lease: i64::from(args.lease) * 1_000,
         program,
         scan_time: Duration::from_secs(args.scan_time),
         scan_memory: args.scan_memory,
@@ -317,12 +249,15 @@ fn resolve(args: Args) -> Result<Start> {
         registry: args.registry.resolve(),
         watch_every: i64::from(args.watch_every) * 1_000,
         keep: i64::from(args.keep) * 86_400_000,
+        private_webhooks: args.allow_private_webhooks,
         unknown_images: match args.unknown_images {
             UnknownImages::Allow => Unknown::Allow,
             UnknownImages::Deny => Unknown::Deny,
             UnknownImages::Scan => Unknown::Scan,
         },
     };
+    let usual = || Listen::Tcp(([127, 0, 0, 1], 8080).into());
+    let listen = args.listen.or_else(|| (role != Role::Worker).then(usual));
     let tls = match (args.tls_cert, args.tls_key) {
         (Some(certificate), Some(key)) => Some(Tls::open(&certificate, &key).map_err(|error| {
             Failure::usage(anyhow::Error::new(error).context("the certificate cannot be used"))
@@ -330,11 +265,12 @@ fn resolve(args: Args) -> Result<Start> {
         _ => None,
     };
     Ok(Start {
+        key: args.place.key(&folder),
         folder,
         tls,
         database,
         contents,
-        listen: args.listen,
+        listen,
         data: args.db.or_else(settings::database),
         token_file: args.admin_token_file,
         uploads: usize::from(args.max_uploads),

@@ -275,7 +275,13 @@ fn without_text(error: &anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn set(command: Command, long: &str, values: &[String], known: &mut bool) -> Command {
+/// The flag of a command, and of those below it.
+fn set(mut command: Command, long: &str, values: &[String], known: &mut bool) -> Command {
+    let names: Vec<String> =
+        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(name, |sub| set(sub, long, values, known));
+    }
     let is_it = |arg: &&Arg| arg.get_long() == Some(long) && !arg.is_positional();
     let Some(id) = command.get_arguments().find(is_it).map(|arg| arg.get_id().clone()) else {
         return command;

@@ -83,6 +83,11 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal fault: the server's log has it")
     }
 
+    /// For whoever runs the server: with the store's reason.
+    pub(crate) fn told(self) -> String {
+        self.cause.map_or(self.message, |cause| cause.to_string())
+    }
+
     pub(crate) fn with_detail(self, detail: Json) -> Problem {
         Problem { detail, ..self }
     }
@@ -110,11 +115,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         match error {
             Error::Conflict => Problem::conflict("it exists already"),
-            error @ (Error::Objects(_) | Error::BlobGoes(_)) => Problem {
+            error if error.is_of_place() => Problem {
                 cause: Some(Box::new(error)),
                 ..Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "the server's contents cannot be reached at the moment: try again later",
+                    "the server's data cannot be reached at the moment: try again later",
                 )
             },
             error => Problem {

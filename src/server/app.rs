@@ -14,16 +14,20 @@ use tokio::sync::Semaphore;
 use super::crypto::Secrets;
 use super::data::Data;
 use super::login::{Actor, Logins};
-use super::rights::Role;
+use super::own::Own;
+use super::rights;
 
 /// What was typed, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    pub(crate) role: Role,
     /// For uploads and scans that are under way.
     pub(crate) temporary: PathBuf,
     /// In bytes.
     pub(crate) max_upload: u64,
     pub(crate) workers: usize,
+    /// How long a job is its worker's, without a word of it.
+    pub(crate) lease: Millis,
     /// The program that scans: this one.
     pub(crate) program: PathBuf,
     /// How long a scan may take.
@@ -36,8 +40,20 @@ pub(crate) struct Settings {
     pub(crate) watch_every: Millis,
     /// How long evaluations, events and former analyses are kept.
     pub(crate) keep: Millis,
+    /// Webhooks may go to addresses that only the server reaches.
+    pub(crate) private_webhooks: bool,
     /// What an admission controller is told about an image that is not known.
     pub(crate) unknown_images: Unknown,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    All,
+    /// Answers requests.
+    Web,
+    /// Does jobs.
+    Worker,
 }
 
 /// What becomes of an image that the server does not know.
@@ -61,6 +77,8 @@ pub(crate) struct App {
     pub(crate) uploads: Semaphore,
     pub(crate) started: Millis,
     pub(crate) bell: Bell,
+    /// Its temporary files are this process's for as long as it lives.
+    pub(crate) _own: Own,
 }
 
 /// Wakes workers of this process when there is something to do.
@@ -134,7 +152,7 @@ impl Actor {
             person: 0,
             username: String::new(),
             account: String::new(),
-            role: Role::Read,
+            role: rights::Role::Read,
             token: None,
         }
     }

@@ -9,6 +9,21 @@ use std::path::Path;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
 use inscan_facts::digest::hex;
+use inscan_store::backup::Table;
+use inscan_store::{Schema, Step, Store, values};
+
+const WORD: &str = "CREATE TABLE key_check (id INTEGER NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)";
+
+/// A word that was sealed with the key of the first server: another one's key does not open it.
+pub(crate) const SCHEMA: Schema = Schema {
+    part: "key",
+    steps: &[Step {
+        sqlite: WORD,
+        postgres: "CREATE TABLE key_check (id BIGINT NOT NULL PRIMARY KEY, sealed BYTEA NOT NULL)",
+    }],
+};
+pub(crate) const TABLE: Table =
+    Table { name: "key_check", keys: 1, columns: &["id", "sealed"], counts: false };
 
 /// A key of 256 bits.
 #[derive(Debug)]
@@ -26,6 +41,20 @@ impl Secrets {
         let key = bytes(text.trim()).filter(|key| key.len() == 32).ok_or_else(wrong)?;
         let key = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(|_| wrong())?;
         Ok(Secrets(key))
+    }
+
+    /// Whether it is the key of all that is in the database; the first one is.
+    pub(crate) fn is_of(&self, store: &Store) -> inscan_store::Result<bool> {
+        let sealed = self.seal("key", "inscan");
+        store.write(|tx| {
+            tx.run(
+                "INSERT INTO key_check (id, sealed) VALUES (1, $1) ON CONFLICT (id) DO NOTHING",
+                values![sealed.clone()],
+            )?;
+            let row = tx.row("SELECT sealed FROM key_check WHERE id = 1", &[])?;
+            let kept = row.map(|row| row.fields().bytes()).transpose()?.unwrap_or_default();
+            Ok(self.open_sealed("key", &kept).as_deref() == Some("inscan"))
+        })
     }
 
     /// `of` is what the secret belongs to: it cannot be moved to something else.
@@ -52,10 +81,19 @@ fn make(path: &Path) -> io::Result<String> {
     let mut key = [0u8; 32];
     rand::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
     let text = hex(&key);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    Ok(text)
+    // Whole or not at all: another server may read it at this moment, or make one as well.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+    let made = made.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::hard_link(&beside, path)
+    });
+    let _ = fs::remove_file(&beside);
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read_to_string(path),
+        made => made.map(|()| text),
+    }
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -81,5 +119,9 @@ mod tests {
         let other = Secrets::open(&folder.path().join("other")).unwrap();
         assert_eq!(other.open_sealed("registry/a", &sealed), None);
         assert_eq!(other.open_sealed("registry/a", b"short"), None);
+        let place = inscan_store::Place::Folder(folder.path().to_owned());
+        let store = Store::open(&place, &[SCHEMA]).unwrap();
+        assert!(secrets.is_of(&store).unwrap() && again.is_of(&store).unwrap());
+        assert!(!other.is_of(&store).unwrap());
     }
 }

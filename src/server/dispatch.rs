@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Problem, Result};
-use super::app::App;
+use super::app::{App, Role};
 use super::asked::{Asked, Content, Query};
 use super::login::{self, Actor};
 use super::rights::may;
@@ -31,11 +31,18 @@ const STALL: Duration = Duration::from_secs(60);
 /// In bytes: of a body that is no upload.
 const MAX_JSON: u64 = 8 << 20;
 
+/// What a process that only works is asked.
+const OF_WORKERS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// All routes, each with and without a slash at its end.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router: Router<Arc<App>> = Router::new();
     let mut paths: Vec<(String, MethodRouter<Arc<App>>)> = Vec::new();
+    let is_worker = app.settings.role == Role::Worker;
     for (path, route) in routes::all() {
+        if is_worker && !OF_WORKERS.contains(&path.as_str()) {
+            continue;
+        }
         let answer = move |State(app): State<Arc<App>>, parts: RawPathParams, request| {
             answered(app, route, named(&parts), request)
         };

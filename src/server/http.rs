@@ -1,8 +1,13 @@
 //! Connections: a loop of our own, since only that can say how long a request's head may take, how
 //! many connections there are, and how long their end is waited for.
 
+use std::fmt;
+use std::fs;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +19,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -29,9 +34,92 @@ const CONNECTIONS: usize = 2_048;
 /// How long requests that run are waited for at the end.
 const END: Duration = Duration::from_secs(30);
 
+/// Where requests come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Tcp(address) => address.fmt(f),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+pub(crate) enum Listener {
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listen {
+    pub(crate) async fn bind(&self) -> io::Result<Listener> {
+        match self {
+            Listen::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let address = listener.local_addr()?;
+                Ok(Listener::Tcp(listener, address))
+            }
+            Listen::Unix(path) => {
+                let listener = match UnixListener::bind(path) {
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                        // Of a server that was ended in the middle, if nobody answers there.
+                        if UnixStream::connect(path).await.is_ok() {
+                            return Err(error);
+                        }
+                        fs::remove_file(path)?;
+                        UnixListener::bind(path)?
+                    }
+                    bound => bound?,
+                };
+                // For its owner and their group: what there is of rights beyond is tokens.
+                fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+                Ok(Listener::Unix(listener, path.clone()))
+            }
+        }
+    }
+}
+
+/// A connection of either kind.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+impl Listener {
+    pub(crate) fn shown(&self, scheme: &str) -> String {
+        match self {
+            Listener::Tcp(_, address) => format!("{scheme}://{address}"),
+            Listener::Unix(_, path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Listener::Tcp(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                let _ = stream.set_nodelay(true);
+                Ok(Box::new(stream))
+            }
+            Listener::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, path) = self {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// Answers until `stop` is over, and then ends what was begun.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<&Tls>,
     router: Router,
     stop: impl Future<Output = ()>,
@@ -46,13 +134,12 @@ pub(crate) async fn serve(
             () = &mut stop => break,
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok(stream) => stream,
             Err(error) => {
                 unaccepted(&error).await;
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
         let (router, watcher) = (router.clone(), graceful.watcher());
         let acceptor = tls.map(Tls::acceptor);
         tokio::spawn(async move {

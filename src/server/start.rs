@@ -3,25 +3,24 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use inscan_store::backup::{self, Table};
-use inscan_store::{Blobs, Contents, Place, Row, Store, Tx, values};
+use axum::http::StatusCode;
+use inscan_store::{Blobs, Contents, Place, Row, Schema, Store, Tx, values};
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use super::answer::Problem;
-use super::app::{App, Bell, Counts, Settings};
-use super::crypto::Secrets;
+use super::app::{App, Bell, Counts, Role, Settings};
+use super::crypto::{self, Secrets};
 use super::data::Data;
+use super::http::{Listen, Listener};
 use super::login::Logins;
-use super::model::tables::TABLES;
-use super::model::{SCHEMA, bundles};
+use super::model::{self, bundles};
+use super::own::Own;
 use super::tls::Tls;
 use super::work::Workers;
 use super::{clock, dispatch, http, ids, rights, tell};
@@ -32,7 +31,9 @@ pub(crate) struct Start {
     pub(crate) folder: PathBuf,
     pub(crate) database: Place,
     pub(crate) contents: Contents,
-    pub(crate) listen: SocketAddr,
+    pub(crate) key: PathBuf,
+    /// None: nobody is answered.
+    pub(crate) listen: Option<Listen>,
     /// The vulnerability database.
     pub(crate) data: Option<PathBuf>,
     /// Where the administrator's token is read from, or written to where there is none.
@@ -51,24 +52,33 @@ pub(crate) enum Fault {
     Io { what: String, source: io::Error },
     #[error("the token in `{0}` is not one: expected 16 to 200 letters, digits and hyphens")]
     Token(PathBuf),
+    /// Something else has to be asked for.
+    #[error("{0}")]
+    Asked(String),
     #[error("{0}")]
     Other(String),
 }
 
-fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Fault {
+/// All parts of what is kept.
+pub(crate) const SCHEMAS: &[Schema] = &[model::SCHEMA, crypto::SCHEMA];
+
+pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Fault {
     let what = what.into();
     move |source| Fault::Io { what, source }
 }
 
 /// The name of the first account and its first user.
-const ADMIN: &str = "admin";
+pub(crate) const ADMIN: &str = "admin";
 
 /// Answers until a signal ends it. `ready` is told the address, and the administrator's token
 /// where it was made just now.
 ///
 /// # Errors
 /// Where the data cannot be opened or the address is taken.
-pub(crate) fn run(mut start: Start, ready: &dyn Fn(SocketAddr, Option<&str>)) -> Result<(), Fault> {
+pub(crate) fn run(
+    mut start: Start,
+    ready: &dyn Fn(Option<&str>, Option<&str>),
+) -> Result<(), Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(64)
@@ -77,75 +87,78 @@ pub(crate) fn run(mut start: Start, ready: &dyn Fn(SocketAddr, Option<&str>)) ->
         .build()
         .map_err(io("cannot start threads"))?;
     let folder = start.folder.clone();
-    let listen = start.listen;
-    let tls = start.tls.take();
+    let (listen, tls) = (start.listen.take(), start.tls.take());
     let (app, token) = open(start)?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(listen).await.map_err(io(format!("cannot listen on {listen}")))?;
-        let address = listener.local_addr().map_err(io("cannot listen"))?;
-        let mut end = signal(SignalKind::terminate()).map_err(io("cannot wait for signals"))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(io("cannot wait for signals"))?;
-        let workers = Workers::start(&app).map_err(io("cannot start workers"))?;
-        tell::info("ready", json!({"address": address.to_string(), "data": folder.display().to_string(), "database": app.store.kind(), "contents": app.blobs.place()}));
-        ready(address, token.as_deref());
-        let stop = async move {
-            tokio::select! {
-                _ = end.recv() => {}
-                _ = interrupt.recv() => {}
+        let listener = match &listen {
+            Some(listen) => {
+                Some(listen.bind().await.map_err(io(format!("cannot listen on {listen}")))?)
+            }
+            None => None,
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let address = listener.as_ref().map(|listener| listener.shown(scheme));
+        let stop = stop().map_err(io("cannot wait for signals"))?;
+        let workers = match app.settings.role {
+            Role::Web => None,
+            Role::All | Role::Worker => {
+                Some(Workers::start(&app).map_err(io("cannot start workers"))?)
             }
         };
-        http::serve(listener, tls.as_ref(), dispatch::router(app.clone()), stop).await;
+        tell::info(
+            "ready",
+            json!({"address": address, "data": folder.display().to_string(),
+            "database": app.store.kind(), "contents": app.blobs.place()}),
+        );
+        ready(address.as_deref(), token.as_deref());
+        answer(listener, tls.as_ref(), &app, stop).await;
         tell::info("ending", json!({}));
         app.bell.end();
-        let _ = tokio::task::spawn_blocking(move || workers.join()).await;
+        if let Some(workers) = workers {
+            let _ = tokio::task::spawn_blocking(move || workers.join()).await;
+        }
         Ok(())
     })
 }
 
-/// All tables that a backup has.
-fn tables() -> Vec<Table> {
-    backup::OWN.iter().chain(TABLES).copied().collect()
+async fn answer(
+    listener: Option<Listener>,
+    tls: Option<&Tls>,
+    app: &Arc<App>,
+    stop: impl Future<Output = ()>,
+) {
+    match listener {
+        Some(listener) => http::serve(listener, tls, dispatch::router(app.clone()), stop).await,
+        None => stop.await,
+    }
 }
 
-/// Writes all rows to a file, compressed. Returns how many.
-///
-/// # Errors
-/// Where the database cannot be opened or the file cannot be written.
-pub(crate) fn back_up(database: &Place, path: &Path) -> Result<u64, Fault> {
-    let store = Store::open(database, &[SCHEMA])?;
-    let cannot = || format!("cannot write `{}`", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-    let beside = beside.map_err(io(cannot()))?;
-    let mut packed = zstd::Encoder::new(beside, 3).map_err(io(cannot()))?;
-    let count = backup::write(&store, &tables(), &mut packed)?;
-    let file = packed.finish().map_err(io(cannot()))?;
-    file.as_file().sync_all().map_err(io(cannot()))?;
-    file.persist(path).map_err(|error| io(cannot())(error.error))?;
-    Ok(count)
-}
-
-/// Reads all rows of a file into an empty database. Returns how many.
-///
-/// # Errors
-/// Where the database has rows, or the file is not a backup.
-pub(crate) fn restore(database: &Place, path: &Path) -> Result<u64, Fault> {
-    let store = Store::open(database, &[SCHEMA])?;
-    let cannot = || format!("cannot read `{}`", path.display());
-    let file = fs::File::open(path).map_err(io(cannot()))?;
-    let unpacked = zstd::Decoder::new(file).map_err(io(cannot()))?;
-    Ok(backup::read(&store, &tables(), &mut io::BufReader::new(unpacked))?)
+/// What is over as soon as a signal says so.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let mut end = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
-    let Start { folder, database, contents, data, token_file, uploads, settings, .. } = start;
+    let Start { folder, database, contents, key, data, token_file, uploads, settings, .. } = start;
     make(&folder)?;
-    // What a server before this one left behind.
-    let _ = fs::remove_dir_all(&settings.temporary);
     make(&settings.temporary)?;
-    let secrets = Secrets::open(&folder.join("key"));
-    let secrets = secrets.map_err(io(format!("the key in `{}`", folder.display())))?;
-    let store = Store::open(&database, &[SCHEMA])?;
+    let own = Own::make(&settings.temporary).map_err(io("the folder for temporary files"))?;
+    let settings = Settings { temporary: own.folder.clone(), ..settings };
+    let secrets = Secrets::open(&key).map_err(io(format!("the key in `{}`", key.display())))?;
+    let store = Store::open(&database, SCHEMAS)?;
+    if !secrets.is_of(&store)? {
+        return Err(Fault::Asked(format!(
+            "the key in `{}` is not the one of this database: copy that of the first server, or name it with `--key-file`",
+            key.display()
+        )));
+    }
     let blobs = Blobs::open(&contents, &settings.temporary)?;
     let given = token_file.as_deref().map(given).transpose()?.flatten();
     let token = first(&store, given.as_deref())?;
@@ -163,6 +176,7 @@ fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
         uploads: Semaphore::new(uploads),
         started: clock::now(),
         bell: Bell::default(),
+        _own: own,
     };
     if let Err(problem) = app.data.lend() {
         return Err(Fault::Other(format!(
@@ -208,8 +222,17 @@ fn write(path: &Path, token: &str) -> Result<(), Fault> {
 
 /// The first account with its administrator, where there is none. Returns the token where it was
 /// made or taken in just now.
-fn first(store: &Store, given: Option<&str>) -> Result<Option<String>, Fault> {
-    let made = store.write(|tx| {
+pub(crate) fn first(store: &Store, given: Option<&str>) -> Result<Option<String>, Fault> {
+    match first_of(store, given) {
+        // Another server that began at the same moment made it.
+        Err(problem) if problem.status == StatusCode::CONFLICT => first_of(store, given),
+        made => made,
+    }
+    .map_err(|problem| Fault::Other(problem.message))
+}
+
+fn first_of(store: &Store, given: Option<&str>) -> Result<Option<String>, Problem> {
+    store.write(|tx| {
         let now = clock::now();
         let row = tx.row("SELECT COUNT(*) FROM account", &[])?;
         let is_empty = row.map_or(Ok(0), Row::int)? == 0;
@@ -228,9 +251,8 @@ fn first(store: &Store, given: Option<&str>) -> Result<Option<String>, Fault> {
              ON CONFLICT (hash) DO NOTHING",
             values![ids::hashed(&token), person, now],
         )?;
-        Ok::<_, Problem>((added == 1).then_some(token))
-    });
-    made.map_err(|problem| Fault::Other(problem.message))
+        Ok((added == 1).then_some(token))
+    })
 }
 
 fn seed(tx: &Tx<'_>, now: i64) -> Result<(), Problem> {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use inscan_store::queue::{self, Job, NewJob};
 use inscan_store::{Millis, Row, values};
 use serde_json::{Value as Json, json};
@@ -35,12 +36,12 @@ const LIST: &str = "list";
 const CLEAN: &str = "clean";
 const KINDS: [&str; 10] = [IMPORT, MATCH, ALERT, DELIVER, SCAN, WATCH, REMATCH, JUDGE, LIST, CLEAN];
 
-/// How long a job is its worker's, without a word of it.
-const LEASE: Millis = 3 * MINUTE;
-/// How often it gives one.
-const BEAT: Duration = Duration::from_secs(30);
 /// How long a worker sleeps where nobody wakes it.
 const IDLE: Duration = Duration::from_secs(2);
+/// Until the next try, where what it needs is away.
+const AWAY: Millis = 10 * SECOND;
+/// How often a process may die with a job before it is given up: that may be chance.
+const DEATHS: i64 = 5;
 /// Between looks at what is to be done by the clock.
 const ROUND: Duration = Duration::from_secs(20);
 
@@ -121,7 +122,8 @@ fn work(app: &App, running: &Running, name: &str) {
     let kinds = json!(KINDS).to_string();
     let mut rung = 0;
     while !app.bell.has_ended() {
-        let taken = app.store.write(|tx| queue::claim(tx, &kinds, name, clock::now(), LEASE));
+        let taken =
+            app.store.write(|tx| queue::claim(tx, &kinds, name, clock::now(), app.settings.lease));
         match taken {
             Ok(Some(job)) => one(app, running, name, job),
             Ok(None) => rung = app.bell.wait(rung, IDLE),
@@ -136,7 +138,10 @@ fn work(app: &App, running: &Running, name: &str) {
 fn one(app: &App, running: &Running, name: &str, job: Job) {
     let place = || running.lock().unwrap_or_else(PoisonError::into_inner);
     place().push((job.clone(), name.to_owned()));
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(app, &job)));
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match is_deadly(&job) {
+        true => Err(Problem::bad("whoever did it died, time after time")),
+        false => run(app, &job),
+    }));
     let done = done.unwrap_or_else(|_| Err(Problem::internal("a job panicked")));
     place().retain(|(other, _)| other.id != job.id);
     if let Err(error) = end(app, &job, name, done) {
@@ -149,6 +154,16 @@ fn end(app: &App, job: &Job, name: &str, done: Result<()>) -> inscan_store::Resu
     let Err(problem) = done else {
         return app.store.write(|tx| queue::finish(tx, job, name, now)).map(drop);
     };
+    if app.bell.has_ended() {
+        // The next one goes on: that this process ends is no fault of the job.
+        return app.store.write(|tx| queue::release(tx, job, name, now)).map(drop);
+    }
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+        // The disk is full, the database or the bucket is away: that is no fault of the job either.
+        drop(problem.response());
+        tell::info("a job waits", json!({"job": job.id, "kind": job.kind, "key": job.key}));
+        return app.store.write(|tx| queue::release(tx, job, name, now + AWAY)).map(drop);
+    }
     let message = problem.message.clone();
     let is_ours = problem.status.is_server_error();
     // What the store has to say goes into the log.
@@ -163,6 +178,12 @@ fn end(app: &App, job: &Job, name: &str, done: Result<()>) -> inscan_store::Resu
         given_up(app, job, &message);
     }
     app.store.write(|tx| queue::fail(tx, job, name, &message, again, now)).map(drop)
+}
+
+/// More tries than it may have: none of the last was ended, not even as failed. What is done for
+/// all images goes on where it was.
+fn is_deadly(job: &Job) -> bool {
+    [IMPORT, MATCH, SCAN].contains(&job.kind.as_str()) && job.tries > job.max_tries + DEATHS
 }
 
 /// What depends on others may go better later.
@@ -278,11 +299,12 @@ fn list_anew(app: &App) -> Result<()> {
 
 fn keep_leases(app: &App, running: &Running) {
     let mut rung = u64::MAX;
+    let beat = Duration::from_millis(app.settings.lease.unsigned_abs() / 4);
     while !app.bell.has_ended() {
-        rung = wait(app, rung, BEAT);
+        rung = wait(app, rung, beat);
         let jobs = running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (job, worker) in jobs {
-            let until = clock::now() + LEASE;
+            let until = clock::now() + app.settings.lease;
             if let Err(error) = app.store.write(|tx| queue::extend(tx, &job, &worker, until)) {
                 tell::error(&format!("cannot keep job {} up: {error}", job.id));
             }

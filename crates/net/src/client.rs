@@ -9,7 +9,7 @@ use reqwest::blocking::{self, Client, Request};
 use reqwest::header::{self, AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
 
-use super::{Cause, Error, NetOptions, Outcome, encoding, retry_after};
+use super::{Cause, Error, NetOptions, Outcome, encoding, public, retry_after};
 
 /// As browsers do; storage of registries needs one or two.
 const MAX_REDIRECTS: usize = 10;
@@ -35,6 +35,8 @@ struct Variant {
     identity: bool,
     /// No proxy: this machine is reached without one.
     direct: bool,
+    /// A proxy is set for its kind of address.
+    proxied: bool,
     insecure: bool,
 }
 
@@ -72,6 +74,9 @@ impl Http {
         let first = request.url().clone();
         for _ in 0..=MAX_REDIRECTS {
             let url = request.url().clone();
+            if self.0.options.public_only {
+                public::check(&url)?;
+            }
             let again = request.try_clone();
             let client = self.client(same_origin(&first, &url), &url)?;
             let response = client.execute(request).map_err(|error| Error::of(&error, &url))?;
@@ -107,7 +112,8 @@ impl Http {
         let options = &self.0.options;
         let identity = identity && options.client_certificate.is_some();
         let direct = is_loopback(url);
-        let variant = Variant { identity, direct, insecure: options.insecure_tls };
+        let proxied = super::error::proxy_variable(url).is_some();
+        let variant = Variant { identity, direct, proxied, insecure: options.insecure_tls };
         let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients.iter().find(|(of, _)| *of == variant) {
             return Ok(client.clone());
@@ -271,6 +277,10 @@ fn build(options: &NetOptions, socket: Option<&Path>, variant: Variant) -> Resul
         }
         if variant.direct {
             builder = builder.no_proxy();
+        }
+        // A proxy has an address of its own, and looks up names itself.
+        if options.public_only && !variant.proxied {
+            builder = builder.no_proxy().dns_resolver(Arc::new(public::Resolver));
         }
         if let Some(identity) = &identity {
             builder = builder.identity(identity.clone());

@@ -118,7 +118,7 @@ impl Error {
 }
 
 /// Which variable of the environment names a proxy for the address, if any.
-fn proxy_variable(url: &Url) -> Option<&'static str> {
+pub(super) fn proxy_variable(url: &Url) -> Option<&'static str> {
     let names: &[&str] = match url.scheme() {
         "https" => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         _ => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],

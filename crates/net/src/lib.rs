@@ -9,6 +9,7 @@ mod client;
 mod encoding;
 mod error;
 mod options;
+mod public;
 pub mod registry;
 mod retry;
 mod secret;

@@ -9,6 +9,9 @@ use super::Retry;
 pub struct NetOptions {
     /// Every use of the network is an error. Sockets of this machine (Unix) are none.
     pub offline: bool,
+    /// Addresses of this machine and of private networks are not asked, whatever name they hide
+    /// behind: somebody else chose the address.
+    pub public_only: bool,
     /// Certificates to trust beside the machine's, as PEM.
     pub ca_files: Vec<PathBuf>,
     /// Shown to the hosts that are asked, not to those they redirect to.
@@ -36,6 +39,7 @@ impl Default for NetOptions {
     fn default() -> Self {
         NetOptions {
             offline: false,
+            public_only: false,
             ca_files: Vec::new(),
             client_certificate: None,
             insecure_tls: false,

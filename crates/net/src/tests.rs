@@ -56,6 +56,17 @@ fn get(url: &Url) -> Request {
     request
 }
 
+#[test]
+fn private_addresses_are_not_asked_where_somebody_else_chose_them() {
+    let (url, _requests) = server(vec![ok("here")]);
+    let told =
+        Http::new(&NetOptions { public_only: true, ..options() }).send(get(&url)).err().unwrap();
+    assert!(told.to_string().contains("is a private address"), "{told}");
+    let by_name = Url::parse(&url.as_str().replace("127.0.0.1", "localhost")).unwrap();
+    assert!(Http::new(&NetOptions { public_only: true, ..options() }).send(get(&by_name)).is_err());
+    assert!(Http::new(&options()).send(get(&url)).is_ok());
+}
+
 fn fails(http: &Http, url: &Url) -> Error {
     match http.send(get(url)) {
         Err(error) => error,

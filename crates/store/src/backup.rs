@@ -204,7 +204,9 @@ pub fn read(store: &Store, tables: &[Table], lines: &mut dyn BufRead) -> Result<
 fn keep(store: &Store, tables: &[Table], piece: &[(usize, Vec<Value>)]) -> Result<()> {
     store.write(|tx| {
         for run in piece.chunk_by(|one, next| one.0 == next.0) {
-            let Some(table) = run.first().and_then(|(place, _)| tables.get(*place)) else { continue };
+            let Some(table) = run.first().and_then(|(place, _)| tables.get(*place)) else {
+                continue;
+            };
             for rows in run.chunks(table.at_once()) {
                 // A last short one row by row, so that there are two statements for each table.
                 let each = if rows.len() == table.at_once() { rows.len() } else { 1 };

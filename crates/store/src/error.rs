@@ -25,6 +25,10 @@ pub enum Error {
     )]
     Newer { found: i64, known: i64 },
     #[error(
+        "the data is not there, or of an older version: {0} steps are missing; `inscan serve migrate` does them"
+    )]
+    Older(usize),
+    #[error(
         "step {0} of the schema is not what this program would have made: is it another program's database?"
     )]
     Changed(i64),
@@ -83,6 +87,18 @@ impl Error {
             #[cfg(feature = "postgres")]
             Error::Postgres(error) => crate::postgres::may_pass(error),
             _ => false,
+        }
+    }
+
+    /// What it needs is not there at the moment: space, a disk, a database, object storage.
+    pub fn is_of_place(&self) -> bool {
+        match self {
+            Error::Io { .. } | Error::Objects(_) | Error::BlobGoes(_) | Error::Unclear => true,
+            Error::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                use rusqlite::ErrorCode::{CannotOpen, DiskFull, SystemIoFailure};
+                self.may_pass() || matches!(error.code, CannotOpen | DiskFull | SystemIoFailure)
+            }
+            _ => self.may_pass(),
         }
     }
 

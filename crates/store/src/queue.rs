@@ -133,6 +133,16 @@ pub fn fail(
     }
 }
 
+/// Gives a job back as it was taken: the try does not count.
+pub fn release(tx: &Tx<'_>, job: &Job, worker: &str, now: Millis) -> Result<bool> {
+    let changed = tx.run(
+        "UPDATE job SET lease = NULL, worker = NULL, run_at = $4, tries = tries - 1 \
+         WHERE id = $1 AND worker = $2 AND tries = $3",
+        values![job.id, worker, job.tries, now],
+    )?;
+    Ok(changed == 1)
+}
+
 fn end(
     tx: &Tx<'_>,
     job: &Job,

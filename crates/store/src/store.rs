@@ -53,6 +53,46 @@ impl Store {
     /// # Errors
     /// Where it cannot be reached, is used by somebody else, or is of a newer program.
     pub fn open(place: &Place, schemas: &[Schema]) -> Result<Store> {
+        Store::open_counting(place, schemas).map(|(store, _)| store)
+    }
+
+    /// As [`Store::open`], but it changes nothing.
+    ///
+    /// # Errors
+    /// Also where the form is an older one.
+    pub fn open_as_it_is(place: &Place, schemas: &[Schema]) -> Result<Store> {
+        let schemas: Vec<Schema> = std::iter::once(OWN).chain(schemas.iter().copied()).collect();
+        let store = Store { arm: Database::open(place)? };
+        let words = store.words();
+        match store.write(|tx| migrate::missing(tx, &schemas, words))? {
+            0 => Ok(store),
+            missing => Err(Error::Older(missing)),
+        }
+    }
+
+    /// What is wrong with the database itself, a line for each: SQLite reads its whole file. Where a
+    /// PostgreSQL server is damaged, whoever runs it has the programs to tell.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub fn faults(&self) -> Result<Vec<String>> {
+        match &self.arm {
+            Database::Sqlite(_) => self.read(|tx| {
+                let rows = tx.rows("PRAGMA integrity_check(100)", &[])?;
+                let told: Vec<String> =
+                    rows.into_iter().map(crate::Row::text).collect::<Result<_>>()?;
+                Ok(told.into_iter().filter(|line| line != "ok").collect())
+            }),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// As [`Store::open`], with how many steps were done.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_counting(place: &Place, schemas: &[Schema]) -> Result<(Store, usize)> {
         let schemas: Vec<Schema> = std::iter::once(OWN).chain(schemas.iter().copied()).collect();
         let store = Store { arm: Database::open(place)? };
         let words = store.words();
@@ -71,7 +111,7 @@ impl Store {
                 migrate::run(tx, &schemas, words, now())
             })?;
         }
-        Ok(store)
+        Ok((store, missing))
     }
 
     /// Reads: what it sees is as it was at its first question. Where the connection goes, `work` is

@@ -193,6 +193,18 @@ fn a_job_that_fails_is_tried_again_and_then_given_up() {
 }
 
 #[test]
+fn a_job_that_is_given_back_has_lost_no_try() {
+    each(|store| {
+        store.write(|tx| queue::add(tx, &job("b"), 0)).unwrap();
+        let taken = claim(store, "one", 10).unwrap();
+        assert!(store.write(|tx| queue::release(tx, &taken, "one", 15)).unwrap());
+        assert!(!store.write(|tx| queue::release(tx, &taken, "one", 15)).unwrap());
+        assert_eq!(claim(store, "two", 14), None);
+        assert_eq!(claim(store, "two", 16).unwrap().tries, 1);
+    });
+}
+
+#[test]
 fn two_workers_never_have_the_same_job() {
     each(|store| {
         let keys: Vec<String> = (0..60).map(|number| format!("{number:02}")).collect();

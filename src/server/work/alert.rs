@@ -155,6 +155,7 @@ fn post(app: &App, url: &str, body: String, headers: &Json) -> Result<()> {
     *request.body_mut() = Some(Body::from(body));
     let mut net = app.settings.net.clone();
     net.stall_timeout = std::time::Duration::from_secs(20);
+    net.public_only = !app.settings.private_webhooks;
     let answer = Http::new(&net)
         .send(request)
         .map_err(|error| Problem::bad(format!("not delivered: {error}")))?;
