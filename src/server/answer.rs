@@ -88,6 +88,11 @@ impl Problem {
         self.cause.map_or(self.message, |cause| cause.to_string())
     }
 
+    /// A file of our own that cannot be made, written or read: there is no space, more often than not.
+    pub(crate) fn of_disk(source: std::io::Error) -> Problem {
+        Error::Io { what: "a temporary file".to_owned(), source }.into()
+    }
+
     pub(crate) fn with_detail(self, detail: Json) -> Problem {
         Problem { detail, ..self }
     }

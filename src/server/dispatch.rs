@@ -306,9 +306,7 @@ struct Kept {
 
 impl Kept {
     fn new(most: u64, folder: &Path) -> Result<Kept> {
-        let file = tempfile::tempfile_in(folder);
-        let file =
-            file.map_err(|error| Problem::internal(format!("no temporary file: {error}")))?;
+        let file = tempfile::tempfile_in(folder).map_err(Problem::of_disk)?;
         Ok(Kept { file, size: 0, most })
     }
 
@@ -330,8 +328,7 @@ impl Kept {
     fn done(self) -> Result<File> {
         use std::io::Seek;
         let mut file = self.file;
-        let begin = file.rewind();
-        begin.map_err(|error| Problem::internal(format!("cannot read an upload: {error}")))?;
+        file.rewind().map_err(Problem::of_disk)?;
         Ok(file)
     }
 }

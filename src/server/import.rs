@@ -89,9 +89,8 @@ pub(crate) fn archive(
 pub(crate) fn document(app: &App, account: &str, mut file: File, said: &Said) -> Result<i64> {
     use std::io::Seek;
     let document = app.blobs.put(&app.store, &mut file)?;
-    let broken = |error: io::Error| Problem::internal(format!("a temporary file: {error}"));
-    file.rewind().map_err(broken)?;
-    let mut packed = tempfile::tempfile_in(&app.settings.temporary).map_err(broken)?;
+    file.rewind().map_err(Problem::of_disk)?;
+    let mut packed = tempfile::tempfile_in(&app.settings.temporary).map_err(Problem::of_disk)?;
     let now = u64::try_from(clock::now() / 1_000).unwrap_or_default();
     let options =
         archive::Options { account: account.to_owned(), now, ..archive::Options::default() };
@@ -102,13 +101,21 @@ pub(crate) fn document(app: &App, account: &str, mut file: File, said: &Said) ->
         dockerfile: None,
     };
     archive::write_document(file, &overrides, &options, &mut packed)
-        .map_err(|error| Problem::bad(format!("the document cannot be used: {error}")))?;
-    packed.rewind().map_err(broken)?;
+        .map_err(|error| unusable("the document cannot be used", error))?;
+    packed.rewind().map_err(Problem::of_disk)?;
     let mut unpacked = unpack(app, &mut packed)?;
     // The whole of it, and not only what archives carry.
     unpacked.analysis = document;
     check(&unpacked, &Said { fulltag: None, ..said.clone() })?;
     save(app, account, &unpacked, said, Origin::Document)
+}
+
+/// The sender's fault, or that of the disk that has what was sent.
+fn unusable(what: &str, error: archive::Error) -> Problem {
+    match error {
+        archive::Error::Io(error) if error.raw_os_error().is_some() => Problem::of_disk(error),
+        error => Problem::bad(format!("{what}: {error}")),
+    }
 }
 
 fn unpack(app: &App, file: &mut dyn Read) -> Result<Unpacked> {
@@ -139,8 +146,7 @@ fn unpack(app: &App, file: &mut dyn Read) -> Result<Unpacked> {
     if let Some(fault) = fault {
         return Err(fault.into());
     }
-    let identity =
-        read.map_err(|error| Problem::bad(format!("not an analysis archive: {error}")))?;
+    let identity = read.map_err(|error| unusable("not an analysis archive", error))?;
     let lacks =
         |name: &str| Problem::bad(format!("not an analysis archive: it has no member `{name}`"));
     let analysis = analysis.ok_or_else(|| lacks("analysis"))?;

@@ -75,13 +75,11 @@ fn later(mut asked: Asked) -> Result<Answer> {
     let said = said(&asked);
     let mut file = asked.file()?;
     let mut start = Vec::new();
-    let broken =
-        |error: std::io::Error| Problem::internal(format!("cannot read an upload: {error}"));
-    file.by_ref().take(64 << 10).read_to_end(&mut start).map_err(broken)?;
+    file.by_ref().take(64 << 10).read_to_end(&mut start).map_err(Problem::of_disk)?;
     if !is_archive(&start) {
         return Err(Problem::bad("not an analysis archive"));
     }
-    file.rewind().map_err(broken)?;
+    file.rewind().map_err(Problem::of_disk)?;
     let blob = asked.app.blobs.put(&asked.app.store, &mut file)?;
     let payload = json!({"account": asked.account(), "blob": blob.digest, "fulltag": said.fulltag,
         "digest": said.digest, "image_id": said.image_id});

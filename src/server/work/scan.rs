@@ -24,9 +24,7 @@ pub(super) fn run(app: &App, account: &str, payload: &Json) -> Result<()> {
     let fulltag = said.fulltag.clone().unwrap_or_default();
     let digest = said.digest.clone().unwrap_or_default();
     let name = FullTag::parse(&fulltag);
-    let folder = tempfile::tempdir_in(&app.settings.temporary);
-    let folder =
-        folder.map_err(|error| Problem::internal(format!("no temporary folder: {error}")))?;
+    let folder = tempfile::tempdir_in(&app.settings.temporary).map_err(Problem::of_disk)?;
     let archive = folder.path().join("archive.tgz");
     let login = app.store.read(|tx| registry::login(tx, app, account, &name.registry))?;
     begin(app, account, &digest)?;
