@@ -52,7 +52,7 @@ const fn job<'a>(
     max_tries: i64,
     now: Millis,
 ) -> NewJob<'a> {
-    NewJob { kind, key, payload: "{}", priority, run_at: now, max_tries }
+    NewJob { kind, key, payload: "{}", priority, run_at: now, max_tries, again: false }
 }
 
 /// An archive that was kept and is to be taken in.
@@ -62,7 +62,7 @@ pub(crate) fn importing(key: &str, now: Millis) -> NewJob<'_> {
 
 /// An image whose findings are to be found.
 pub(crate) fn matching(image: &str, now: Millis) -> NewJob<'_> {
-    job(MATCH, image, 10, 3, now)
+    NewJob { again: true, ..job(MATCH, image, 10, 3, now) }
 }
 
 /// Something happened that somebody may want to be told of.
@@ -361,30 +361,25 @@ fn round(app: &App, seen: &mut Seen) -> Result<()> {
         Ok::<_, Problem>(())
     })?;
     changes::expiring(app, now)?;
-    let mut due = Vec::new();
-    if !std::mem::replace(&mut seen.has_listed, true) {
-        due.push(LIST);
-    }
     let generation = app.data.generation()?;
-    if generation != seen.generation {
-        seen.generation = generation;
-        due.push(REMATCH);
-    }
     let judged_by = changes::judged_by(app, now)?;
-    if judged_by != seen.judged_by {
-        seen.judged_by = judged_by;
-        due.push(JUDGE);
+    let news = [
+        (LIST, !seen.has_listed),
+        (REMATCH, generation != seen.generation),
+        (JUDGE, judged_by != seen.judged_by),
+    ];
+    if news.iter().any(|(_, is_due)| *is_due) {
+        app.store.write(|tx| {
+            for (kind, _) in news.iter().filter(|(_, is_due)| *is_due) {
+                let job = NewJob { again: true, ..job(kind, "all", 5, 3, now) };
+                queue::add(tx, &job, now)?;
+            }
+            Ok::<_, Problem>(())
+        })?;
+        app.bell.ring();
     }
-    if due.is_empty() {
-        return Ok(());
-    }
-    app.store.write(|tx| {
-        for kind in &due {
-            queue::add(tx, &job(kind, "all", 5, 3, now), now)?;
-        }
-        Ok::<_, Problem>(())
-    })?;
-    app.bell.ring();
+    // Only now: where the jobs are not kept, the next round makes them.
+    *seen = Seen { generation, judged_by, has_listed: true };
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub struct Blobs {
 enum Kept {
     Folder(Folder),
     #[cfg(feature = "s3")]
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 /// What is known of a content without reading it.
@@ -137,7 +137,7 @@ impl Blobs {
         let kept = match contents {
             Contents::Folder(folder) => Kept::Folder(Folder::open(folder)?),
             #[cfg(feature = "s3")]
-            Contents::Bucket(place) => Kept::Bucket(Bucket::open(place)?),
+            Contents::Bucket(place) => Kept::Bucket(Box::new(Bucket::open(place)?)),
         };
         Ok(Blobs { kept, temporary })
     }

@@ -16,6 +16,8 @@ pub struct NewJob<'a> {
     pub priority: i64,
     pub run_at: Millis,
     pub max_tries: i64,
+    /// Where it runs already, it is done once more: what it looks at may have changed behind it.
+    pub again: bool,
 }
 
 /// A job that was taken.
@@ -25,6 +27,8 @@ pub struct Job {
     pub kind: String,
     pub key: String,
     pub payload: String,
+    /// Another one in the row says that it was asked for since.
+    run_at: Millis,
     /// This one included.
     pub tries: i64,
     pub max_tries: i64,
@@ -46,7 +50,8 @@ pub struct Seen {
 }
 
 /// Puts a job in the queue. Where there is one of that kind and key which nobody works on, it is
-/// brought forward and gets the new payload; one that runs is left alone. Returns its id.
+/// brought forward and gets the new payload; one that runs is left alone, or done once more behind
+/// that. Returns its id.
 ///
 /// # Errors
 /// Where the database refuses; the same holds for all of these.
@@ -55,11 +60,22 @@ pub fn add(tx: &Tx<'_>, job: &NewJob<'_>, now: Millis) -> Result<i64> {
         "INSERT INTO job (kind, key, payload, priority, run_at, lease, worker, tries, max_tries, problem, made_at) \
          VALUES ($1, $2, $3, $4, $5, NULL, NULL, 0, $6, NULL, $7) \
          ON CONFLICT (kind, key) DO UPDATE SET \
-           payload = CASE WHEN job.worker IS NULL THEN excluded.payload ELSE job.payload END, \
-           run_at = CASE WHEN job.run_at < excluded.run_at THEN job.run_at ELSE excluded.run_at END, \
+           payload = CASE WHEN job.worker IS NULL OR CAST($8 AS BIGINT) = 1 THEN excluded.payload ELSE job.payload END, \
+           run_at = CASE WHEN job.worker IS NOT NULL AND CAST($8 AS BIGINT) = 1 THEN \
+               CASE WHEN job.run_at >= excluded.run_at THEN job.run_at + 1 ELSE excluded.run_at END \
+             WHEN job.run_at < excluded.run_at THEN job.run_at ELSE excluded.run_at END, \
            priority = CASE WHEN job.priority > excluded.priority THEN job.priority ELSE excluded.priority END \
          RETURNING id",
-        values![job.kind, job.key, job.payload, job.priority, job.run_at, job.max_tries, now],
+        values![
+            job.kind,
+            job.key,
+            job.payload,
+            job.priority,
+            job.run_at,
+            job.max_tries,
+            now,
+            job.again
+        ],
     )?;
     row.map_or(Ok(0), Row::int)
 }
@@ -79,7 +95,7 @@ pub fn claim(
            ORDER BY priority DESC, run_at, id LIMIT 1 {skip}) \
          UPDATE job SET lease = CAST($1 AS BIGINT) + CAST($2 AS BIGINT), worker = $3, tries = tries + 1 \
          FROM due WHERE job.id = due.id \
-         RETURNING job.id, job.kind, job.key, job.payload, job.tries, job.max_tries",
+         RETURNING job.id, job.kind, job.key, job.payload, job.run_at, job.tries, job.max_tries",
         values![now, lease, worker, kinds],
     )?;
     row.map(|row| {
@@ -89,6 +105,7 @@ pub fn claim(
             kind: fields.text()?,
             key: fields.text()?,
             payload: fields.text()?,
+            run_at: fields.int()?,
             tries: fields.int()?,
             max_tries: fields.int()?,
         })
@@ -106,7 +123,8 @@ pub fn extend(tx: &Tx<'_>, job: &Job, worker: &str, until: Millis) -> Result<boo
 }
 
 /// Ends a job that was done. To be done in the unit of work that keeps its result: false means
-/// that the job is another's, and nothing of the result may be kept.
+/// that the job is another's, and nothing of the result may be kept. One that was asked for once
+/// more since it was taken waits again.
 pub fn finish(tx: &Tx<'_>, job: &Job, worker: &str, now: Millis) -> Result<bool> {
     end(tx, job, worker, "done", None, now)
 }
@@ -151,6 +169,14 @@ fn end(
     problem: Option<&str>,
     now: Millis,
 ) -> Result<bool> {
+    let again = tx.run(
+        "UPDATE job SET lease = NULL, worker = NULL, tries = 0, problem = $5 \
+         WHERE id = $1 AND worker = $2 AND tries = $3 AND run_at <> $4",
+        values![job.id, worker, job.tries, job.run_at, problem],
+    )?;
+    if again == 1 {
+        return Ok(true);
+    }
     let changed = tx.run(
         "INSERT INTO job_done (id, kind, key, outcome, problem, tries, made_at, done_at) \
          SELECT id, kind, key, CAST($4 AS TEXT), CAST($5 AS TEXT), tries, made_at, CAST($6 AS BIGINT) FROM job \

@@ -136,7 +136,7 @@ fn what_two_change_at_once_is_changed_by_both() {
 }
 
 fn job(key: &str) -> NewJob<'_> {
-    NewJob { kind: "scan", key, payload: "{}", priority: 0, run_at: 10, max_tries: 3 }
+    NewJob { kind: "scan", key, payload: "{}", priority: 0, run_at: 10, max_tries: 3, again: false }
 }
 
 const KINDS: &str = r#"["scan"]"#;
@@ -174,6 +174,28 @@ fn what_is_asked_twice_is_done_once() {
         let taken = claim(store, "w", 2).unwrap();
         assert_eq!(taken.payload, "new");
         assert_eq!(claim(store, "w", 2), None);
+    });
+}
+
+#[test]
+fn what_is_asked_for_while_it_is_done_is_done_once_more_where_it_has_to_be() {
+    each(|store| {
+        let add = |job: NewJob<'_>| store.write(|tx| queue::add(tx, &job, 11)).unwrap();
+        for again in [false, true] {
+            add(job("a"));
+            let taken = claim(store, "w", 10).unwrap();
+            add(NewJob { again, payload: "new", ..job("a") });
+            add(NewJob { again, payload: "newest", run_at: 12, ..job("a") });
+            assert_eq!(claim(store, "w", 13), None);
+            assert!(store.write(|tx| queue::finish(tx, &taken, "w", 13)).unwrap());
+            let next = claim(store, "w", 13);
+            assert_eq!(next.as_ref().map(|next| next.payload.as_str()), again.then_some("newest"));
+            if let Some(next) = next {
+                assert_eq!(next.tries, 1);
+                assert!(store.write(|tx| queue::finish(tx, &next, "w", 14)).unwrap());
+                assert_eq!(claim(store, "w", 99), None);
+            }
+        }
     });
 }
 
