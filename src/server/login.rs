@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use inscan_store::{Millis, Tx, values};
+use inscan_store::{Millis, Row, Schema, Step, Store, Tx, values};
 
 use super::answer::{Problem, Result};
 use super::app::App;
@@ -31,16 +31,25 @@ pub(crate) struct Actor {
 /// Longer ones are nobody's.
 const MAX_SECRET: usize = 1 << 10;
 /// So many wrong passwords of one name within a minute; then none is looked at.
-const MAX_FAILURES: u32 = 10;
+const MAX_FAILURES: i64 = 10;
 /// How long a password that was right is believed without hashing it again.
 const BELIEVED: Millis = 5 * MINUTE;
 
-/// What is remembered of passwords that were shown.
+/// What is remembered of passwords that were right.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     right: Mutex<HashMap<String, Millis>>,
-    wrong: Mutex<HashMap<String, (u32, Millis)>>,
 }
+
+/// Those that were wrong are counted for all servers of a database, by the hash of the name.
+pub(crate) const SCHEMA: Schema = Schema {
+    part: "login",
+    steps: &[Step {
+        sqlite: "CREATE TABLE login_failure (name TEXT NOT NULL PRIMARY KEY, count INTEGER NOT NULL, until INTEGER NOT NULL)",
+        postgres: "CREATE TABLE login_failure \
+            (name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, count BIGINT NOT NULL, until BIGINT NOT NULL)",
+    }],
+};
 
 enum Shown {
     Token(String),
@@ -171,35 +180,46 @@ fn by_password(app: &App, user: &str, password: &str) -> Result<Option<Actor>> {
         return Ok(Some(actor));
     }
     let now = clock::now();
-    if app.logins.is_shut(user, now) {
+    let (is_shut, found) = app
+        .store
+        .read(|tx| Ok::<_, Problem>((is_shut(tx, user, now)?, one(tx, BY_NAME, user)?)))?;
+    if is_shut {
         let message = "too many wrong passwords: try again in a minute";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
     }
-    let Some((actor, hash)) = app.store.read(|tx| one(tx, BY_NAME, user))? else {
-        app.logins.failed(user, now);
+    let Some((actor, hash)) = found else {
+        failed(&app.store, user, now)?;
         return Ok(None);
     };
     let is_right = hash.is_some_and(|hash| app.logins.is_right(&hash, password, now));
     if !is_right {
-        app.logins.failed(user, now);
+        failed(&app.store, user, now)?;
         return Ok(None);
     }
     Ok(Some(actor))
 }
 
+fn is_shut(tx: &Tx<'_>, user: &str, now: Millis) -> Result<bool> {
+    let row = tx.row(
+        "SELECT count FROM login_failure WHERE name = $1 AND until > $2",
+        values![hashed(user), now],
+    )?;
+    Ok(row.map_or(Ok(0), Row::int)? >= MAX_FAILURES)
+}
+
+fn failed(store: &Store, user: &str, now: Millis) -> Result<()> {
+    store.write(|tx| {
+        tx.run("DELETE FROM login_failure WHERE until <= $1", values![now])?;
+        tx.run(
+            "INSERT INTO login_failure (name, count, until) VALUES ($1, 1, $2) \
+             ON CONFLICT (name) DO UPDATE SET count = login_failure.count + 1",
+            values![hashed(user), now + MINUTE],
+        )?;
+        Ok(())
+    })
+}
+
 impl Logins {
-    fn is_shut(&self, user: &str, now: Millis) -> bool {
-        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.get(user).is_some_and(|(count, until)| *count >= MAX_FAILURES && now < *until)
-    }
-
-    fn failed(&self, user: &str, now: Millis) {
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.retain(|_, (_, until)| now < *until);
-        let entry = wrong.entry(user.to_owned()).or_insert((0, now + MINUTE));
-        entry.0 += 1;
-    }
-
     fn is_right(&self, hash: &str, password: &str, now: Millis) -> bool {
         let key = hash_of(&[hash, password]);
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
@@ -254,14 +274,17 @@ mod tests {
 
     #[test]
     fn many_wrong_passwords_shut_a_name_for_a_minute() {
-        let logins = Logins::default();
+        let folder = tempfile::tempdir().unwrap();
+        let place = inscan_store::Place::Folder(folder.path().to_owned());
+        let store = Store::open(&place, &[SCHEMA]).unwrap();
+        let shut = |user: &str, now| store.read(|tx| is_shut(tx, user, now)).unwrap();
         for _ in 0..MAX_FAILURES {
-            assert!(!logins.is_shut("ann", 1));
-            logins.failed("ann", 1);
+            assert!(!shut("ann", 1));
+            failed(&store, "ann", 1).unwrap();
         }
-        assert!(logins.is_shut("ann", 2));
-        assert!(!logins.is_shut("bob", 2));
-        assert!(!logins.is_shut("ann", 1 + MINUTE));
+        assert!(shut("ann", 2) && !shut("bob", 2) && !shut("ann", 1 + MINUTE));
+        failed(&store, "ann", 2 + MINUTE).unwrap();
+        assert!(!shut("ann", 2 + MINUTE));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::model::{self, bundles};
 use super::own::Own;
 use super::tls::Tls;
 use super::work::Workers;
-use super::{clock, dispatch, http, ids, rights, tell};
+use super::{clock, dispatch, http, ids, login, rights, tell};
 
 /// What `inscan serve` was told.
 pub(crate) struct Start {
@@ -60,7 +60,7 @@ pub(crate) enum Fault {
 }
 
 /// All parts of what is kept.
-pub(crate) const SCHEMAS: &[Schema] = &[model::SCHEMA, crypto::SCHEMA];
+pub(crate) const SCHEMAS: &[Schema] = &[model::SCHEMA, crypto::SCHEMA, login::SCHEMA];
 
 pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Fault {
     let what = what.into();
