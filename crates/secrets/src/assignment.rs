@@ -293,10 +293,14 @@ fn ends_word(run: &[u8], at: usize) -> bool {
     }
 }
 
+/// What values are made of. `marks.rs` has the same.
+pub(super) fn is_of_value(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-+/=.~:%!@$*#^".contains(&byte)
+}
+
 fn value_length(text: &[u8]) -> usize {
-    let of_value = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=.~:%!@$*#^".contains(byte);
     let limit = &text[..text.len().min(MAX_VALUE_LEN + 1)];
-    let mut length = limit.iter().take_while(|byte| of_value(byte)).count();
+    let mut length = limit.iter().take_while(|byte| is_of_value(**byte)).count();
     while length > 0 && b".:!#".contains(&text[length - 1]) {
         length -= 1;
     }

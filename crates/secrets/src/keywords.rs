@@ -2,25 +2,20 @@
 //!
 //! Sixty-four bytes at once are marked (`marks.rs`): which may begin one of a few words that
 //! stand anywhere, which begin a word of letters, which are in long runs of the letters of
-//! tokens. Only there other words are looked for, by a hash of their first bytes: most of
-//! them begin a token, or are a name. Looking at each byte would cost four times as much.
+//! tokens. Only there other words are looked for (`sites.rs`), by a hash of their first bytes:
+//! most of them begin a token, or are a name with a value behind it. Looking at each byte would
+//! cost many times as much.
 
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::marks::{BLOCK, Beginnings, Marks, mark};
+use super::marks::{BLOCK, Beginnings, mark};
+use super::sites::{BEHIND, BLOCKS, Blocks, LEAST_NAME, Sites};
 
-/// Letters of tokens that follow one another from near a keyword that begins one.
-pub(super) const LEAST_RUN: usize = 16;
-/// How far behind the begin of the keyword they may begin.
-pub(super) const NEAR: usize = 8;
-/// Letters of base64 around a keyword that stands within them.
-pub(super) const LEAST_AROUND: usize = 20;
-/// Blocks that are marked before words are looked for in them, and their bytes.
-const BLOCKS: usize = 128;
+/// The bytes that are marked before words are looked for in them.
 const STRETCH: usize = BLOCKS * BLOCK;
-/// These, a block more, and what a look at its last byte may read.
-const WINDOW: usize = STRETCH + BLOCK + 8;
+/// These, the blocks behind them, and what a look at their last byte may read.
+const WINDOW: usize = STRETCH + BEHIND * BLOCK + 8;
 /// Sets the bit by which small letters differ from capitals. Other signs that it makes alike
 /// are told apart when words are compared.
 const CASE: u64 = 0x2020_2020_2020_2020;
@@ -36,6 +31,9 @@ pub(super) enum Place {
     /// Where its first letter that no other is before begins a word, within `camelCase` too.
     /// That and the next two are letters or digits.
     Name,
+    /// The same, and a value begins within the next 128 bytes: ten of its signs with a digit
+    /// among them, or twenty letters of tokens.
+    Valued,
     Anywhere,
 }
 
@@ -62,6 +60,9 @@ pub(super) struct Keywords {
     tokens: Grams,
     within: Grams,
     names: Grams,
+    valued: Grams,
+    /// Of the first bytes of those three together.
+    shared: Filter,
 }
 
 /// Words by the bytes at their anchor: six, or as many as there are.
@@ -93,6 +94,8 @@ struct Entry {
     word: u16,
     /// Bytes of the word before these.
     offset: u8,
+    /// How many of these the word has, at most eight.
+    length: u8,
 }
 
 /// 4 KiB, so that all tables stay in the nearest memory.
@@ -103,13 +106,20 @@ impl Keywords {
     /// Words that are `None` keep their positions and are not looked for.
     pub(super) fn new(words: Vec<Option<Word>>) -> Self {
         let of = |place: Place| Grams::of(&words, place);
-        let all = words.iter().flatten().filter(|word| word.place == Place::Anywhere);
+        let begins = |place: Place| {
+            let all = words.iter().flatten().filter(move |word| word.place == place);
+            all.map(|word| (&word.text[anchor(word)..], word.is_exact))
+        };
+        let shared =
+            [Place::Within, Place::Name, Place::Valued].map(|place| entries(&words, place));
         Keywords {
-            beginnings: Beginnings::of(all.map(|word| (&word.text[anchor(word)..], word.is_exact))),
+            beginnings: Beginnings::of(begins(Place::Anywhere), begins(Place::Name)),
+            shared: Filter::of_first(&shared.concat()),
             anywhere: of(Place::Anywhere),
             tokens: of(Place::Token),
             within: of(Place::Within),
             names: of(Place::Name),
+            valued: of(Place::Valued),
             words,
         }
     }
@@ -134,30 +144,23 @@ impl Keywords {
     }
 
     fn each_with(&self, scratch: &mut Scratch, text: &[u8], mut look: impl FnMut(&Found)) {
-        let mut before = Before::default();
         let mut found = std::mem::take(&mut scratch.found);
         for from in (0..text.len()).step_by(STRETCH) {
-            self.in_stretch(scratch, &mut before, text, from, &mut found);
+            scratch.blocks.go_on(from == 0);
+            self.in_stretch(scratch, text, from, &mut found);
             found.sort_unstable_by_key(|found| (found.range.end, found.range.start, found.word));
             found.drain(..).for_each(|found| look(&found));
         }
         scratch.found = found;
     }
 
-    fn in_stretch(
-        &self,
-        scratch: &mut Scratch,
-        before: &mut Before,
-        text: &[u8],
-        from: usize,
-        found: &mut Vec<Found>,
-    ) {
+    fn in_stretch(&self, scratch: &mut Scratch, text: &[u8], from: usize, found: &mut Vec<Found>) {
         #[cfg(target_arch = "x86_64")]
         if is_fast() {
             // SAFETY: the processor has the instructions.
-            return unsafe { self.in_stretch_fast(scratch, before, text, from, found) };
+            return unsafe { self.in_stretch_fast(scratch, text, from, found) };
         }
-        self.in_stretch_of_any(scratch, before, text, from, found);
+        self.in_stretch_of_any(scratch, text, from, found);
     }
 
     /// The same code, compiled to instructions that count and take bits one by one.
@@ -166,38 +169,46 @@ impl Keywords {
     fn in_stretch_fast(
         &self,
         scratch: &mut Scratch,
-        before: &mut Before,
         text: &[u8],
         from: usize,
         found: &mut Vec<Found>,
     ) {
-        self.in_stretch_of_any(scratch, before, text, from, found);
+        self.in_stretch_of_any(scratch, text, from, found);
     }
 
     #[inline(always)]
     fn in_stretch_of_any(
         &self,
         scratch: &mut Scratch,
-        before: &mut Before,
         text: &[u8],
         from: usize,
         found: &mut Vec<Found>,
     ) {
-        let Scratch { marks, sites, positions, padded, .. } = scratch;
+        let Scratch { blocks, sites, positions, padded, .. } = scratch;
         let rest = &text[from..];
-        let blocks = rest.len().div_ceil(BLOCK).min(BLOCKS);
+        let count = rest.len().div_ceil(BLOCK).min(BLOCKS);
         let window = rest.first_chunk().unwrap_or_else(|| with_zeros(rest, padded));
-        mark(window, &self.beginnings, &mut marks[..=blocks]);
-        for number in 0..blocks {
-            let of_block = before.sites(&marks[number], &marks[number + 1]);
-            sites.iter_mut().zip(of_block).for_each(|(all, sites)| all[number] = sites);
-        }
-        let kinds = [&self.anywhere, &self.tokens, &self.within, &self.names];
-        for (sites, grams) in sites.iter().zip(kinds).filter(|(_, grams)| !grams.is_empty()) {
-            positions.set(&sites[..blocks]);
-            positions.keep(window, grams);
+        mark(window, &self.beginnings, count + BEHIND, blocks);
+        blocks.sites(count, sites);
+        for (sites, grams) in [(&sites.anywhere, &self.anywhere), (&sites.tokens, &self.tokens)] {
+            positions.set(&sites[..count], window, &grams.filter);
+            positions.retain(window, |bytes| grams.may_have(bytes));
             for at in positions.all() {
                 self.compare(text, from + at, grams, found);
+            }
+        }
+        positions.set(&sites.shared[..count], window, &self.shared);
+        let kinds = [
+            (&sites.within, &self.within),
+            (&sites.names, &self.names),
+            (&sites.valued, &self.valued),
+        ];
+        for at in positions.all() {
+            let bytes = folded(&eight(window, at));
+            for (sites, grams) in kinds {
+                if sites[at / BLOCK] >> (at % BLOCK) & 1 == 1 && grams.may_have(bytes) {
+                    self.compare(text, from + at, grams, found);
+                }
             }
         }
     }
@@ -223,9 +234,8 @@ impl Keywords {
 
 /// What a search works in, kept for the next one: most texts are short.
 struct Scratch {
-    marks: [Marks; BLOCKS + 1],
-    /// Of each block where words may stand that count anywhere, tokens, within, names.
-    sites: [[u64; BLOCKS]; 4],
+    blocks: Blocks,
+    sites: Sites,
     positions: Positions,
     /// The end of a text, and zeros behind it.
     padded: [u8; WINDOW],
@@ -235,8 +245,8 @@ struct Scratch {
 impl Scratch {
     fn new() -> Box<Self> {
         Box::new(Scratch {
-            marks: [Marks::default(); BLOCKS + 1],
-            sites: [[0; BLOCKS]; 4],
+            blocks: Blocks::new(),
+            sites: Sites::new(),
             positions: Positions { all: [0; ROOM], count: 0 },
             padded: [0; WINDOW],
             found: Vec::new(),
@@ -247,7 +257,7 @@ impl Scratch {
 /// The end of a text, and behind it the zeros that the search reads.
 fn with_zeros<'a>(rest: &[u8], padded: &'a mut [u8; WINDOW]) -> &'a [u8; WINDOW] {
     padded[..rest.len()].copy_from_slice(rest);
-    padded[rest.len()..].iter_mut().take(2 * BLOCK + 8).for_each(|byte| *byte = 0);
+    padded[rest.len()..].iter_mut().take((BEHIND + 1) * BLOCK + 8).for_each(|byte| *byte = 0);
     padded
 }
 
@@ -266,37 +276,32 @@ struct Positions {
     count: usize,
 }
 
-/// Bits of a block that are written down at once, whether they are set or not.
-const AT_ONCE: usize = 8;
+/// Bits of a block that are looked at together, whether they are set or not: a wrong guess at
+/// each would cost more.
+const AT_ONCE: usize = 4;
 /// A power of two above the bytes of a stretch.
 const ROOM: usize = 2 * STRETCH;
 
 impl Positions {
-    /// The bits that are set in the blocks of a stretch.
+    /// The bits that are set in the blocks of a stretch, where some word may stand by its first
+    /// bytes.
     #[inline(always)]
-    fn set(&mut self, blocks: &[u64]) {
-        self.count = 0;
+    fn set(&mut self, blocks: &[u64], window: &[u8; WINDOW], filter: &Filter) {
+        let mut kept = 0;
         for (number, &block) in blocks.iter().enumerate() {
             let begin = (number * BLOCK) as u16;
-            let end = self.count + block.count_ones() as usize;
-            let (mut bits, mut at) = (block, self.count);
-            while at < end {
-                let Some(room) = self.all[at..].first_chunk_mut::<AT_ONCE>() else { break };
-                for place in room {
-                    *place = begin.wrapping_add(bits.trailing_zeros() as u16);
+            let mut bits = block;
+            while bits != 0 {
+                for _ in 0..AT_ONCE {
+                    let at = begin.wrapping_add(bits.trailing_zeros() as u16) % STRETCH as u16;
+                    self.all[kept % ROOM] = at;
+                    let bytes = window[usize::from(at)..].first_chunk().expect("eight bytes more");
+                    kept += usize::from(filter.may_have(folded(bytes)) & (bits != 0));
                     bits &= bits.wrapping_sub(1);
                 }
-                at += AT_ONCE;
             }
-            self.count = end;
         }
-    }
-
-    /// Keeps those at which some word may stand.
-    #[inline(always)]
-    fn keep(&mut self, window: &[u8; WINDOW], grams: &Grams) {
-        self.retain(window, |bytes| grams.filter.may_have(bytes));
-        self.retain(window, |bytes| grams.may_have(bytes));
+        self.count = kept;
     }
 
     #[inline(always)]
@@ -316,65 +321,6 @@ impl Positions {
     }
 }
 
-/// What the block before has to do with the next one.
-#[derive(Default)]
-struct Before {
-    alnum: u64,
-    word: u64,
-    lower: u64,
-    /// Where runs of base64 begin that are long enough, of this block and of the one before.
-    runs: u128,
-}
-
-impl Before {
-    /// Where in a block words of each kind of place may stand: anywhere, tokens, within, names.
-    #[inline(always)]
-    fn sites(&mut self, block: &Marks, next: &Marks) -> [u64; 4] {
-        let behind = |now: u64, before: u64| now << 1 | before >> (BLOCK - 1);
-        let begins_word = block.word & !behind(block.word, self.word);
-        let begins_camel = block.upper & behind(block.lower, self.lower);
-        let names = block.alnum & !behind(block.alnum, self.alnum) | begins_camel;
-        let both = |one: u64, two: u64| u128::from(one) | u128::from(two) << BLOCK;
-        let long_names = runs(both(block.alnum, next.alnum), LEAST_NAME) as u64;
-        let mut near = runs(both(block.token, next.token), LEAST_RUN);
-        // Within the next 0 to 8 bytes.
-        near |= near >> 1;
-        near |= near >> 2;
-        near |= near >> 4 | near >> NEAR;
-        let here = runs(both(block.base64, next.base64), LEAST_AROUND) as u64;
-        self.runs = self.runs >> BLOCK | u128::from(here) << BLOCK;
-        // From the begin of such a run on twenty bytes.
-        let mut around = self.runs;
-        around |= around << 1;
-        around |= around << 2;
-        around |= around << 4;
-        around |= around << 8;
-        around |= around << 4;
-        (self.alnum, self.word, self.lower) = (block.alnum, block.word, block.lower);
-        [
-            block.begin,
-            begins_word & near as u64,
-            (around >> BLOCK) as u64 & block.upper,
-            names & long_names,
-        ]
-    }
-}
-
-/// Letters and digits at the begin of names.
-const LEAST_NAME: usize = 3;
-
-/// Where so many bits in a row begin.
-#[inline(always)]
-fn runs(bits: u128, least: usize) -> u128 {
-    let (mut all, mut length) = (bits, 1);
-    while length < least {
-        let more = length.min(least - length);
-        all &= all >> more;
-        length += more;
-    }
-    all
-}
-
 /// Beginnings that are looked for at each byte, whatever is before them: parts of names as
 /// `apikey` and `PGPASSWORD` have them, and signs. Words with one of them in it are found by it.
 const ANCHORS: [&str; 14] = [
@@ -388,7 +334,7 @@ fn anchor(word: &Word) -> usize {
     match word.place {
         Place::Token => 0,
         Place::Within => capital(text).unwrap_or(0),
-        Place::Name => begin_of_name(text).unwrap_or(0),
+        Place::Name | Place::Valued => begin_of_name(text).unwrap_or(0),
         Place::Anywhere => anchor_in(text).unwrap_or_else(|| rarest(text)),
     }
 }
@@ -421,35 +367,35 @@ pub(super) fn capital(text: &[u8]) -> Option<usize> {
     (0..text.len().saturating_sub(2)).find(|&at| text[at].is_ascii_uppercase())
 }
 
+/// The words that count at such places.
+fn entries(words: &[Option<Word>], place: Place) -> Vec<Entry> {
+    let of_place = |word: &Option<Word>| word.as_ref().is_some_and(|word| word.place == place);
+    let all = words.iter().enumerate().filter(|(_, word)| of_place(word));
+    all.filter_map(|(position, word)| {
+        let word = word.as_ref()?;
+        let at = anchor(word);
+        Some(Entry {
+            bytes: folded(&eight(&word.text, at)),
+            word: u16::try_from(position).expect("some thousand words"),
+            offset: u8::try_from(at).expect("words are short"),
+            length: (word.text.len() - at).min(8) as u8,
+        })
+    })
+    .collect()
+}
+
 impl Grams {
     fn of(words: &[Option<Word>], place: Place) -> Self {
-        let (mut six, mut four, mut three) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, word) in words.iter().enumerate() {
-            let Some(word) = word.as_ref().filter(|word| word.place == place) else { continue };
-            let at = anchor(word);
-            let entry = Entry {
-                bytes: folded(&eight(&word.text, at)),
-                word: u16::try_from(position).expect("some thousand words"),
-                offset: u8::try_from(at).expect("words are short"),
-            };
-            match word.text.len() - at {
-                6.. => six.push(entry),
-                4.. => four.push(entry),
-                _ => three.push(entry),
-            }
-        }
-        let all = [&six[..], &four, &three].concat();
-        let least = if three.is_empty() { 4 } else { 3 };
+        let all = entries(words, place);
+        let of = |lengths: std::ops::RangeInclusive<u8>| -> Vec<Entry> {
+            all.iter().filter(|entry| lengths.contains(&entry.length)).copied().collect()
+        };
         Grams {
-            filter: Filter::new(&all, least),
-            six: Table::new(six, 6),
-            four: Table::new(four, 4),
-            three: Table::new(three, 3),
+            filter: Filter::of_first(&all),
+            six: Table::new(of(6..=8), 6),
+            four: Table::new(of(4..=5), 4),
+            three: Table::new(of(0..=3), 3),
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        [&self.six, &self.four, &self.three].iter().all(|table| table.entries.is_empty())
     }
 
     #[inline(always)]
@@ -463,7 +409,32 @@ impl Grams {
     }
 }
 
+/// Words of three bytes that are few.
+const MOST_SHORT: usize = 16;
+
+/// Few words are looked up with each byte that may follow them: nearly all others are told from
+/// them by it. Entries of three bytes with each one that may be the next.
+fn with_next(three: &[Entry]) -> Vec<Entry> {
+    let next = |entry: &Entry| {
+        let bytes = entry.bytes & 0xff_ffff;
+        (0..=u64::from(u8::MAX)).map(move |byte| bytes | byte << 24 | CASE)
+    };
+    let all = three.iter().flat_map(|entry| next(entry).map(|bytes| Entry { bytes, ..*entry }));
+    all.collect()
+}
+
 impl Filter {
+    /// Of the first bytes of entries: four where few are shorter.
+    fn of_first(entries: &[Entry]) -> Self {
+        let (short, mut all): (Vec<Entry>, Vec<Entry>) =
+            entries.iter().partition(|entry| entry.length < 4);
+        if short.len() > MOST_SHORT {
+            return Filter::new(entries, 3);
+        }
+        all.extend(with_next(&short));
+        Filter::new(&all, 4)
+    }
+
     /// Of entries of which so many bytes count.
     fn new(entries: &[Entry], length: u32) -> Self {
         let mut filter =
@@ -551,6 +522,7 @@ fn commonness(byte: &u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sites::{LEAST_AROUND, LEAST_LETTERS, LEAST_RUN, LEAST_VALUE, NEAR, SOON};
     use super::*;
 
     fn word(text: &str, is_exact: bool, place: Place) -> Option<Word> {
@@ -572,6 +544,7 @@ mod tests {
             word("private key", false, Place::Name),
             word("github", false, Place::Name),
             word(".acc-", false, Place::Name),
+            word("gitlab", false, Place::Valued),
         ]
     }
 
@@ -595,12 +568,36 @@ mod tests {
                 is(at, u8::is_ascii_uppercase)
                     && ((at + 1).saturating_sub(LEAST_AROUND)..=at).any(is_run)
             }
-            Place::Name => {
+            Place::Name | Place::Valued => {
                 let at = start + anchor(word);
                 let is_letter = u8::is_ascii_alphanumeric;
                 let is_camel = is(at, u8::is_ascii_uppercase) && before(at, u8::is_ascii_lowercase);
+                let is_sign = |byte: &u8| super::super::assignment::is_of_value(*byte);
+                let is_value = |from: usize| {
+                    let (signs, letters) = (from..from + LEAST_VALUE, from..from + LEAST_LETTERS);
+                    signs.clone().all(|at| is(at, is_sign)) && { signs }
+                        .any(|at| is(at, u8::is_ascii_digit))
+                        || { letters }.all(|at| is(at, is_token))
+                };
                 (at..at + LEAST_NAME).all(|at| is(at, is_letter))
                     && (is_camel || !before(at, is_letter))
+                    && (word.place == Place::Name || (at..=at + SOON).any(is_value))
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_counts_as_far_before_a_value_as_two_blocks() {
+        let words = all_words();
+        let keywords = Keywords::new(words.clone());
+        for value in ["aaaaaaaaa1", "a=.~:%!@9$", "a_b-cdefghijklmnopqr", "abcdefgh1", "a(b1)"] {
+            for gap in 0..SOON + 12 {
+                for shift in [0, 1, 40, 63] {
+                    let space = " ".repeat(gap);
+                    let text = format!("{}gitlab{space}{value} ", "(".repeat(shift));
+                    let found = keywords.find(text.as_bytes());
+                    assert_eq!(found, slowly(&words, text.as_bytes()), "{gap} {shift} {value}");
+                }
             }
         }
     }
@@ -628,7 +625,7 @@ mod tests {
 
     const TEXT: &str = "aPi_Key AKIAABCDEFGHIJKLMNOP akia://Q sk_ sk_abcdefghijklmnop \
         sk_abcdefghij xAKIAABCDEFGHIJKLMNOP s.1bcdefghijklmnopq a1q~b PRIVATE KEYkeykey my_GitHub \
-        mygithub myGithub d.acc-x 0123456789012345678901-us6 a-us6 QUJDQUJDZ2hwXQUJDQUJDQUJD+/Z2hwX";
+        mygithub myGithub d.acc-x gitlab=a1-b2~c3!d myGitLab_ gitlab 0123456789012345678901-us6 a-us6 QUJDQUJDZ2hwXQUJDQUJDQUJD+/Z2hwX";
 
     #[test]
     fn finds_the_same_as_a_plain_search_at_every_length_and_place() {

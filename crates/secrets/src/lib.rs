@@ -32,6 +32,7 @@ mod parts;
 mod password;
 mod reading;
 mod setting;
+mod sites;
 mod value;
 
 use std::cmp::Reverse;

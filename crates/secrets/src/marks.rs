@@ -4,6 +4,8 @@
 //! Each byte is looked up by its two halves in tables of sixteen, which vector registers do
 //! for thirty-two bytes in one step. The plain form has the same answer from one table.
 
+use super::sites::Blocks;
+
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
 /// The same with the bytes behind it that a word at its end may need.
@@ -13,8 +15,10 @@ const DIGIT: u8 = 1;
 const UPPER: u8 = 2 | 4;
 const LOWER: u8 = 8 | 16;
 const ALNUM: u8 = DIGIT | UPPER | LOWER;
-const WORD: u8 = ALNUM | 32;
-const TOKEN: u8 = WORD | 64;
+const LINE: u8 = 32;
+const DASH: u8 = 64;
+const WORD: u8 = ALNUM | LINE;
+const TOKEN: u8 = WORD | DASH;
 const BASE64: u8 = TOKEN | 128;
 
 /// The kinds of a byte by its lower half, and by its upper half: it is of those in both.
@@ -45,6 +49,24 @@ const fn kinds(byte: u8) -> u8 {
     LOW[(byte & 15) as usize] & HIGH[(byte >> 4) as usize]
 }
 
+/// The signs of values, each upper half with a bit of its own: what `assignment.rs` reads as one.
+const VALUE_LOW: [u8; 16] = {
+    const SIGNS: &[u8] = b"_-+/=.~:%!@$*#^0123456789\
+        abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let mut table = [0; 16];
+    let mut at = 0;
+    while at < SIGNS.len() {
+        table[(SIGNS[at] & 15) as usize] |= 1 << (SIGNS[at] >> 4);
+        at += 1;
+    }
+    table
+};
+const VALUE_HIGH: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
+
+const fn is_of_value(byte: u8) -> bool {
+    VALUE_LOW[(byte & 15) as usize] & VALUE_HIGH[(byte >> 4) as usize] != 0
+}
+
 /// What the sixty-four bytes of a block are, the first in the lowest bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
@@ -58,14 +80,22 @@ pub(super) struct Marks {
     pub(super) token: u64,
     /// These, `+` and `/`: either alphabet of base64.
     pub(super) base64: u64,
-    /// Where one of the beginnings may stand that were asked for.
+    pub(super) digit: u64,
+    /// What values are made of.
+    pub(super) value: u64,
+    /// Where one of the words may begin that were asked for, and one that begins a name.
     pub(super) begin: u64,
+    pub(super) begin_name: u64,
 }
 
-/// The first three or four bytes of words, in sixteen groups: for each place in them which
+/// The first three or four bytes of words, in groups: for each place in them which
 /// halves of bytes the words of a group have there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Beginnings([EightGroups; 2]);
+pub(super) struct Beginnings {
+    /// Words that stand anywhere, and others that begin a name.
+    anywhere: [EightGroups; 2],
+    names: [EightGroups; 1],
+}
 
 /// A bit for each group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,29 +105,40 @@ struct EightGroups {
 }
 
 impl Beginnings {
-    /// Of words, of three bytes at least. Each is put into the group in which it makes the
-    /// fewest others pass.
-    pub(super) fn of<'a>(words: impl Iterator<Item = (&'a [u8], bool)>) -> Self {
-        let mut all = Beginnings::default();
-        for (word, is_exact) in words {
-            let groups = (0..2).flat_map(|half| (0..8).map(move |group| (half, group)));
-            let grown = groups.map(|(half, group)| {
-                let grown = all.0[half].with(word, is_exact, group);
-                (grown.passed(group) - all.0[half].passed(group), half, grown)
-            });
-            let best = grown.min_by_key(|(cost, _, _)| *cost);
-            let (_, half, grown) = best.expect("sixteen groups");
-            all.0[half] = grown;
-        }
-        all
-    }
-
-    fn may_begin(&self, bytes: &[u8]) -> bool {
-        self.0.iter().any(|half| half.groups(bytes) != 0)
+    /// Of words, of three bytes at least.
+    pub(super) fn of<'a>(
+        anywhere: impl Iterator<Item = (&'a [u8], bool)>,
+        names: impl Iterator<Item = (&'a [u8], bool)>,
+    ) -> Self {
+        Beginnings { anywhere: grouped(anywhere), names: grouped(names) }
     }
 }
 
+/// Each word is put into the group in which it makes the fewest others pass.
+fn grouped<'a, const PARTS: usize>(
+    words: impl Iterator<Item = (&'a [u8], bool)>,
+) -> [EightGroups; PARTS] {
+    let mut all = [const { EightGroups::NONE }; PARTS];
+    for (word, is_exact) in words {
+        let groups = (0..PARTS).flat_map(|part| (0..8).map(move |group| (part, group)));
+        let grown = groups.map(|(part, group)| {
+            let grown = all[part].with(word, is_exact, group);
+            (grown.passed(group) - all[part].passed(group), part, grown)
+        });
+        let best = grown.min_by_key(|(cost, _, _)| *cost);
+        let (_, part, grown) = best.expect("some groups");
+        all[part] = grown;
+    }
+    all
+}
+
+fn may_begin(parts: &[EightGroups], bytes: &[u8]) -> bool {
+    parts.iter().any(|part| part.groups(bytes) != 0)
+}
+
 impl EightGroups {
+    const NONE: Self = EightGroups { low: [[0; 16]; 4], high: [[0; 16]; 4] };
+
     fn with(&self, word: &[u8], is_exact: bool, group: u32) -> Self {
         let mut grown = self.clone();
         for place in 0..4 {
@@ -134,21 +175,27 @@ impl EightGroups {
     }
 }
 
-/// The marks of blocks, as many as there is room for; three more bytes follow the last.
-pub(super) fn mark(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
+/// The marks of so many blocks; three more bytes follow the last.
+pub(super) fn mark(bytes: &[u8], beginnings: &Beginnings, count: usize, out: &mut Blocks) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the instructions.
-        return unsafe { by_vectors(bytes, beginnings, out) };
+        return unsafe { by_vectors(bytes, beginnings, count, |at, marks| out.set(at, &marks)) };
     }
-    each_block(bytes, out, |block| plainly(block, beginnings));
+    let plainly = |block: &[u8; WITH_NEXT]| plainly(block, beginnings);
+    each_block(bytes, count, plainly, |at, marks| out.set(at, &marks));
 }
 
 #[inline(always)]
-fn each_block(bytes: &[u8], out: &mut [Marks], marks: impl Fn(&[u8; WITH_NEXT]) -> Marks) {
-    for (number, out) in out.iter_mut().enumerate() {
+fn each_block(
+    bytes: &[u8],
+    count: usize,
+    marks: impl Fn(&[u8; WITH_NEXT]) -> Marks,
+    mut put: impl FnMut(usize, Marks),
+) {
+    for number in 0..count {
         let rest = &bytes[number * BLOCK..];
-        *out = marks(rest.first_chunk().expect("three bytes behind the last block"));
+        put(number, marks(rest.first_chunk().expect("three bytes behind the last block")));
     }
 }
 
@@ -163,14 +210,17 @@ fn plainly(block: &[u8; WITH_NEXT], beginnings: &Beginnings) -> Marks {
         marks.word |= bit(WORD);
         marks.token |= bit(TOKEN);
         marks.base64 |= bit(BASE64);
-        marks.begin |= u64::from(beginnings.may_begin(four)) << place;
+        marks.digit |= bit(DIGIT);
+        marks.value |= u64::from(is_of_value(four[0])) << place;
+        marks.begin |= u64::from(may_begin(&beginnings.anywhere, four)) << place;
+        marks.begin_name |= u64::from(may_begin(&beginnings.names, four)) << place;
     }
     marks
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
+fn by_vectors(bytes: &[u8], beginnings: &Beginnings, count: usize, put: impl FnMut(usize, Marks)) {
     use std::arch::x86_64::*;
 
     /// Both halves of a register hold the table: each looks up its own sixteen bytes.
@@ -194,23 +244,27 @@ fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
         _mm256_and_si256(low, high)
     }
 
-    #[target_feature(enable = "avx2")]
-    fn groups(halves: &[[__m256i; 2]; 4], tables: &[[__m256i; 2]; 4]) -> __m256i {
-        let at = |place: usize| look_up(halves[place], tables[place]);
-        _mm256_and_si256(_mm256_and_si256(at(0), at(1)), _mm256_and_si256(at(2), at(3)))
-    }
-
+    /// Where a byte has one of some bits, of which the highest is none.
     #[target_feature(enable = "avx2")]
     fn bits(vector: __m256i, mask: u8) -> u64 {
         let masked = _mm256_and_si256(vector, _mm256_set1_epi8(mask.cast_signed()));
-        let is_none = _mm256_cmpeq_epi8(masked, _mm256_setzero_si256());
+        let is_any = _mm256_cmpgt_epi8(masked, _mm256_setzero_si256());
+        u64::from(_mm256_movemask_epi8(is_any).cast_unsigned())
+    }
+
+    /// Where a byte has any bit.
+    #[target_feature(enable = "avx2")]
+    fn any(vector: __m256i) -> u64 {
+        let is_none = _mm256_cmpeq_epi8(vector, _mm256_setzero_si256());
         u64::from(!_mm256_movemask_epi8(is_none).cast_unsigned())
     }
 
     let of_kinds = [table(&LOW), table(&HIGH)];
-    let [one, two] = [0, 1].map(|half: usize| {
-        let EightGroups { low, high } = &beginnings.0[half];
-        [0, 1, 2, 3].map(|place: usize| [table(&low[place]), table(&high[place])])
+    let of_values = [table(&VALUE_LOW), table(&VALUE_HIGH)];
+    let [one, two] = &beginnings.anywhere;
+    let [names] = &beginnings.names;
+    let parts = [one, two, names].map(|part: &EightGroups| {
+        [0, 1, 2, 3].map(|place: usize| [table(&part.low[place]), table(&part.high[place])])
     });
     let half = |block: &[u8; WITH_NEXT], at: usize| {
         let all = [0, 1, 2, 3].map(|place: usize| {
@@ -218,29 +272,32 @@ fn by_vectors(bytes: &[u8], beginnings: &Beginnings, out: &mut [Marks]) {
             halves(unsafe { _mm256_loadu_si256(block.as_ptr().add(at + place).cast()) })
         });
         let kinds = look_up(all[0], of_kinds);
-        let groups = _mm256_or_si256(groups(&all, &one), groups(&all, &two));
-        Marks {
-            upper: bits(kinds, UPPER),
-            lower: bits(kinds, LOWER),
-            alnum: bits(kinds, ALNUM),
-            word: bits(kinds, WORD),
-            token: bits(kinds, TOKEN),
-            base64: bits(kinds, BASE64),
-            begin: bits(groups, u8::MAX),
+        let mut groups = [_mm256_setzero_si256(); 3];
+        for (groups, part) in groups.iter_mut().zip(&parts) {
+            let at = |place: usize| look_up(all[place], part[place]);
+            let (begin, end) = (_mm256_and_si256(at(0), at(1)), _mm256_and_si256(at(2), at(3)));
+            *groups = _mm256_and_si256(begin, end);
         }
+        let [one, two, names] = groups;
+        // The highest bit is the sign.
+        let of_base64 = u64::from(_mm256_movemask_epi8(kinds).cast_unsigned());
+        let [digit, upper, lower, line, dash] =
+            [DIGIT, UPPER, LOWER, LINE, DASH].map(|mask: u8| bits(kinds, mask));
+        let value = any(look_up(all[0], of_values));
+        let (begin, begin_name) = (any(_mm256_or_si256(one, two)), any(names));
+        [digit, upper, lower, line, dash, of_base64, value, begin, begin_name]
     };
-    each_block(bytes, out, |block| {
+    let both = |block: &[u8; WITH_NEXT]| {
         let (one, two) = (half(block, 0), half(block, 32));
-        Marks {
-            upper: one.upper | two.upper << 32,
-            lower: one.lower | two.lower << 32,
-            alnum: one.alnum | two.alnum << 32,
-            word: one.word | two.word << 32,
-            token: one.token | two.token << 32,
-            base64: one.base64 | two.base64 << 32,
-            begin: one.begin | two.begin << 32,
-        }
-    });
+        let [digit, upper, lower, line, dash, of_base64, value, begin, begin_name] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|kind: usize| one[kind] | two[kind] << 32);
+        let alnum = digit | upper | lower;
+        let word = alnum | line;
+        let token = word | dash;
+        let base64 = token | of_base64;
+        Marks { upper, lower, alnum, word, token, base64, digit, value, begin, begin_name }
+    };
+    each_block(bytes, count, both, put);
 }
 
 #[cfg(test)]
@@ -258,6 +315,7 @@ mod tests {
             let is_token = byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
             assert_eq!(is(TOKEN), is_token, "{byte}");
             assert_eq!(is(BASE64), is_token || b"+/".contains(&byte), "{byte}");
+            assert_eq!(is_of_value(byte), super::super::assignment::is_of_value(byte), "{byte}");
         }
     }
 
@@ -265,7 +323,7 @@ mod tests {
     fn vectors_mark_the_same_as_the_plain_form() {
         let words: [(&[u8], bool); 4] =
             [(b"key", false), (b"token", false), (b"://", false), (b"AKIA", true)];
-        let beginnings = Beginnings::of(words.into_iter());
+        let beginnings = Beginnings::of(words.into_iter(), [(&b"AKIA"[..], true)].into_iter());
         let mut seed = 7_u32;
         let random = std::iter::repeat_with(|| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -282,8 +340,12 @@ mod tests {
             if part.len() < BLOCK * 3 + 3 {
                 break;
             }
-            mark(part, &beginnings, &mut fast);
-            each_block(part, &mut slow, |block| plainly(block, &beginnings));
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: tests are run on processors that have the instructions.
+            unsafe {
+                by_vectors(part, &beginnings, 3, |at, marks| fast[at] = marks);
+            }
+            each_block(part, 3, |block| plainly(block, &beginnings), |at, it| slow[at] = it);
             assert_eq!(fast, slow, "{from}");
             for at in [3, 62, 90, 196].into_iter().filter_map(|at: usize| at.checked_sub(from)) {
                 let block = fast.get(at / BLOCK);

@@ -11,10 +11,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::encoded;
-use super::keywords::{
-    Keywords, LEAST_AROUND, LEAST_RUN, NEAR, Place, Word, begin_of_name, capital, has_anchor,
-    is_of_token,
-};
+use super::keywords::{Keywords, Place, Word, begin_of_name, capital, has_anchor, is_of_token};
+use super::sites::{LEAST_AROUND, LEAST_RUN, NEAR, SOON};
 use inscan_contract::Severity;
 
 /// All rules. Made once, at the first file that is looked at.
@@ -283,7 +281,13 @@ impl Rule {
             false if begin.long_run == Some(0) || self.before > 0 && !self.contextual => {
                 vec![Place::Anywhere]
             }
-            false => vec![place_of_name(keyword)],
+            false => {
+                let place = place_of_name(keyword);
+                let is_soon = begin.long_run.is_some_and(|behind| behind <= SOON);
+                let is_first = begin_of_name(keyword.as_bytes()) == Some(0);
+                let is_valued = place == Place::Name && self.before == 0 && is_soon && is_first;
+                vec![if is_valued { Place::Valued } else { place }]
+            }
         }
     }
 
@@ -539,7 +543,7 @@ fn by_providers(
     let mut common = HashMap::new();
     for (id, name) in providers.distinct {
         let meaning = Meaning::Provider(all.len());
-        meanings.entry((id.clone(), false, Place::Name)).or_default().push(meaning);
+        meanings.entry((id.clone(), false, Place::Valued)).or_default().push(meaning);
         all.push(Provider::new(id, name));
     }
     for (id, name) in providers.common {
