@@ -12,8 +12,34 @@ use inscan_contract::{Content, Fact, Facts, Severity, path};
 /// The code of what was not looked at since it is not text.
 const NOT_TEXT: &str = "not-text";
 /// Archives by the endings of their names.
-pub(super) const SUFFIXES: [&str; 10] =
-    [".aar", ".ear", ".egg", ".gz", ".jar", ".nupkg", ".par", ".war", ".whl", ".zip"];
+pub(super) const SUFFIXES: [&str; 26] = [
+    ".aab",
+    ".aar",
+    ".apk",
+    ".docx",
+    ".ear",
+    ".egg",
+    ".gz",
+    ".hpi",
+    ".ipa",
+    ".jar",
+    ".jpi",
+    ".kar",
+    ".nupkg",
+    ".odt",
+    ".original",
+    ".par",
+    ".pex",
+    ".pyz",
+    ".rar",
+    ".sar",
+    ".vsix",
+    ".war",
+    ".whl",
+    ".xlsx",
+    ".xpi",
+    ".zip",
+];
 /// Larger ones are not opened.
 pub(super) const MAX_ARCHIVE: u64 = 512 << 20;
 /// Bytes that the members of one archive may have together, inflated.
@@ -52,11 +78,18 @@ const PASSED_OVER: [&str; 26] = [
     "woff2",
 ];
 
-/// Whether its members are searched in place of its bytes.
+/// Whether its members are searched in place of its bytes: by its first bytes, whatever its
+/// name, and by its name where a script is before the archive.
 pub(super) fn is_archive(file: &[u8], start: &[u8]) -> bool {
-    let name = path::name(file).to_ascii_lowercase();
-    let is_named = SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()));
-    is_named && (is_gzip(start) || start.starts_with(b"PK\x03\x04"))
+    is_gzip(start) || start.starts_with(b"PK\x03\x04") || is_behind_script(file, start)
+}
+
+/// `app.jar` that starts itself, `tool.pyz`: a line for the shell and more, and then a zip.
+pub(super) fn is_behind_script(file: &[u8], start: &[u8]) -> bool {
+    start.starts_with(b"#!") && {
+        let name = path::name(file).to_ascii_lowercase();
+        SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
+    }
 }
 
 fn is_gzip(start: &[u8]) -> bool {
@@ -102,8 +135,7 @@ impl Search<'_, '_> {
         if self.out.is_overworked() {
             return self.left_out += 1;
         }
-        let name = path::name(self.file);
-        let inner = &self.file[..self.file.len() - if name.len() > 3 { 3 } else { 0 }];
+        let inner = self.file.strip_suffix(b".gz").unwrap_or(self.file);
         let Ok(bytes) = content.bytes() else { return self.left_out += 1 };
         let mut inflated = Vec::new();
         let limit = self.max_member;
@@ -116,6 +148,23 @@ impl Search<'_, '_> {
         }
         self.out.inflated(inflated.len() as u64);
         search_file(inner, None, &inflated, self.out);
+    }
+
+    /// What gzip compressed within an archive, within what is left for all members.
+    fn gzip_member(&mut self, name: &[u8], bytes: &[u8]) {
+        let limit = self.max_member.min(MAX_INFLATED.saturating_sub(self.inflated));
+        let mut inflated = Vec::new();
+        let outcome = MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut inflated);
+        self.inflated += inflated.len() as u64;
+        self.out.inflated(inflated.len() as u64);
+        if inflated.len() as u64 > limit {
+            inflated.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            self.left_out += 1;
+        } else if outcome.is_err() {
+            self.left_out += 1;
+        }
+        let inner = name.strip_suffix(b".gz").unwrap_or(name);
+        search_file(inner, Some(name), &inflated, self.out);
     }
 
     fn zip(&mut self, content: &dyn Content, before: &[u8], depth: usize) {
@@ -173,7 +222,11 @@ impl Search<'_, '_> {
         self.inflated += bytes.len() as u64;
         self.out.inflated(bytes.len() as u64);
         let from = self.out.facts.len();
-        search_file(name, Some(name), bytes, self.out);
+        if is_gzip(bytes) {
+            self.gzip_member(name, bytes);
+        } else {
+            search_file(name, Some(name), bytes, self.out);
+        }
         // An archive within an archive is a library: words in it say little.
         for fact in &mut self.out.facts[from..] {
             if let Fact::Secret(secret) = fact

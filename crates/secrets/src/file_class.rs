@@ -71,17 +71,23 @@ const DOCUMENTATION_SUFFIXES: [&[u8]; 10] = [
 ];
 
 /// Files without an ending that are documentation: licences and news.
-const DOCUMENTATION: [&[u8]; 10] = [
+const DOCUMENTATION: [&[u8]; 16] = [
     b"authors",
     b"changelog",
     b"changes",
     b"contributing",
     b"copying",
     b"copyright",
+    b"credits",
+    b"faq",
+    b"hacking",
     b"licence",
     b"license",
+    b"news",
     b"notice",
     b"readme",
+    b"thanks",
+    b"todo",
 ];
 
 /// Long descriptions of Python's packages.
@@ -180,6 +186,7 @@ fn is_documentation(lower: &[u8]) -> bool {
     let first = stem.split(|&byte| byte == b'.' || byte == b'-').next().unwrap_or_default();
     DOCUMENTATION.contains(&lower)
         || DOCUMENTATION.contains(&stem)
+        || lower == b"history.txt"
         || lower.starts_with(b"readme")
         || lower.starts_with(b"changelog")
         || first == b"license"

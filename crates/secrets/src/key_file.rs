@@ -12,7 +12,7 @@ struct Kind {
     is: fn(&[u8], &[u8]) -> bool,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind {
         rule: "gnupg-private-key",
         about: "A private key of GnuPG",
@@ -73,6 +73,12 @@ const KINDS: [Kind; 10] = [
         about: "A private key in DER",
         severity: Severity::Critical,
         is: is_der_key,
+    },
+    Kind {
+        rule: "tor-service-key",
+        about: "The private key of an onion service",
+        severity: Severity::Critical,
+        is: |bytes, _| bytes.starts_with(b"== ed25519v1-secret: type0 =="),
     },
     Kind {
         rule: "vnc-password",

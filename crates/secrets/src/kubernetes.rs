@@ -81,11 +81,19 @@ fn of_yaml(text: &[u8], kind: usize) -> Vec<Range<usize>> {
         if line.indent != indent || is_blank(line) {
             continue;
         }
-        let is_encoded = match text[line.start..line.end].trim_ascii_end() {
-            b"data:" => true,
-            b"stringData:" => false,
+        let content = text[line.start..line.end].trim_ascii_end();
+        let (is_encoded, behind) = match content {
+            [b'd', b'a', b't', b'a', b':', behind @ ..] => (true, behind),
+            [b's', b't', b'r', b'i', b'n', b'g', b'D', b'a', b't', b'a', b':', behind @ ..] => {
+                (false, behind)
+            }
             _ => continue,
         };
+        if !behind.is_empty() {
+            let begin = line.start + content.len() - behind.len();
+            flow(text, begin..line.start + content.len(), is_encoded, &mut found);
+            continue;
+        }
         let count = lines[at..=last]
             .iter()
             .take_while(|line| is_blank(line) || line.indent > indent)
@@ -94,6 +102,35 @@ fn of_yaml(text: &[u8], kind: usize) -> Vec<Range<usize>> {
         at += count;
     }
     found
+}
+
+/// `{key: value, key: value}` on one line.
+fn flow(text: &[u8], line: Range<usize>, is_encoded: bool, found: &mut Vec<Range<usize>>) {
+    let part = &text[line.clone()];
+    let lead = part.len() - part.trim_ascii_start().len();
+    let Some(inner) = part[lead..].strip_prefix(b"{").and_then(|it| it.strip_suffix(b"}")) else {
+        return;
+    };
+    let mut at = line.start + lead + 1;
+    for member in inner.split(|&byte| byte == b',') {
+        let begin = at;
+        at += member.len() + 1;
+        let Some(colon) = bstr::ByteSlice::find(member, b": ") else { continue };
+        let (key, value) = (member[..colon].trim_ascii(), &member[colon + 1..]);
+        let lead = value.len() - value.trim_ascii_start().len();
+        let start = begin + colon + 1 + lead;
+        let value = value.trim_ascii();
+        let quotes = match value {
+            [b'"', .., b'"'] | [b'\'', .., b'\''] if value.len() > 1 => 1,
+            _ => 0,
+        };
+        let value = start + quotes..start + value.len() - quotes;
+        let key = key.trim_ascii_start();
+        let key = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(key);
+        if is_secret(key, &text[value.clone()], is_encoded) {
+            found.push(value);
+        }
+    }
 }
 
 /// `key: value` of each line, and the block below `key: |`.

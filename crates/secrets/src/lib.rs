@@ -235,6 +235,10 @@ impl Analyzer for Secrets {
         }
         let limit = self.config.max_file_size;
         if archive::is_archive(file.path, file.start) {
+            if archive::is_behind_script(file.path, file.start) {
+                let script = file.start.split(|&byte| byte == 0).next().unwrap_or_default();
+                search_file(file.path, None, script, out);
+            }
             match file.size {
                 ..=archive::MAX_ARCHIVE => {
                     archive::search(file.path, content, limit.min(MAX_MEMBER), out);
@@ -485,8 +489,10 @@ impl<'a, 't> Scan<'a, 't> {
 
     fn url(&mut self, colon: usize) {
         if let Some(secret) = locate::url_password(self.text, colon) {
-            let is_typed = self.text[..secret.start].ends_with(b"username:")
-                && self.text[secret.clone()] == *b"password";
+            let password = &self.text[secret.clone()];
+            let user = locate::user_before(self.text, secret.start);
+            // `user:password@`, `root:root@`: what manuals and tests have.
+            let is_typed = password::is_stand_in(password) || user == password;
             let severity = if is_typed { Severity::Low } else { Severity::Medium };
             self.put("url-password", severity, secret, 2, true);
         }
@@ -588,7 +594,8 @@ impl<'a, 't> Scan<'a, 't> {
         if !ends || is_identifier(&self.text[setting.name.clone()]) {
             return;
         }
-        let is_below = self.text[word.end..setting.value.start].contains(&b'\n');
+        let between = self.text.get(word.end..setting.value.start).unwrap_or_default();
+        let is_below = between.contains(&b'\n');
         if is_credible_setting(&self.text[setting.value.clone()])
             || is_below && self.is_drawn(setting.value.clone(), name)
         {
@@ -735,6 +742,10 @@ fn in_binary(bytes: &[u8], place: Place<'_>) -> Vec<Secret> {
     secrets
 }
 
+/// The least entropy, in bits a byte, by which letters drawn at random are told from tables of
+/// capitals.
+const LEAST_DRAWN: f64 = 3.4;
+
 fn rule_in_binary<'a>(
     rule: &'a Rule,
     bytes: &[u8],
@@ -742,13 +753,15 @@ fn rule_in_binary<'a>(
 ) -> Option<(&'a str, Severity, Range<usize>)> {
     // Nothing before the keyword belongs to it: texts stand side by side.
     let rest = &bytes[keyword..bytes.len().min(keyword + MAX_MATCH_LEN)];
-    if !rule.is_strong() || !rule.has_least(rest) {
+    if !rule.is_strong() && !rule.in_binary || !rule.has_least(rest) {
         return None;
     }
     let (_, secret) = matched(rule.regex_in_binary(), rule, rest, 0, 0)?;
     let is_printable = rest[secret.clone()].iter().all(|byte| (b' '..0x7f).contains(byte));
     let secret = keyword + secret.start..keyword + secret.end;
-    let severity = severity_of(rule, &bytes[secret.clone()]).filter(|_| is_printable)?;
+    let is_drawn = rule.is_strong() || entropy(&bytes[secret.clone()]) >= LEAST_DRAWN;
+    let severity =
+        severity_of(rule, &bytes[secret.clone()]).filter(|_| is_printable && is_drawn)?;
     Some((&rule.id, severity, secret))
 }
 

@@ -124,7 +124,7 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     if password.len() < 3
         || !is_name
         || is_format
-        || is_template(user)
+        || is_template(user) && user != b"__token__"
         || is_template(password)
         || is_placeholder(password)
         || is_variable(password)
@@ -134,6 +134,13 @@ pub(super) fn url_password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     }
     let start = from + separator + 1;
     Some(start..start + password.len())
+}
+
+/// The user of a URL whose password begins at an offset.
+pub(super) fn user_before(text: &[u8], password: usize) -> &[u8] {
+    let before = &text[password.saturating_sub(100)..password];
+    let before = before.strip_suffix(b":").unwrap_or(before);
+    before.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 /// `$PASSWORD`, which a shell puts a value in place of.
@@ -151,7 +158,8 @@ fn is_well_known(user: &[u8], password: &[u8]) -> bool {
         is_one_of(password, &["pass", "passwd", "pwd", "pw", "xxx", "password1", "port"]);
     // What everybody may log in with, and what comes with a server until somebody changes it.
     let is_everyones = user == password && is_one_of(user, &["anonymous", "guest"]);
-    is_manuals || is_everyones || is_one_of(user, &["foo", "bar", "usr", "id", "u"])
+    let is_nobodys = is_one_of(user, &["foo", "bar", "usr", "id", "u"]);
+    is_manuals || is_everyones || is_nobodys && Shape::of(password).digits < 2
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub(super) enum LoginFile {
     PgPass,
     /// `chap-secrets`, `pap-secrets`: client, server, secret.
     PppSecrets,
+    /// `.curlrc`: options of curl, a line each.
+    Curlrc,
 }
 
 /// Logins of one file.
@@ -28,6 +30,7 @@ impl LoginFile {
             _ if below == b"auth.conf.d" => Some(LoginFile::Netrc),
             b".pgpass" | b"pgpass.conf" | b"pgpass" => Some(LoginFile::PgPass),
             b"chap-secrets" | b"pap-secrets" => Some(LoginFile::PppSecrets),
+            b".curlrc" | b"_curlrc" | b"curlrc" => Some(LoginFile::Curlrc),
             _ => None,
         }
     }
@@ -42,6 +45,7 @@ impl LoginFile {
             ),
             LoginFile::PgPass => Box::new(lines(text).filter_map(|line| pgpass(text, line))),
             LoginFile::PppSecrets => Box::new(lines(text).filter_map(|line| ppp(text, line))),
+            LoginFile::Curlrc => Box::new(lines(text).filter_map(|line| curlrc(text, line))),
         };
         found.filter(|secret| !stands_for_another(&text[secret.clone()])).take(MAX_LOGINS).collect()
     }
@@ -62,19 +66,23 @@ pub(super) fn netrc(text: &[u8], entry: usize) -> Option<Range<usize>> {
         words.next()?;
     }
     let mut password = None;
-    let mut has_login = false;
+    let (mut has_login, mut is_everyones) = (false, false);
     // Few words belong to an entry; a text that is no such file ends it at once.
-    for _ in 0..4 {
+    for _ in 0..5 {
         let Some(key) = words.next() else { break };
         match &text[key.clone()] {
-            b"login" | b"user" => has_login = words.next().is_some(),
-            b"account" => _ = words.next(),
+            b"login" | b"user" => {
+                let login = words.next()?;
+                is_everyones = matches!(&text[login], b"anonymous" | b"ftp");
+                has_login = true;
+            }
+            b"account" | b"port" => _ = words.next(),
             b"password" | b"passwd" => password = words.next(),
             _ => break,
         }
     }
     let password = unquoted(text, password?);
-    (has_login && password.len() >= 3).then_some(password)
+    (has_login && !is_everyones && password.len() >= 3).then_some(password)
 }
 
 /// Words between blanks and line feeds, from an offset on. Remarks are left out.
@@ -137,6 +145,27 @@ fn pgpass(text: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     }
     let password = line.start + at..line.end;
     (!password.is_empty()).then_some(password)
+}
+
+/// The password of `user = "name:password"`, where the sign and the quotes may be missing.
+/// <https://curl.se/docs/manpage.html#-K>
+fn curlrc(text: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let whole = text[line.clone()].trim_ascii_end();
+    let option = whole.trim_ascii_start();
+    let dashes = option.iter().take_while(|&&byte| byte == b'-').count();
+    let option = &option[dashes..];
+    let length =
+        option.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'-').count();
+    if !matches!(&option[..length], b"user" | b"u" | b"proxy-user" | b"U") {
+        return None;
+    }
+    let signs = |byte: &&u8| b" \t=:\"".contains(byte);
+    let value = &option[length..];
+    let value = &value[value.iter().take_while(signs).count()..];
+    let colon = value.iter().position(|&byte| byte == b':')?;
+    let password = value[colon + 1..].strip_suffix(b"\"").unwrap_or(&value[colon + 1..]);
+    let start = line.start + whole.len() - (value.len() - colon - 1);
+    (password.len() >= 3).then_some(start..start + password.len())
 }
 
 /// The third word of a line.

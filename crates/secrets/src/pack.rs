@@ -117,6 +117,9 @@ pub(super) struct Rule {
     /// `DB_PASSWORD`, a path.
     #[serde(default)]
     pub(super) low_stand_ins: bool,
+    /// True if what looks drawn at random counts in binary files, though the keywords are short.
+    #[serde(default)]
+    pub(super) in_binary: bool,
     /// True where programs have names of that form, so that it is looked for in texts alone.
     #[serde(default)]
     pub(super) text_only: bool,
@@ -131,7 +134,7 @@ pub(super) struct Rule {
     #[serde(skip)]
     regex: OnceLock<Regex>,
     #[serde(skip)]
-    in_binary: OnceLock<Regex>,
+    binary: OnceLock<Regex>,
 }
 
 /// How every match of a pattern begins.
@@ -176,7 +179,7 @@ impl Rule {
     /// The same without what has to follow: texts of a binary file stand side by side.
     pub(super) fn regex_in_binary(&self) -> &Regex {
         let pattern = without_end(&self.pattern);
-        self.in_binary.get_or_init(|| compile(pattern).expect("a test compiles every pattern"))
+        self.binary.get_or_init(|| compile(pattern).expect("a test compiles every pattern"))
     }
 
     /// Whether its form alone tells it among any bytes: each of its keywords is long, and
@@ -194,6 +197,11 @@ impl Rule {
             && !self.assigned
             && self.before == 0
             && self.keywords.iter().all(is_long)
+    }
+
+    /// Whether one of its keywords is looked for in binary files.
+    fn counts_in_binary(&self, keyword: &str) -> bool {
+        self.is_strong() || self.in_binary && keyword.len() >= 4
     }
 
     /// Whether nothing but a provider's tokens has the form of a match: it has a prefix that
@@ -461,6 +469,16 @@ const CREDENTIAL_WORDS: [&str; 5] = ["credential", "credentials", "key", "secret
 const PASSWORD_WORDS: [&str; 8] =
     ["authtok", "bindpw", "masterauth", "pass", "psk", "pwd", "rootpw", "userpw"];
 
+/// How an object says that it is a Secret of Kubernetes.
+const KINDS_OF_SECRET: [&str; 6] = [
+    "kind: secret",
+    "kind: 'secret'",
+    "kind: \"secret\"",
+    "kind:   secret",
+    "\"kind\": \"secret\"",
+    "\"kind\":\"secret\"",
+];
+
 /// Letters of base64 that a keyword's form has to have at least.
 const MIN_ENCODED: usize = 5;
 
@@ -480,7 +498,7 @@ impl Pack {
         let in_binary = |key: &(String, bool, Place), meanings: &[Meaning]| {
             let place = |meaning: &Meaning| match meaning {
                 Meaning::PrivateKey => Some(key.2),
-                Meaning::Rule(position) if rules[*position].is_strong() => {
+                Meaning::Rule(position) if rules[*position].counts_in_binary(&key.0) => {
                     Some(rules[*position].place_in_binary(&key.0))
                 }
                 _ => None,
@@ -525,7 +543,7 @@ fn of_rules(rules: &[Rule]) -> Meanings {
     for word in PASSWORD_WORDS {
         add(word, false, Place::Anywhere, Meaning::Password);
     }
-    for words in ["kind: secret", "\"kind\": \"secret\"", "\"kind\":\"secret\""] {
+    for words in KINDS_OF_SECRET {
         add(words, false, Place::Anywhere, Meaning::KubernetesSecret);
     }
     add("machine", false, Place::Name, Meaning::Netrc);

@@ -121,6 +121,12 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
     if setting.form == Form::Scalar && (is_alias(value) || is_below_encrypted(text, setting)) {
         return false;
     }
+    if is_remark(text, setting) && is_numbered_stand_in(value) {
+        return false;
+    }
+    if matches!(format, Format::Yaml | Format::Json) && is_encoded_stand_in(value) {
+        return false;
+    }
     let is_unquoted = matches!(setting.form, Form::Line | Form::Word);
     if is_unquoted && matches!(format, Format::Shell | Format::Text) && has_variable(value) {
         return false;
@@ -143,7 +149,9 @@ pub(super) fn is_password(text: &[u8], setting: &Setting, format: Format) -> boo
 /// one; `pass "x" to`, a verb of prose.
 fn is_of_another_kind(text: &[u8], setting: &Setting) -> bool {
     let name = &text[setting.name.clone()];
-    let behind = text[setting.name.end..setting.value.start].trim_ascii_end();
+    // Of a pair the value may stand before the name.
+    let behind = text.get(setting.name.end..setting.value.start).unwrap_or_default();
+    let behind = behind.trim_ascii_end();
     let is_result = name == b"PASS" && behind.starts_with(b":");
     let is_asked = text[..setting.name.start].ends_with(b"${") && behind.starts_with(b":");
     let is_verb =
@@ -164,6 +172,28 @@ fn has_variable(value: &[u8]) -> bool {
 fn is_alias(value: &[u8]) -> bool {
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     matches!(value, [b'*' | b'!', name @ ..] if name.iter().all(of_name))
+}
+
+/// Whether a setting is on a line that is left out.
+fn is_remark(text: &[u8], setting: &Setting) -> bool {
+    let before = &text[setting.name.start.saturating_sub(200)..setting.name.start];
+    let line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_start();
+    line.starts_with(b"#") || line.starts_with(b";") || line.starts_with(b"//")
+}
+
+/// `secret1`, `password123`: what is to be filled in, with a number. Somebody may use it, but
+/// not where it is in a remark.
+fn is_numbered_stand_in(value: &[u8]) -> bool {
+    let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=4).contains(&digits) && is_stand_in(&value[..value.len() - digits])
+}
+
+/// `Y2hhbmdlbWU=`: base64 of what stands in place of a value, as Secrets of Kubernetes have it.
+fn is_encoded_stand_in(value: &[u8]) -> bool {
+    let is_padded = value.len().is_multiple_of(4) && value.len() >= 8;
+    is_padded
+        && super::encoded::decode(value)
+            .is_some_and(|text| text.iter().all(u8::is_ascii_graphic) && stands_for_another(&text))
 }
 
 /// How far above a line the name of what it is in is looked for, in bytes.

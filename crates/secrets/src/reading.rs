@@ -41,7 +41,33 @@ pub(super) fn read<'a>(bytes: &'a [u8], name: &[u8]) -> Reading<'a> {
             Reading::Text(Cow::Owned(from_utf16(&bytes[mark..], is_little).into_bytes()))
         }
         Kind::Binary if is_python(name) => Reading::Binary(Cow::Owned(strings_of_python(bytes))),
+        Kind::Binary if bytes.starts_with(b"MZ") => Reading::Binary(with_wide_strings(bytes)),
         Kind::Binary => Reading::Binary(Cow::Borrowed(bytes)),
+    }
+}
+
+/// Letters of UTF-16 in a row that are a text of a program.
+const LEAST_WIDE: usize = 16;
+
+/// Programs of Windows and .NET have their texts in UTF-16: they are put behind the bytes, a
+/// line each.
+fn with_wide_strings(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut strings = Vec::new();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)) {
+        let start = (at + found).saturating_sub(1);
+        let pairs = bytes[start..].chunks_exact(2);
+        let length = pairs.take_while(|pair| pair[1] == 0 && is_plain(pair[0])).count();
+        if length >= LEAST_WIDE {
+            let text = bytes[start..start + 2 * length].iter().step_by(2);
+            strings.push(b'\n');
+            strings.extend(text);
+        }
+        at = (at + found + 1).max(start + 2 * length);
+    }
+    match strings.is_empty() {
+        true => Cow::Borrowed(bytes),
+        false => Cow::Owned([bytes, &strings].concat()),
     }
 }
 
@@ -68,7 +94,8 @@ fn kind(start: &[u8]) -> Kind {
         return Kind::Binary;
     }
     let nuls = start.iter().filter(|&&byte| byte == 0).count();
-    if let Some(is_little) = utf16_without_mark(start) {
+    let by_script = || [true, false].into_iter().find(|little| is_utf16_of_script(start, *little));
+    if let Some(is_little) = utf16_without_mark(start).or_else(by_script) {
         return Kind::Utf16 { is_little, mark: 0 };
     }
     // A stray NUL makes no program of a text: shells and readers of settings go on. Between
@@ -95,6 +122,27 @@ fn utf16_without_mark(start: &[u8]) -> Option<bool> {
         return Some(true);
     }
     (big * 10 >= pairs * 8).then_some(false)
+}
+
+/// Text of another script than Latin, with blanks and words of ASCII among it: as UTF-16 each
+/// unit is a sign that texts have. Of other bytes some are none.
+fn is_utf16_of_script(start: &[u8], is_little: bool) -> bool {
+    let unit = |pair: &[u8]| match is_little {
+        true => u16::from_le_bytes([pair[0], pair[1]]),
+        false => u16::from_be_bytes([pair[0], pair[1]]),
+    };
+    let units = start.chunks_exact(2).map(unit);
+    let is_control = |unit: u16| unit < 0x20 && !matches!(unit, 9 | 10 | 13) || unit == 0x7f;
+    // Controls, private use, and what is no sign.
+    let is_none = |unit: u16| {
+        is_control(unit)
+            || matches!(unit, 0x80..=0x9f | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xfff0..)
+    };
+    let count = start.len() / 2;
+    let ascii = units.clone().filter(|unit| (0x20..0x7f).contains(unit)).count();
+    let feeds = units.clone().filter(|unit| *unit == 10).count();
+    let is_text = std::char::decode_utf16(units.clone()).take(count - 1).all(|it| it.is_ok());
+    count >= 16 && feeds > 0 && ascii * 5 >= count && is_text && !units.into_iter().any(is_none)
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -158,6 +206,21 @@ mod tests {
         check(&[b"\xef\xbb\xbf", text.as_bytes()].concat(), Some(&text));
         check(b"\0A=b\nC=d\n", Some("\0A=b\nC=d\n"));
         check(b"A=bcdef\0C=defgh\0", Some("A=bcdef\0C=defgh\0"));
+    }
+
+    #[test]
+    fn utf16_of_other_scripts_is_text() {
+        let text = "# パスワードの設定ファイル\r\npassword = ab\r\n# имя и значение\r\n";
+        check(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), Some(text));
+        check(&text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>(), Some(text));
+    }
+
+    #[test]
+    fn texts_of_programs_of_windows_are_put_behind_them() {
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let bytes = [b"MZ\x01\x02\x03", &wide("a text of .NET here")[..], b"\x01\x02"].concat();
+        let Reading::Binary(read) = read(&bytes, b"a.dll") else { panic!("text") };
+        assert!(read.ends_with(b"\na text of .NET here"), "{read:?}");
     }
 
     #[test]

@@ -57,6 +57,14 @@ fn name_around(text: &[u8], word: &Range<usize>) -> Range<usize> {
     start..end
 }
 
+/// How far before a name the value of its pair begins, in bytes.
+const MAX_BEFORE: usize = 400;
+
+/// Signs between the members of a mapping.
+fn is_between_members(byte: u8) -> bool {
+    b"\"', \t\r\n-{".contains(&byte)
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     name: Range<usize>,
@@ -103,16 +111,37 @@ impl Reader<'_> {
         let length = before.iter().rev().take_while(|byte| of_key(byte)).count();
         let key = before[before.len() - length..].to_ascii_lowercase();
         let (_, wanted) = PAIRS.into_iter().find(|(name, _)| *name == key)?;
-        // The value is the next member, on this line or the next.
+        let begin = self.name.start - (self.name.start.min(40) - (before.len() - length));
+        self.next_member(wanted).or_else(|| self.member_before(begin, wanted))
+    }
+
+    /// The value of the next member, on this line or the next, if it has that name.
+    fn next_member(&self, wanted: &[u8]) -> Option<(Range<usize>, Form)> {
         let rest = self.rest(self.name.end);
-        let signs = |byte: &&u8| b"\"', \t\r\n-{".contains(byte);
-        let skipped = rest.iter().take(200).take_while(signs).count();
+        let skipped = rest.iter().take(200).take_while(|byte| is_between_members(**byte)).count();
         let member = rest.get(skipped..skipped + wanted.len())?;
         if !member.eq_ignore_ascii_case(wanted) {
             return None;
         }
         let start = self.name.end + skipped;
-        let name = start..start + wanted.len();
+        self.of_member(start..start + wanted.len())
+    }
+
+    /// The same of the one before the member that begins at an offset.
+    fn member_before(&self, begin: usize, wanted: &[u8]) -> Option<(Range<usize>, Form)> {
+        let from = begin.saturating_sub(MAX_BEFORE);
+        let before = self.text[from..begin].to_ascii_lowercase();
+        let start = from + bstr::ByteSlice::rfind(&before[..], wanted)?;
+        let is_word = |at: usize| !self.at(at).is_ascii_alphanumeric();
+        if !is_word(start + wanted.len()) || start > 0 && !is_word(start - 1) {
+            return None;
+        }
+        let (value, form) = self.of_member(start..start + wanted.len())?;
+        let between = self.text.get(value.end..begin)?;
+        between.iter().all(|byte| is_between_members(*byte)).then_some((value, form))
+    }
+
+    fn of_member(&self, name: Range<usize>) -> Option<(Range<usize>, Form)> {
         Reader { text: self.text, name, format: self.format }.value()
     }
 
@@ -124,7 +153,9 @@ impl Reader<'_> {
         if self.at(at) == b'\\' && b"\"'".contains(&self.at(at + 1)) {
             at += 2;
             is_quoted = true;
-        } else if b"\"'`".contains(&before) && self.at(at) == before {
+        } else if b"\"'`".contains(&before) && self.at(at) == before
+            || before == b'-' && self.is_quoted_option()
+        {
             at += 1;
             is_quoted = true;
         }
@@ -191,8 +222,42 @@ impl Reader<'_> {
         }
         let end = rest.iter().position(|&byte| byte == b'<')?;
         let inner = &rest[..end];
+        if inner.trim_ascii().is_empty() && !rest[end..].starts_with(b"</") {
+            return self.inner_element(start + end);
+        }
         let from = start + (inner.len() - inner.trim_ascii_start().len());
         Some((from..from + inner.trim_ascii().len(), Form::Element))
+    }
+
+    /// `<password><value>…`: the text is one element further within.
+    fn inner_element(&self, open: usize) -> Option<(Range<usize>, Form)> {
+        let rest = self.rest(open + 1);
+        let is_value = [&b"value>"[..], b"string>", b"val>", b"text>"]
+            .iter()
+            .any(|tag| rest.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag)));
+        let close = rest.iter().take(8).position(|&byte| byte == b'>').filter(|_| is_value)?;
+        let start = open + 1 + close + 1;
+        let inner = self.rest(start);
+        let end = inner.iter().take(MAX_VALUE).position(|&byte| byte == b'<')?;
+        let lead = end - inner[..end].trim_ascii_start().len();
+        let length = inner[..end].trim_ascii().len();
+        Some((start + lead..start + lead + length, Form::Element))
+    }
+
+    /// `["user", "password", "x"]`: one text of a list, and no argument that names the next.
+    fn is_in_list(&self) -> bool {
+        let before = &self.text[self.name.start.saturating_sub(40)..self.name.start];
+        let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'"));
+        let before = before.unwrap_or_default().trim_ascii_end();
+        matches!(before.last(), Some(b'[' | b','))
+    }
+
+    /// `"--password"`, an option that is a text of its own.
+    fn is_quoted_option(&self) -> bool {
+        let before = &self.text[self.name.start.saturating_sub(3)..self.name.start];
+        let dashes = before.iter().rev().take_while(|&&byte| byte == b'-').count();
+        let quote = before.len().checked_sub(dashes + 1).map(|at| before[at]);
+        quote.is_some_and(|quote| b"\"'".contains(&quote) && self.at(self.name.end) == quote)
     }
 
     /// What stands between name and value, and where it ends.
@@ -214,31 +279,51 @@ impl Reader<'_> {
         match rest.first()? {
             b'=' => Some((spaced + 1, Operator::Equals)),
             b':' if rest.get(1) != Some(&b':') => Some((spaced + 1, Operator::Colon)),
-            b',' if is_quoted => Some((spaced + 1, Operator::Quotes)),
+            b',' if is_quoted && !self.is_in_list() || self.before_name() == b'{' => {
+                Some((spaced + 1, Operator::Quotes))
+            }
+            // `? name` of YAML, and its value on the next line.
+            b'\r' | b'\n' if self.is_complex_key() => {
+                let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                (rest.get(blanks) == Some(&b':')).then_some((spaced + blanks + 1, Operator::Colon))
+            }
             b'(' => Some((spaced + 1, Operator::Quotes)),
             b'"' | b'\'' if spaced > at => Some((spaced, Operator::Quotes)),
             _ if is_option && spaced > at => Some((spaced, Operator::Blank)),
             _ if spaced > at && (self.is_directive() || self.is_set()) => {
                 Some((spaced, Operator::Blank))
             }
-            _ if spaced > at && self.format == Format::Code => self.typed(spaced),
+            _ if spaced > at && !is_quoted && self.format == Format::Code => self.typed(spaced),
             _ => None,
         }
     }
 
-    /// `ENV NAME value` of Dockerfiles, `SetEnv NAME value` of Apache, `setenv` of csh.
+    fn before_on_line(&self) -> &[u8] {
+        self.text[self.line_start(self.name.start)..self.name.start].trim_ascii()
+    }
+
+    fn is_complex_key(&self) -> bool {
+        self.format == Format::Yaml && self.before_on_line() == b"?"
+    }
+
+    /// `ENV NAME value` of Dockerfiles, `SetEnv NAME value` of Apache, `setenv` of csh,
+    /// `set -x NAME value` of fish.
     fn is_set(&self) -> bool {
-        let before = &self.text[self.line_start(self.name.start)..self.name.start];
-        let before = before.trim_ascii().to_ascii_lowercase();
-        matches!(&before[..], b"env" | b"setenv")
+        let before = self.before_on_line().to_ascii_lowercase();
+        let is_fish = before.strip_prefix(b"set -").is_some_and(|options| {
+            !options.is_empty() && options.iter().all(|byte| byte.is_ascii_alphabetic())
+        });
+        is_fish || matches!(&before[..], b"env" | b"setenv")
     }
 
     /// Settings with a blank between name and value: of Redis, LDAP and others, at the begin
     /// of a line.
     fn is_directive(&self) -> bool {
-        const NAMES: [&[u8]; 8] = [
+        const NAMES: [&[u8]; 10] = [
+            b"auth_pass",
             b"bindpw",
             b"masterauth",
+            b"remote_password",
             b"requirepass",
             b"rootbindpw",
             b"rootpw",
@@ -249,15 +334,18 @@ impl Reader<'_> {
         let name = self.text[self.name.clone()].to_ascii_lowercase();
         matches!(self.format, Format::Lines | Format::Text)
             && NAMES.contains(&&name[..])
-            && self.text[self.line_start(self.name.start)..self.name.start].trim_ascii().is_empty()
+            && self.before_on_line().is_empty()
     }
 
-    /// `password string = "…"` of Go.
+    /// `password string = "…"` of Go, `PASSWORD: &str = "…"` of Rust.
     fn typed(&self, at: usize) -> Option<(usize, Operator)> {
-        let word =
-            self.rest(at).iter().take(24).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let rest = self.rest(at);
+        let lead = if rest.starts_with(b"&'static ") { 9 } else { 0 };
+        let of_type = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.&<>[]?".contains(byte);
+        let word = lead + rest[lead..].iter().take(40).take_while(of_type).count();
         let next = self.skip_blanks(at + word);
-        (word > 0 && self.at(next) == b'=').then_some((next + 1, Operator::Quotes))
+        let is_assigned = self.at(next) == b'=' && self.at(next + 1) != b'=';
+        (word > lead && is_assigned).then_some((next + 1, Operator::Quotes))
     }
 
     fn behind(
@@ -266,7 +354,7 @@ impl Reader<'_> {
         operator: Operator,
         is_quoted: bool,
     ) -> Option<(Range<usize>, Form)> {
-        let spaced = self.skip_blanks(at);
+        let spaced = self.behind_marks(self.skip_blanks(at), operator);
         let first = self.at(spaced);
         let within = if is_quoted { None } else { self.open_quote() };
         if let Some(quote) = within {
@@ -280,6 +368,9 @@ impl Reader<'_> {
         }
         if let Some(quoted) = self.prefixed(spaced) {
             return self.quoted(quoted);
+        }
+        if let Some(value) = self.bracketed(spaced) {
+            return Some(value);
         }
         if operator == Operator::Quotes {
             return None;
@@ -307,6 +398,44 @@ impl Reader<'_> {
             Format::Xml => self.word(at),
             Format::Shell | Format::Text => self.of_text(at, spaced, operator),
         }
+    }
+
+    /// Behind what YAML has before a value: `&anchor`, `!!str`.
+    fn behind_marks(&self, mut at: usize, operator: Operator) -> usize {
+        if self.format != Format::Yaml || operator != Operator::Colon {
+            return at;
+        }
+        for _ in 0..2 {
+            let rest = self.rest(at);
+            if rest.starts_with(b"&") || rest.starts_with(b"!!str ") {
+                let mark = rest.iter().take(80).take_while(|byte| **byte > b' ').count();
+                let behind = self.skip_blanks(at + mark);
+                at = if behind > at + mark { behind } else { at };
+            }
+        }
+        at
+    }
+
+    /// `[[…]]` of Lua, `q(…)` of Perl: texts between brackets.
+    fn bracketed(&self, at: usize) -> Option<(Range<usize>, Form)> {
+        const PAIRS: [(&[u8], &[u8]); 6] = [
+            (b"[[", b"]]"),
+            (b"q(", b")"),
+            (b"q{", b"}"),
+            (b"q[", b"]"),
+            (b"qq(", b")"),
+            (b"qq{", b"}"),
+        ];
+        if self.format != Format::Code {
+            return None;
+        }
+        let rest = self.rest(at);
+        let (open, close) = PAIRS.into_iter().find(|(open, _)| rest.starts_with(open))?;
+        let inner = &rest[open.len()..rest.len().min(MAX_VALUE)];
+        let end = bstr::ByteSlice::find(inner, close)?;
+        let start = at + open.len();
+        let is_line = !inner[..end].iter().any(|byte| b"\n\"'".contains(byte));
+        is_line.then_some((start..start + end, Form::Quoted))
     }
 
     /// A name within a text: where the text began, on this line.
@@ -376,6 +505,9 @@ impl Reader<'_> {
         if !b"\"'`".contains(&quote) {
             return None;
         }
+        if quote != b'`' && self.at(open + 1) == quote && self.at(open + 2) == quote {
+            return self.tripled(open + 3, [quote; 3]);
+        }
         let start = open + 1;
         let rest = self.rest(start);
         let limit = &rest[..rest.len().min(MAX_VALUE)];
@@ -404,6 +536,14 @@ impl Reader<'_> {
         None
     }
 
+    /// The text between three quotes each, on one line.
+    fn tripled(&self, start: usize, close: [u8; 3]) -> Option<(Range<usize>, Form)> {
+        let rest = self.rest(start);
+        let limit = &rest[..rest.len().min(MAX_VALUE)];
+        let end = bstr::ByteSlice::find(limit, &close)?;
+        (!limit[..end].contains(&b'\n')).then_some((start..start + end, Form::Quoted))
+    }
+
     fn line_end(&self, at: usize) -> usize {
         let rest = self.rest(at);
         let limit = &rest[..rest.len().min(MAX_VALUE + 1)];
@@ -417,8 +557,23 @@ impl Reader<'_> {
             .windows(2)
             .position(|pair| pair[0].is_ascii_whitespace() && (pair[1] == b'#' || pair[1] == b';'));
         let line = remark.map_or(line, |end| &line[..end]).trim_ascii_end();
+        // Of several settings on one line each ends before the next.
+        let end = if self.is_in_flow() {
+            line.iter().position(|byte| b" ,}".contains(byte))
+        } else if self.is_behind_another() {
+            line.iter().position(|byte| *byte == b' ')
+        } else {
+            None
+        };
+        let line = end.map_or(line, |end| &line[..end]);
         let line = line.strip_suffix(b",").filter(|rest| rest.ends_with(b"\"")).unwrap_or(line);
         Some((at..at + line.len(), Form::Line))
+    }
+
+    /// `host=db user=app password=…`: whether other settings stand before it.
+    fn is_behind_another(&self) -> bool {
+        let before = &self.text[self.line_start(self.name.start)..self.name.start];
+        before.ends_with(b" ") && before.contains(&b'=')
     }
 
     fn word(&self, at: usize) -> Option<(Range<usize>, Form)> {
@@ -453,6 +608,9 @@ impl Reader<'_> {
         if let b'|' | b'>' = first {
             return self.block(spaced);
         }
+        if matches!(first, b'\r' | b'\n') {
+            return self.below(spaced);
+        }
         let line = &self.text[spaced..self.line_end(spaced)];
         let remark =
             line.windows(2).position(|pair| pair[0].is_ascii_whitespace() && pair[1] == b'#');
@@ -463,6 +621,26 @@ impl Reader<'_> {
         };
         let value = line[..end].trim_ascii_end();
         Some((spaced..spaced + value.len(), Form::Scalar))
+    }
+
+    /// A plain or quoted scalar on a line of its own, below its name.
+    fn below(&self, at: usize) -> Option<(Range<usize>, Form)> {
+        let next = at + if self.at(at) == b'\r' { 2 } else { 1 };
+        let from = self.skip_blanks(next);
+        let indent = self.name.start - self.line_start(self.name.start);
+        if from - next.min(from) <= indent {
+            return None;
+        }
+        if b"\"'".contains(&self.at(from)) {
+            return self.quoted(from).filter(|(value, _)| {
+                self.text[value.end + 1..self.line_end(value.end)].trim_ascii().is_empty()
+            });
+        }
+        let line = self.text.get(from..self.line_end(from))?.trim_ascii_end();
+        let is_scalar = !line.iter().any(|byte| b" \t".contains(byte))
+            && !line.ends_with(b":")
+            && !line.first().is_none_or(|first| b"-#{[?|>".contains(first));
+        is_scalar.then_some((from..from + line.len(), Form::Scalar))
     }
 
     /// Whether a `{` is open before the name on its line.
@@ -558,6 +736,8 @@ mod tests {
             ("Environment=\"DB_PASSWORD=ab c\"", "ab c"),
             ("password = \"a\\\"b\"", "a\\\"b"),
             ("password: abc", "abc"),
+            ("db { password = abc }", "abc"),
+            ("DSN=host=db password=a$b(c) dbname=x", "a$b(c)"),
         ] {
             check(Format::Lines, text, Some(expected));
         }
@@ -573,6 +753,11 @@ mod tests {
             ("  password: |\n    line\n  y: 1", "line"),
             ("- POSTGRES_PASSWORD=ab", "ab"),
             ("- \"POSTGRES_PASSWORD=ab\"", "ab"),
+            ("password: &one ab", "ab"),
+            ("password: !!str ab", "ab"),
+            ("password:\n  ab\n", "ab"),
+            ("password:\n  \"ab\"\n", "ab"),
+            ("? password\n: ab\n", "ab"),
         ] {
             check(Format::Yaml, text, Some(expected));
         }
@@ -585,6 +770,10 @@ mod tests {
         check(Format::Yaml, "- name: DB_PASSWORD\n  value: ab#c\n", Some("ab#c"));
         check(Format::Yaml, "- name: DB_PASSWORD\n  valueFrom:\n    x: y\n", None);
         check(Format::Json, "{\"name\": \"DB_PASSWORD\", \"value\": \"ab\"}", Some("ab"));
+        check(Format::Json, "{\"value\": \"ab\", \"name\": \"DB_PASSWORD\"}", Some("ab"));
+        check(Format::Yaml, "- value: ab\n  name: DB_PASSWORD\n", Some("ab"));
+        check(Format::Json, "[\"--password\", \"ab\"]", Some("ab"));
+        check(Format::Shell, "set -gx DB_PASSWORD ab#c\n", Some("ab#c"));
         check(Format::Lines, "requirepass ab#c\n", Some("ab#c"));
         check(Format::Shell, "ENV DB_PASSWORD ab#c\n", Some("ab#c"));
         check(Format::Lines, "# requirepass ab\n", None);
@@ -603,6 +792,11 @@ mod tests {
             ("if password == \"ab\" {", "ab"),
             ("x = '{\\\"password\\\": \\\"ab\\\"}'", "ab"),
             ("\"password\": \"ab\"", "ab"),
+            ("password => q(ab)", "ab"),
+            ("password = [[ab]]", "ab"),
+            ("PASSWORD = '''ab'''", "ab"),
+            ("const PASSWORD: &str = \"ab\";", "ab"),
+            ("[{password, \"ab\"}]", "ab"),
         ] {
             check(Format::Code, text, Some(expected));
         }
@@ -628,6 +822,8 @@ mod tests {
             ("<name>password</name>\n  <value>ab</value>", "ab"),
             ("<user password=\"ab\"/>", "ab"),
             ("<password><![CDATA[ab]]></password>", "ab"),
+            ("<property name=\"password\"><value>ab</value></property>", "ab"),
+            ("<Password>\n <Value>ab</Value>\n</Password>", "ab"),
         ] {
             check(Format::Xml, text, Some(expected));
         }
