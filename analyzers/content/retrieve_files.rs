@@ -5,7 +5,10 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bstr::BString;
 
-use crate::{Analyzer, Config, Facts, FileKind, Files, Hides, Part, Pattern, Result, Want, path};
+use crate::problem::UNREADABLE;
+use crate::{
+    Analyzer, Config, Facts, FileKind, Files, Hides, Part, Pattern, Problem, Result, Want, path,
+};
 
 pub(crate) struct RetrieveFiles {
     /// As configured, and as a path of the image.
@@ -40,7 +43,7 @@ impl Analyzer for RetrieveFiles {
     }
 
     fn hides(&self) -> Hides {
-        Hides::Nothing
+        Hides::Files
     }
 
     fn about(&self) -> &'static str {
@@ -64,7 +67,10 @@ impl Analyzer for RetrieveFiles {
                         let key = name.as_str();
                         out.legacy("retrieve_files", "file_content.all", key, content);
                     }
-                    Err(error) => out.problem_at(path.clone(), error),
+                    Err(error) => {
+                        let problem = Problem::new(Some(path.clone()), error);
+                        out.problems.push(problem.hiding(Hides::Files, UNREADABLE));
+                    }
                 },
                 Some(_) => out.problem_at(path.clone(), "not retrieved: not a regular file"),
             }

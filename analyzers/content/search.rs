@@ -15,9 +15,10 @@ use aho_corasick::AhoCorasick;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use inscan_python_regex::bytes;
 
+use crate::problem::{OVER_LIMIT, REFUSED};
 use crate::{
     Analyzer, Config, Content, Error, Fact, Facts, FileHead, Files, Hides, Match, Part, Pattern,
-    Result, Want,
+    Problem, Result, Want,
 };
 
 use default_rules::DefaultRule;
@@ -198,7 +199,7 @@ impl Analyzer for LineSearch {
     }
 
     fn hides(&self) -> Hides {
-        Hides::Nothing
+        Hides::Files
     }
 
     fn about(&self) -> &'static str {
@@ -222,7 +223,8 @@ impl Analyzer for LineSearch {
             return Ok(());
         }
         if file.size > MAX_SIZE {
-            out.problem(format!("not searched: larger than {MAX_SIZE} bytes; set MAXFILESIZE"));
+            let message = format!("not searched: larger than {MAX_SIZE} bytes; set MAXFILESIZE");
+            out.problems.push(Problem::new(None, message).hiding(Hides::Files, OVER_LIMIT));
             return Ok(());
         }
         let bytes = content.bytes()?;
@@ -233,7 +235,10 @@ impl Analyzer for LineSearch {
                 Ok(lines) => {
                     out.push(Fact::Match(Match { expression: rule.expression.clone(), lines }));
                 }
-                Err(error) => out.problem(format!("`{}`: {error}", rule.expression)),
+                Err(error) => {
+                    let message = format!("`{}`: {error}", rule.expression);
+                    out.problems.push(Problem::new(None, message).hiding(Hides::Files, OVER_LIMIT));
+                }
             }
         }
         Ok(())
@@ -242,7 +247,7 @@ impl Analyzer for LineSearch {
     /// States the expressions that could not be used.
     fn analyze(&self, _image: &dyn Files, out: &mut Facts) -> Result<()> {
         for error in &self.errors {
-            out.problem(error);
+            out.problems.push(Problem::new(None, error).hiding(Hides::Files, REFUSED));
         }
         Ok(())
     }

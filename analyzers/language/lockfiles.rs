@@ -42,14 +42,17 @@ mod yarn;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 use bstr::ByteSlice;
 use inscan_facts::encoding::from_utf16;
 
+use crate::parse::fixtures::is_fixtures;
 use crate::parse::json;
+use crate::problem::{MALFORMED, OPAQUE};
 use crate::{
-    Analyzer, Certainty, Content, Error, Evidence, Fact, Facts, FileHead, Identity, Package,
-    Pattern, Result, Role, Want, path,
+    Analyzer, Certainty, Content, Error, Evidence, Fact, Facts, FileHead, Hides, Identity, Package,
+    Pattern, Problem, Result, Role, Want, path,
 };
 
 /// The largest seen are some 10 MB.
@@ -130,6 +133,10 @@ impl Analyzer for Lockfiles {
         wants
     }
 
+    fn hides(&self) -> Hides {
+        Hides::Lockfiles
+    }
+
     fn may_read(&self, path: &[u8]) -> bool {
         format(path).is_some()
     }
@@ -150,7 +157,8 @@ impl Analyzer for Lockfiles {
             return Ok(());
         }
         if name == b"bun.lockb" {
-            out.problem("the binary form of Bun's lock file is not read; `bun install --save-text-lockfile` writes bun.lock");
+            let message = "the binary form of Bun's lock file is not read; `bun install --save-text-lockfile` writes bun.lock";
+            hidden(file.path, OPAQUE, message, out);
             return Ok(());
         }
         let explicit = conda_explicit::is_one(file.start).then_some(conda_explicit::NAME);
@@ -169,8 +177,25 @@ impl Analyzer for Lockfiles {
             return Ok(());
         }
         let location = file.path;
-        read(&text(&bytes), &mut Locked { kind, location, evidence, stated: BTreeMap::new(), out })
+        let mut locked = Locked { kind, location, evidence, stated: BTreeMap::new(), out };
+        match read(&text(&bytes), &mut locked) {
+            Err(error) if !error.is_over_limit() => {
+                hidden(location, MALFORMED, error, out);
+                Ok(())
+            }
+            read => read,
+        }
     }
+}
+
+/// What a lock file names is not known; those below tests are there to be broken.
+fn hidden(file: &[u8], code: &'static str, message: impl fmt::Display, out: &mut Facts) {
+    let problem = Problem::new(None, message);
+    let is_fixture = path::parts(path::parent(file)).any(is_fixtures);
+    out.problems.push(match is_fixture {
+        true => problem,
+        false => problem.hiding(Hides::Lockfiles, code),
+    });
 }
 
 /// The format of a file: by its name, or by what such a name stands for.

@@ -438,3 +438,14 @@ fn what_is_broken_is_a_problem() {
     let facts = Image::new([("uv.lock", deep)]).run(&Lockfiles);
     assert_eq!(facts.problems.len(), 1);
 }
+
+#[test]
+fn what_a_broken_lock_file_names_is_hidden() {
+    let hides = |file: &str| {
+        let facts = Image::new([(file, "{")]).run(&Lockfiles);
+        facts.problems.iter().map(|problem| problem.hides).collect::<Vec<_>>()
+    };
+    assert_eq!(hides("app/package-lock.json"), [Hides::Lockfiles]);
+    assert_eq!(hides("app/bun.lockb"), [Hides::Lockfiles]);
+    assert_eq!(hides("app/test/package-lock.json"), [Hides::Nothing]);
+}

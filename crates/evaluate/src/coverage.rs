@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::evaluation::{Uncovered, UncoveredCode, UncoveredKind};
-use super::names;
+use super::{Options, names};
 use inscan_document::Section;
 use inscan_document::section::PackageRow;
 use inscan_facts::problem::{Hides, MALFORMED, named};
@@ -122,9 +122,16 @@ pub(super) fn last_day(distribution: &str, end: &EndOfLife) -> Option<Date> {
 const PLACES: usize = 100;
 
 /// What could not be looked at, where it may have held packages: one for each code of a problem,
-/// in their order. Where a gate asks for `secrets`, also what may have held these alone.
-pub(super) fn not_analyzed(section: &Section, secrets: bool) -> Vec<Uncovered> {
-    let counts = |hides: Hides| !hides.is_nothing() && (secrets || hides != Hides::Secrets);
+/// in their order. Where secrets, policies or lock files are judged, also what may have held only
+/// what these look for.
+pub(super) fn not_analyzed(section: &Section, options: &Options) -> Vec<Uncovered> {
+    let counts = |hides: Hides| match hides {
+        Hides::Nothing => false,
+        Hides::Packages | Hides::Content => true,
+        Hides::Secrets => options.gate.fail_on_secrets.is_some(),
+        Hides::Files => options.gate.policies,
+        Hides::Lockfiles => options.lockfiles,
+    };
     let problems = section.problems.iter().filter(|problem| counts(problem.hides));
     let problems =
         problems.map(|one| (&*one.code, one.path.as_deref(), one.message.as_str(), one.hides));
@@ -145,11 +152,17 @@ fn hidden(code: &str, all: &[(Option<&str>, &str, Hides)]) -> Uncovered {
         format!("{place}{message}")
     });
     let has = |wanted: Hides| all.iter().any(|(.., hides)| *hides == wanted);
-    let what = match (has(Hides::Content), has(Hides::Packages), has(Hides::Secrets)) {
-        (true, ..) => "packages, secrets and files",
-        (_, true, true) => "packages and secrets",
-        (_, _, true) => "secrets",
-        _ => "packages",
+    let of_packages = [Hides::Packages, Hides::Lockfiles];
+    let parts = [
+        (of_packages.into_iter().any(has), "packages"),
+        (has(Hides::Secrets), "secrets"),
+        (has(Hides::Files), "files"),
+    ];
+    let parts = parts.iter().filter(|(is_there, _)| has(Hides::Content) || *is_there);
+    let what = match parts.map(|(_, name)| *name).collect::<Vec<_>>()[..] {
+        [one] => one.to_owned(),
+        [one, two] => format!("{one} and {two}"),
+        _ => "packages, secrets and files".to_owned(),
     };
     let examples = first_of(&said.collect::<Vec<_>>(), all.len());
     let places = all.iter().filter_map(|(path, ..)| *path).take(PLACES).map(str::to_owned);
@@ -169,6 +182,8 @@ fn hidden(code: &str, all: &[(Option<&str>, &str, Hides)]) -> Uncovered {
 mod tests {
     use inscan_document::section::ProblemRow;
 
+    use super::super::evaluation::Gate;
+    use super::super::severity::Severity;
     use super::*;
 
     #[track_caller]
@@ -221,11 +236,15 @@ mod tests {
                 problem("cut", "d", Hides::Packages),
                 problem("unreadable", "a", Hides::Packages),
                 problem("over-limit", "e", Hides::Secrets),
+                problem("over-limit", "f", Hides::Files),
+                problem("malformed", "yarn.lock", Hides::Lockfiles),
             ],
             ..Section::default()
         };
-        let told = |secrets| {
-            let told = not_analyzed(&section, secrets).into_iter();
+        let told = |secrets: Option<Severity>, policies| {
+            let gate = Gate { fail_on_secrets: secrets, policies, ..Gate::default() };
+            let options = Options { gate, lockfiles: secrets.is_some(), ..Options::default() };
+            let told = not_analyzed(&section, &options).into_iter();
             told.map(|one| (one.subject, one.message)).collect::<Vec<_>>()
         };
         let both =
@@ -237,8 +256,17 @@ mod tests {
                 .map(|(subject, message)| (subject.to_string(), message.to_string()))
                 .collect()
         };
-        assert_eq!(told(false), owned(&[cut, ("2 unreadable", both)]));
-        assert_eq!(told(true), owned(&[cut, large, ("2 unreadable", both)]));
+        assert_eq!(told(None, false), owned(&[cut, ("2 unreadable", both)]));
+        let secrets = Some(Severity::High);
+        let lock = ("1 malformed", "packages may be missing: /yarn.lock: no permission");
+        assert_eq!(told(secrets, false), owned(&[cut, lock, large, ("2 unreadable", both)]));
+        let file = ("1 over a limit", "files may be missing: /f: no permission");
+        assert_eq!(told(None, true), owned(&[cut, file, ("2 unreadable", both)]));
+        let all = (
+            "2 over a limit",
+            "secrets and files may be missing: /e: no permission; /f: no permission",
+        );
+        assert_eq!(told(secrets, true), owned(&[cut, lock, all, ("2 unreadable", both)]));
     }
 
     #[test]

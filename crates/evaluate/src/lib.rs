@@ -145,9 +145,7 @@ pub fn evaluate(
     evaluation.findings = shown;
     suppressed.sort_by(|a, b| finding::by_risk(&a.finding, &b.finding));
     evaluation.suppressed = suppressed;
-    evaluation
-        .uncovered
-        .extend(coverage::not_analyzed(section, options.gate.fail_on_secrets.is_some()));
+    evaluation.uncovered.extend(coverage::not_analyzed(section, options));
     evaluation.verdict = gate::judge(
         &options.gate,
         &mut evaluation.findings,

@@ -16,6 +16,10 @@ pub enum Hides {
     Packages,
     /// Secrets.
     Secrets,
+    /// Files, or lines in them, that policies ask for.
+    Files,
+    /// Packages that only lock files and manifests name.
+    Lockfiles,
     /// Packages, secrets and files.
     Content,
 }
