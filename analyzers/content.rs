@@ -2,6 +2,7 @@
 //! configuration asks for, SBOMs, lists of packages, well-known programs. One file
 //! (and folder) an analyzer.
 
+pub(crate) mod archives;
 pub(crate) mod binary_classifier;
 pub(crate) mod hints;
 pub(crate) mod native_image;

@@ -35,13 +35,29 @@ pub use parse::legacy_files;
 
 /// All analyzers, in the order of their names.
 pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
+    let others: [Box<dyn Analyzer>; 7] = [
+        Box::new(content::archives::Archives::new(of_packages())),
+        Box::new(content::hints::Hints::new(config)),
+        Box::new(content::retrieve_files::RetrieveFiles::new(config)),
+        Box::new(content::search::LineSearch::new(content::search::Section::Content, config)),
+        Box::new(content::search::LineSearch::new(content::search::Section::Secret, config)),
+        Box::new(inscan_secrets::Secrets::new(config)),
+        Box::new(language::lockfiles::Lockfiles),
+    ];
+    let mut all = of_packages();
+    all.extend(others);
+    all.sort_by_key(|analyzer| analyzer.name());
+    all
+}
+
+/// Those that find packages which are there: in the image, and in archives in it.
+fn of_packages() -> Vec<Box<dyn Analyzer>> {
     vec![
         // In the order of their names: one line for each analyzer.
         Box::new(os::apk::Apk),
         Box::new(content::binary_classifier::BinaryClassifier::new()),
         Box::new(os::bottlerocket::Bottlerocket),
         Box::new(language::conda::Conda),
-        Box::new(content::search::LineSearch::new(content::search::Section::Content, config)),
         Box::new(language::dart::Dart),
         Box::new(os::distribution::Distribution),
         Box::new(language::dotnet::Dotnet),
@@ -50,12 +66,10 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(os::flatpak::Flatpak),
         Box::new(language::go_binary::GoBinary),
         Box::new(language::haskell::Haskell),
-        Box::new(content::hints::Hints::new(config)),
         Box::new(os::homebrew::Homebrew),
         Box::new(language::java::Java),
         Box::new(language::julia::Julia),
         Box::new(os::linux_kernel::LinuxKernel),
-        Box::new(language::lockfiles::Lockfiles),
         Box::new(language::lua::Lua),
         Box::new(content::native_image::NativeImage),
         Box::new(os::nix::Nix),
@@ -70,13 +84,10 @@ pub fn all(config: &Config) -> Vec<Box<dyn Analyzer>> {
         Box::new(os::portage::Portage),
         Box::new(language::python::Python),
         Box::new(language::r::R),
-        Box::new(content::retrieve_files::RetrieveFiles::new(config)),
         Box::new(os::rpm::Rpm),
         Box::new(language::ruby::Ruby),
         Box::new(language::rust_binary::RustBinary),
         Box::new(content::sbom::Sbom),
-        Box::new(content::search::LineSearch::new(content::search::Section::Secret, config)),
-        Box::new(inscan_secrets::Secrets::new(config)),
         Box::new(os::snap::Snap),
         Box::new(language::swift::Swift),
         Box::new(language::wordpress::WordPress),

@@ -4,14 +4,13 @@
 //! (`@scope/name`) and `version`. Below a `node_modules` directory a root is
 //! exactly one name (or scope and name) deep. What lies deeper is a copy that a
 //! package carries along (`next/dist/compiled/react`) if it states both name and
-//! version, else a part of it; below `test` and the like it is a fixture. Yarn's
-//! Plug'n'Play leaves packages zipped in its cache, Electron's programs are archives. What lies in no `node_modules` may be
+//! version, else a part of it; below `test` and the like it is a fixture.
+//! Electron's programs are archives. What lies in no `node_modules` may be
 //! the image's own application, which its surroundings tell. <https://github.com/npm/cli/blob/latest/docs/lib/content/configuring-npm/package-json.md>
 
 mod asar;
 mod legacy;
 mod surroundings;
-mod zipped;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +19,7 @@ use serde_json::Value;
 use crate::parse::fixtures::is_fixtures;
 use crate::parse::url::without_credentials;
 use crate::parse::{json, legacy_files};
-use crate::problem::{MALFORMED, OPAQUE};
+use crate::problem::MALFORMED;
 use crate::{
     Analyzer, Content, Error, Evidence, Facts, FileHead, Files, Package, Pattern, Result, Role,
     Want, path,
@@ -34,7 +33,7 @@ impl Analyzer for Node {
     }
 
     fn about(&self) -> &'static str {
-        "npm packages by the package.json at their roots, also in Yarn's zips and Electron's archives"
+        "npm packages by the package.json at their roots, also in Electron's archives"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -42,7 +41,6 @@ impl Analyzer for Node {
         vec![
             Want::inspect(Pattern::suffix("package.json"), MAX_MANIFEST),
             // Read in place, so that size does not matter.
-            Want::inspect(Pattern::suffix(".zip"), u64::MAX),
             Want::inspect(Pattern::suffix(".asar"), u64::MAX),
         ]
     }
@@ -55,12 +53,6 @@ impl Analyzer for Node {
     fn inspect(&self, file: &FileHead<'_>, content: &dyn Content, out: &mut Facts) -> Result<()> {
         if asar::is_packed(file) {
             return asar::packages(file.path, content, out);
-        }
-        if zipped::is_packed(file) {
-            return zipped::packages(file.path, content, out);
-        }
-        if zipped::is_in_cache(file.path) {
-            out.hidden_here(OPAQUE, "in Yarn's cache, and not the archive of a package");
         }
         if !file.path.ends_with(b"package.json") {
             return Ok(());

@@ -37,7 +37,7 @@ impl Analyzer for Python {
     }
 
     fn about(&self) -> &'static str {
-        "Python distributions by their dist-info, egg-info, eggs, wheels and zip applications"
+        "Python distributions by their dist-info, egg-info, eggs and wheels"
     }
 
     fn wants(&self) -> Vec<Want> {
@@ -54,12 +54,6 @@ impl Analyzer for Python {
             // Read in place, so that size does not matter.
             Want::inspect(Pattern::suffix(".egg"), u64::MAX),
             Want::inspect(Pattern::suffix(".whl"), u64::MAX),
-            Want::inspect(Pattern::suffix(".pyz"), u64::MAX),
-            Want::inspect(Pattern::suffix(".pyzw"), u64::MAX),
-            Want::inspect(Pattern::suffix(".pex"), u64::MAX),
-            Want::inspect(Pattern::suffix(".zip"), u64::MAX),
-            // Under any name: a script with an archive behind its first line.
-            Want::inspect(Pattern::Magic(b"#!"), u64::MAX),
         ]
     }
 
@@ -71,9 +65,6 @@ impl Analyzer for Python {
             if has_suffix(file.path, ".whl") {
                 return archive::wheel(file.path, content, out);
             }
-        }
-        if archive::is_application(file, content)? {
-            return archive::application(file.path, content, out);
         }
         Ok(())
     }

@@ -7,8 +7,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The analyzers, the pass over a layer, and the versions of all libraries; from the workspace's root.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "analyzers",
+    "crates/archives",
     "crates/contract",
     "crates/facts",
     "crates/hash",

@@ -5,12 +5,14 @@ mod environment;
 pub mod go;
 mod need;
 pub mod oracle;
+mod tar;
 mod zip;
 
 use std::path::{Path, PathBuf};
 
 pub use environment::{Inscan, Run};
 pub use need::{find, need, need_programs, need_shared, setting, skipped};
+pub use tar::{gzip, tar};
 pub use zip::zip;
 
 /// The image of the documentation's examples, an archive of an OCI layout.

@@ -1,6 +1,6 @@
 use super::{FORMATS, Lockfiles};
 use crate::testing::{Image, cut_everywhere};
-use crate::{Analyzer, Certainty, Evidence, Pattern, Role};
+use crate::{Analyzer, Certainty, Evidence, Hides, Pattern, Role};
 
 #[track_caller]
 fn check(file: &str, content: &str, expected: &[&str]) {

@@ -203,33 +203,6 @@ fn packages_of_other_managers_are_none_of_npms() {
 }
 
 #[test]
-fn what_is_no_archive_in_yarns_cache_is_said() {
-    let facts = run("srv/.yarn/cache/a-npm-1.0.0-0123456789-8.zip", "PK\x03\x04broken");
-    assert_eq!(facts.problems[0].hides, crate::Hides::Packages);
-    assert_eq!(run("srv/cache/a.zip", "PK\x03\x04broken").problems, []);
-}
-
-#[test]
-fn packages_are_read_from_yarns_cache() {
-    let manifest = |name: &str| format!(r#"{{"name": "{name}", "version": "4.17.20"}}"#);
-    let (lodash, inner) = (manifest("lodash"), manifest("inner"));
-    let archive = inscan_test_support::zip(&[
-        ("node_modules/lodash/package.json", lodash.as_bytes()),
-        ("node_modules/lodash/node_modules/inner/package.json", inner.as_bytes()),
-        ("node_modules/lodash/test/package.json", b"{"),
-        ("node_modules/broken/package.json", b"{"),
-    ]);
-    let facts = run("app/.yarn/cache/lodash-npm-4.17.20-c31774fe9d-b31afa0973.zip", &archive);
-    assert_eq!(names(&facts), ["lodash 4.17.20", "inner 4.17.20"]);
-    let found = facts.packages().next().unwrap();
-    assert!(found.location.ends_with(b".zip:node_modules/lodash/package.json"));
-    let problems: Vec<_> = facts.problems.iter().map(|it| it.message.as_str()).collect();
-    assert_eq!(problems, ["node_modules/broken/package.json: line 1: JSON ends too early"]);
-    let other = inscan_test_support::zip(&[("src/node_modules/a/package.json", lodash.as_bytes())]);
-    assert_eq!(run("srv/other.zip", other), Facts::default());
-}
-
-#[test]
 fn licenses_are_texts_objects_and_lists() {
     let check = |license: &str, expected: &[&str]| {
         let facts = run("a/package.json", format!(r#"{{"name":"a","version":"1",{license}}}"#));

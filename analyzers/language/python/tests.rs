@@ -176,15 +176,3 @@ fn a_password_in_the_origin_is_not_kept() {
     assert_eq!(package.attributes["direct-url"], "https://host/a.git");
     assert_eq!(package.attributes["commit"], "c0ffee");
 }
-
-#[test]
-fn archives_on_the_path_of_an_interpreter_are_read() {
-    let metadata = b"Metadata-Version: 2.1\nName: a\nVersion: 1\n";
-    let archive = inscan_test_support::zip(&[("a-1.dist-info/METADATA", metadata)]);
-    for (file, expected) in
-        [("lib/library.zip", 1), ("usr/lib/python311.zip", 1), ("srv/pythons.zip", 0), ("a.zip", 0)]
-    {
-        let facts = Image::new([(file, &archive)]).run(&Python);
-        assert_eq!(facts.packages().count(), expected, "{file}");
-    }
-}

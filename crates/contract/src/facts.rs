@@ -364,6 +364,12 @@ impl Facts {
         Facts { taken, ..Facts::default() }
     }
 
+    /// None yet, for the same image: they take of the same room.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        self.taken.room.as_ref().map_or_else(Facts::default, Facts::within)
+    }
+
     /// Adds a package. After 512 MiB of packages the others are left out,
     /// with one problem that names the first of them.
     pub fn package(&mut self, mut package: Package) {

@@ -37,6 +37,8 @@ pub enum Pattern {
     In(String, String),
     /// A file whose first bytes are these.
     Magic(&'static [u8]),
+    /// A file that has these bytes at an offset within its first 512.
+    MagicAt(usize, &'static [u8]),
     /// A file of this name, in any directory.
     Name(String),
     /// Exactly this path.
@@ -132,7 +134,7 @@ impl Matcher {
             Pattern::In(directory, _) => {
                 self.by_parent.entry(directory.clone().into()).or_default().push(id);
             }
-            Pattern::Magic(_) => self.magic.push(id),
+            Pattern::Magic(_) | Pattern::MagicAt(..) => self.magic.push(id),
             Pattern::Name(name) => self.by_name.entry(name.clone().into()).or_default().push(id),
             Pattern::Path(path) => self.by_path.entry(path.clone().into()).or_default().push(id),
             Pattern::Suffix(suffix) => match suffix.as_bytes().last() {
@@ -180,6 +182,9 @@ impl Matcher {
         }
         found.extend(self.magic.iter().filter(|&&id| match &self.wants[id].1.pattern {
             Pattern::Magic(magic) => start.starts_with(magic),
+            Pattern::MagicAt(at, magic) => {
+                start.get(*at..).is_some_and(|rest| rest.starts_with(magic))
+            }
             _ => false,
         }));
         if !start.is_empty() && !start.contains(&0) {
@@ -247,6 +252,9 @@ mod tests {
         check(Pattern::under("", ".list"), "a.list", b"", true);
         check(Pattern::Magic(b"\x7fELF"), "a", b"\x7fELF\x02", true);
         check(Pattern::Magic(b"\x7fELF"), "a", b"\x7fEL", false);
+        check(Pattern::MagicAt(2, b"tar"), "a", b"ustar", true);
+        check(Pattern::MagicAt(2, b"tar"), "a", b"tar", false);
+        check(Pattern::MagicAt(2, b"tar"), "a", b"", false);
         check(Pattern::Any, "a", b"", true);
         check(Pattern::Text, "a", b"text", true);
         check(Pattern::Text, "a", b"te\0t", false);

@@ -32,6 +32,8 @@ pub struct Zip<'a> {
 pub struct Member {
     /// As the archive writes it, with `/` between directories; directories end with it.
     pub name: BString,
+    /// In bytes, as the directory states it: it may lie.
+    pub size: u64,
     compressed: u64,
     header: u64,
     method: u16,
@@ -95,6 +97,15 @@ impl<'a> Zip<'a> {
     ///
     /// As for [`read`](Zip::read).
     pub fn data(&self, member: &Member, limit: u64) -> Result<Data<'a>> {
+        let window = self.readable(member)?;
+        match member.method {
+            0 => Ok(Data::Stored(window)),
+            _ => inflate(&window, member, limit).map(Data::Inflated),
+        }
+    }
+
+    /// Where its bytes lie, if they can be read.
+    fn readable(&self, member: &Member) -> Result<Window<'a>> {
         if member.encrypted {
             return Err(Error::new(format!("member `{}` is encrypted", member.name)));
         }
@@ -102,15 +113,36 @@ impl<'a> Zip<'a> {
             let message = format!("member `{}` shares its bytes with another", member.name);
             return Err(Error::at_offset(member.header, message).read_by_others());
         }
-        let window = self.window(member)?;
+        if !matches!(member.method, 0 | 8) {
+            let (name, method) = (&member.name, member.method);
+            return Err(Error::new(format!("member `{name}` has compression method `{method}`")));
+        }
+        self.window(member)
+    }
+
+    /// A member's first bytes: `limit` of them, or all that it has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Zip::read), but for its size.
+    pub fn start(&self, member: &Member, limit: u64) -> Result<Vec<u8>> {
+        let window = self.readable(member)?;
         match member.method {
-            0 => Ok(Data::Stored(window)),
-            8 => inflate(&window, member, limit).map(Data::Inflated),
-            method => {
-                let name = &member.name;
-                Err(Error::new(format!("member `{name}` has compression method `{method}`")))
+            0 => {
+                let len = window.len().min(limit);
+                read_exact_at(&window, 0, len)
+            }
+            _ => {
+                let mut bytes = inflate_up_to(&window, member, limit)?;
+                bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                Ok(bytes)
             }
         }
+    }
+
+    /// Whether nobody can read it who has not the password, or another program.
+    pub fn is_closed(&self, member: &Member) -> bool {
+        member.encrypted || !matches!(member.method, 0 | 8)
     }
 
     fn window(&self, member: &Member) -> Result<Window<'a>> {
@@ -127,11 +159,17 @@ impl<'a> Zip<'a> {
     }
 }
 
-fn inflate(window: &Window<'_>, member: &Member, limit: u64) -> Result<Vec<u8>> {
+/// Up to one byte more than the limit.
+fn inflate_up_to(window: &Window<'_>, member: &Member, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     INFLATING.with_borrow_mut(|inflating| inflating.whole(window, limit, &mut bytes)).map_err(
         |error| Error::new(format!("could not inflate member `{}`: {error}", member.name)),
     )?;
+    Ok(bytes)
+}
+
+fn inflate(window: &Window<'_>, member: &Member, limit: u64) -> Result<Vec<u8>> {
+    let bytes = inflate_up_to(window, member, limit)?;
     if bytes.len() as u64 > limit {
         return Err(too_large(member, limit));
     }
@@ -158,7 +196,10 @@ impl Inflating {
         let mut input = 0..0;
         loop {
             if input.is_empty() && stored > 0 {
-                let read = window.read_at(window.len() - stored, &mut self.input)?;
+                // Of a beginning, no more is read than it may take.
+                let most = usize::try_from(limit.saturating_add(64)).unwrap_or(usize::MAX);
+                let room = most.clamp(256, self.input.len());
+                let read = window.read_at(window.len() - stored, &mut self.input[..room])?;
                 // A content may be shorter than it says.
                 stored = if read == 0 { 0 } else { stored - read as u64 };
                 input = 0..read;
@@ -278,10 +319,10 @@ fn parse_directory(bytes: &[u8], directory: &Directory) -> Result<Vec<Member>> {
             }
             value => u64::from(value),
         };
-        // The size is not used, but it comes first among the 64-bit numbers.
-        let (_size, compressed, header) = (number(24), number(20), number(42));
+        let (size, compressed, header) = (number(24), number(20), number(42));
         members.push(Member {
             name: slashed(name),
+            size,
             compressed,
             header: header.saturating_add(directory.prefix),
             method: u16_at(rest, 10),

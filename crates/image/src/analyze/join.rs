@@ -6,9 +6,11 @@ use inscan_analyzers::problem::{DATABASE_MISSING, DISTRIBUTION_MISSING};
 use inscan_analyzers::{Distribution, Evidence, Hides, Package, Problem, path};
 use inscan_facts::package_type;
 
-use super::{Analysis, FoundProblem};
+use super::{Analysis, FoundPackage, FoundProblem};
 use crate::flatten::At;
 
+/// The analyzer of what is in archives.
+const ARCHIVES: &str = "archives";
 /// Programs that install packages of the system, and have no other use.
 const MANAGERS: [&str; 5] = ["apk", "dpkg", "opkg", "pacman", "rpm"];
 /// Programs that nobody but a distribution brings.
@@ -36,6 +38,7 @@ fn is_of_a_system(file: &[u8]) -> bool {
 impl Analysis<'_> {
     pub(super) fn join(&mut self) {
         self.drop_listed_twice();
+        self.drop_copies_in_archives();
         self.drop_assemblies_of_packages();
         self.drop_programs_of_packages();
         self.expect_packages_of_the_system();
@@ -54,6 +57,26 @@ impl Analysis<'_> {
         self.packages.retain(|found| {
             found.package.evidence != Evidence::Sbom || !proven.contains(&identity(&found.package))
         });
+    }
+
+    /// A package manager may keep the archive that it installed from: nothing new is in it.
+    fn drop_copies_in_archives(&mut self) {
+        let is_copy = |found: &FoundPackage<'_>| {
+            found.analyzer == ARCHIVES && !package_type::is_system(&found.package.kind)
+        };
+        if !self.packages.iter().any(is_copy) {
+            return;
+        }
+        let counts = |found: &&FoundPackage<'_>| {
+            let package = &found.package;
+            found.analyzer != ARCHIVES
+                && package.evidence < Evidence::Sbom
+                && package.role.is_none()
+        };
+        let installed: HashSet<_> =
+            self.packages.iter().filter(counts).map(|found| identity(&found.package)).collect();
+        self.packages
+            .retain(|found| !is_copy(found) || !installed.contains(&identity(&found.package)));
     }
 
     /// The assemblies of a .NET program are told by the `deps.json` beside them,
@@ -232,7 +255,7 @@ mod tests {
 
     use inscan_analyzers::{Config, Distribution, PackageFile, SourcePackage};
 
-    use super::super::{FoundPackage, analyze};
+    use super::super::analyze;
     use super::*;
     use crate::layer::testing::{File, Symlink, layer};
     use crate::source::Image;
@@ -288,6 +311,24 @@ mod tests {
                 "npm sbom.json",
             ],
         );
+    }
+
+    #[test]
+    fn an_archive_adds_only_what_is_not_installed() {
+        let layers = [layer(&[File("x", b"")])];
+        let image = Image::default();
+        let mut analysis = analyze(&image, &layers, &[]);
+        let of = |analyzer, package| FoundPackage { analyzer, ..found(package) };
+        analysis.packages = vec![
+            of("node", package("npm", "a", Evidence::InstalledPackage, "a/package.json")),
+            of(ARCHIVES, package("npm", "a", Evidence::InstalledPackage, "a.tgz:package.json")),
+            of(ARCHIVES, package("npm", "b", Evidence::InstalledPackage, "b.tgz:package.json")),
+            of("dpkg", package("deb", "a", Evidence::InstalledDb, "status")),
+            of(ARCHIVES, package("deb", "a", Evidence::InstalledDb, "root.tar:status")),
+        ];
+        analysis.join();
+        let left: Vec<_> = analysis.packages.iter().map(|it| it.package.location.clone()).collect();
+        assert_eq!(left, ["a/package.json", "b.tgz:package.json", "status", "root.tar:status"]);
     }
 
     #[test]
