@@ -35,9 +35,11 @@ pub(crate) type Words = fn(&Step) -> &'static str;
 const DONE: &str = "CREATE TABLE IF NOT EXISTS schema_step (part TEXT NOT NULL, number BIGINT NOT NULL, \
     sum TEXT NOT NULL, done_at BIGINT NOT NULL, PRIMARY KEY (part, number))";
 
-/// How many steps are still to be done.
+/// How many steps are still to be done. Nothing is changed: whoever serves may not have the right to.
 pub(crate) fn missing(tx: &Tx<'_>, schemas: &[Schema], words: Words) -> Result<usize> {
-    tx.script(DONE)?;
+    if !tx.has_table("schema_step")? {
+        return Ok(schemas.iter().map(|schema| schema.steps.len()).sum());
+    }
     let mut missing = 0;
     for schema in schemas {
         missing += schema.steps.len() - done(tx, schema, words)?;

@@ -1,6 +1,6 @@
 //! A unit of work, whichever database does it.
 
-use crate::{Result, Row, Value};
+use crate::{Result, Row, Value, values};
 
 /// What is asked and changed within one unit of work. It ends with the closure that got it: by
 /// `Ok` what was changed holds, by `Err` nothing does.
@@ -68,6 +68,16 @@ impl<'a> Tx<'a> {
                 .rows("SELECT 1 FROM pg_advisory_xact_lock($1)", &[Value::Int(number)])
                 .map(drop),
         }
+    }
+
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool> {
+        let sql = match &self.arm {
+            Arm::Sqlite(_) => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
+            // As names are looked up: where `search_path` says.
+            #[cfg(feature = "postgres")]
+            Arm::Postgres(_) => "SELECT 1 WHERE to_regclass(CAST($1 AS TEXT)) IS NOT NULL",
+        };
+        Ok(self.row(sql, values![name])?.is_some())
     }
 
     /// Several statements without parameters, as a step of a schema is.

@@ -88,6 +88,28 @@ fn nothing_is_sent_in_clear_where_tls_is_asked_for() {
 }
 
 #[test]
+fn whoever_serves_needs_no_right_to_make_tables() {
+    let Some((address, _)) = server() else { return };
+    let name = format!("serves_{}", std::process::id());
+    let all = Store::open(&Place::parse(&address).unwrap(), &[]).unwrap();
+    let run = |sql: String| all.write(|tx| tx.run(&sql, &[])).unwrap();
+    run(format!("CREATE SCHEMA {name}"));
+    let there = format!("?options=-csearch_path%3D{name}");
+    let owner = format!("{address}{there}");
+    let (_, done) = Store::open_counting(&Place::parse(&owner).unwrap(), &[]).unwrap();
+    assert_eq!(done, 1);
+    run(format!("CREATE ROLE {name} LOGIN"));
+    run(format!("GRANT USAGE ON SCHEMA {name} TO {name}"));
+    run(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {name}"));
+    let user = format!("{}{there}", address.replace("inscan@", &format!("{name}@")));
+    let place = Place::parse(&user).unwrap();
+    for store in [Store::open(&place, &[]).unwrap(), Store::open_as_it_is(&place, &[]).unwrap()] {
+        store.write(|tx| tx.run("INSERT INTO job (kind, key, payload, priority, run_at, tries, max_tries, made_at) \
+            VALUES ('a', 'b', '', 0, 0, 0, 1, 0) ON CONFLICT DO NOTHING", &[])).unwrap();
+    }
+}
+
+#[test]
 fn connections_that_went_are_made_anew() {
     let Some((address, _)) = server() else { return };
     let store = Store::open(&Place::parse(&address).unwrap(), &[]).unwrap();

@@ -1,9 +1,10 @@
 //! The store on both databases: SQLite always, PostgreSQL where `INSCAN_TEST_POSTGRES` names one.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use inscan_store::queue::{self, Job, NewJob};
-use inscan_store::{Error, Place, Row, Schema, Step, Store, Tx, Value, values};
+use inscan_store::{Blobs, Contents, Error, Place, Row, Schema, Step, Store, Tx, Value, values};
 
 const SCHEMA: Schema = Schema {
     part: "test",
@@ -262,6 +263,67 @@ fn many_that_begin_at_once_make_the_schema_once() {
             one.join().unwrap().unwrap();
         }
     });
+}
+
+/// Names of contents, as images are.
+const NAMES: Schema = Schema {
+    part: "names",
+    steps: &[Step {
+        sqlite: "CREATE TABLE named (digest TEXT NOT NULL PRIMARY KEY)",
+        postgres: "CREATE TABLE named (digest TEXT COLLATE \"C\" NOT NULL PRIMARY KEY)",
+    }],
+};
+
+/// Says that it is over, also where an assertion fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One keeps a content and names it, again and again; another removes what is old and nobody names.
+#[test]
+fn a_content_is_never_removed_between_being_found_and_being_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Place::Folder(folder.path().to_owned()), &[NAMES]).unwrap();
+    let contents = folder.path().join("contents");
+    let blobs = Blobs::open(&Contents::Folder(contents.clone()), folder.path()).unwrap();
+    let named = |tx: &Tx<'_>, digests: &str| -> Result<HashSet<String>, Error> {
+        let rows =
+            tx.rows("SELECT digest FROM named WHERE digest IN {list:$1}", values![digests])?;
+        rows.into_iter().map(Row::text).collect()
+    };
+    let has_ended = AtomicBool::new(false);
+    let removed = std::thread::scope(|scope| {
+        let collector = scope.spawn(|| {
+            let mut removed = 0;
+            while !has_ended.load(Ordering::Relaxed) {
+                removed += blobs.collect(&store, &named).unwrap().0;
+            }
+            removed
+        });
+        let ends = Ends(&has_ended);
+        for _ in 0..80 {
+            let blob = blobs.put(&store, &mut &b"some content"[..]).unwrap();
+            store
+                .write(|tx| {
+                    blob.keep(tx, 1)?;
+                    tx.run("INSERT INTO named (digest) VALUES ($1)", values![&blob.digest])
+                })
+                .unwrap();
+            assert_eq!(blobs.get(&blob.digest, 99).unwrap(), b"some content");
+            // From now on it is old, and then nobody's.
+            let path = contents.join(&blob.digest[..2]).join(format!("{}.zst", blob.digest));
+            let file = std::fs::File::options().append(true).open(path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            store.write(|tx| tx.run("DELETE FROM named", &[])).unwrap();
+        }
+        drop(ends);
+        collector.join().unwrap()
+    });
+    assert!(removed > 0);
 }
 
 #[test]
