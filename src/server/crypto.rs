@@ -10,7 +10,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
 use inscan_facts::digest::hex;
 use inscan_store::backup::Table;
-use inscan_store::{Schema, Step, Store, values};
+use inscan_store::{Schema, Step, Store, Tx, values};
 
 const WORD: &str = "CREATE TABLE key_check (id INTEGER NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)";
 
@@ -51,10 +51,21 @@ impl Secrets {
                 "INSERT INTO key_check (id, sealed) VALUES (1, $1) ON CONFLICT (id) DO NOTHING",
                 values![sealed.clone()],
             )?;
-            let row = tx.row("SELECT sealed FROM key_check WHERE id = 1", &[])?;
-            let kept = row.map(|row| row.fields().bytes()).transpose()?.unwrap_or_default();
-            Ok(self.open_sealed("key", &kept).as_deref() == Some("inscan"))
+            self.opens(tx)
         })
+    }
+
+    /// As [`Secrets::is_of`], but a database without a key stays without.
+    pub(crate) fn could_be_of(&self, store: &Store) -> inscan_store::Result<bool> {
+        store.read(|tx| self.opens(tx))
+    }
+
+    fn opens(&self, tx: &Tx<'_>) -> inscan_store::Result<bool> {
+        let Some(row) = tx.row("SELECT sealed FROM key_check WHERE id = 1", &[])? else {
+            return Ok(true);
+        };
+        let kept = row.fields().bytes()?;
+        Ok(self.open_sealed("key", &kept).as_deref() == Some("inscan"))
     }
 
     /// `of` is what the secret belongs to: it cannot be moved to something else.
@@ -121,7 +132,8 @@ mod tests {
         assert_eq!(other.open_sealed("registry/a", b"short"), None);
         let place = inscan_store::Place::Folder(folder.path().to_owned());
         let store = Store::open(&place, &[SCHEMA]).unwrap();
+        assert!(other.could_be_of(&store).unwrap());
         assert!(secrets.is_of(&store).unwrap() && again.is_of(&store).unwrap());
-        assert!(!other.is_of(&store).unwrap());
+        assert!(!other.is_of(&store).unwrap() && !other.could_be_of(&store).unwrap());
     }
 }

@@ -101,7 +101,7 @@ impl Manage {
             true => {
                 let secrets =
                     Secrets::open(key).map_err(io(format!("the key in `{}`", key.display())))?;
-                if !secrets.is_of(&self.store)? {
+                if !secrets.could_be_of(&self.store)? {
                     wrong.push(format!(
                         "the key in `{}` is not the one of this database",
                         key.display()

@@ -61,8 +61,8 @@ fn a_check_finds_what_is_missing_and_changes_nothing() {
     let (folder, _) = server.stop();
     manage(&folder, &["check"]).ends(0).says(&["0 faults"]);
     let contents = folder.path().join("data/contents");
-    let below = fs::read_dir(&contents).unwrap().map(|it| it.unwrap().path());
-    let some = below.into_iter().find(|path| path.is_dir()).unwrap();
+    let mut below = fs::read_dir(&contents).unwrap().map(|it| it.unwrap().path());
+    let some = below.find(|path| path.is_dir()).unwrap();
     fs::rename(&some, folder.path().join("away")).unwrap();
     manage(&folder, &["check"]).ends(3).says(&["is not there"]);
     fs::rename(folder.path().join("away"), &some).unwrap();
