@@ -26,6 +26,14 @@ pub struct Digests {
     pub sha256: [u8; 32],
 }
 
+/// Whether a [`Content`] takes its digests in one loop, which takes about as long as md5 alone.
+pub fn is_one_loop() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return x86::has_sha();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// The digests of each content, in order.
 pub fn of_each(contents: &[&[u8]]) -> Vec<Digests> {
     #[cfg(target_arch = "x86_64")]

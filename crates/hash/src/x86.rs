@@ -28,7 +28,7 @@ const START: State = State {
 };
 
 /// Whether [`blocks`] may be called.
-fn has_sha() -> bool {
+pub(crate) fn has_sha() -> bool {
     is_x86_feature_detected!("sha")
         && is_x86_feature_detected!("sse4.1")
         && is_x86_feature_detected!("ssse3")

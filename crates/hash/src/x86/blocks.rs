@@ -2,33 +2,84 @@
 //!
 //! Each of md5's 64 steps waits for the one before, for some five cycles in which the processor
 //! could do more; sha1 and sha256 have chains of their own. So a few steps of each follow each
-//! other. The two sha256 have different states and the same words: those are made once.
+//! other, and all of them take as long as md5 alone. The two sha256 have different states and the same
+//! words: those are made once.
+//!
+//! The compiler would take all steps of one digest and then all of the next, further apart than a
+//! processor looks ahead, and add what is new before what is old. Two assembler blocks without an
+//! instruction hold it to the order that is written here.
 //!
 //! There are no closures in it: a function without these instructions, such as `array::map`, cannot have one
 //! that has them inlined. The instructions: Intel's "SHA Extensions" (sha1rnds4, sha256rnds2 and their helpers).
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::State;
 use crate::constants::{CUBES, SINES, shift, word};
 use crate::lanes::Block;
 
+/// The same word, which the compiler has to have made before it adds anything to it.
+#[inline(always)]
+fn made(mut word: u32) -> u32 {
+    // SAFETY: there is no instruction in it; the word stays in its register.
+    unsafe {
+        asm!("/* {0:e} */", inout(reg) word, options(pure, nomem, nostack, preserves_flags));
+    }
+    word
+}
+
+/// The compiler takes no step from here on before it has taken those that lead to both.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn meet(word: &mut u32, vector: &mut __m128i) {
+    // SAFETY: there is no instruction in it; both stay in their registers.
+    unsafe {
+        asm!(
+            "/* {0:e} {1} */",
+            inout(reg) * word,
+            inout(xmm_reg) * vector,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+}
+
+/// The same for two vectors.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn meet_vectors(one: &mut __m128i, other: &mut __m128i) {
+    // SAFETY: there is no instruction in it; both stay in their registers.
+    unsafe {
+        asm!(
+            "/* {0} {1} */",
+            inout(xmm_reg) * one,
+            inout(xmm_reg) * other,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+}
+
 /// One step of md5: the new value of `a`. Of what is added, only the last parts wait for `b`.
 #[inline(always)]
 fn step<const S: usize>(a: u32, b: u32, c: u32, d: u32, words: &[u32; 16]) -> u32 {
     let sum = a.wrapping_add(words[word(S)]).wrapping_add(SINES[S]);
     let sum = match S / 16 {
-        0 => sum.wrapping_add(d ^ (b & (c ^ d))),
-        1 => sum.wrapping_add(c & !d).wrapping_add(b & d),
-        2 => sum.wrapping_add((c ^ d) ^ b),
-        _ => sum.wrapping_add(c ^ (b | !d)),
+        0 => made(sum).wrapping_add(d ^ (b & (c ^ d))),
+        1 => made(sum.wrapping_add(c & !d)).wrapping_add(b & d),
+        2 => made(sum).wrapping_add(made(c ^ d) ^ b),
+        _ => made(sum).wrapping_add(c ^ (b | !d)),
     };
     sum.rotate_left(shift(S)).wrapping_add(b)
 }
 
+/// Inlined whatever happens: a call would cost the vectors their registers.
+#[inline(always)]
 fn words(block: &Block) -> [u32; 16] {
-    let (words, _) = block.as_chunks::<4>();
-    std::array::from_fn(|i| u32::from_le_bytes(words[i]))
+    let mut words = [0; 16];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    words
 }
 
 #[inline]
@@ -173,6 +224,18 @@ pub(super) fn take<const MD5: bool, const SHA1: bool, const SHA256: bool, const 
                 }
                 if SHA1 {
                     $( sha1_rounds!($of_sha1, of_sha1, abcd, last, e_before); )+
+                }
+                if MD5 && SHA1 {
+                    meet(&mut md5[1], &mut abcd);
+                }
+                if MD5 && SHA256 {
+                    meet(&mut md5[1], &mut inner[0]);
+                }
+                if SHA1 && SHA256 && !MD5 {
+                    meet_vectors(&mut abcd, &mut inner[0]);
+                }
+                if OUTER {
+                    meet_vectors(&mut inner[0], &mut around[0]);
                 }
             )+ };
         }

@@ -8,8 +8,8 @@ use inscan_hash::{Content, Digests, Parts};
 
 use inscan_facts::digest::{FileDigests, MoreDigests};
 
-/// With so many threads the longest chain of steps counts more than their sum.
-const MANY_THREADS: usize = 3;
+/// With so many threads the longest chain of steps may count more than their sum.
+pub(super) const MANY_THREADS: usize = 3;
 
 /// All digests of one file whose whole content is at hand.
 pub(super) fn digests(content: &[u8], digests: Digests, more: &[MoreDigests]) -> FileDigests {
@@ -31,10 +31,11 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
-    pub(super) fn new(more: &[MoreDigests], threads: usize) -> Self {
-        let (within, beside) = match threads >= MANY_THREADS {
-            true => (Parts::Sha256, Some(Parts::Md5AndSha1)),
-            false => (Parts::All, None),
+    /// All in one loop, or md5 and sha1 on another thread.
+    pub(super) fn new(more: &[MoreDigests], in_one_loop: bool) -> Self {
+        let (within, beside) = match in_one_loop {
+            true => (Parts::All, None),
+            false => (Parts::Sha256, Some(Parts::Md5AndSha1)),
         };
         Hasher {
             within: Content::new(within),
@@ -73,8 +74,8 @@ mod tests {
     #[test]
     fn pieces_give_the_digests_of_the_whole() {
         let whole = inscan_hash::of_each(&[b"abc"])[0];
-        for threads in [1, 8] {
-            let mut hasher = Hasher::new(&[MoreDigests::Sha384], threads);
+        for in_one_loop in [true, false] {
+            let mut hasher = Hasher::new(&[MoreDigests::Sha384], in_one_loop);
             for piece in [&b"a"[..], b"", b"bc"] {
                 hasher.within.update(piece);
                 hasher.beside.iter_mut().for_each(|beside| beside.update(piece));

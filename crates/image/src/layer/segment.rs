@@ -16,9 +16,9 @@ use rayon::prelude::*;
 
 use super::SMALL;
 use super::cache::Cache;
-use super::hash::{self, Hasher};
+use super::hash::{self, Hasher, MANY_THREADS};
 use super::kept::{Keeper, Kept};
-use super::scan::{LayerScan, Skipped};
+use super::scan::{Compression, LayerScan, Skipped};
 use super::spool::Spool;
 use crate::budget::{Amounts, Budget, Share};
 use crate::malware::Scanner;
@@ -27,10 +27,13 @@ use crate::timings::Clocks;
 use inscan_facts::digest::{BlobHash, Digest, FileDigests, MoreDigests};
 use inscan_facts::error::Error;
 use inscan_hash::Content as Hashed;
-use inscan_hash::{Outer, of_each};
+use inscan_hash::{Digests, Outer, Parts, is_one_loop, of_each};
 
 /// Small files that one task takes together.
 const GROUP: usize = 512 << 10;
+/// A file from this size on is hashed in one loop with its layer. Smaller ones go side by side, where enough
+/// of about one length are in a group.
+const LONG: usize = 32 << 10;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What every pass of a run shares.
@@ -256,13 +259,21 @@ impl<'a> Progressing<'a> {
         }
     }
 
+    /// Whether all digests of a long content are taken on one thread, with the layer's own: that is the least
+    /// work. It is slower than the layer's digest alone, which matters only where there are
+    /// threads to spare and the bytes come faster than gzip makes them.
+    fn is_in_one_loop(&self) -> bool {
+        let is_as_fast = is_one_loop() && self.scan.compression == Compression::Gzip;
+        is_as_fast || self.pass.threads.count() < MANY_THREADS
+    }
+
     /// Begins a file that comes in pieces. `start` is its first bytes.
     pub(super) fn begin_large(&mut self, entry: u32, start: &[u8]) -> LargeFile {
         let file = &self.scan.entries[entry as usize];
         let matches = self.pass.matcher.matches(self.scan.path(file), start);
         let is_wanted = matches.iter().any(|(_, want)| file.size <= want.content_up_to);
         let is_hashed = self.pass.hashes_all || is_wanted;
-        let hasher = || Hasher::new(&self.pass.more_digests, self.pass.threads.count());
+        let hasher = || Hasher::new(&self.pass.more_digests, self.is_in_one_loop());
         self.large.push(Some(Large {
             entry,
             hasher: is_hashed.then(hasher),
@@ -324,23 +335,26 @@ impl<'a> Progressing<'a> {
     }
 
     fn process_here(&mut self, segment: &Segment) {
+        let long = self.long_files(segment);
         let Progressing { pass, scan, diff_id, sha512, large, .. } = self;
         let learned = Mutex::new(Vec::new());
+        let mut digests = Vec::new();
         rayon::scope(|scope| {
             let bytes = segment.used();
             let large = pieces_by_file(large, &segment.pieces).into_iter();
-            let hashed = large.filter_map(|(large, pieces)| {
-                beside(scope, large, pieces, bytes).map(|hashed| (hashed, pieces))
+            let large = large.filter_map(|(large, pieces)| {
+                beside(scope, large, pieces, bytes).map(|hashed| InOrder::Large(hashed, pieces))
             });
-            let hashed: Vec<_> = hashed.collect();
-            scope.spawn(move |_| in_order(diff_id, hashed, bytes, segment.fresh));
+            let mut files: Vec<_> = large.chain(long.each().map(InOrder::Whole)).collect();
+            files.sort_by_key(InOrder::start);
+            scope.spawn(|_| digests = in_order(diff_id, files, bytes, segment.fresh));
             if let Some(sha512) = sha512 {
                 scope.spawn(move |_| sha512.update(&bytes[segment.fresh..]));
             }
             let scan = &*scan;
             for group in groups(&segment.whole) {
                 scope.spawn(|_| {
-                    let group = learn(pass, scan, bytes, group);
+                    let group = learn(pass, scan, bytes, group, long);
                     learned.lock().unwrap_or_else(PoisonError::into_inner).extend(group);
                 });
             }
@@ -355,6 +369,18 @@ impl<'a> Progressing<'a> {
         let scan_so_far = &*scan;
         learned.par_extend(ended.into_par_iter().map(|large| finish(pass, scan_so_far, large)));
         learned.into_iter().for_each(|learned| store(scan, learned));
+        for (entry, digests) in digests {
+            store_digests(scan, entry, hash::digests(&[], digests, &[]));
+        }
+    }
+
+    /// Which of the whole files of a segment are hashed with the layer.
+    fn long_files<'s>(&self, segment: &'s Segment) -> Long<'s> {
+        let Pass { hashes_all, more_digests, .. } = self.pass;
+        let is_taken =
+            *hashes_all && more_digests.is_empty() && is_one_loop() && self.is_in_one_loop();
+        let files = if is_taken { &segment.whole[..] } else { &[] };
+        Long { files, fresh: segment.fresh }
     }
 
     pub(super) fn finish(mut self) -> LayerScan {
@@ -385,27 +411,81 @@ fn pieces_by_file<'l, 'p>(
     files
 }
 
-/// The layer's bytes from `fresh` on for its digest, and those of its large files for theirs. The files
-/// stand in the order of the layer.
-fn in_order(diff_id: &mut Outer, files: Vec<(&mut Hashed, &[Piece])>, bytes: &[u8], fresh: usize) {
+/// The long files among whole ones, in bytes of which some are fresh: the others' layer has its digest.
+#[derive(Clone, Copy)]
+struct Long<'a> {
+    files: &'a [Whole],
+    fresh: usize,
+}
+
+impl<'a> Long<'a> {
+    fn has(&self, whole: &Whole) -> bool {
+        !self.files.is_empty() && whole.content.len() >= LONG && whole.content.end > self.fresh
+    }
+
+    fn each(self) -> impl Iterator<Item = &'a Whole> {
+        self.files.iter().filter(move |whole| self.has(whole))
+    }
+}
+
+/// A file that is hashed with the layer.
+enum InOrder<'a> {
+    Large(&'a mut Hashed, &'a [Piece]),
+    Whole(&'a Whole),
+}
+
+impl InOrder<'_> {
+    /// Where its bytes begin, if it has any here.
+    fn start(&self) -> usize {
+        let start = |piece: &Piece| match &piece.part {
+            Part::Bytes(range) => Some(range.start),
+            _ => None,
+        };
+        match self {
+            InOrder::Large(_, pieces) => pieces.iter().find_map(start).unwrap_or_default(),
+            InOrder::Whole(whole) => whole.content.start,
+        }
+    }
+}
+
+/// The layer's bytes from `fresh` on for its digest, and those of its long files for theirs. The files
+/// stand in the order of the layer. Digests of whole files by their entry.
+fn in_order(
+    diff_id: &mut Outer,
+    files: Vec<InOrder<'_>>,
+    bytes: &[u8],
+    fresh: usize,
+) -> Vec<(u32, Digests)> {
     let mut at = fresh;
-    for (hashed, pieces) in files {
-        for piece in pieces {
-            match &piece.part {
-                Part::Bytes(range) => {
-                    diff_id.update(&bytes[at..range.start.max(at)]);
-                    // What came with the segment before is known to the layer's digest.
-                    let from = at.clamp(range.start, range.end);
-                    hashed.update(&bytes[range.start..from]);
-                    hashed.update_within(diff_id, &bytes[from..range.end]);
-                    at = at.max(range.end);
+    let mut digests = Vec::new();
+    let mut take = |hashed: &mut Hashed, range: &Range<usize>| {
+        diff_id.update(&bytes[at..range.start.max(at)]);
+        // What came with the segment before is known to the layer's digest.
+        let from = at.clamp(range.start, range.end);
+        hashed.update(&bytes[range.start..from]);
+        hashed.update_within(diff_id, &bytes[from..range.end]);
+        at = at.max(range.end);
+    };
+    for file in files {
+        match file {
+            InOrder::Whole(whole) => {
+                let mut hashed = Hashed::new(Parts::All);
+                take(&mut hashed, &whole.content);
+                digests.push((whole.entry, hashed.finish()));
+            }
+            InOrder::Large(hashed, pieces) => {
+                for piece in pieces {
+                    match &piece.part {
+                        Part::Bytes(range) => take(hashed, range),
+                        Part::Zeros(count) => zeros(*count, |zeros| hashed.update(zeros)),
+                        Part::End => {}
+                    }
                 }
-                Part::Zeros(count) => zeros(*count, |zeros| hashed.update(zeros)),
-                Part::End => {}
             }
         }
     }
     diff_id.update(&bytes[at..]);
+    digests
 }
 
 /// What is done with a large file on other threads than its first digests, which are left.
@@ -479,7 +559,14 @@ fn groups(files: &[Whole]) -> Vec<&[Whole]> {
     groups
 }
 
-fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Vec<Learned> {
+/// What there is to know of a group of files, but for the digests of long ones.
+fn learn(
+    pass: &Pass<'_>,
+    scan: &LayerScan,
+    bytes: &[u8],
+    group: &[Whole],
+    long: Long<'_>,
+) -> Vec<Learned> {
     let content = |whole: &Whole| &bytes[whole.content.clone()];
     let seen = group.iter().map(|whole| {
         let content = content(whole);
@@ -489,7 +576,10 @@ fn learn(pass: &Pass<'_>, scan: &LayerScan, bytes: &[u8], group: &[Whole]) -> Ve
     });
     let mut learned: Vec<Learned> = seen.collect();
     let is_hashed = |learned: &Learned| pass.hashes_all || !learned.seen.wanted.is_empty();
-    let hashed = group.iter().zip(&mut learned).filter(|(_, learned)| is_hashed(learned));
+    let hashed = group
+        .iter()
+        .zip(&mut learned)
+        .filter(|(whole, learned)| is_hashed(learned) && !long.has(whole));
     let (contents, hashed): (Vec<&[u8]>, Vec<_>) =
         hashed.map(|(whole, learned)| (content(whole), learned)).unzip();
     for ((content, learned), digests) in contents.iter().zip(hashed).zip(of_each(&contents)) {
@@ -616,11 +706,15 @@ fn shrunk<T>(mut list: Vec<T>) -> Vec<T> {
     list
 }
 
+fn store_digests(scan: &mut LayerScan, entry: u32, digests: FileDigests) {
+    let slot = scan.entries[entry as usize].digests as usize;
+    scan.digests[slot] = digests;
+}
+
 fn store(scan: &mut LayerScan, learned: Learned) {
     let Learned { entry, digests, seen } = learned;
-    let slot = scan.entries[entry as usize].digests as usize;
     if let Some(digests) = digests {
-        scan.digests[slot] = digests;
+        store_digests(scan, entry, digests);
     }
     if !seen.wanted.is_empty() {
         scan.wanted.insert(entry, shrunk(seen.wanted));
