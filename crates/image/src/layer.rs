@@ -27,6 +27,7 @@ pub(crate) use read::MAX_CAPABILITY_BYTES;
 pub use read::read;
 pub use scan::{Compression, Entry, EntryKind, LayerScan, Skipped};
 pub use segment::{Pass, count_again};
+pub use spool::Spools;
 pub use tree::read_tree;
 
 /// Bytes of a layer that are in memory at a time.

@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::read::LIMITS;
 use super::scan::{EntryKind, LayerScan, Skipped};
 use super::segment::{HeadOnly, Look, Pass, look};
-use super::spool::Spool;
+use super::spool::{Spool, Spools};
 use crate::source::walk;
 use inscan_facts::digest::Sha256;
 
@@ -122,7 +122,8 @@ fn seen(
     let (spool, head_only);
     let content: &dyn Content = match entry.size <= most {
         true => {
-            spool = spooled(entry.size, &start, content).context("could not be put aside")?;
+            spool = spooled(entry.size, &start, content, &pass.spools)
+                .context("could not be put aside")?;
             &spool
         }
         false => {
@@ -158,8 +159,13 @@ fn seen(
     Ok(again)
 }
 
-fn spooled(size: u64, start: &[u8], content: &mut dyn Read) -> io::Result<Spool> {
-    let mut spool = Spool::new(size);
+fn spooled<'a>(
+    size: u64,
+    start: &[u8],
+    content: &mut dyn Read,
+    spools: &'a Spools,
+) -> io::Result<Spool<'a>> {
+    let mut spool = Spool::new(size, spools);
     spool.push(start)?;
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -19,7 +19,7 @@ use super::cache::Cache;
 use super::hash::{self, Hasher, MANY_THREADS};
 use super::kept::{Keeper, Kept};
 use super::scan::{Compression, LayerScan, Skipped};
-use super::spool::Spool;
+use super::spool::{Spool, Spools};
 use crate::budget::{Amounts, Budget, Share};
 use crate::malware::Scanner;
 use crate::threads::Threads;
@@ -44,6 +44,8 @@ pub struct Pass<'a> {
     pub hashes_all: bool,
     pub more_digests: Vec<MoreDigests>,
     pub keeper: Keeper,
+    /// Where files that are not held in memory are put together.
+    pub spools: Spools,
     /// Asked about every file, if there is one.
     pub malware: Option<Scanner>,
     /// What is known of layers from earlier runs.
@@ -80,6 +82,7 @@ impl<'a> Pass<'a> {
             hashes_all: true,
             more_digests,
             keeper: Keeper::default(),
+            spools: Spools::default(),
             malware: None,
             cache: None,
             clocks: Clocks::new(analyzers.len()),
@@ -179,11 +182,11 @@ pub(super) enum Part {
 }
 
 /// A large file in the middle of being read.
-pub(super) struct Large {
+pub(super) struct Large<'a> {
     entry: u32,
     /// `None`: nobody asks for its digests.
     hasher: Option<Hasher>,
-    spool: Option<Spool>,
+    spool: Option<Spool<'a>>,
     /// Why the spool could not be filled.
     spool_error: Option<String>,
     start: Vec<u8>,
@@ -243,7 +246,7 @@ pub(super) struct Progressing<'a> {
     diff_id: Outer,
     /// Where the image goes by sha512.
     pub(super) sha512: Option<BlobHash>,
-    large: Vec<Option<Large>>,
+    large: Vec<Option<Large<'a>>>,
     share: Share,
 }
 
@@ -277,7 +280,7 @@ impl<'a> Progressing<'a> {
         self.large.push(Some(Large {
             entry,
             hasher: is_hashed.then(hasher),
-            spool: is_wanted.then(|| Spool::new(file.size)),
+            spool: is_wanted.then(|| Spool::new(file.size, &self.pass.spools)),
             spool_error: None,
             start: start.to_vec(),
         }));
@@ -360,7 +363,7 @@ impl<'a> Progressing<'a> {
             }
         });
         let mut learned = learned.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let ended: Vec<Large> = segment
+        let ended: Vec<Large<'_>> = segment
             .pieces
             .iter()
             .filter(|piece| matches!(piece.part, Part::End))
@@ -394,10 +397,10 @@ impl<'a> Progressing<'a> {
 }
 
 /// The files with pieces in this segment, each with its pieces. A file's pieces stand together.
-fn pieces_by_file<'l, 'p>(
-    large: &'l mut [Option<Large>],
+fn pieces_by_file<'l, 'p, 'a>(
+    large: &'l mut [Option<Large<'a>>],
     pieces: &'p [Piece],
-) -> Vec<(&'l mut Large, &'p [Piece])> {
+) -> Vec<(&'l mut Large<'a>, &'p [Piece])> {
     let mut files = Vec::new();
     let mut rest = large;
     let mut passed = 0;
@@ -491,7 +494,7 @@ fn in_order(
 /// What is done with a large file on other threads than its first digests, which are left.
 fn beside<'s>(
     scope: &rayon::Scope<'s>,
-    large: &'s mut Large,
+    large: &'s mut Large<'_>,
     pieces: &'s [Piece],
     bytes: &'s [u8],
 ) -> Option<&'s mut Hashed> {
@@ -588,7 +591,7 @@ fn learn(
     learned
 }
 
-fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large) -> Learned {
+fn finish(pass: &Pass<'_>, scan: &LayerScan, large: Large<'_>) -> Learned {
     let content = match (&large.spool, large.spool_error) {
         (_, Some(error)) => Err(error),
         (Some(spool), None) => Ok(spool as &dyn Content),
