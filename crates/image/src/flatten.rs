@@ -21,6 +21,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 
 use hashbrown::HashTable;
 use inscan_analyzers::problem::{AMBIGUOUS, OVER_LIMIT, REFUSED};
@@ -60,6 +61,14 @@ pub struct ImageFs<'a> {
     implicit: usize,
     parts: u64,
     max_parts: u64,
+    /// All names in the byte order of their full paths, once somebody has asked: a document is a dozen walks.
+    order: OnceLock<Vec<Visit>>,
+}
+
+/// A name on a walk, and how long the path of its directory is.
+struct Visit {
+    node: u32,
+    directory: u32,
 }
 
 struct Node<'a> {
@@ -250,6 +259,7 @@ impl<'a> ImageFs<'a> {
             implicit: 0,
             parts: 0,
             max_parts: MAX_PARTS + PARTS_OF_ENTRY * names as u64,
+            order: OnceLock::new(),
         }
     }
 
@@ -320,17 +330,43 @@ impl<'a> ImageFs<'a> {
     /// Visits everything below the root, in the byte order of the full paths.
     pub fn walk(&self, mut visit: impl FnMut(&[u8], File<'a>)) {
         let mut path = Vec::new();
-        self.walk_below(ROOT, &mut path, &mut visit);
+        for &Visit { node, directory } in self.order() {
+            // Between a directory and what is in it there is only what begins with the directory's path.
+            path.truncate(directory as usize);
+            if directory > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(self.nodes[node as usize].name);
+            visit(&path, self.file(node));
+        }
+    }
+
+    /// Whether there is such a file below the root.
+    pub fn any(&self, is_such: impl Fn(&File<'a>) -> bool) -> bool {
+        self.order().iter().any(|visit| is_such(&self.file(visit.node)))
+    }
+
+    fn order(&self) -> &[Visit] {
+        self.order.get_or_init(|| {
+            let mut order = Vec::with_capacity(self.nodes.len());
+            self.walk_below(ROOT, &mut |path, node| {
+                let name = self.nodes[node as usize].name;
+                let directory = path.len().saturating_sub(name.len() + 1) as u32;
+                order.push(Visit { node, directory });
+            });
+            order
+        })
     }
 
     /// Visits everything below a directory, by paths from there.
     pub fn walk_from(&self, directory: &File<'_>, visit: &mut impl FnMut(&[u8], File<'a>)) {
-        self.walk_below(directory.node, &mut Vec::new(), visit);
+        self.walk_below(directory.node, &mut |path, node| visit(path, self.file(node)));
     }
 
     /// As a stack, not by recursion: an image may nest directories as deep as it likes.
-    fn walk_below(&self, from: u32, path: &mut Vec<u8>, visit: &mut impl FnMut(&[u8], File<'a>)) {
-        let mut stack = vec![(path.len(), self.steps(from))];
+    fn walk_below(&self, from: u32, visit: &mut impl FnMut(&[u8], u32)) {
+        let mut path = Vec::new();
+        let mut stack = vec![(0, self.steps(from))];
         while let Some((length, steps)) = stack.last_mut() {
             path.truncate(*length);
             let Some(step) = steps.pop() else {
@@ -344,7 +380,7 @@ impl<'a> ImageFs<'a> {
             if step.into {
                 stack.push((path.len(), self.steps(step.node)));
             } else {
-                visit(path, self.file(step.node));
+                visit(&path, step.node);
             }
         }
     }
@@ -379,6 +415,7 @@ impl<'a> ImageFs<'a> {
 
     fn apply(&mut self, number: usize, layer: &'a LayerScan) {
         let mut applied = Applied { layer: number, ..Applied::default() };
+        self.order = OnceLock::new();
         for (index, entry) in layer.entries.iter().enumerate() {
             let path = layer.path(entry);
             if self.parts > self.max_parts || self.implicit > MAX_IMPLICIT {

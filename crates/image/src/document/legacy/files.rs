@@ -42,13 +42,10 @@ pub(super) enum Value {
 impl FileValues<'_> {
     /// True where there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        let mut found = false;
-        self.fs.walk(|_, file| {
-            found |= file.own.is_some() && (self.value != Value::SetUid || is_set_uid(&file));
-        });
-        found |=
-            self.value != Value::SetUid && self.fs.find(b"").is_some_and(|root| root.own.is_some());
-        !found
+        let is_any = self.value != Value::SetUid;
+        let has_any = self.fs.any(|file| file.own.is_some() && (is_any || is_set_uid(file)));
+        let has_root = || self.fs.find(b"").is_some_and(|root| root.own.is_some());
+        !(has_any || is_any && has_root())
     }
 
     fn text(&self, path: &[u8], file: &File<'_>) -> Option<String> {
