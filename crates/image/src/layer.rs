@@ -4,6 +4,7 @@ mod again;
 mod all;
 pub mod cache;
 mod decompress;
+mod digested;
 mod hash;
 mod kept;
 mod passed;

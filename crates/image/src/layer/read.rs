@@ -400,6 +400,7 @@ mod tests {
     }
 
     use crate::layer::Compression;
+    use crate::layer::segment::LONG;
     use crate::layer::testing::{Directory, File, HardLink, Symlink, scan, tar};
     use inscan_facts::digest::{Sha256, hex};
 
@@ -412,7 +413,8 @@ mod tests {
 
     /// Files of every size that is treated apart, seen through their digests.
     fn mixed() -> Vec<u8> {
-        let sizes = [0, 1, 511, 512, 513, SMALL as usize, SMALL as usize + 1, SEGMENT + 77];
+        let small = SMALL as usize;
+        let sizes = [0, 1, 511, 512, 513, LONG - 1, LONG, LONG + 9, small, small + 1, SEGMENT + 77];
         let contents = sizes.map(|size| (0..size).map(|i| (i * 7 / 5) as u8).collect::<Vec<_>>());
         let names: Vec<_> = sizes.iter().map(|size| format!("d/{size}")).collect();
         let mut entries = vec![Directory("d"), Symlink("s", "d/1"), HardLink("h", "d/1")];
@@ -452,6 +454,8 @@ mod tests {
                 assert_eq!(digests.is_some(), ours.kind == EntryKind::File);
                 if let Some(digests) = digests {
                     assert_eq!(hex(&digests.sha256), Sha256::of(&content).hex());
+                    let others = inscan_hash::of_each(&[&content])[0];
+                    assert_eq!((digests.md5, digests.sha1), (others.md5, others.sha1));
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use inscan_analyzers::{Facts, Hides, Problem};
 
+use super::digested::Digested;
 use super::kept::Kept;
 use crate::budget::{Amounts, window};
 use inscan_facts::digest::{BlobDigest, Digest, FileDigests};
@@ -34,7 +35,7 @@ pub struct LayerScan {
     /// All names and link targets, one after another.
     pub(super) names: Vec<u8>,
     /// Digests of the regular files, by [`Entry::digests`].
-    pub(super) digests: Vec<FileDigests>,
+    pub(super) digests: Digested,
     /// Extended attributes that matter, by entry.
     pub capabilities: BTreeMap<u32, Vec<u8>>,
     /// What each analyzer's `inspect` stated, by entry: `(analyzer, facts)`.
@@ -179,7 +180,9 @@ impl LayerScan {
             true => self.digests.len() as u32,
             false => NONE,
         };
-        self.digests.extend(new.has_content.then(FileDigests::default));
+        if new.has_content {
+            self.digests.push(FileDigests::default());
+        }
         let New { kind, mode, uid, gid, size, .. } = *new;
         self.entries.push(Entry { name, link, kind, mode, uid, gid, size, digests });
         Some(id)
@@ -197,7 +200,7 @@ impl LayerScan {
     pub(super) fn shrink(&mut self) {
         self.entries.shrink_to_fit();
         self.names.shrink_to_fit();
-        self.digests.shrink_to_fit();
+        self.digests.shrink();
     }
 
     /// The entry's path: cleaned, without a leading slash; empty for the root.
@@ -211,7 +214,7 @@ impl LayerScan {
     }
 
     /// Digests of a regular file, where they were taken.
-    pub fn digests(&self, entry: &Entry) -> Option<&FileDigests> {
+    pub fn digests(&self, entry: &Entry) -> Option<FileDigests> {
         let digests = self.digests.get(entry.digests as usize)?;
         // No content is known that has this one.
         (digests.sha256 != [0; 32]).then_some(digests)

@@ -33,7 +33,7 @@ use inscan_hash::{Digests, Outer, Parts, is_one_loop, of_each};
 const GROUP: usize = 512 << 10;
 /// A file from this size on is hashed in one loop with its layer. Smaller ones go side by side, where enough
 /// of about one length are in a group.
-const LONG: usize = 32 << 10;
+pub(super) const LONG: usize = 32 << 10;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What every pass of a run shares.
@@ -414,7 +414,8 @@ fn pieces_by_file<'l, 'p, 'a>(
     files
 }
 
-/// The long files among whole ones, in bytes of which some are fresh: the others' layer has its digest.
+/// Which whole files of a segment are hashed with their layer: long ones, with bytes that the layer's digest has
+/// not taken yet. Without `files` none is.
 #[derive(Clone, Copy)]
 struct Long<'a> {
     files: &'a [Whole],
@@ -711,7 +712,7 @@ fn shrunk<T>(mut list: Vec<T>) -> Vec<T> {
 
 fn store_digests(scan: &mut LayerScan, entry: u32, digests: FileDigests) {
     let slot = scan.entries[entry as usize].digests as usize;
-    scan.digests[slot] = digests;
+    scan.digests.set(slot, digests);
 }
 
 fn store(scan: &mut LayerScan, learned: Learned) {

@@ -61,7 +61,7 @@ impl FileValues<'_> {
     }
 
     fn checksum(&self, file: &File<'_>, digest: fn(&FileDigests) -> String) -> String {
-        digests(self.fs, file).map_or_else(|| NO_CHECKSUM.to_owned(), digest)
+        digests(self.fs, file).as_ref().map_or_else(|| NO_CHECKSUM.to_owned(), digest)
     }
 
     fn info(&self, path: &[u8], file: &File<'_>) -> Info {
@@ -153,7 +153,7 @@ pub(super) fn attributes<'a>(fs: &ImageFs<'a>, file: &File<'a>) -> Attributes<'a
 }
 
 /// Of the content; what has none has no digests.
-pub(super) fn digests<'a>(fs: &ImageFs<'a>, file: &File<'a>) -> Option<&'a FileDigests> {
+pub(super) fn digests(fs: &ImageFs<'_>, file: &File<'_>) -> Option<FileDigests> {
     let (at, entry) = file.content?;
     fs.layers().get(at.layer as usize)?.digests(entry)
 }

@@ -59,10 +59,10 @@ pub(super) fn write(scan: &LayerScan, to: &mut impl Write) -> io::Result<()> {
         to.write_all(scan.path(entry))?;
         to.write_all(scan.link(entry))?;
     }
-    for FileDigests { md5, sha1, sha256, more } in scan.digests.iter().take(digests as usize) {
-        to.write_all(md5)?;
-        to.write_all(sha1)?;
-        to.write_all(sha256)?;
+    for FileDigests { md5, sha1, sha256, more } in scan.digests.each().take(digests as usize) {
+        to.write_all(&md5)?;
+        to.write_all(&sha1)?;
+        to.write_all(&sha256)?;
         let more = more.as_deref().unwrap_or_default();
         put_count(to, more.len())?;
         more.iter().try_for_each(|digest| put_bytes(to, digest))?;
@@ -120,7 +120,9 @@ pub(super) fn read(
     let mut names = 0;
     scan.entries = list(from, entries, |from| entry(from, &mut files, &mut names))?;
     scan.names = exactly(from, names as usize)?;
-    scan.digests = list(from, files as usize, digests)?;
+    for _ in 0..files {
+        scan.digests.push(digests(from)?);
+    }
     scan.capabilities = by_entry(from, entries, |from| bytes(from, MAX_LENGTH))?;
     let analyzer = |from: &mut _| match number::<u16>(from)? {
         analyzer if usize::from(analyzer) < analyzers => Ok(analyzer),
