@@ -170,6 +170,35 @@ pub struct File<'a> {
     pub content: Option<(At, &'a Entry)>,
 }
 
+/// Finds what is at many paths, of which neighbours lie in one directory, as the files of packages do.
+pub struct Finder<'f, 'a> {
+    fs: &'f ImageFs<'a>,
+    /// The directory of the path before, and what is there.
+    directory: Vec<u8>,
+    node: Option<u32>,
+}
+
+impl<'f, 'a> Finder<'f, 'a> {
+    pub fn new(fs: &'f ImageFs<'a>) -> Self {
+        Finder { fs, directory: Vec::new(), node: Some(ROOT) }
+    }
+
+    /// As [`ImageFs::find`].
+    pub fn find(&mut self, path: &[u8]) -> Option<File<'a>> {
+        let (directory, name) = (path::parent(path), path::name(path));
+        if matches!(name, b"" | b"." | b"..") {
+            return self.fs.find(path);
+        }
+        if self.directory != directory {
+            self.node = self.fs.lookup(directory, true);
+            self.directory.clear();
+            self.directory.extend_from_slice(directory);
+        }
+        let node = self.fs.by_name.find(&self.fs.nodes, self.node?, name)?;
+        Some(self.fs.file(node))
+    }
+}
+
 /// Applies the layers, base first.
 pub fn flatten(layers: &[LayerScan]) -> ImageFs<'_> {
     flatten_with(layers, |_, _| ())
@@ -893,6 +922,75 @@ mod tests {
         check(&same, &["db/", "db/new 0", "db/status 1", "lnk -> /db"], 0);
         let own = [File("db/new", b""), File(".wh.db", b"")];
         check(&own, &["db/", "db/new 0", "lnk -> /db"], 1);
+    }
+
+    #[test]
+    fn many_paths_lead_where_each_of_them_does() {
+        let layers = [layer(&[
+            File("usr/bin/a", b"1"),
+            File("usr/bin/b", b"22"),
+            Symlink("bin", "usr/bin"),
+            Symlink("up", "../usr/./bin/.."),
+            Symlink("away", "missing"),
+            Symlink("round", "round"),
+        ])];
+        let fs = flatten(&layers);
+        let mut finder = Finder::new(&fs);
+        for path in [
+            "bin/a",
+            "bin/b",
+            "bin/c",
+            "bin",
+            "usr/bin/a",
+            "/usr/bin//b",
+            "up/bin/a",
+            "up",
+            "away/x",
+            "away",
+            "round/x",
+            "round",
+            "",
+            ".",
+            "..",
+            "bin/",
+            "bin/.",
+            "bin/..",
+            "bin/../lib",
+            "../bin/a",
+            "bin/a/x",
+            "usr/bin/a/",
+            "x",
+            "/",
+            "//bin/a",
+            "bin/a",
+        ] {
+            let path = path.as_bytes();
+            let own = |file: Option<super::File<'_>>| {
+                file.map(|file| (file.node, file.own.map(|own| own.0)))
+            };
+            assert_eq!(own(finder.find(path)), own(fs.find(path)), "{}", path.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn names_are_walked_in_the_order_of_their_paths_each_time() {
+        let names = ["a", "a-b/c", "a.b/c", "a/x/y", "a/x-z", "a0", "b/c/d/e"];
+        let files: Vec<_> = names.map(|name| File(name, b"")).into_iter().skip(1).collect();
+        let layers = [layer(&files)];
+        let fs = flatten(&layers);
+        let paths = || {
+            let mut paths = Vec::new();
+            fs.walk(|path, _| paths.push(path.to_vec()));
+            paths
+        };
+        let first = paths();
+        assert!(first.is_sorted() && first.len() == 13, "{first:?}");
+        assert_eq!(first, paths());
+        for path in first {
+            assert_eq!(fs.find(&path).map(|file| fs.path(&file)), Some(path));
+        }
+        assert!(fs.any(|file| file.kind() == EntryKind::Directory));
+        assert!(!fs.any(super::File::is_hard_link));
     }
 
     #[test]

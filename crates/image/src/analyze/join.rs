@@ -7,7 +7,7 @@ use inscan_analyzers::{Distribution, Evidence, Hides, Package, Problem, path};
 use inscan_facts::package_type;
 
 use super::{Analysis, FoundPackage, FoundProblem};
-use crate::flatten::At;
+use crate::flatten::{At, Finder};
 
 /// The analyzer of what is in archives.
 const ARCHIVES: &str = "archives";
@@ -116,12 +116,14 @@ impl Analysis<'_> {
             return;
         }
         let mut owners: HashMap<At, Vec<&Package>> = HashMap::new();
+        let mut finder = Finder::new(&self.fs);
         for found in &self.packages {
             if found.package.evidence != Evidence::InstalledDb {
                 continue;
             }
             // Recorded paths may lead through links: `bin/ls` where `bin` is `usr/bin`.
-            for at in found.package.files.iter().filter_map(|file| at(&file.path)) {
+            let files = found.package.files.iter().filter_map(|file| finder.find(&file.path)?.own);
+            for (at, _) in files {
                 if programs.contains(&at) {
                     owners.entry(at).or_default().push(&found.package);
                 }

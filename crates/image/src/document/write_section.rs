@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use super::rows;
 use super::{capability, timings as times};
 use crate::analyze::{Analysis, FoundPackage};
-use crate::flatten::{At, File};
+use crate::flatten::{At, File, Finder};
 use crate::layer::{Compression, EntryKind};
 use crate::source::{HistoryItem, ImageConfig};
 use inscan_analyzers::secrets;
@@ -80,12 +80,13 @@ impl Owners {
     /// OS packages come first; of several packages of one rank, the first.
     fn of(analysis: &Analysis<'_>) -> Self {
         let mut by_entry = HashMap::new();
+        let mut finder = Finder::new(&analysis.fs);
         for is_os in [true, false] {
             let packages = analysis.packages.iter().enumerate();
             for (number, found) in packages.filter(|(_, found)| is_os_package(found) == is_os) {
                 for (of, file) in found.package.files.iter().enumerate() {
                     // Recorded paths may lead through links: `bin/ls` where `bin` is `usr/bin`.
-                    let entry = analysis.fs.find(&file.path).and_then(|file| file.own);
+                    let entry = finder.find(&file.path).and_then(|file| file.own);
                     if let Some((at, entry)) = entry
                         && entry.kind != EntryKind::Directory
                     {
@@ -121,7 +122,7 @@ impl Owners {
         let recorded = owner.package.files.get(of)?;
         let (at, entry) = file.content?;
         let digests = analysis.layers[at.layer as usize].digests(entry);
-        let is_right = is_as_recorded(recorded, digests);
+        let is_right = is_as_recorded(recorded, digests.as_ref());
         is_right.unwrap_or_else(|| is_named_after(&owner.package, packaged)).then_some(number)
     }
 }
@@ -494,6 +495,7 @@ impl SectionOf<'_> {
             let attribute = layers[at.layer as usize].capabilities.get(&at.entry)?;
             Some(capability::text(attribute).unwrap_or_else(|| format!("0x{}", hex(attribute))))
         });
+        let digests = digests.as_ref();
         let more = digests.and_then(|digests| digests.more.as_deref()).unwrap_or_default();
         FileRow {
             path: shown(path).into_owned(),

@@ -5,12 +5,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::flatten::{File, ImageFs};
 use inscan_document::text;
 
 /// The root's own entry, which the tar calls `./`.
 const ROOT: &[u8] = b".";
+
+/// What a run of white space becomes.
+static UNDERSCORES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"____"));
 
 /// The key of a text.
 pub(super) fn folded(text: &str) -> Cow<'_, str> {
@@ -37,7 +43,7 @@ pub(super) fn folded(text: &str) -> Cow<'_, str> {
 fn is_plain(text: &[u8]) -> bool {
     // Without an early end, so that the compiler makes vectors of it.
     let is_visible = text.iter().fold(true, |all, byte| all & byte.is_ascii_graphic());
-    is_visible && memchr::memmem::find(text, b"____").is_none()
+    is_visible && UNDERSCORES.find(text).is_none()
 }
 
 /// What `\s` matches in Python: a little more than Unicode's white space.

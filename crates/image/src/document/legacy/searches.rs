@@ -9,7 +9,7 @@ use inscan_analyzers::search::legacy_key;
 use super::Values;
 use super::names::OddKeys;
 use crate::analyze::Analysis;
-use crate::flatten::ImageFs;
+use crate::flatten::{File, ImageFs};
 use crate::layer::EntryKind;
 
 /// Matches of one analyzer, by key.
@@ -29,8 +29,8 @@ pub(super) fn matches(
     if !has_any {
         return found;
     }
-    keys.walk(&analysis.fs, |key, path, _| {
-        let lines = lines(&analysis.fs, number, path);
+    keys.walk(&analysis.fs, |key, path, file| {
+        let lines = lines(&analysis.fs, number, path, &file);
         if !lines.is_empty() {
             let text = serde_json::to_string(&lines).expect("a map of texts is JSON");
             found.insert(key.to_owned(), text.into());
@@ -39,10 +39,19 @@ pub(super) fn matches(
     found
 }
 
-/// Lines by expression, of the file that a path leads to.
-fn lines(fs: &ImageFs<'_>, analyzer: usize, path: &[u8]) -> BTreeMap<String, Vec<u32>> {
+/// Lines by expression, of the file that a path leads to. `file` is what is there.
+fn lines(
+    fs: &ImageFs<'_>,
+    analyzer: usize,
+    path: &[u8],
+    file: &File<'_>,
+) -> BTreeMap<String, Vec<u32>> {
     let mut lines: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let content = fs.resolve(path).and_then(|file| file.content);
+    let is_link = file.own.is_some_and(|(_, entry)| entry.kind == EntryKind::Symlink);
+    let content = match is_link {
+        true => fs.resolve(path).and_then(|file| file.content),
+        false => file.content,
+    };
     let Some((at, _)) = content.filter(|(_, entry)| entry.kind == EntryKind::File) else {
         return lines;
     };
