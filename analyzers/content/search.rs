@@ -158,10 +158,11 @@ impl LineSearch {
         let Some(keywords) = &self.keywords else { return Vec::new() };
         let mut lines = Vec::new();
         let (mut line, mut counted) = (0, 0);
-        for hit in keywords.find_iter(bytes) {
-            let between = bytes.get(counted..hit.start()).unwrap_or_default();
+        for begin in default_rules::begins_of_keywords(keywords, bytes) {
+            // One that was told already has its line.
+            let between = bytes.get(counted..begin).unwrap_or_default();
             line += between.iter().filter(|&&byte| byte == b'\n').count() as u32;
-            counted = counted.max(hit.start());
+            counted = counted.max(begin);
             if lines.last() != Some(&line) {
                 lines.push(line);
             }

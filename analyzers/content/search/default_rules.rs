@@ -47,20 +47,67 @@ impl DefaultRule {
     }
 }
 
-/// Finds the words of which every match of a default rule contains one, case ignored.
+/// Every match of a default rule contains one of these, case ignored.
+const KEYWORDS: [&str; 6] = [
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "private key-",
+    "\"auth\":",
+    "api-key",
+    "api_key",
+];
+
+/// Finds the keywords.
 pub(super) fn keywords() -> AhoCorasick {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::LeftmostFirst)
-        .build([
-            "aws_access_key_id",
-            "aws_secret_access_key",
-            "private key-",
-            "\"auth\":",
-            "api-key",
-            "api_key",
-        ])
+        .build(KEYWORDS)
         .expect("six short keywords")
+}
+
+/// Four bytes of each keyword stand where this is true, and few other texts have them. No branches, so that the
+/// compiler makes vectors of a loop over it.
+#[inline(always)]
+fn may_be_keyword(first: u8, second: u8, third: u8, fourth: u8) -> bool {
+    let rest = [second | 0x20, third | 0x20, fourth | 0x20];
+    let is = |text: &[u8; 3]| (rest[0] == text[0]) & (rest[1] == text[1]) & (rest[2] == text[2]);
+    let is_before_key = (first == b'_') | (first == b'-') | (first == b' ');
+    (is_before_key & is(b"key")) | ((first == b'"') & is(b"aut"))
+}
+
+/// Bytes before the four of [`may_be_keyword`] in a keyword, and with them and behind.
+const BEFORE: usize = 17;
+const BEHIND: usize = 8;
+
+/// Where keywords begin. Of those that overlap each other not all are told.
+pub(super) fn begins_of_keywords<'t>(
+    keywords: &'t AhoCorasick,
+    text: &'t [u8],
+) -> impl Iterator<Item = usize> + 't {
+    places(text).flat_map(move |place| {
+        let start = place.saturating_sub(BEFORE);
+        let around = &text[start..text.len().min(place + BEHIND)];
+        keywords.find_iter(around).map(move |hit| start + hit.start()).collect::<Vec<_>>()
+    })
+}
+
+/// Where [`may_be_keyword`] is true, 64 places at a time.
+fn places(text: &[u8]) -> impl Iterator<Item = usize> {
+    const PLACES: usize = 64;
+    (0..text.len()).step_by(PLACES).flat_map(move |start| {
+        let mut padded = [0; PLACES + 3];
+        let rest = &text[start..];
+        let bytes = rest.first_chunk::<{ PLACES + 3 }>().unwrap_or_else(|| {
+            padded[..rest.len()].copy_from_slice(rest);
+            &padded
+        });
+        let is_place =
+            |at: usize| may_be_keyword(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+        let is_any = (0..PLACES).fold(false, |any, at| any | is_place(at));
+        let places = if is_any { 0..PLACES } else { 0..0 };
+        places.filter(|at| is_place(*at)).map(|at| start + at).collect::<Vec<_>>()
+    })
 }
 
 /// A keyword, blanks, `=`, and somewhere behind it a whole run of one alphabet
@@ -117,4 +164,47 @@ fn ends_of<'a>(line: &'a [u8], word: &'a [u8]) -> impl Iterator<Item = usize> + 
 fn after_blanks(line: &[u8], from: usize) -> Option<usize> {
     let blanks = line.get(from..)?.iter().take_while(|&&byte| byte == b' ').count();
     Some(from + blanks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_is_found_wherever_it_stands() {
+        let search = keywords();
+        for word in KEYWORDS {
+            for (before, behind) in (0..140).flat_map(|before| [(before, 0), (before, 90)]) {
+                let word = if before % 2 == 0 { word.to_uppercase() } else { word.to_owned() };
+                let text = format!("{}{word}{}", "k".repeat(before), "y".repeat(behind));
+                let begins: Vec<_> = begins_of_keywords(&search, text.as_bytes()).collect();
+                assert_eq!(begins, [before], "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_with_keywords_are_those_that_contain_one() {
+        let search = keywords();
+        let pieces =
+            ["\n", "aws_", "access_", "key", "_key", " key", "-key", "_id", "\"auth\"", ":"];
+        let pieces: Vec<_> =
+            pieces.into_iter().chain(["api", "-", "secret_"]).chain(KEYWORDS).collect();
+        let mut state = 1_u32;
+        for _ in 0..2000 {
+            let text: String = std::iter::repeat_with(|| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                pieces[(state >> 16) as usize % pieces.len()]
+            })
+            .take(40)
+            .collect();
+            let line = |begin: usize| text[..begin].matches('\n').count();
+            let found: std::collections::BTreeSet<_> =
+                begins_of_keywords(&search, text.as_bytes()).map(line).collect();
+            let lines = text.split('\n').enumerate();
+            let expected =
+                lines.filter(|(_, line)| KEYWORDS.iter().any(|word| line.contains(word)));
+            assert!(found.into_iter().eq(expected.map(|(number, _)| number)), "{text}");
+        }
+    }
 }
