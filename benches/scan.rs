@@ -1,20 +1,23 @@
-//! The parts of a scan, each timed by itself: reading the layers, flattening them, analyzing the flattened image, and
-//! evaluating the document. CONTRIBUTING.md says how it is run.
+//! The parts of a scan, each timed by itself: decompressing the largest layer and walking its tar, reading the layers,
+//! flattening them, walking all names, analyzing the flattened image, writing the document, reading it back, and evaluating it.
+//! CONTRIBUTING.md says how it is run.
 
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
+use std::io::{Read, sink};
 use std::time::{Duration, Instant};
 
 use inscan_analyzers::{Analyzer, Config};
 use inscan_document::{Overrides, Run};
 use inscan_evaluate::{Data, Options, evaluate};
 use inscan_image::analyze::analyze;
-use inscan_image::document::{identity, section};
+use inscan_image::document::{identity, section, write};
 use inscan_image::flatten::flatten;
 use inscan_image::layer::{self, Pass};
 use inscan_image::progress::Silent;
-use inscan_image::source::{self, OpenOptions, Opened, Reference};
+use inscan_image::source::{self, Blobs, Image, OpenOptions, Opened, Reference};
+use inscan_tar::{Archive, Limits, Packing};
 use inscan_vulndb::Database;
 
 /// The image and the database of the documentation's examples.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         anyhow::bail!("`{name}` is not an image whose layers can be read again");
     };
     let analyzers: Vec<Box<dyn Analyzer>> = inscan_analyzers::all(&Config::default());
+    largest_layer(&image, &*blobs)?;
     // One layer after the other, without the cache.
     let read = || {
         let pass = Pass::new(&analyzers, Vec::new());
@@ -42,14 +46,51 @@ fn main() -> anyhow::Result<()> {
     let layers = read()?;
     time("read layers", read);
     time("flatten", || flatten(black_box(&layers)));
+    let fs = flatten(&layers);
+    let visit = |path: &[u8], file| {
+        black_box((path.len(), file));
+    };
+    time("walk names", || fs.walk(visit));
     source::complete(&mut image, &layers)?;
     time("analyze", || analyze(&image, black_box(&layers), &analyzers));
     let analysis = analyze(&image, &layers, &analyzers);
-    let section = section(&analysis, &identity(&image, Overrides::default()), &Run::default());
+    let identity = identity(&image, Overrides::default());
+    let run = Run::default();
+    let mut document = Vec::new();
+    write(&analysis, &identity, &run, &mut document)?;
+    time("write document", || write(&analysis, &identity, &run, sink()));
+    time("read document", || inscan_document::read(black_box(&document)));
+    let section = section(&analysis, &identity, &run);
     let database = Database::open(DATABASE.as_ref())?;
     let options = Options { today: jiff::civil::date(2026, 1, 2), ..Options::default() };
     let data = Data { database: &database, source: "demo.db" };
     time("evaluate", || evaluate(black_box(&section), Some(data), &options, None));
+    Ok(())
+}
+
+/// Of the layer that has the most stored bytes, where it is compressed with gzip.
+fn largest_layer(image: &Image, blobs: &dyn Blobs) -> anyhow::Result<()> {
+    let Some(layer) = image.layers.iter().max_by_key(|layer| layer.size) else { return Ok(()) };
+    let mut stored = Vec::new();
+    blobs.open(layer)?.read_to_end(&mut stored)?;
+    if !matches!(Packing::of(&stored), Packing::Gzip) {
+        return Ok(());
+    }
+    let unpacked = || {
+        let mut tar = Vec::new();
+        flate2::read::MultiGzDecoder::new(&stored[..]).read_to_end(&mut tar).map(|_| tar)
+    };
+    let tar = unpacked()?;
+    println!("the largest layer: {} bytes, stored as {}", tar.len(), stored.len());
+    time("inflate", unpacked);
+    time("walk tar", || {
+        let mut archive = Archive::new(&tar[..], Limits::GO);
+        let mut entries = 0;
+        while let Ok(Some(_)) = archive.next_entry() {
+            entries += 1;
+        }
+        entries
+    });
     Ok(())
 }
 
@@ -66,5 +107,5 @@ fn time<T>(name: &str, part: impl Fn() -> T) {
     }
     times.sort();
     let (median, fastest) = (times[times.len() / 2], times[0]);
-    println!("{name:12} median {median:10.1?}, fastest {fastest:10.1?}, {} times", times.len());
+    println!("{name:14} median {median:10.1?}, fastest {fastest:10.1?}, {} times", times.len());
 }
