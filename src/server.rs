@@ -22,12 +22,15 @@ pub(crate) mod manage;
 mod matching;
 mod model;
 mod own;
+mod page;
 mod pdf;
 mod registry;
 pub(crate) mod rights;
 mod routes;
 mod start;
 mod tell;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod watched;
 mod work;

@@ -118,6 +118,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "DAYS", default_value = "90", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     keep: u32,
 
+    /// Of each name, how many images before the newest are kept, also those older than `--keep`
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    keep_versions: u32,
+
+    /// For how many days an image is kept that is neither analyzed nor judged any longer
+    #[arg(long, value_name = "DAYS", default_value = "400", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_images: u32,
+
     /// What an admission controller is told about an image that is not known
     #[arg(long, value_name = "WHAT", default_value = "deny")]
     unknown_images: UnknownImages,
@@ -243,6 +251,7 @@ fn resolve(args: Args) -> Result<Start> {
         workers: usize::from(args.workers),
         lease: i64::from(args.lease) * 1_000,
         program,
+        speaks_tls: args.tls_cert.is_some(),
         scan_time: Duration::from_secs(args.scan_time),
         scan_memory: args.scan_memory,
         net,
@@ -250,6 +259,8 @@ fn resolve(args: Args) -> Result<Start> {
         watch_every: i64::from(args.watch_every) * 1_000,
         keep: i64::from(args.keep) * 86_400_000,
         private_webhooks: args.allow_private_webhooks,
+        keep_versions: i64::from(args.keep_versions),
+        keep_images: i64::from(args.keep_images) * 86_400_000,
         unknown_images: match args.unknown_images {
             UnknownImages::Allow => Unknown::Allow,
             UnknownImages::Deny => Unknown::Deny,

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use inscan_store::{Error, Failed};
 use serde_json::{Value as Json, json};
 
-use super::tell;
+use super::{page, tell};
 
 /// What a request came to.
 #[derive(Debug)]
@@ -13,6 +13,10 @@ pub(crate) enum Answer {
     Json(StatusCode, Json),
     /// A text or bytes of a media type.
     Bytes(&'static str, Vec<u8>),
+    /// A page for people.
+    Page(StatusCode, String),
+    /// What is asked for lies there; with a cookie that the browser is to keep.
+    See(String, Option<String>),
 }
 
 impl Answer {
@@ -26,6 +30,22 @@ impl Answer {
                 whole(status, "application/json", value.to_string().into_bytes())
             }
             Answer::Bytes(kind, bytes) => whole(StatusCode::OK, kind, bytes),
+            Answer::Page(status, text) => {
+                let mut response = whole(status, "text/html; charset=utf-8", text.into_bytes());
+                page::headers(&mut response);
+                response
+            }
+            Answer::See(to, cookie) => {
+                let mut response = whole(StatusCode::SEE_OTHER, "text/plain", Vec::new());
+                let headers = response.headers_mut();
+                if let Ok(to) = HeaderValue::from_str(&to) {
+                    headers.insert(header::LOCATION, to);
+                }
+                if let Some(Ok(cookie)) = cookie.map(|cookie| HeaderValue::from_str(&cookie)) {
+                    headers.insert(header::SET_COOKIE, cookie);
+                }
+                response
+            }
         }
     }
 }

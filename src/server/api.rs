@@ -32,6 +32,7 @@ use super::routes::Route;
 
 /// All tables.
 pub(crate) const TABLES: &[&[Route]] = &[
+    super::page::ROUTES,
     accounts::ROUTES,
     admission::ROUTES,
     alerts::ROUTES,

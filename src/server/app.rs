@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     /// How long a job is its worker's, without a word of it.
     pub(crate) lease: Millis,
+    /// Browsers may be told to keep their cookie to https.
+    pub(crate) speaks_tls: bool,
     /// The program that scans: this one.
     pub(crate) program: PathBuf,
     /// How long a scan may take.
@@ -42,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) keep: Millis,
     /// Webhooks may go to addresses that only the server reaches.
     pub(crate) private_webhooks: bool,
+    /// Of each name, so many images before the newest are kept, however old they are.
+    pub(crate) keep_versions: i64,
+    /// How long an image is kept that nobody analyzes or judges any longer.
+    pub(crate) keep_images: Millis,
     /// What an admission controller is told about an image that is not known.
     pub(crate) unknown_images: Unknown,
 }

@@ -12,7 +12,30 @@ pub(crate) const DAY: Millis = 24 * HOUR;
 
 pub(crate) fn now() -> Millis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    #[cfg(test)]
+    let now = now + ahead::get();
+    now
+}
+
+/// For tests that live through months: how far the clock of this thread is ahead.
+#[cfg(test)]
+pub(crate) mod ahead {
+    use std::cell::Cell;
+
+    use inscan_store::Millis;
+
+    thread_local! {
+        static AHEAD: Cell<Millis> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn get() -> Millis {
+        AHEAD.get()
+    }
+
+    pub(crate) fn set(ahead: Millis) {
+        AHEAD.set(ahead);
+    }
 }
 
 pub(crate) fn timestamp(at: Millis) -> Timestamp {

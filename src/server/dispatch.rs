@@ -24,7 +24,7 @@ use super::asked::{Asked, Content, Query};
 use super::login::{self, Actor};
 use super::rights::may;
 use super::routes::{self, Route, Takes};
-use super::{clock, ids, tell};
+use super::{clock, ids, page, tell};
 
 /// Between two pieces of a body.
 const STALL: Duration = Duration::from_secs(60);
@@ -102,8 +102,12 @@ async fn answered(
     let begun = Instant::now();
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked_for = route.is_page.then(|| page::asked_for(request.uri()));
     let (who, answer) = within(&app, route, parts, request).await;
-    let mut response = answer.unwrap_or_else(Problem::response);
+    let mut response = answer.unwrap_or_else(|problem| match &asked_for {
+        Some(asked_for) => page::problem(problem, who.as_ref(), asked_for),
+        None => problem.response(),
+    });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -169,7 +173,9 @@ async fn within(
     let headers = request.headers().clone();
     let asks = {
         let (app, headers) = (app.clone(), headers.clone());
-        spawn_blocking(move || login::actor(&app, &headers)).await
+        // A cookie is for pages alone: no other site can have a browser ask an API with it.
+        let of = if route.is_page { page::actor } else { login::actor };
+        spawn_blocking(move || of(&app, &headers)).await
     };
     let actor = match asks.unwrap_or_else(|error| Err(Problem::internal(error))) {
         Ok(actor) => actor,

@@ -67,9 +67,7 @@ pub(crate) fn verdict(
     let now = clock::now();
     let lent = app.data.lend()?;
     let generation = lent.as_ref().map_or(NONE, |lent| &lent.generation);
-    let day = if depends_on_the_day(&bundle.body) { day(now) } else { String::new() };
-    let made_of =
-        hash_of(&[VERSION, analysis, &bundle.body, generation, fulltag, &image.image_id, &day]);
+    let made_of = Basis::new(bundle, generation, now).made_of(analysis, fulltag, &image.image_id);
     if !how.anew {
         let kept =
             app.store.read(|tx| -> Result<_> { Ok(newest(tx, image, fulltag, &bundle.id)?) })?;
@@ -85,6 +83,36 @@ pub(crate) fn verdict(
         keep(app, image, fulltag, bundle, &judged, &verdict)?;
     }
     Ok(verdict)
+}
+
+/// What verdicts by one bundle are made of beside the image: the bundle with the exceptions that hold
+/// now, the data, and the day where a rule counts days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// The bundle's id.
+    pub(crate) bundle: String,
+    hash: String,
+}
+
+impl Basis {
+    fn new(bundle: &Bundle, generation: &str, now: Millis) -> Basis {
+        let day = if depends_on_the_day(&bundle.body) { day(now) } else { String::new() };
+        let hash = hash_of(&[VERSION, &bundle.body, generation, &day]);
+        Basis { bundle: bundle.id.clone(), hash }
+    }
+
+    /// As it is now.
+    ///
+    /// # Errors
+    /// Where the data cannot be read.
+    pub(crate) fn of(app: &App, bundle: &Bundle) -> Result<Basis> {
+        Ok(Basis::new(bundle, &app.data.generation()?, clock::now()))
+    }
+
+    /// What a verdict is kept with: one that has another is of something else.
+    pub(crate) fn made_of(&self, analysis: &str, fulltag: &str, image_id: &str) -> String {
+        hash_of(&[&self.hash, analysis, fulltag, image_id])
+    }
 }
 
 /// The program that judged: another one may find other things.
@@ -353,25 +381,94 @@ pub(crate) fn listing(app: &App, image: &Image, which: Which, vendor_only: bool)
     }
     let kind = format!("vulnerabilities/{}/{vendor_only}", which.name());
     let made_of = hash_of(&[VERSION, analysis, &generation]);
-    let kept = app.store.read(|tx| -> Result<_> {
+    kept(app, image, &kind, &made_of, || {
+        let (list, _) = vulnerable(app, image)?;
+        Ok(list.listing(which, &image.digest, vendor_only))
+    })
+}
+
+/// What is known of an image's packages, as the page shows it: `{"findings": […], "suppressed": N,
+/// "uncovered": […], "upgrades": […]}`. Kept for as long as document, data and day are the same.
+///
+/// # Errors
+/// Where the image is not analyzed, or there is no data.
+pub(crate) fn findings(app: &App, image: &Image) -> Result<Json> {
+    let analysis = analyzed(image)?;
+    let generation = app.data.generation()?;
+    if generation == NONE {
+        return Err(no_data());
+    }
+    let now = clock::now();
+    let made_of = hash_of(&[VERSION, analysis, &generation, &day(now)]);
+    kept(app, image, "findings", &made_of, || {
+        let lent = app.data.lend()?.ok_or_else(no_data)?;
+        let (_, section) = document(app, image)?;
+        let found = inscan_evaluate::evaluate(&section, Some(lent.data()), &options(now), None);
+        let found = found.map_err(Problem::internal)?;
+        let findings = found.findings.iter().map(|one| {
+            let url = one.advisories.iter().find_map(|advisory| advisory.url.as_ref());
+            json!({"id": one.id, "aliases": one.aliases, "severity": one.severity.level.name(),
+                "package": one.package.name, "called": called(&one.package), "version": one.package.version, "location": one.package.location,
+                "fix": one.upgrade, "summary": short(&one.summary), "kev": one.kev.is_some(),
+                "url": url.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+                "layer": one.layer.as_ref().map(|layer| layer.index),
+                "created_by": one.layer.as_ref().map(|layer| short(&layer.created_by))})
+        });
+        let upgrades = found.upgrades.iter().take(10).map(|one| {
+            json!({"package": one.package, "from": one.from, "to": one.to, "fixes": one.findings.len(),
+                "worst": one.worst.name()})
+        });
+        let uncovered = found.uncovered.iter().map(|one| one.message.clone());
+        Ok(json!({"findings": findings.collect::<Vec<_>>(), "suppressed": found.suppressed.len(),
+            "uncovered": uncovered.take(100).collect::<Vec<_>>(), "upgrades": upgrades.collect::<Vec<_>>()}))
+    })
+}
+
+/// Under which name rows over all images have a package: Maven's without their group.
+fn called(package: &inscan_evaluate::Package) -> &str {
+    match package.kind.as_str() {
+        "maven" => package.name.rsplit(':').next().unwrap_or_default(),
+        _ => &package.name,
+    }
+}
+
+/// The beginning of a long text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// An answer that is dear to make: the kept one while it is made of the same.
+///
+/// # Errors
+/// Those of `make`, and where the database refuses.
+pub(crate) fn kept(
+    app: &App,
+    image: &Image,
+    kind: &str,
+    made_of: &str,
+    make: impl FnOnce() -> Result<Json>,
+) -> Result<Json> {
+    let known = app.store.read(|tx| -> Result<_> {
         let row = tx.row(
             "SELECT body FROM answer WHERE image = $1 AND kind = $2 AND made_of = $3",
-            values![image.id, &kind, &made_of],
+            values![image.id, kind, made_of],
         )?;
         row.map(|row| Ok(unpacked(&row.fields().bytes()?))).transpose()
     })?;
-    if let Some(kept) = kept {
-        return Ok(kept);
+    if let Some(known) = known {
+        return Ok(known);
     }
-    let (list, _) = vulnerable(app, image)?;
-    let answer = list.listing(which, &image.digest, vendor_only);
+    let answer = make()?;
     let body = packed(&answer);
     app.store.write(|tx| -> Result<()> {
         tx.run(
             "INSERT INTO answer (image, kind, made_of, body, made_at) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (image, kind) DO UPDATE SET made_of = excluded.made_of, body = excluded.body, \
              made_at = excluded.made_at",
-            values![image.id, &kind, &made_of, body.clone(), clock::now()],
+            values![image.id, kind, made_of, body.clone(), clock::now()],
         )?;
         Ok(())
     })?;

@@ -135,6 +135,31 @@ const BY_TOKEN: &str = person!(
 const BY_NAME: &str =
     person!("LEFT JOIN membership ON membership.person = person.id WHERE person.username = $1");
 
+const BY_SESSION: &str = person!(
+    "JOIN session ON session.person = person.id \
+     LEFT JOIN membership ON membership.person = person.id WHERE session.hash = $1"
+);
+
+/// Who signed in with a browser, by the hash of what it keeps.
+///
+/// # Errors
+/// Where the database refuses.
+pub(crate) fn of_session(app: &App, hash: &str) -> Result<Option<Actor>> {
+    let found = app.store.read(|tx| one(tx, BY_SESSION, hash))?;
+    Ok(found.map(|(actor, _)| actor))
+}
+
+/// By a token alone, or by a name with a password or token.
+///
+/// # Errors
+/// Where too many were tried, or the database refuses.
+pub(crate) fn by_secret(app: &App, user: &str, secret: &str) -> Result<Option<Actor>> {
+    match user {
+        "" => by_token(app, secret),
+        user => by_password(app, user, secret),
+    }
+}
+
 fn by_token(app: &App, token: &str) -> Result<Option<Actor>> {
     let hash = hashed(token);
     let found = app.store.read(|tx| one(tx, BY_TOKEN, &hash))?;

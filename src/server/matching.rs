@@ -16,8 +16,14 @@ use super::data::Lent;
 use super::judging;
 use super::model::packages::{Finding, without_nul};
 
-/// Packages that are matched at once: what is in memory together.
+/// Packages that are read at once.
 const PIECE: i64 = 2_000;
+/// Packages that are matched at once: a kernel's have thousands of findings each, with their texts.
+const TOGETHER: usize = 64;
+/// Findings that were known of those that are matched at once.
+const EXPECTED: i64 = 10_000;
+/// Matches that are in memory before they are kept.
+const HELD: usize = 50_000;
 /// Packages whose numbers are added to those of images at once.
 const SUMMED: i64 = 20_000;
 /// Whoever changes matches, or sums them up, is alone.
@@ -78,13 +84,19 @@ struct Waiting {
     id: i64,
     name: String,
     subject: Subject,
+    /// How many findings it had.
+    known: i64,
 }
+
+const WAITING: &str = "package.id, package.name, package.subject, package.critical + package.high + package.medium \
+    + package.low + package.negligible + package.unknown";
 
 fn waiting(row: Row) -> Result<Option<Waiting>> {
     let mut fields = row.fields();
     let (id, name, subject) = (fields.int()?, fields.text()?, fields.text()?);
+    let known = fields.int()?;
     match serde_json::from_str(&subject) {
-        Ok(subject) => Ok(Some(Waiting { id, name, subject })),
+        Ok(subject) => Ok(Some(Waiting { id, name, subject, known })),
         // Of another version of this program, whose images are listed anew.
         Err(_) => Ok(None),
     }
@@ -103,11 +115,11 @@ pub(crate) fn catch_up(app: &App) -> Result<i64> {
     let (mut name, mut id, mut count) = (String::new(), 0, 0);
     loop {
         let piece = app.store.read(|tx| {
-            let rows = tx.rows(
-                "SELECT id, name, subject FROM package WHERE (name, id) > ($1, $2) AND generation <> $3 AND subject <> '' \
-                 ORDER BY name, id LIMIT $4",
-                values![&name, id, number, PIECE],
-            )?;
+            let sql = format!(
+                "SELECT {WAITING} FROM package WHERE (name, id) > ($1, $2) AND generation <> $3 AND subject <> '' \
+                 ORDER BY name, id LIMIT $4"
+            );
+            let rows = tx.rows(&sql, values![&name, id, number, PIECE])?;
             rows.into_iter().map(waiting).collect::<Result<Vec<_>>>()
         })?;
         let is_last = i64::try_from(piece.len()).unwrap_or(PIECE) < PIECE;
@@ -172,13 +184,12 @@ pub(crate) fn of_image(app: &App, image: i64) -> Result<()> {
     if let Some(lent) = app.data.lend()? {
         let number = generation(app, &lent)?;
         let piece = app.store.read(|tx| {
-            let rows = tx.rows(
-                "SELECT package.id, package.name, package.subject FROM image_package \
-                 JOIN package ON package.id = image_package.package \
+            let sql = format!(
+                "SELECT {WAITING} FROM image_package JOIN package ON package.id = image_package.package \
                  WHERE image_package.image = $1 AND package.generation <> $2 AND package.subject <> '' \
-                 ORDER BY package.id",
-                values![image, number],
-            )?;
+                 ORDER BY package.name, package.id"
+            );
+            let rows = tx.rows(&sql, values![image, number])?;
             rows.into_iter().map(waiting).collect::<Result<Vec<_>>>()
         })?;
         let all: Vec<Waiting> = piece.into_iter().flatten().collect();
@@ -231,23 +242,50 @@ fn match_piece(
     piece: &[Waiting],
     awaited: &HashSet<i64>,
 ) -> Result<i64> {
-    if piece.is_empty() {
-        return Ok(0);
-    }
     let now = clock::now();
-    let of: Vec<Subject> = piece.iter().map(|one| one.subject.clone()).collect();
-    let items = subjects::matches(&of, lent.data(), &judging::options(now), clock::timestamp(now));
-    let items = items.map_err(Problem::internal)?;
-    let found: HashMap<i64, Matches> = piece
-        .iter()
-        .zip(items)
-        .map(|(one, items)| (one.id, items.iter().map(|item| found(one, item)).collect()))
-        .collect();
+    let (mut held, mut count, mut changed) = (HashMap::new(), 0, 0);
+    let mut rest = piece;
+    while !rest.is_empty() {
+        let (some, others) = rest.split_at(together(rest));
+        rest = others;
+        let of: Vec<Subject> = some.iter().map(|one| one.subject.clone()).collect();
+        let when = clock::timestamp(now);
+        let items = subjects::matches(&of, lent.data(), &judging::options(now), when);
+        for (one, items) in some.iter().zip(items.map_err(Problem::internal)?) {
+            count += items.len();
+            let matches: Matches = items.iter().map(|item| found(one, item)).collect();
+            held.insert(one.id, matches);
+        }
+        if count >= HELD || rest.is_empty() {
+            changed += kept(app, number, &std::mem::take(&mut held), awaited, now)?;
+            count = 0;
+        }
+    }
+    Ok(changed)
+}
+
+/// How many of the next ones are matched at once: at least one.
+fn together(waiting: &[Waiting]) -> usize {
+    let mut expected = 0;
+    let fits = |one: &&Waiting| {
+        expected += one.known;
+        expected <= EXPECTED
+    };
+    waiting.iter().take(TOGETHER).take_while(fits).count().max(1)
+}
+
+fn kept(
+    app: &App,
+    number: i64,
+    found: &HashMap<i64, Matches>,
+    awaited: &HashSet<i64>,
+    now: Millis,
+) -> Result<i64> {
     let new: BTreeSet<&Finding> = found.values().flat_map(BTreeMap::keys).collect();
     app.store.add(|tx| add_findings(tx, &new))?;
     app.store.add(|tx| {
         tx.alone(ALONE)?;
-        keep(tx, number, &found, &new, awaited, now)
+        keep(tx, number, found, &new, awaited, now)
     })
 }
 

@@ -19,5 +19,9 @@ pub(crate) const SCHEMA: Schema = Schema {
             sqlite: include_str!("schema/2.sqlite.sql"),
             postgres: include_str!("schema/2.postgres.sql"),
         },
+        Step {
+            sqlite: include_str!("schema/3.sqlite.sql"),
+            postgres: include_str!("schema/3.postgres.sql"),
+        },
     ],
 };

@@ -53,6 +53,8 @@ pub(crate) struct Route {
     pub(crate) handler: Handler,
     /// Not worth a line in the log, where it goes well.
     pub(crate) is_quiet: bool,
+    /// For people: who is signed in is known by a cookie, and problems are pages.
+    pub(crate) is_page: bool,
     /// One sentence.
     pub(crate) about: &'static str,
 }
@@ -70,7 +72,7 @@ pub(crate) const fn route(
         b"POST" | b"PUT" => Takes::Json,
         _ => Takes::Nothing,
     };
-    Route { on, method, path, does, takes, handler, is_quiet: false, about }
+    Route { on, method, path, does, takes, handler, is_quiet: false, is_page: false, about }
 }
 
 impl Route {
@@ -81,6 +83,10 @@ impl Route {
     /// Some clients send the search as a body.
     pub(crate) const fn takes_json(self) -> Route {
         Route { takes: Takes::Json, ..self }
+    }
+
+    pub(crate) const fn page(self) -> Route {
+        Route { is_page: true, ..self }
     }
 
     pub(crate) const fn quiet(self) -> Route {
@@ -153,6 +159,9 @@ mod tests {
     fn rights_of_every_route() {
         let open = [
             "/",
+            "/sign-in",
+            "/sign-out",
+            "/style.css",
             "/healthz",
             "/readyz",
             "/openapi.json",
@@ -169,6 +178,8 @@ mod tests {
             "/api/scanning/v1/query/containers",
             "/api/scanning/v1/reports",
             "/admission/validate",
+            "/sign-in",
+            "/sign-out",
         ];
         for (path, route) in all() {
             assert_eq!(may(None, route.does), open.contains(&path.as_str()), "{path}");

@@ -9,6 +9,7 @@ use super::images::{found, found_by_id};
 use crate::server::answer::{Answer, Problem, Result};
 use crate::server::asked::Asked;
 use crate::server::content::{self, KINDS};
+use crate::server::ids::hash_of;
 use crate::server::import::MAX_MEMBER;
 use crate::server::judging;
 use crate::server::model::images::{self, Image};
@@ -128,7 +129,16 @@ fn kind(asked: &Asked, what: &str, kinds: &[&str]) -> Result<String> {
 fn of_kind(asked: Asked) -> Result<Answer> {
     let kind = kind(&asked, "content", &KINDS)?;
     let image = image(&asked)?;
-    let items = content::items(&lists(&asked, &image)?, &kind);
+    judging::analyzed(&image)?;
+    let make = || Ok(content::items(&lists(&asked, &image)?, &kind).into());
+    // The list of files is most of what is read for the others.
+    let items = match kind.as_str() {
+        "files" => make()?,
+        _ => {
+            let made_of = hash_of(&[image.content.as_deref().unwrap_or_default()]);
+            judging::kept(&asked.app, &image, &format!("content/{kind}"), &made_of, make)?
+        }
+    };
     Answer::json(json!({"imageDigest": image.digest, "content_type": kind, "content": items}))
 }
 

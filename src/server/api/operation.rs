@@ -15,7 +15,6 @@ use crate::server::routes::{self, Method, Route, Takes, route};
 use crate::server::{clock, rights};
 
 pub(super) const ROUTES: &[Route] = &[
-    route(Root, Method::GET, "/", Open, page, "Says what this is and where to read on").quiet(),
     route(Root, Method::GET, "/healthz", Open, alive, "Says that the process runs").quiet(),
     route(Root, Method::GET, "/readyz", Open, ready, "Says that requests can be answered").quiet(),
     route(Root, Method::GET, "/openapi.json", Open, openapi, "Describes every route").quiet(),
@@ -40,17 +39,6 @@ pub(super) const ROUTES: &[Route] = &[
     route(Root, Method::DELETE, "/api/inscan/v1/jobs/{id}", System, cancel, "Cancels a job"),
     route(Root, Method::GET, "/api/inscan/v1/sizes", System, sizes, "Says how much is kept"),
 ];
-
-fn page(_: Asked) -> Result<Answer> {
-    let page = concat!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>inscan</title><h1>inscan ",
-        env!("CARGO_PKG_VERSION"),
-        "</h1><p>This is a server that keeps the analysis of container images and judges them. ",
-        "<a href=\"/openapi.json\">Its routes</a>.</p>",
-        "<p>An image gets here by <code>inscan upload IMAGE --url URL</code>.</p></html>"
-    );
-    Ok(Answer::Bytes("text/html; charset=utf-8", page.as_bytes().to_vec()))
-}
 
 fn alive(_: Asked) -> Result<Answer> {
     Answer::json(json!({"status": "alive"}))

@@ -133,6 +133,30 @@ pub(crate) fn all(tx: &Tx<'_>, account: &str) -> Result<Vec<Image>> {
     tx.rows(sql, values![account])?.into_iter().map(image).collect()
 }
 
+/// The registries of an account's tags, each looked up behind the one before.
+pub(crate) fn registries(tx: &Tx<'_>, account: &str) -> Result<Vec<String>> {
+    let rows = tx.rows(
+        "WITH RECURSIVE each(name) AS (SELECT MIN(registry) FROM tag WHERE account = $1 UNION ALL \
+           SELECT (SELECT MIN(registry) FROM tag WHERE account = $1 AND registry > each.name) FROM each \
+           WHERE each.name IS NOT NULL) \
+         SELECT name FROM each WHERE name IS NOT NULL ORDER BY name",
+        values![account],
+    )?;
+    rows.into_iter().map(Row::text).collect()
+}
+
+/// The same of where images come from.
+pub(crate) fn origins(tx: &Tx<'_>, account: &str) -> Result<Vec<String>> {
+    let rows = tx.rows(
+        "WITH RECURSIVE each(name) AS (SELECT MIN(origin) FROM image WHERE account = $1 UNION ALL \
+           SELECT (SELECT MIN(origin) FROM image WHERE account = $1 AND origin > each.name) FROM each \
+           WHERE each.name IS NOT NULL) \
+         SELECT name FROM each WHERE name IS NOT NULL ORDER BY name",
+        values![account],
+    )?;
+    rows.into_iter().map(Row::text).collect()
+}
+
 const TAG: &str = "SELECT image, fulltag, registry, repo, tag, dockerfile, created_at, updated_at, detected_at FROM tag ";
 
 fn tag(row: Row) -> Result<Tag> {

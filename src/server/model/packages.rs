@@ -287,18 +287,6 @@ pub(crate) fn with_vulnerability(
     tx.rows(&sql, values)?.into_iter().map(found).collect()
 }
 
-/// What is vulnerable in an image, by the data that its packages were matched with.
-pub(crate) fn of_image(tx: &Tx<'_>, image: i64) -> Result<Vec<Found>> {
-    let sql = format!(
-        "SELECT DISTINCT {FOUND} FROM image_package \
-         JOIN package ON package.id = image_package.package \
-         JOIN package_finding ON package_finding.package = package.id \
-         JOIN finding ON finding.id = package_finding.finding \
-         WHERE image_package.image = $1 ORDER BY called, of_version, finding.vuln"
-    );
-    tx.rows(&sql, values![image])?.into_iter().map(found).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

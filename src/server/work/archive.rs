@@ -86,7 +86,7 @@ fn put_aside(app: &App, rule: &Rule, now: Millis) -> Result<()> {
     Ok(())
 }
 
-fn chosen(
+pub(super) fn chosen(
     tx: &Tx<'_>,
     rule: &Json,
     account: &str,

@@ -205,3 +205,105 @@ pub(super) fn judge(app: &App) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::import::{self, Said};
+    use crate::server::model::events::Filter;
+    use crate::server::model::packages::{self, ByVulnerability, Piece};
+    use crate::server::testing::Testing;
+
+    const TAG: &str = "registry.example/app:1";
+
+    fn counts(app: &App) -> [i64; 4] {
+        let row =
+            app.store.read(|tx| tx.row("SELECT counted, packages, high, low FROM image", &[]));
+        let mut fields = row.unwrap().unwrap().fields();
+        [(); 4].map(|()| fields.int().unwrap())
+    }
+
+    fn events(app: &App, kind: &str) -> Vec<Json> {
+        let filter = Filter { kind, before: i64::MAX, ..Filter::default() };
+        app.store.read(|tx| events::list(tx, "admin", filter, 100, 0)).unwrap()
+    }
+
+    #[test]
+    fn new_data_reaches_images_by_their_packages_and_is_told_once() {
+        let mut testing = Testing::new(|_| {});
+        testing.set_data(&[("CVE-2026-1", "high", "1.9"), ("CVE-2026-3", "low", "1.9")]);
+        let said = Said { fulltag: Some(TAG.into()), ..Said::default() };
+        let document = testing.document(5);
+        let image = import::document(&testing.app, "admin", document, &said).unwrap();
+        matching::of_image(&testing.app, image).unwrap();
+        assert_eq!(counts(&testing.app), [1, 1, 1, 1]);
+        testing.app.store.write(|tx| -> Result<()> {
+            tx.run(
+                "INSERT INTO subscription (account, id, key, kind, value, active, created_at, updated_at) \
+                 VALUES ('admin', 'x', $1, 'vuln_update', NULL, 1, 0, 0)",
+                values![TAG],
+            )?;
+            Ok(())
+        }).unwrap();
+        // What was matched already is no news.
+        assert_eq!(matching::catch_up(&testing.app).unwrap(), 0);
+        tell(&testing.app).unwrap();
+        assert!(events(&testing.app, "user.checks.tag.vulnerabilities.update").is_empty());
+
+        testing.set_data(&[
+            ("CVE-2026-1", "low", "1.9"),
+            ("CVE-2026-2", "high", "1.7"),
+            ("CVE-2026-4", "high", "1.2"),
+        ]);
+        assert_eq!(matching::catch_up(&testing.app).unwrap(), 1);
+        tell(&testing.app).unwrap();
+        tell(&testing.app).unwrap();
+        assert_eq!(counts(&testing.app), [1, 1, 1, 1]);
+        let told = events(&testing.app, "user.checks.tag.vulnerabilities.update");
+        assert_eq!(told.len(), 1, "{told:?}");
+        let diff = &told[0]["event"]["details"]["diff_vulnerability_result"];
+        assert_eq!(diff["counts"], json!({"added": 1, "removed": 1, "updated": 1}));
+        assert_eq!(diff["added"][0]["CVE_ID"], "CVE-2026-2");
+        assert_eq!(diff["added"][0]["Fix_Available"], "1.7");
+        assert_eq!(diff["updated"][0]["Severity_Before"], "High");
+        let by = ByVulnerability { vuln: "CVE-2026-2", ..ByVulnerability::default() };
+        let piece = Piece { skipped: 0, most: 10 };
+        let found = testing
+            .app
+            .store
+            .read(|tx| packages::images_with_vulnerability(tx, "admin", by, piece));
+        assert_eq!(found.unwrap(), (vec![image], 1));
+    }
+
+    #[test]
+    fn an_exception_that_ends_is_spoken_of_before_and_at_its_end() {
+        let testing = Testing::new(|_| {});
+        let app = &testing.app;
+        let now = clock::now();
+        let expires = (now + 3 * DAY) / 1_000;
+        app.store
+            .write(|tx| -> Result<()> {
+                let item = bundles::Exception {
+                    id: "e".into(),
+                    gate: "vulnerabilities".into(),
+                    trigger_id: "CVE-2026-1+*".into(),
+                    notes: None,
+                    enabled: true,
+                    expires: Some(expires),
+                };
+                bundles::save_exception(tx, ("admin", bundles::GLOBAL), &item, "ann", now)?;
+                Ok(())
+            })
+            .unwrap();
+        let told = |at: Millis| {
+            expiring(app, at).unwrap();
+            let count = |kind: &str| events(app, &format!("user.policy.exception.{kind}")).len();
+            (count("expiring"), count("expired"))
+        };
+        assert_eq!(told(now - 5 * DAY), (0, 0));
+        assert_eq!(told(now), (1, 0));
+        assert_eq!(told(now + DAY), (1, 0));
+        assert_eq!(told(now + 4 * DAY), (1, 1));
+        assert_eq!(told(now + 5 * DAY), (1, 1));
+    }
+}

@@ -1,12 +1,14 @@
 //! What is not needed any longer: old events, verdicts that were followed by others, former
 //! analyses, jobs that are over; then the contents that nobody names, and the space of it all.
 
-use inscan_store::{Row, Tx, queue, values};
+use inscan_store::{Millis, Row, Tx, queue, values};
 use serde_json::json;
 
+use super::archive;
 use crate::server::answer::{Problem, Result};
-use crate::server::app::App;
+use crate::server::app::{App, Settings};
 use crate::server::clock::{self, DAY};
+use crate::server::model::images;
 use crate::server::tell;
 
 /// Rows that are removed at once, so that no writer waits for long.
@@ -42,8 +44,9 @@ const NAMED: &str = "SELECT digest FROM blob WHERE digest IN {list:$1} AND (EXIS
     OR EXISTS (SELECT 1 FROM job WHERE kind = 'import' AND payload LIKE '%' || blob.digest || '%') OR made_at > $2)";
 
 pub(super) fn run(app: &App) -> Result<()> {
-    super::archive::run(app)?;
+    archive::run(app)?;
     let now = clock::now();
+    images(app, now)?;
     let before = now - app.settings.keep;
     for (what, sql) in OLD {
         let mut removed = 0;
@@ -81,6 +84,39 @@ pub(super) fn run(app: &App) -> Result<()> {
         Ok::<_, Problem>(())
     })?;
     Ok(app.store.give_back()?)
+}
+
+/// Images all of whose names were given to enough others since, and images that nobody analyzes or
+/// judges any longer.
+fn images(app: &App, now: Millis) -> Result<()> {
+    let Settings { keep, keep_versions, keep_images, .. } = &app.settings;
+    let accounts = app.store.read(|tx| {
+        let rows = tx.rows("SELECT name FROM account ORDER BY name", &[])?;
+        Ok::<_, Problem>(rows.into_iter().map(Row::text).collect::<Result<Vec<_>, _>>()?)
+    })?;
+    for account in accounts {
+        let followed = json!({"analysis_age_days": keep / DAY});
+        let mut old = app.store.read(|tx| {
+            let chosen = archive::chosen(tx, &followed, &account, keep_versions + 1, now)?;
+            Ok::<_, Problem>(chosen.into_iter().map(|(image, _)| image.id).collect::<Vec<_>>())
+        })?;
+        old.extend(app.store.read(|tx| {
+            let rows = tx.rows(
+                "SELECT id FROM image WHERE account = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM evaluation \
+                   WHERE evaluation.image = image.id AND evaluation.made_at >= $2) LIMIT $3",
+                values![&account, now - keep_images, PIECE],
+            )?;
+            Ok::<_, Problem>(rows.into_iter().map(Row::int).collect::<Result<Vec<_>, _>>()?)
+        })?);
+        let count = old.len();
+        for image in old {
+            app.store.write(|tx| Ok::<_, Problem>(images::remove(tx, image)?))?;
+        }
+        if count > 0 {
+            tell::info("removed old images", json!({"account": account, "count": count}));
+        }
+    }
+    Ok(())
 }
 
 /// Packages that no image has any longer, and what only they had.
@@ -124,4 +160,104 @@ fn ids(app: &App, sql: &str) -> Result<Vec<i64>> {
         let rows = tx.rows(sql, values![PIECE])?;
         Ok(rows.into_iter().map(Row::int).collect::<Result<Vec<_>, _>>()?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use inscan_store::Value;
+
+    use super::*;
+    use crate::server::import::{self, Said};
+    use crate::server::model::events::{self, Event};
+    use crate::server::testing::Testing;
+
+    /// Contents grow older with the clock of the test.
+    fn age(folder: &std::path::Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                age(&path);
+            } else {
+                let file = File::options().append(true).open(path).unwrap();
+                file.set_modified(SystemTime::now() - Duration::from_secs(3 * 24 * 3600)).unwrap();
+            }
+        }
+    }
+
+    fn count(app: &App, table: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        app.store.read(|tx| tx.row(&sql, &[] as &[Value])).unwrap().unwrap().int().unwrap()
+    }
+
+    /// Each week some images come with a name of their own and with `latest`, are judged again and
+    /// again, and much happens.
+    #[test]
+    fn sizes_stay_level_in_24_months() {
+        let testing = Testing::new(|settings| {
+            settings.keep = 60 * DAY;
+            settings.keep_versions = 2;
+            settings.keep_images = 120 * DAY;
+        });
+        let app = &testing.app;
+        let mut sizes: Vec<[i64; 5]> = Vec::new();
+        for week in 0..104_i64 {
+            clock::ahead::set(week * 7 * DAY);
+            for which in 0..2 {
+                let number = week * 2 + which;
+                for tag in ["latest".to_owned(), number.to_string()] {
+                    let said = Said {
+                        fulltag: Some(format!("registry.example/app-{which}:{tag}")),
+                        ..Said::default()
+                    };
+                    import::document(app, "admin", testing.document(number), &said).unwrap();
+                }
+            }
+            app.store.write(|tx| -> Result<()> {
+                let event = Event { kind: "test", level: "info", resource_kind: "", resource: "", message: "", details: json!({}) };
+                let now = clock::now();
+                for _ in 0..20 {
+                    events::add(tx, "admin", &event, now)?;
+                }
+                tx.run(
+                    "INSERT INTO evaluation (image, fulltag, bundle, made_of, status, action, stops, warns, body, made_at) \
+                     SELECT image, fulltag, 'default', '', 'pass', 'go', 0, 0, $1, $2 FROM tag WHERE tag.tag = 'latest'",
+                    values![vec![7; 2_000], now],
+                )?;
+                tx.run("DELETE FROM job", &[])?;
+                Ok(())
+            }).unwrap();
+            age(&testing.contents());
+            run(app).unwrap();
+            if week % 13 == 12 {
+                let stored: i64 = app
+                    .store
+                    .read(|tx| tx.row("SELECT CAST(SUM(stored) AS BIGINT) FROM blob", &[]))
+                    .unwrap()
+                    .unwrap()
+                    .int()
+                    .unwrap();
+                let now = [
+                    count(app, "image"),
+                    count(app, "evaluation"),
+                    count(app, "event"),
+                    stored,
+                    i64::try_from(app.store.size().unwrap()).unwrap(),
+                ];
+                println!(
+                    "month {}: images, evaluations, events, bytes of contents, bytes of the database: {now:?}",
+                    (week + 1) / 13 * 3
+                );
+                sizes.push(now);
+            }
+        }
+        clock::ahead::set(0);
+        // The first half year fills it; what is there after a year is there after two.
+        for (at_first, at_last) in sizes[3].iter().zip(sizes[7]) {
+            assert!(at_last <= at_first + at_first / 10, "{sizes:?}");
+        }
+        assert!(sizes[7][0] < 80 && sizes[7][0] > 10, "{sizes:?}");
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use inscan_test_support::{DATABASE, IMAGE, need_programs};
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, TOKEN};
 
 const API: &str = "/api/scanning/v1";
 
@@ -190,4 +190,61 @@ fn the_description_has_every_route_and_is_open() {
     ] {
         assert!(paths[path][method]["summary"].is_string(), "{method} {path}");
     }
+}
+
+/// The pages, asked as a browser without scripts asks them.
+#[test]
+fn a_person_signs_in_and_sees_why_an_image_fails() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    server.upload(IMAGE, &["--tag", "registry.example/team/app:1"]);
+    // The token of the API is for the API.
+    let page = |path: &str, more: &[&str]| -> (String, String) {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-w", "\n%{http_code} %{redirect_url}"]).args(more);
+        let output = curl.arg(format!("{}{path}", server.url)).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.to_owned(), body.to_owned())
+    };
+    let (status, _) = page("/images?q=a", &["-H", &format!("Authorization: Bearer {TOKEN}")]);
+    assert!(
+        status.starts_with("303") && status.ends_with("/sign-in?to=%2Fimages%3Fq%3Da"),
+        "{status}"
+    );
+    let (status, body) = page("/sign-in", &["--data", "user=&secret=wrong"]);
+    assert!(status.starts_with("200") && body.contains("role=\"alert\""), "{status} {body}");
+    let jar = tempfile::NamedTempFile::new().unwrap();
+    let jar = jar.path().to_str().unwrap();
+    let form = format!("user=&secret={TOKEN}&to=/images");
+    let foreign = ["--data", &form, "-H", "Sec-Fetch-Site: cross-site"];
+    assert!(page("/sign-in", &foreign).0.starts_with("403"));
+    let (status, _) = page("/sign-in", &["--data", &form, "-c", jar]);
+    assert!(status.starts_with("303") && status.ends_with("/images"), "{status}");
+    let (status, body) = page("/images", &["-b", jar, "-D", "-"]);
+    assert!(
+        status.starts_with("200") && body.contains("registry.example/team/app:1"),
+        "{status} {body}"
+    );
+    assert!(body.contains("default-src 'none'") && !body.contains("<script"), "{body}");
+    // The cookie is for pages alone.
+    assert!(page("/v1/images", &["-b", jar]).0.starts_with("401"));
+    let link = body.split("/images/sha256").nth(1).unwrap().split('"').next().unwrap();
+    let link = format!("/images/sha256{}", link.replace("&#x2f;", "/").replace("&amp;", "&"));
+    let (status, body) = page(&link, &["-b", jar]);
+    assert!(status.starts_with("200") && body.contains("role=\"status\""), "{status} {body}");
+    assert!(
+        body.contains("findings, the worst first") && !body.contains("There is no verdict"),
+        "{body}"
+    );
+    let (status, body) = page(&format!("{link}&tab=packages"), &["-b", jar]);
+    assert!(status.starts_with("200") && body.contains("packages</caption>"), "{status} {body}");
+    let package = body.split("/search?package=").nth(1).unwrap().split('"').next().unwrap();
+    let (status, body) = page(&format!("/search?package={package}"), &["-b", jar]);
+    assert!(status.starts_with("200") && body.contains("1 image has"), "{status} {body}");
+    assert!(page("/images/sha256:00", &["-b", jar]).0.starts_with("404"));
+    assert!(page("/sign-out", &["-X", "POST", "-b", jar]).0.starts_with("303"));
+    assert!(page("/images", &["-b", jar]).0.starts_with("303"));
 }

@@ -1,0 +1,12 @@
+-- Who is signed in to the pages, by the sha256 of what the browser keeps.
+CREATE TABLE session (
+    hash TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    person BIGINT NOT NULL,
+    made_at BIGINT NOT NULL,
+    used_at BIGINT NOT NULL
+);
+CREATE INDEX session_used_at ON session (used_at);
+
+-- Which registries and origins there are is asked for each list.
+CREATE INDEX tag_registry ON tag (account, registry);
+CREATE INDEX image_origin ON image (account, origin);
