@@ -374,6 +374,19 @@ pub(crate) fn no_data() -> Problem {
 
 /// The list in the form of Anchore's API, kept for as long as document and data are the same.
 pub(crate) fn listing(app: &App, image: &Image, which: Which, vendor_only: bool) -> Result<Json> {
+    parsed(&listing_text(app, image, which, vendor_only)?)
+}
+
+/// The same as it is kept.
+///
+/// # Errors
+/// Where the image is not analyzed, or there is no data.
+pub(crate) fn listing_text(
+    app: &App,
+    image: &Image,
+    which: Which,
+    vendor_only: bool,
+) -> Result<Vec<u8>> {
     let analysis = analyzed(image)?;
     let generation = app.data.generation()?;
     if generation == NONE {
@@ -400,7 +413,7 @@ pub(crate) fn findings(app: &App, image: &Image) -> Result<Json> {
     }
     let now = clock::now();
     let made_of = hash_of(&[VERSION, analysis, &generation, &day(now)]);
-    kept(app, image, "findings", &made_of, || {
+    let text = kept(app, image, "findings", &made_of, || {
         let lent = app.data.lend()?.ok_or_else(no_data)?;
         let (_, section) = document(app, image)?;
         let found = inscan_evaluate::evaluate(&section, Some(lent.data()), &options(now), None);
@@ -421,7 +434,8 @@ pub(crate) fn findings(app: &App, image: &Image) -> Result<Json> {
         let uncovered = found.uncovered.iter().map(|one| one.message.clone());
         Ok(json!({"findings": findings.collect::<Vec<_>>(), "suppressed": found.suppressed.len(),
             "uncovered": uncovered.take(100).collect::<Vec<_>>(), "upgrades": upgrades.collect::<Vec<_>>()}))
-    })
+    })?;
+    parsed(&text)
 }
 
 /// Under which name rows over all images have a package: Maven's without their group.
@@ -440,7 +454,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// An answer that is dear to make: the kept one while it is made of the same.
+/// An answer that is dear to make, as the text of JSON: the kept one while it is made of the same.
 ///
 /// # Errors
 /// Those of `make`, and where the database refuses.
@@ -450,16 +464,16 @@ pub(crate) fn kept(
     kind: &str,
     made_of: &str,
     make: impl FnOnce() -> Result<Json>,
-) -> Result<Json> {
+) -> Result<Vec<u8>> {
     let known = app.store.read(|tx| -> Result<_> {
         let row = tx.row(
             "SELECT body FROM answer WHERE image = $1 AND kind = $2 AND made_of = $3",
             values![image.id, kind, made_of],
         )?;
-        row.map(|row| Ok(unpacked(&row.fields().bytes()?))).transpose()
+        Ok(row.map(|row| row.fields().bytes()).transpose()?)
     })?;
     if let Some(known) = known {
-        return Ok(known);
+        return zstd::decode_all(known.as_slice()).map_err(Problem::internal);
     }
     let answer = make()?;
     let body = packed(&answer);
@@ -472,7 +486,11 @@ pub(crate) fn kept(
         )?;
         Ok(())
     })?;
-    Ok(answer)
+    Ok(answer.to_string().into_bytes())
+}
+
+fn parsed(text: &[u8]) -> Result<Json> {
+    serde_json::from_slice(text).map_err(Problem::internal)
 }
 
 /// `High`.

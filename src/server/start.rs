@@ -145,7 +145,7 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
+pub(super) fn open(start: Start) -> Result<(Arc<App>, Option<String>), Fault> {
     let Start { folder, database, contents, key, data, token_file, uploads, settings, .. } = start;
     make(&folder)?;
     make(&settings.temporary)?;

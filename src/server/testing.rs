@@ -3,24 +3,21 @@
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use inscan_facts::progress::Silent;
 use inscan_net::NetOptions;
 use inscan_net::registry::RegistryOptions;
-use inscan_store::{Blobs, Place, Store};
+use inscan_store::{Contents, Place};
 use inscan_vulndb::build::{Dates, build};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
 
-use super::app::{App, Bell, Counts, Settings, Unknown};
-use super::clock::{self, DAY};
-use super::crypto::Secrets;
+use super::app::{App, Role, Settings, Unknown};
+use super::clock::{DAY, MINUTE};
 use super::data::Data;
-use super::login::Logins;
-use super::model::SCHEMA;
-use super::start;
+use super::start::{self, Start};
 
 pub(crate) struct Testing {
     folder: TempDir,
@@ -30,12 +27,13 @@ pub(crate) struct Testing {
 impl Testing {
     pub(crate) fn new(change: impl FnOnce(&mut Settings)) -> Testing {
         let folder = tempfile::tempdir().unwrap();
-        let temporary = folder.path().join("temporary");
-        std::fs::create_dir_all(&temporary).unwrap();
+        let path = folder.path().to_owned();
         let mut settings = Settings {
-            temporary,
+            role: Role::All,
+            temporary: path.join("temporary"),
             max_upload: 1 << 30,
             workers: 0,
+            lease: MINUTE,
             speaks_tls: false,
             program: PathBuf::new(),
             scan_time: Duration::from_secs(1),
@@ -44,26 +42,26 @@ impl Testing {
             registry: RegistryOptions::default(),
             watch_every: DAY,
             keep: 90 * DAY,
+            private_webhooks: false,
             keep_versions: 10,
             keep_images: 400 * DAY,
             unknown_images: Unknown::Deny,
         };
         change(&mut settings);
-        let store = Store::open(&Place::Folder(folder.path().to_owned()), &[SCHEMA]).unwrap();
-        start::first(&store, None).unwrap();
-        let app = App {
-            store,
-            blobs: Blobs::open(&folder.path().join("contents")).unwrap(),
-            data: Data::new(None),
-            secrets: Secrets::open(&folder.path().join("key")).unwrap(),
+        let start = Start {
+            database: Place::Folder(path.clone()),
+            contents: Contents::Folder(path.join("contents")),
+            key: path.join("key"),
+            listen: None,
+            data: None,
+            token_file: None,
+            uploads: 1,
+            tls: None,
             settings,
-            logins: Logins::default(),
-            counts: Counts::default(),
-            uploads: Semaphore::new(1),
-            started: clock::now(),
-            bell: Bell::default(),
+            folder: path,
         };
-        Testing { folder, app }
+        let (app, _) = start::open(start).unwrap_or_else(|fault| panic!("{fault}"));
+        Testing { folder, app: Arc::into_inner(app).unwrap() }
     }
 
     /// Vulnerability data of these records, each `(id, severity, the version of the package a that fixes it)`,

@@ -126,9 +126,12 @@ impl Table {
         format!("INSERT INTO {} ({}) VALUES {}", self.name, self.columns.join(", "), all.join(", "))
     }
 
-    /// Rows that one statement adds.
-    fn at_once(&self) -> usize {
-        (PARAMETERS / self.columns.len().max(1)).max(1)
+    /// Rows that one statement adds: many where each statement goes over a network.
+    fn at_once(&self, store: &Store) -> usize {
+        match store.is_remote() {
+            true => (PARAMETERS / self.columns.len().max(1)).max(1),
+            false => 1,
+        }
     }
 }
 
@@ -207,9 +210,10 @@ fn keep(store: &Store, tables: &[Table], piece: &[(usize, Vec<Value>)]) -> Resul
             let Some(table) = run.first().and_then(|(place, _)| tables.get(*place)) else {
                 continue;
             };
-            for rows in run.chunks(table.at_once()) {
+            let most = table.at_once(store);
+            for rows in run.chunks(most) {
                 // A last short one row by row, so that there are two statements for each table.
-                let each = if rows.len() == table.at_once() { rows.len() } else { 1 };
+                let each = if rows.len() == most { most } else { 1 };
                 let sql = table.insert(each);
                 for rows in rows.chunks(each) {
                     let values: Vec<Value> =

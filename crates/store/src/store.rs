@@ -186,6 +186,11 @@ impl Store {
         }
     }
 
+    /// Whether each statement goes to another process.
+    pub(crate) fn is_remote(&self) -> bool {
+        !matches!(self.arm, Database::Sqlite(_))
+    }
+
     /// `SQLite` or `PostgreSQL`.
     pub fn kind(&self) -> &'static str {
         match &self.arm {

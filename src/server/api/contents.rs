@@ -130,16 +130,17 @@ fn of_kind(asked: Asked) -> Result<Answer> {
     let kind = kind(&asked, "content", &KINDS)?;
     let image = image(&asked)?;
     judging::analyzed(&image)?;
-    let make = || Ok(content::items(&lists(&asked, &image)?, &kind).into());
-    // The list of files is most of what is read for the others.
-    let items = match kind.as_str() {
-        "files" => make()?,
-        _ => {
-            let made_of = hash_of(&[image.content.as_deref().unwrap_or_default()]);
-            judging::kept(&asked.app, &image, &format!("content/{kind}"), &made_of, make)?
-        }
+    let make = || {
+        let items = content::items(&lists(&asked, &image)?, &kind);
+        Ok(json!({"imageDigest": image.digest, "content_type": kind, "content": items}))
     };
-    Answer::json(json!({"imageDigest": image.digest, "content_type": kind, "content": items}))
+    // The list of files is most of what is read for the others.
+    if kind == "files" {
+        return Answer::json(make()?);
+    }
+    let made_of = hash_of(&[image.content.as_deref().unwrap_or_default()]);
+    let text = judging::kept(&asked.app, &image, &format!("content/{kind}"), &made_of, make)?;
+    Ok(Answer::Bytes("application/json", text))
 }
 
 fn metadata_kinds(asked: Asked) -> Result<Answer> {

@@ -96,7 +96,8 @@ fn of_kind(asked: Asked) -> Result<Answer> {
     let which = which(asked.part("kind"))?;
     let image = image(&asked)?;
     let vendor_only = asked.query.flag("vendor_only")?.unwrap_or(true);
-    Answer::json(judging::listing(&asked.app, &image, which, vendor_only)?)
+    let text = judging::listing_text(&asked.app, &image, which, vendor_only)?;
+    Ok(Answer::Bytes("application/json", text))
 }
 
 fn direct(asked: Asked) -> Result<Answer> {
