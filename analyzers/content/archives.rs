@@ -1,5 +1,5 @@
 //! Archives in the image: what is installed in them. A function's zip, an application in a tar, a
-//! system for a chroot, a program that gzip compressed. Each archive is looked at as an image of
+//! system for a chroot, a program that gzip compressed, an archive of PHP. Each archive is looked at as an image of
 //! its own, by the analyzers of packages; a location is written `app.zip:lib/x.dist-info/METADATA`.
 //!
 //! Jars, wheels and other archives that one analyzer knows by their names are left to it.
@@ -8,8 +8,8 @@ mod inside;
 
 use std::collections::BTreeMap;
 
-use bstr::{BStr, BString};
-use inscan_archives::{Fault, Form, Limits, Visitor, form_of, is_zip_behind, walk};
+use bstr::{BStr, BString, ByteSlice};
+use inscan_archives::{Fault, Form, Limits, Visitor, form_of, is_phar, is_zip_behind, walk};
 
 use crate::parse::executable;
 use crate::parse::fixtures::is_fixtures;
@@ -73,7 +73,8 @@ impl Analyzer for Archives {
     fn wants(&self) -> Vec<Want> {
         let magics = MAGICS.map(Pattern::Magic).into_iter().chain([TAR]);
         let wants = magics.map(|magic| Want::inspect_heads(magic, u64::MAX));
-        wants.chain(executable::wants()).collect()
+        let phar = Want::inspect_heads(Pattern::suffix(".phar"), u64::MAX);
+        wants.chain([phar]).chain(executable::wants()).collect()
     }
 
     /// As those that look at what is in it.
@@ -85,6 +86,7 @@ impl Analyzer for Archives {
         let form = match form_of(file.start) {
             Some(form) => form,
             None if is_zip_behind(content) => Form::Zip,
+            None if is_named_phar(file) && is_phar(content) => Form::Phar,
             None => return Ok(()),
         };
         if self.is_named(file.path) {
@@ -108,6 +110,12 @@ impl Analyzer for Archives {
         out.inflated(unpacked + members * START_LEN as u64);
         Ok(())
     }
+}
+
+/// By the name, or by the interpreter that its first line names.
+fn is_named_phar(file: &FileHead<'_>) -> bool {
+    let line = file.start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    file.path.ends_with(b".phar") || (line.starts_with(b"#!") && line.ends_with_str("php"))
 }
 
 /// An archive that is walked.

@@ -6,8 +6,9 @@ use inscan_facts::content::Content;
 use inscan_facts::window::read_exact_at;
 
 use crate::parse::executable::{self, Executable};
+use crate::parse::fixtures::is_fixtures;
 use crate::problem::OPAQUE;
-use crate::{Analyzer, Facts, FileHead, Pattern, Result, Want};
+use crate::{Analyzer, Facts, FileHead, Pattern, Result, Want, path};
 use inscan_facts::entropy::entropy;
 
 /// How much of a program's code is looked at to tell whether it is packed.
@@ -25,6 +26,19 @@ const SIZE_OF_NODE: u64 = 16 << 20;
 const SECTIONS_OF_NODE: [&[u8]; 2] = [b".note.node.sea", b"__NODE_SEA_BLOB"];
 
 const SQUASHFS: &[u8] = b"hsqs";
+/// Archives, file systems and disks that are not read, by their first bytes.
+const CLOSED: [(&[u8], &str); 10] = [
+    (b"7z\xbc\xaf\x27\x1c", "an archive of 7-Zip"),
+    (b"Rar!\x1a\x07", "an archive of RAR"),
+    (b"070701", "an archive of cpio"),
+    (b"070702", "an archive of cpio"),
+    (b"070707", "an archive of cpio"),
+    (b"MSCF\0\0\0\0", "a cabinet of Windows"),
+    (b"QFI\xfb", "a disk of QEMU"),
+    (b"KDMV", "a disk of VMware"),
+    (b"vhdxfile", "a disk of Hyper-V"),
+    (b"LUKS\xba\xbe", "an encrypted disk"),
+];
 
 pub(crate) struct OpaqueProgram;
 
@@ -40,6 +54,7 @@ impl Analyzer for OpaqueProgram {
     fn wants(&self) -> Vec<Want> {
         let mut wants = executable::wants();
         wants.push(Want::inspect_heads(Pattern::Magic(SQUASHFS), 0));
+        wants.extend(CLOSED.map(|(magic, _)| Want::inspect_heads(Pattern::Magic(magic), 0)));
         wants
     }
 
@@ -47,6 +62,14 @@ impl Analyzer for OpaqueProgram {
         if is_squashfs(file) {
             let message = "an image of squashfs, as snaps are: what it is made of cannot be seen";
             out.hidden_here(OPAQUE, message);
+            return Ok(());
+        }
+        if let Some((_, what)) = CLOSED.iter().find(|(magic, _)| file.start.starts_with(magic)) {
+            let message = format!("{what}: what it is made of cannot be seen");
+            match path::parts(path::parent(file.path)).any(is_fixtures) {
+                true => out.problem(message),
+                false => out.hidden_here(OPAQUE, message),
+            }
             return Ok(());
         }
         if let Some(what) = what_is_carried(file, content)? {
@@ -232,6 +255,9 @@ mod tests {
         };
         check(&image(4), Some("an image of squashfs, as snaps are"));
         check(&image(9), None);
+        check(b"7z\xbc\xaf\x27\x1c\0\x04", Some("an archive of 7-Zip"));
+        check(b"070701000000", Some("an archive of cpio"));
+        check(b"QFI\xfb\0\0\0\x03", Some("a disk of QEMU"));
         check(b"hsqs", None);
     }
 

@@ -12,6 +12,8 @@ pub enum Form {
     Tar,
     /// One file, which may be a tar.
     Packed(Packing),
+    /// PHP's, behind a script.
+    Phar,
 }
 
 /// By the first [`BLOCK`] bytes, or all that there are. An empty zip is none.
@@ -25,6 +27,11 @@ pub fn form_of(start: &[u8]) -> Option<Form> {
     }
     let block = start.first_chunk::<BLOCK>()?;
     (block[0] != 0 && is_header(block)).then_some(Form::Tar)
+}
+
+/// Whether a script has an archive of PHP behind it.
+pub fn is_phar(content: &dyn Content) -> bool {
+    crate::phar::is_one(content)
 }
 
 /// Whether a zip without a remark is at the end of something else.

@@ -7,7 +7,8 @@
 
 mod form;
 mod packed;
+mod phar;
 mod walk;
 
-pub use form::{Form, form_of, is_zip_behind};
+pub use form::{Form, form_of, is_phar, is_zip_behind};
 pub use walk::{Fault, Limits, Visitor, walk};

@@ -11,6 +11,7 @@ use inscan_zip::{Data, Zip};
 
 use crate::form::{Form, form_of};
 use crate::packed::{Counted, TOO_MUCH, unpacked};
+use crate::phar;
 
 /// What looks at the members. Names are as the archive writes them, without `./` or `/` in front;
 /// `within` is the archive in the archive: empty, or `inner.tgz:`.
@@ -101,6 +102,41 @@ impl Walk<'_> {
             Form::Zip => self.zip(content, place),
             Form::Tar => self.tar(At { content, position: 0 }, Some(content), place),
             Form::Packed(packing) => self.packed(packing, Box::new(stream(content)), place),
+            Form::Phar => self.phar(content, place),
+        }
+    }
+
+    fn phar(&mut self, content: &dyn Content, place: Place<'_>) {
+        let members = match phar::members(content) {
+            Ok(members) => members,
+            Err(error) => return self.fault(place, b"", of_format(&error)),
+        };
+        for member in members {
+            if !self.counts(place) {
+                break;
+            }
+            let name = plain(&member.name);
+            let Some(window) = Window::new(content, member.offset, member.stored) else {
+                let message = "it lies beyond the end of the archive".to_owned();
+                self.fault(place, name, Fault::Damaged(message));
+                break;
+            };
+            let outcome = match member.packing {
+                phar::Packing::Stored => self.file_in_place(&window, name, place),
+                phar::Packing::Deflated => {
+                    let reader = flate2::bufread::DeflateDecoder::new(stream(&window));
+                    let mut reader = Counted { reader, left: self.left };
+                    self.file_as_it_comes(&mut reader, name, member.size, place)
+                }
+                phar::Packing::Bzip2 => {
+                    let reader = bzip2::bufread::BzDecoder::new(stream(&window));
+                    let mut reader = Counted { reader, left: self.left };
+                    self.file_as_it_comes(&mut reader, name, member.size, place)
+                }
+            };
+            if let Err(error) = outcome {
+                self.fault(place, name, of_reading(&error));
+            }
         }
     }
 
@@ -323,9 +359,10 @@ impl Walk<'_> {
         if let Err(error) = begun
             && form.is_none()
         {
+            let fault = of_reading(&error);
             // Only its first bytes are those of a compressed file, or there is nothing in it.
-            if !start.is_empty() || error.kind() == io::ErrorKind::QuotaExceeded {
-                self.fault(place, b"", of_reading(&error));
+            if !start.is_empty() || !matches!(fault, Fault::Damaged(_)) {
+                self.fault(place, b"", fault);
             }
             return;
         }

@@ -94,6 +94,59 @@ fn a_compressed_program_is_a_member_without_the_ending() {
     check("x.gz", b"\x1f\x8bno", MOST, &[]);
 }
 
+/// As PHP writes it, by its documentation.
+fn phar(members: &[(&str, &[u8], bool)]) -> Vec<u8> {
+    let deflated = |bytes: &[u8]| {
+        let most = flate2::Compression::best();
+        let mut encoder = flate2::read::DeflateEncoder::new(bytes, most);
+        let mut out = Vec::new();
+        encoder.read_to_end(&mut out).unwrap();
+        out
+    };
+    let number = |number: usize| (number as u32).to_le_bytes().to_vec();
+    let mut list = [number(members.len()), vec![0x11, 0], number(0), number(0), number(0)].concat();
+    let mut data = Vec::new();
+    for (name, content, is_packed) in members {
+        let stored = if *is_packed { deflated(content) } else { content.to_vec() };
+        list.extend([number(name.len()), name.as_bytes().to_vec()].concat());
+        list.extend(
+            [number(<[u8]>::len(content)), number(0), number(stored.len()), number(0)].concat(),
+        );
+        list.extend([number(if *is_packed { 0x1000 } else { 0 } | 0o644), number(0)].concat());
+        data.extend(stored);
+    }
+    let script = b"#!/usr/bin/env php\n<?php\nPhar::mapPhar(); __HALT_COMPILER(); ?>\r\n";
+    [&script[..], &number(list.len()), &list, &data].concat()
+}
+
+#[test]
+fn archives_of_php_are_read_behind_their_script() {
+    let archive =
+        phar(&[("a/b.json", b"one", true), ("c.json", b"two", false), ("run", PROGRAM, true)]);
+    let read = |archive: &[u8]| {
+        let mut seen = Seen::default();
+        walk(Form::Phar, &archive, b"x.phar", MOST, &mut seen);
+        seen.0
+    };
+    assert!(crate::is_phar(&&archive[..]));
+    assert_eq!(read(&archive), ["a/b.json = one", "c.json = two", "run = 5000 bytes"]);
+    for cut in 0..archive.len() {
+        read(&archive[..cut]);
+    }
+}
+
+#[test]
+fn what_would_take_much_memory_to_decompress_is_said() {
+    // The header of a frame with a window of 256 MiB, and of a stream with a dictionary of 1 GiB.
+    let zstd = [&b"\x28\xb5\x2f\xfd\x00\x90"[..], b"\x01\0\0"].concat();
+    let xz = include_bytes!("large-dictionary.xz");
+    for packed in [&zstd[..], xz] {
+        let mut seen = Seen::default();
+        walk(form_of(packed).unwrap(), &packed, b"x", MOST, &mut seen);
+        assert!(seen.0.len() == 1 && seen.0[0].contains("OverLimit"), "{:?}", seen.0);
+    }
+}
+
 #[test]
 fn what_is_not_read_is_said() {
     let whole = gzip(&tar(&SOME));
