@@ -18,6 +18,25 @@ pub(crate) fn now() -> Millis {
     now
 }
 
+pub(crate) fn timestamp(at: Millis) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// `2026-11-30T10:00:00Z`.
+pub(crate) fn iso(at: Millis) -> String {
+    timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// With milliseconds.
+pub(crate) fn iso_millis(at: Millis) -> String {
+    timestamp(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Reads either.
+pub(crate) fn parse(text: &str) -> Option<Millis> {
+    text.parse::<Timestamp>().ok().map(|at| at.as_millisecond())
+}
+
 /// For tests that live through months: how far the clock of this thread is ahead.
 #[cfg(test)]
 pub(crate) mod ahead {
@@ -36,23 +55,4 @@ pub(crate) mod ahead {
     pub(crate) fn set(ahead: Millis) {
         AHEAD.set(ahead);
     }
-}
-
-pub(crate) fn timestamp(at: Millis) -> Timestamp {
-    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// `2026-11-30T10:00:00Z`.
-pub(crate) fn iso(at: Millis) -> String {
-    timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// With milliseconds.
-pub(crate) fn iso_millis(at: Millis) -> String {
-    timestamp(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-/// Reads either.
-pub(crate) fn parse(text: &str) -> Option<Millis> {
-    text.parse::<Timestamp>().ok().map(|at| at.as_millisecond())
 }

@@ -76,6 +76,7 @@ fn packages_of_the_legacy_engines_documents_match_as_the_documents_do() {
 
 /// Documents and a database of one's own: `INSCAN_DOCUMENTS` (a folder of them) and `INSCAN_DB`.
 #[test]
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
 fn packages_of_given_documents_match_as_the_documents_do() {
     let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let (Some(folder), Some(file)) = (given("INSCAN_DOCUMENTS"), given("INSCAN_DB")) else {

@@ -540,7 +540,7 @@ impl Reader<'_> {
     fn tripled(&self, start: usize, close: [u8; 3]) -> Option<(Range<usize>, Form)> {
         let rest = self.rest(start);
         let limit = &rest[..rest.len().min(MAX_VALUE)];
-        let end = bstr::ByteSlice::find(limit, &close)?;
+        let end = bstr::ByteSlice::find(limit, close)?;
         (!limit[..end].contains(&b'\n')).then_some((start..start + end, Form::Quoted))
     }
 

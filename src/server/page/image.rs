@@ -35,10 +35,8 @@ pub(super) fn page(asked: Asked) -> Result<Answer> {
             bundle.ok_or_else(|| Problem::not_found("There is no active policy bundle."))?;
         Ok::<_, Problem>((image, name, bundle))
     })?;
-    let tab = match asked.query.get("tab") {
-        Some(tab @ ("packages" | "history")) => tab,
-        _ => "findings",
-    };
+    let is_tab = |tab: &&str| matches!(*tab, "packages" | "history");
+    let tab = asked.query.get("tab").filter(is_tab).unwrap_or("findings");
     let here = format!("/images/{}", encoded(&image.digest));
     let mut given = verdict(&asked, &image, &name, &bundle)?;
     given["name"] = name.as_str().into();

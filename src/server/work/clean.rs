@@ -194,6 +194,7 @@ mod tests {
 
     /// Each week two images come and are judged for two weeks, and much happens.
     #[test]
+    #[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
     fn sizes_stay_level_in_24_months() {
         let testing = Testing::new(|settings| {
             settings.keep = 60 * DAY;
