@@ -173,19 +173,23 @@ impl<'a> Fields<'a> {
     /// Members that look like the end of an exception, and are none that is known: an exception
     /// that was to end would never do.
     pub(super) fn no_expiry_but(&self, known: &[&str], findings: &mut Findings) {
-        const WORDS: [&str; 9] = [
-            "deadline", "enddate", "endson", "expir", "lastday", "notafter", "ttl", "until",
-            "validto",
-        ];
+        let hint = format!("write `{}`", known.join("` or `"));
         for (key, node) in self.entries {
-            let letters: String =
-                key.to_lowercase().chars().filter(|char| char.is_alphanumeric()).collect();
-            let is_end = WORDS.iter().any(|word| letters.contains(word));
-            if is_end && !known.contains(&key.as_str()) {
+            if looks_like_expiry(key) && !known.contains(&key.as_str()) {
                 let place = Place { path: self.below(key), at: Some(node.at) };
                 let problem = Problem::new(place, "is not known, so that the exception has no end");
-                findings.wrong(problem.hint(format!("write `{}`", known.join("` or `"))));
+                findings.wrong(problem.hint(hint.clone()));
             }
+        }
+    }
+
+    /// The same in what has no end at all: only the items of a list of exceptions have one.
+    pub(super) fn no_expiry(&self, findings: &mut Findings) {
+        for (key, node) in self.entries.iter().filter(|(key, _)| looks_like_expiry(key)) {
+            let place = Place { path: self.below(key), at: Some(node.at) };
+            let problem = Problem::new(place, "is not known here, and ends nothing");
+            findings
+                .wrong(problem.hint("write `expires_on` in each exception (`items`) that ends"));
         }
     }
 
@@ -203,6 +207,17 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+/// Whether a member says by its name when something ends.
+fn looks_like_expiry(key: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "deadline", "enddate", "endson", "expir", "lastday", "notafter", "ttl", "until", "validto",
+    ];
+    let letters: String =
+        key.to_lowercase().chars().filter(|char| char.is_alphanumeric()).collect();
+    matches!(&letters[..], "end" | "ends" | "exp")
+        || WORDS.iter().any(|word| letters.contains(word))
 }
 
 /// A text, or in YAML what is written as one.

@@ -146,6 +146,7 @@ fn policy(node: &Node, path: &str, findings: &mut Findings) -> Option<Policy> {
     for (node, path) in fields.list(&["rules"], false, findings) {
         rules.extend(rule(node, &path, findings));
     }
+    fields.no_expiry(findings);
     fields.unknown(&["rules"], findings);
     let name = fields.optional_text(&["name"], findings);
     let comment = fields.optional_text(&["comment"], findings);
@@ -162,6 +163,7 @@ fn rule(node: &Node, path: &str, findings: &mut Findings) -> Option<Rule> {
     for (node, path) in fields.list(&PARAMS, true, findings) {
         given.extend(param(node, &path, findings));
     }
+    fields.no_expiry(findings);
     let known = ["gate", "trigger", "action", "why", "remedy"].iter().chain(&PARAMS).copied();
     fields.unknown(&known.collect::<Vec<_>>(), findings);
     let mut remark = |name| fields.optional_text(&[name], findings);
@@ -199,6 +201,7 @@ fn whitelist(node: &Node, path: &str, findings: &mut Findings) -> Option<Whiteli
     for (node, path) in fields.list(&["items"], false, findings) {
         items.extend(item(node, &path, findings));
     }
+    fields.no_expiry(findings);
     fields.unknown(&["items"], findings);
     let name = fields.optional_text(&["name"], findings);
     Some(Whitelist { id, name, items, faults, place })
@@ -299,6 +302,7 @@ fn mapping(node: &Node, path: &str, findings: &mut Findings) -> Option<Mapping> 
     let whitelist_ids = fields.texts(&WHITELIST_IDS, findings);
     let known = ["registry", "repository", "image", "policy_id", "policy_ids"];
     let known: Vec<_> = known.iter().chain(&WHITELIST_IDS).copied().collect();
+    fields.no_expiry(findings);
     fields.unknown(&known, findings);
     let mut faults = Vec::new();
     if one.is_some() && !many.is_empty() {
@@ -335,6 +339,7 @@ fn image_rule(node: &Node, path: &str, findings: &mut Findings) -> Option<ImageR
     let fields = Fields::of(node, path, findings)?;
     let name = fields.required_text(&["name"], findings);
     let selector = selector(&fields, findings);
+    fields.no_expiry(findings);
     fields.unknown(&["registry", "repository", "image"], findings);
     name?;
     Some(ImageRule { selector: selector?, document: node.value() })

@@ -127,6 +127,23 @@ fn both_spellings_and_the_items_of_others_are_read() {
 }
 
 #[test]
+fn an_end_where_nothing_ends_is_an_error() {
+    let list = "whitelists:\n  - {id: w, version: 1_0, items: [], expires_on: 2026-01-31}\n";
+    for (text, key) in [
+        (
+            yaml(ALWAYS).replace("policy_ids: [p]", "policy_ids: [p]\n    expires: 2026-01-31"),
+            "expires",
+        ),
+        (yaml(ALWAYS) + list, "expires_on"),
+    ] {
+        for mode in [Mode::Strict, Mode::Tolerant] {
+            let problems = read(&text, mode).unwrap_err().join("\n");
+            assert!(problems.contains(key) && problems.contains("ends nothing"), "{problems}");
+        }
+    }
+}
+
+#[test]
 fn slips_of_the_pen_are_told() {
     let text = yaml(ALWAYS).replace("policy_ids: [p]", "policy_ids: [p]\n    whitelist_id: []");
     let bundle = read(&text, Mode::Tolerant).unwrap();
