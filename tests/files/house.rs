@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/python-regex", &[]),
     ("crates/report", &["document", "evaluate", "facts", "judge"]),
     ("crates/sbom", &["facts"]),
-    ("crates/secrets", &["contract", "facts", "zip"]),
+    ("crates/secrets", &["archives", "contract", "facts"]),
     ("crates/store", &["net"]),
     ("crates/tar", &[]),
     ("crates/vulndb", &["facts", "net", "tar", "zip"]),

@@ -227,6 +227,32 @@ fn members_of_archives_are_searched_as_files() {
 }
 
 #[test]
+fn an_archive_is_one_whatever_its_name_and_what_is_before_it() {
+    use inscan_test_support::{gzip, tar, zip};
+    let text = format!("x\ngithub={}\n", token());
+    let settings = [("etc/app.env", text.as_bytes())];
+    let inner = gzip(&tar(&settings));
+    let script = [&b"#!/bin/sh\nexec java -jar $0\n"[..], &zip(&settings)].concat();
+    for (path, bytes, member) in [
+        ("srv/a.tgz", gzip(&tar(&settings)), "etc/app.env"),
+        ("srv/a", gzip(&tar(&settings)), "etc/app.env"),
+        ("srv/a.tar", tar(&settings), "etc/app.env"),
+        ("srv/a.b", zip(&settings), "etc/app.env"),
+        ("srv/a.jar", script, "etc/app.env"),
+        ("srv/a.zip", zip(&[("b.tgz", &inner[..])]), "b.tgz:etc/app.env"),
+    ] {
+        let facts = Image::new([(path, bytes)]).run(&secrets());
+        let [Fact::Secret(found)] = &facts.facts[..] else { panic!("{path}: {:?}", facts.facts) };
+        let place = (found.member.as_ref().map(ToString::to_string), found.line);
+        assert_eq!(place, (Some(member.to_owned()), 2), "{path}");
+        assert_eq!(facts.problems, [], "{path}");
+    }
+    let deep = zip(&[("b.tgz", &gzip(&tar(&[("c.tgz", &inner[..])]))[..])]);
+    let facts = Image::new([("srv/a.zip", deep)]).run(&secrets());
+    assert!(facts.facts.is_empty() && facts.problems.len() == 1, "{:?}", facts.problems);
+}
+
+#[test]
 fn pictures_have_no_tokens() {
     let picture = "iVBORw0KGgoAAAANSUhEUgAAq8W7".repeat(60);
     let token = format!("EAA{}", "w798WWudfE7jJMeVFFlyVurq6kqK19E1ww1v5nU2vtyMLR9r");
