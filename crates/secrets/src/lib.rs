@@ -753,7 +753,7 @@ fn rule_in_binary<'a>(
 ) -> Option<(&'a str, Severity, Range<usize>)> {
     // Nothing before the keyword belongs to it: texts stand side by side.
     let rest = &bytes[keyword..bytes.len().min(keyword + MAX_MATCH_LEN)];
-    if !rule.is_strong() && !rule.in_binary || !rule.has_least(rest) {
+    if !rule.is_strong() && rule.in_binary.is_empty() || !rule.has_least(rest) {
         return None;
     }
     let (_, secret) = matched(rule.regex_in_binary(), rule, rest, 0, 0)?;

@@ -117,9 +117,9 @@ pub(super) struct Rule {
     /// `DB_PASSWORD`, a path.
     #[serde(default)]
     pub(super) low_stand_ins: bool,
-    /// True if what looks drawn at random counts in binary files, though the keywords are short.
+    /// Keywords that are short, and count in binary files before what looks drawn at random.
     #[serde(default)]
-    pub(super) in_binary: bool,
+    pub(super) in_binary: Vec<String>,
     /// True where programs have names of that form, so that it is looked for in texts alone.
     #[serde(default)]
     pub(super) text_only: bool,
@@ -201,7 +201,7 @@ impl Rule {
 
     /// Whether one of its keywords is looked for in binary files.
     fn counts_in_binary(&self, keyword: &str) -> bool {
-        self.is_strong() || self.in_binary && keyword.len() >= 4
+        self.is_strong() || self.in_binary.iter().any(|one| one == keyword)
     }
 
     /// Whether nothing but a provider's tokens has the form of a match: it has a prefix that
