@@ -102,7 +102,14 @@ fn findings(asked: Asked) -> Result<Answer> {
     {
         if !text(name).is_empty() {
             values.push(text(name).into());
-            wanted.push_str(&format!(" AND {column} = ${}", values.len()));
+            let value = match name {
+                "image" => format!(
+                    "(SELECT id FROM image WHERE account = $1 AND digest = ${})",
+                    values.len()
+                ),
+                _ => format!("${}", values.len()),
+            };
+            wanted.push_str(&format!(" AND {column} = {value}"));
         }
     }
     if !text("severity").is_empty() {
@@ -114,8 +121,8 @@ fn findings(asked: Asked) -> Result<Answer> {
          FROM finding JOIN package_finding ON package_finding.finding = finding.id \
          JOIN package ON package.id = package_finding.package \
          JOIN image_package ON image_package.package = package.id \
-         JOIN image ON image.id = image_package.image \
-         WHERE image.account = $1 AND (finding.id, package.id, image.id) > ($2, $3, $4) {wanted} \
+         CROSS JOIN image \
+         WHERE image.id = image_package.image AND image.account = $1 AND (finding.id, package.id, image.id) > ($2, $3, $4) {wanted} \
          ORDER BY finding.id, package.id, image.id LIMIT $5"
     );
     asked.app.store.read(|tx| {

@@ -185,9 +185,10 @@ fn images_of(
     piece: Piece,
 ) -> Result<(Vec<i64>, i64)> {
     let ids = json!(packages).to_string();
+    // `CROSS JOIN`: SQLite then begins with the packages, and not with all images of the account.
     let found = tx.rows(
-        "SELECT DISTINCT image.id FROM image_package JOIN image ON image.id = image_package.image \
-         WHERE image_package.package IN {numbers:$1} AND image.account = $2 ORDER BY image.id LIMIT $3 OFFSET $4",
+        "SELECT DISTINCT image.id FROM image_package CROSS JOIN image \
+         WHERE image.id = image_package.image AND image_package.package IN {numbers:$1} AND image.account = $2 ORDER BY image.id LIMIT $3 OFFSET $4",
         values![&ids, account, piece.most, piece.skipped],
     )?;
     let found = found.into_iter().map(Row::int).collect::<Result<Vec<_>>>()?;
@@ -196,8 +197,8 @@ fn images_of(
         return Ok((found, piece.skipped + count));
     }
     let total = tx.row(
-        "SELECT COUNT(DISTINCT image.id) FROM image_package JOIN image ON image.id = image_package.image \
-         WHERE image_package.package IN {numbers:$1} AND image.account = $2",
+        "SELECT COUNT(DISTINCT image.id) FROM image_package CROSS JOIN image \
+         WHERE image.id = image_package.image AND image_package.package IN {numbers:$1} AND image.account = $2",
         values![&ids, account],
     )?;
     Ok((found, total.map_or(Ok(0), Row::int)?))
@@ -211,8 +212,8 @@ pub(crate) fn with_package(
 ) -> Result<Vec<(i64, Package)>> {
     let sql = format!(
         "SELECT DISTINCT image_package.image, package.name, package.version, package.kind FROM package \
-         JOIN image_package ON image_package.package = package.id \
-         WHERE {OF_PACKAGE} AND image_package.image IN {{numbers:$4}} \
+         CROSS JOIN image_package \
+         WHERE image_package.package = package.id AND {OF_PACKAGE} AND image_package.image IN {{numbers:$4}} \
          ORDER BY image_package.image, package.version, package.kind"
     );
     let rows = tx.rows(&sql, values![by.name, by.version, by.kind, json!(images).to_string()])?;
