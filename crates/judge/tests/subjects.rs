@@ -1,5 +1,7 @@
 //! What is found package by package beside what is found in whole documents: it is the same.
 
+#![allow(clippy::print_stdout, reason = "figures for who runs it with --nocapture")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -163,6 +163,7 @@ fn ids(app: &App, sql: &str) -> Result<Vec<i64>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::print_stdout, reason = "figures for who runs it with --nocapture")]
 mod tests {
     use std::fs::File;
     use std::time::{Duration, SystemTime};
