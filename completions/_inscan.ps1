@@ -1041,6 +1041,8 @@ Register-ArgumentCompleter -Native -CommandName 'inscan' -ScriptBlock {
             [CompletionResult]::new('--scan-memory', '--scan-memory', [CompletionResultType]::ParameterName, 'How much memory the analysis of an image here may take')
             [CompletionResult]::new('--watch-every', '--watch-every', [CompletionResultType]::ParameterName, 'How often watched tags and repositories are looked at')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'For how many days former verdicts, former analyses and events are kept')
+            [CompletionResult]::new('--keep-versions', '--keep-versions', [CompletionResultType]::ParameterName, 'Of each name, how many images before the newest are kept, also those older than `--keep`')
+            [CompletionResult]::new('--keep-images', '--keep-images', [CompletionResultType]::ParameterName, 'For how many days an image is kept that is neither analyzed nor judged any longer')
             [CompletionResult]::new('--unknown-images', '--unknown-images', [CompletionResultType]::ParameterName, 'What an admission controller is told about an image that is not known')
             [CompletionResult]::new('--authfile', '--authfile', [CompletionResultType]::ParameterName, 'The file with credentials, as `podman login --authfile` and `docker login` write it [default: REGISTRY_AUTH_FILE, else the usual places of podman and docker]')
             [CompletionResult]::new('--registries-conf', '--registries-conf', [CompletionResultType]::ParameterName, 'The file with mirrors, other locations and blocked hosts [default: registries.conf and registries.conf.d where podman has them]')

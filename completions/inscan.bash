@@ -3852,7 +3852,7 @@ _inscan() {
             return 0
             ;;
         inscan__subcmd__serve)
-            opts="-q -h --listen --role --data --database --database-password-file --key-file --objects --objects-credentials --admin-token-file --tls-cert --tls-key --db --workers --lease --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --unknown-images --allow-private-webhooks --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help backup restore migrate check user token help"
+            opts="-q -h --listen --role --data --database --database-password-file --key-file --objects --objects-credentials --admin-token-file --tls-cert --tls-key --db --workers --lease --max-upload --max-uploads --scan-time --scan-memory --watch-every --keep --keep-versions --keep-images --unknown-images --allow-private-webhooks --authfile --registries-conf --offline --cacert --client-cert --client-key --insecure-tls --plain-http --connect-timeout --stall-timeout --retries --config --quiet --progress --color --max-memory --error-format --help backup restore migrate check user token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3935,6 +3935,14 @@ _inscan() {
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-versions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-images)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

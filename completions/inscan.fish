@@ -1067,6 +1067,8 @@ complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l scan-memory -d 'How much memory the analysis of an image here may take' -r
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l watch-every -d 'How often watched tags and repositories are looked at' -r
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l keep -d 'For how many days former verdicts, former analyses and events are kept' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l keep-versions -d 'Of each name, how many images before the newest are kept, also those older than `--keep`' -r
+complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l keep-images -d 'For how many days an image is kept that is neither analyzed nor judged any longer' -r
 complete -c inscan -n "__fish_inscan_using_subcommand serve; and not __fish_seen_subcommand_from backup restore migrate check user token help" -l unknown-images -d 'What an admission controller is told about an image that is not known' -r -f -a "allow\t'It may run, with a warning'
 deny\t'It may not run'
 scan\t'It may not run, and is analyzed here'"

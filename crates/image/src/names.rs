@@ -172,7 +172,8 @@ impl Asking<'_, '_> {
         let mut wants: Vec<_> = wants.into_iter().filter(|(_, want)| is_by_name(want)).collect();
         wants.retain(|(analyzer, _)| {
             let analyzer = &self.analyzers[*analyzer];
-            analyzer.hides() != Hides::Nothing && analyzer.may_read(name)
+            // What the legacy engine lists goes by the entries of layers.
+            !matches!(analyzer.hides(), Hides::Nothing | Hides::Files) && analyzer.may_read(name)
         });
         if wants.is_empty() {
             return;
