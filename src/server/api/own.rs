@@ -98,7 +98,7 @@ fn findings(asked: Asked) -> Result<Answer> {
     let mut wanted = String::new();
     let mut values = values![asked.account(), finding, package, image, limit + 1].to_vec();
     for (name, column) in
-        [("id", "finding.vuln"), ("package", "package.name"), ("image", "image.digest")]
+        [("id", "finding.vuln"), ("package", "package.name"), ("image", "image.id")]
     {
         if !text(name).is_empty() {
             values.push(text(name).into());

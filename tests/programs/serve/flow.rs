@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use inscan_test_support::{DATABASE, IMAGE, need_programs};
 use serde_json::{Value, json};
@@ -38,6 +39,40 @@ fn an_image_is_uploaded_judged_and_read_back() {
     // The document goes in as it is, and comes back so.
     let document = server.get(&format!("/api/inscan/v1/documents/{digest}"));
     assert!(document["document"].is_array(), "{document}");
+}
+
+#[test]
+fn findings_are_found_by_image_vulnerability_package_and_severity() {
+    if !need_programs(&["curl"]) {
+        return;
+    }
+    let server = Server::start(&["--db", DATABASE]);
+    server.upload(IMAGE, &["--tag", "registry.example/team/demo:1"]);
+    let ask = |by: &str| {
+        let answer = server.get(&format!("/api/inscan/v1/findings?limit=1000{by}"));
+        answer["findings"].as_array().unwrap().clone()
+    };
+    // They are matched behind the answer.
+    let begun = Instant::now();
+    let mut all = ask("");
+    while all.is_empty() && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(100));
+        all = ask("");
+    }
+    let one = all.first().expect("a finding");
+    let of = |value: &Value| value.as_str().unwrap().to_owned();
+    let (image, id) = (of(&one["image"]), of(&one["id"]));
+    let (package, severity) = (of(&one["package"]["name"]), of(&one["severity"]));
+    assert_eq!(ask(&format!("&image={image}")), all);
+    for (by, is_meant) in [
+        (format!("&id={id}"), &(|it: &Value| it["id"] == id.as_str()) as &dyn Fn(&Value) -> bool),
+        (format!("&package={package}"), &|it| it["package"]["name"] == package.as_str()),
+        (format!("&severity={severity}&image={image}"), &|it| it["severity"] == severity.as_str()),
+    ] {
+        let expected: Vec<_> = all.iter().filter(|it| is_meant(it)).cloned().collect();
+        assert_eq!(ask(&by), expected, "{by}");
+    }
+    assert_eq!(ask(&format!("&image=sha256:{}", "0".repeat(64))), Vec::<Value>::new());
 }
 
 #[test]
