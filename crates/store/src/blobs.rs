@@ -35,6 +35,7 @@ const CONDEMNED: Millis = 10 * 60 * 1000;
 /// Contents that are asked about at once.
 const PIECE: usize = 500;
 /// How often a damaged or broken answer of object storage is asked for again.
+#[cfg(feature = "s3")]
 const READS: u32 = 4;
 
 /// Where contents are.
@@ -128,6 +129,7 @@ impl Blobs {
     ///
     /// # Errors
     /// Where the folder is not there and cannot be made, or the bucket cannot be used.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "a folder is its own place"))]
     pub fn open(contents: &Contents, temporary: &Path) -> Result<Blobs> {
         let temporary = match contents {
             Contents::Folder(folder) => folder.clone(),
