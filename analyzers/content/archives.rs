@@ -92,7 +92,7 @@ impl Analyzer for Archives {
         if self.is_named(file.path) {
             return Ok(());
         }
-        let unpacked = MAX_UNPACKED.min(out.looks_left().saturating_mul(512));
+        let unpacked = MAX_UNPACKED.min(out.inflatable());
         let limits = Limits { depth: MAX_DEPTH, members: MAX_MEMBERS, held: MAX_HELD, unpacked };
         let mut opened = Opened {
             archives: self,

@@ -201,11 +201,10 @@ pub(crate) fn of_image(app: &App, image: i64) -> Result<()> {
                 add_to_images(tx, &ids)
             })?;
         }
-        let is_counted = app.store.add(|tx| {
+        return app.store.add(|tx| {
             tx.alone(ALONE)?;
             sum_of(tx, image)
         });
-        return is_counted;
     }
     // Nothing is known of vulnerabilities; how many packages there are is.
     app.store.write(|tx| {

@@ -137,16 +137,7 @@ pub(super) fn headers(response: &mut Response<Body>) {
 
 /// For a query or a part of a path.
 fn encoded(text: &str) -> String {
-    let mut all = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                all.push(char::from(byte))
-            }
-            _ => all.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    all
+    percent::encoded(text, percent::UNRESERVED)
 }
 
 /// An address of these parameters; those that are empty are left out.

@@ -7,6 +7,7 @@ use inscan_store::{Row, Tx, values};
 use serde_json::Value as Json;
 
 use super::answer::Result;
+use super::model::images::IS_NEWEST;
 use super::work::alert;
 
 /// The newest image of a tag.
@@ -18,11 +19,8 @@ pub(crate) struct Watched {
     pub(crate) digest: String,
 }
 
-const NEWEST: &str = "SELECT tag.account, tag.fulltag, image.id, image.digest FROM tag \
-    JOIN image ON image.id = tag.image \
-    WHERE image.analysis IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tag AS newer WHERE newer.account = tag.account \
-      AND newer.fulltag = tag.fulltag AND (newer.detected_at > tag.detected_at \
-        OR (newer.detected_at = tag.detected_at AND newer.image > tag.image))) ";
+const ANALYZED: &str = "SELECT tag.account, tag.fulltag, image.id, image.digest FROM tag \
+    JOIN image ON image.id = tag.image WHERE image.analysis IS NOT NULL AND ";
 
 fn read(row: Row) -> Result<Watched> {
     let mut fields = row.fields();
@@ -33,7 +31,7 @@ fn read(row: Row) -> Result<Watched> {
 /// Those that wait for `policy_eval` or `vuln_update`, each once, in order.
 pub(crate) fn images(tx: &Tx<'_>, trigger: &str) -> Result<Vec<Watched>> {
     let sql = format!(
-        "{NEWEST} AND EXISTS (SELECT 1 FROM subscription WHERE subscription.account = tag.account \
+        "{ANALYZED} {IS_NEWEST} AND EXISTS (SELECT 1 FROM subscription WHERE subscription.account = tag.account \
            AND subscription.key = tag.fulltag AND subscription.kind = $1 AND subscription.active = 1)"
     );
     let mut all: Vec<Watched> =
@@ -48,7 +46,7 @@ pub(crate) fn images(tx: &Tx<'_>, trigger: &str) -> Result<Vec<Watched>> {
         }
     }
     for (account, alerts) in alerts {
-        let sql = format!("{NEWEST} AND tag.account = $1");
+        let sql = format!("{ANALYZED} {IS_NEWEST} AND tag.account = $1");
         for row in tx.rows(&sql, values![&account])? {
             let one = read(row)?;
             if alerts.iter().any(|alert| alert::covers(alert, &one.fulltag)) {

@@ -24,11 +24,8 @@ pub(super) struct Inside {
     seen: Vec<Seen>,
 }
 
-#[derive(Default)]
-struct Seen {
-    /// With what `inspect` stated of them.
-    facts: BTreeMap<BString, Facts>,
-}
+/// What one analyzer wanted, with what its `inspect` stated of each.
+type Seen = BTreeMap<BString, Facts>;
 
 impl Inside {
     /// For so many analyzers.
@@ -60,7 +57,7 @@ impl Inside {
                 Err(error) => return out.hidden_here(MALFORMED, error),
             }
         }
-        self.seen[analyzer].facts.entry(name.into()).or_insert_with(|| out.beside());
+        self.seen[analyzer].entry(name.into()).or_insert_with(|| out.beside());
     }
 
     pub(super) fn inspect(
@@ -79,7 +76,7 @@ impl Inside {
             problem.path.get_or_insert_with(|| file.path.into());
         }
         if !facts.facts.is_empty() || !facts.problems.is_empty() {
-            self.seen[number].facts.insert(file.path.into(), facts);
+            self.seen[number].insert(file.path.into(), facts);
         }
     }
 
@@ -93,7 +90,7 @@ impl Inside {
     ) -> Facts {
         let mut all = out.beside();
         for (number, analyzer) in analyzers.iter().enumerate() {
-            if self.seen[number].facts.is_empty() {
+            if self.seen[number].is_empty() {
                 continue;
             }
             let mut found = out.beside();
@@ -103,7 +100,7 @@ impl Inside {
             }
             all.facts.extend(revised(&self.seen[number], found.facts));
             all.problems.extend(found.problems);
-            let stated = self.seen[number].facts.values();
+            let stated = self.seen[number].values();
             all.problems.extend(stated.flat_map(|facts| facts.problems.iter().cloned()));
         }
         let distribution = all.facts.iter().find_map(|fact| match fact {
@@ -147,7 +144,7 @@ fn revised(seen: &Seen, later: Vec<Fact>) -> Vec<Fact> {
             other => facts.push(other),
         }
     }
-    let stated = seen.facts.values().flat_map(|facts| facts.packages());
+    let stated = seen.values().flat_map(|facts| facts.packages());
     facts.extend(stated.map(|package| {
         let revised = told.iter().find(|(it, _)| it == package).map(|(_, by)| by);
         let mut package = revised.unwrap_or(package).clone();
@@ -201,7 +198,7 @@ impl Files for View<'_> {
     }
 
     fn wanted(&self) -> Vec<FileInfo> {
-        self.seen.facts.keys().filter_map(|name| self.get(name)).collect()
+        self.seen.keys().filter_map(|name| self.get(name)).collect()
     }
 
     fn list(&self, directory: &[u8]) -> Vec<BString> {
@@ -211,7 +208,7 @@ impl Files for View<'_> {
     }
 
     fn facts(&self, path: &[u8]) -> &[Fact] {
-        self.seen.facts.get(path.as_bstr()).map_or(&[], |facts| &facts.facts)
+        self.seen.get(path.as_bstr()).map_or(&[], |facts| &facts.facts)
     }
 }
 

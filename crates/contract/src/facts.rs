@@ -283,6 +283,11 @@ impl Facts {
         self.looked(bytes >> 9);
     }
 
+    /// How many more bytes may come out of archives.
+    pub fn inflatable(&self) -> u64 {
+        self.looks_left().saturating_mul(1 << 9)
+    }
+
     /// How much more may be looked at.
     pub fn looks_left(&self) -> u64 {
         self.taken.room.as_ref().map_or(u64::MAX, |room| room.0.looks.left())

@@ -52,8 +52,6 @@ pub(super) const SUFFIXES: [&str; 34] = [
 pub(super) const MAX_ARCHIVE: u64 = 512 << 20;
 /// Bytes that the members of one archive may have together, inflated.
 const MAX_INFLATED: u64 = 128 << 20;
-/// As many bytes as are taken out of compressed ones in the time of one look.
-const BYTES_OF_LOOK: u64 = 512;
 /// What tells an archive.
 const BLOCK: usize = 512;
 /// Members of one archive, and archives within archives.
@@ -206,7 +204,7 @@ struct Search<'o> {
 impl Search<'_> {
     fn walk(&mut self, form: Form, content: &dyn Content, name: &[u8]) {
         let left = MAX_INFLATED.saturating_sub(self.inflated);
-        let unpacked = left.min(self.out.looks_left().saturating_mul(BYTES_OF_LOOK));
+        let unpacked = left.min(self.out.inflatable());
         let depth = MAX_DEPTH - 1 - self.depth;
         let limits = Limits { depth, members: MAX_MEMBERS, held: MAX_INFLATED, unpacked };
         let unpacked = walk(form, content, name, limits, self);

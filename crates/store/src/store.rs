@@ -11,6 +11,8 @@ use crate::{Error, Failed, Millis, Result, Tx};
 
 /// How often a unit of work is begun again where two were in each other's way.
 const TRIES: u32 = 25;
+/// Two that begin at once do a step of the schema once.
+const SCHEMA: i64 = 747_371;
 
 /// Where the rows are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl Store {
         let words = store.words();
         // By `add`: it must see what another has done while it waited for the lock.
         let missing = store.add(|tx| {
-            store.lock_schema(tx)?;
+            tx.alone(SCHEMA)?;
             migrate::missing(tx, &schemas, words)
         })?;
         let all: usize = schemas.iter().map(|schema| schema.steps.len()).sum();
@@ -107,7 +109,7 @@ impl Store {
                 store.back_up(all - missing)?;
             }
             store.add(|tx| {
-                store.lock_schema(tx)?;
+                tx.alone(SCHEMA)?;
                 migrate::run(tx, &schemas, words, now())
             })?;
         }
@@ -239,18 +241,6 @@ impl Store {
             Database::Sqlite(_) => |step| step.sqlite,
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => |step| step.postgres,
-        }
-    }
-
-    /// Two that begin at once do a step once.
-    fn lock_schema(&self, tx: &Tx<'_>) -> Result<()> {
-        match &self.arm {
-            // A unit of work that changes is alone: nothing has to be locked.
-            Database::Sqlite(_) => tx.script(""),
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => {
-                tx.rows("SELECT 1 FROM pg_advisory_xact_lock(747371)", &[]).map(drop)
-            }
         }
     }
 

@@ -97,19 +97,14 @@ fn findings(asked: Asked) -> Result<Answer> {
     // Only what is asked for stands in the question, so that the indexes of both databases are used.
     let mut wanted = String::new();
     let mut values = values![asked.account(), finding, package, image, limit + 1].to_vec();
-    for (name, column) in
-        [("id", "finding.vuln"), ("package", "package.name"), ("image", "image.id")]
-    {
+    for (name, before, behind) in [
+        ("id", "finding.vuln = ", ""),
+        ("package", "package.name = ", ""),
+        ("image", "image.id = (SELECT id FROM image WHERE account = $1 AND digest = ", ")"),
+    ] {
         if !text(name).is_empty() {
             values.push(text(name).into());
-            let value = match name {
-                "image" => format!(
-                    "(SELECT id FROM image WHERE account = $1 AND digest = ${})",
-                    values.len()
-                ),
-                _ => format!("${}", values.len()),
-            };
-            wanted.push_str(&format!(" AND {column} = {value}"));
+            wanted.push_str(&format!(" AND {before}${}{behind}", values.len()));
         }
     }
     if !text("severity").is_empty() {

@@ -133,29 +133,36 @@ pub(crate) fn all(tx: &Tx<'_>, account: &str) -> Result<Vec<Image>> {
     tx.rows(sql, values![account])?.into_iter().map(image).collect()
 }
 
-/// The registries of an account's tags, each looked up behind the one before.
+/// The registries of an account's tags.
 pub(crate) fn registries(tx: &Tx<'_>, account: &str) -> Result<Vec<String>> {
-    let rows = tx.rows(
-        "WITH RECURSIVE each(name) AS (SELECT MIN(registry) FROM tag WHERE account = $1 UNION ALL \
-           SELECT (SELECT MIN(registry) FROM tag WHERE account = $1 AND registry > each.name) FROM each \
-           WHERE each.name IS NOT NULL) \
-         SELECT name FROM each WHERE name IS NOT NULL ORDER BY name",
-        values![account],
-    )?;
-    rows.into_iter().map(Row::text).collect()
+    distinct(tx, account, "tag", "registry")
 }
 
-/// The same of where images come from.
+/// Where an account's images come from.
 pub(crate) fn origins(tx: &Tx<'_>, account: &str) -> Result<Vec<String>> {
-    let rows = tx.rows(
-        "WITH RECURSIVE each(name) AS (SELECT MIN(origin) FROM image WHERE account = $1 UNION ALL \
-           SELECT (SELECT MIN(origin) FROM image WHERE account = $1 AND origin > each.name) FROM each \
-           WHERE each.name IS NOT NULL) \
-         SELECT name FROM each WHERE name IS NOT NULL ORDER BY name",
-        values![account],
-    )?;
-    rows.into_iter().map(Row::text).collect()
+    distinct(tx, account, "image", "origin")
 }
+
+/// The few values of a column among many rows, each looked up behind the one before.
+fn distinct(
+    tx: &Tx<'_>,
+    account: &str,
+    table: &'static str,
+    column: &'static str,
+) -> Result<Vec<String>> {
+    let sql = format!(
+        "WITH RECURSIVE each(name) AS (SELECT MIN({column}) FROM {table} WHERE account = $1 UNION ALL \
+           SELECT (SELECT MIN({column}) FROM {table} WHERE account = $1 AND {column} > each.name) FROM each \
+           WHERE each.name IS NOT NULL) \
+         SELECT name FROM each WHERE name IS NOT NULL ORDER BY name"
+    );
+    tx.rows(&sql, values![account])?.into_iter().map(Row::text).collect()
+}
+
+/// That a row of `tag` is the newest of its name.
+pub(crate) const IS_NEWEST: &str = "NOT EXISTS (SELECT 1 FROM tag AS newer WHERE newer.account = tag.account \
+    AND newer.fulltag = tag.fulltag AND (newer.detected_at > tag.detected_at \
+      OR (newer.detected_at = tag.detected_at AND newer.image > tag.image)))";
 
 const TAG: &str = "SELECT image, fulltag, registry, repo, tag, dockerfile, created_at, updated_at, detected_at FROM tag ";
 
@@ -183,8 +190,12 @@ pub(crate) fn tags_of(tx: &Tx<'_>, image: i64) -> Result<Vec<Tag>> {
 /// All tags of some images, by image, newest first.
 pub(crate) fn tags_of_rows(tx: &Tx<'_>, ids: &[i64]) -> Result<BTreeMap<i64, Vec<Tag>>> {
     let sql = format!("{TAG} WHERE image IN {{numbers:$1}} ORDER BY detected_at DESC, fulltag");
+    by_image(tx.rows(&sql, values![json!(ids).to_string()])?)
+}
+
+fn by_image(rows: Vec<Row>) -> Result<BTreeMap<i64, Vec<Tag>>> {
     let mut tags: BTreeMap<i64, Vec<Tag>> = BTreeMap::new();
-    for row in tx.rows(&sql, values![json!(ids).to_string()])? {
+    for row in rows {
         let tag = tag(row)?;
         tags.entry(tag.image).or_default().push(tag);
     }
@@ -197,19 +208,9 @@ pub(crate) fn tags_by_image(
     account: &str,
     history: bool,
 ) -> Result<BTreeMap<i64, Vec<Tag>>> {
-    let newest = "AND NOT EXISTS (SELECT 1 FROM tag AS newer WHERE newer.account = tag.account \
-        AND newer.fulltag = tag.fulltag AND (newer.detected_at > tag.detected_at \
-          OR (newer.detected_at = tag.detected_at AND newer.image > tag.image)))";
-    let sql = format!(
-        "{TAG} WHERE account = $1 {} ORDER BY detected_at DESC, fulltag",
-        if history { "" } else { newest }
-    );
-    let mut tags: BTreeMap<i64, Vec<Tag>> = BTreeMap::new();
-    for row in tx.rows(&sql, values![account])? {
-        let tag = tag(row)?;
-        tags.entry(tag.image).or_default().push(tag);
-    }
-    Ok(tags)
+    let which = if history { String::new() } else { format!("AND {IS_NEWEST}") };
+    let sql = format!("{TAG} WHERE account = $1 {which} ORDER BY detected_at DESC, fulltag");
+    by_image(tx.rows(&sql, values![account])?)
 }
 
 /// A name in its parts, with what Docker adds to a short one.

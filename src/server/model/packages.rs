@@ -152,7 +152,8 @@ pub(crate) fn images_with_package(
     piece: Piece,
 ) -> Result<(Vec<i64>, i64)> {
     let ByPackage { name, version, kind } = by;
-    let ids = package_ids(tx, OF_PACKAGE, values![name, version, kind])?;
+    let sql = format!("SELECT package.id FROM package WHERE {OF_PACKAGE}");
+    let ids = numbers(tx, &sql, values![name, version, kind])?;
     images_of(tx, account, &ids, piece)
 }
 
@@ -168,14 +169,12 @@ pub(crate) fn images_with_vulnerability(
          JOIN package ON package.id = package_finding.package WHERE {OF_FINDING}"
     );
     let ByVulnerability { vuln, namespace, package, severity, vendor_only } = by;
-    let rows = tx.rows(&sql, values![vuln, namespace, package, severity, vendor_only])?;
-    let ids = rows.into_iter().map(Row::int).collect::<Result<Vec<_>>>()?;
+    let ids = numbers(tx, &sql, values![vuln, namespace, package, severity, vendor_only])?;
     images_of(tx, account, &ids, piece)
 }
 
-fn package_ids(tx: &Tx<'_>, which: &str, values: &[inscan_store::Value]) -> Result<Vec<i64>> {
-    let sql = format!("SELECT package.id FROM package WHERE {which}");
-    tx.rows(&sql, values)?.into_iter().map(Row::int).collect()
+fn numbers(tx: &Tx<'_>, sql: &str, values: &[inscan_store::Value]) -> Result<Vec<i64>> {
+    tx.rows(sql, values)?.into_iter().map(Row::int).collect()
 }
 
 fn images_of(
@@ -187,19 +186,19 @@ fn images_of(
     let ids = json!(packages).to_string();
     // Their tables are joined only where another account has images: one look-up for each of thousands.
     let others = "SELECT 1 FROM image WHERE account < $1 UNION ALL SELECT 1 FROM image WHERE account > $1 LIMIT 1";
-    let rows = match tx.row(others, values![account])? {
-        None => tx.rows(
-            "SELECT image FROM image_package WHERE package IN {numbers:$1}",
-            values![&ids],
-        )?,
+    let mut all = match tx.row(others, values![account])? {
+        None => {
+            let sql = "SELECT image FROM image_package WHERE package IN {numbers:$1}";
+            numbers(tx, sql, values![&ids])?
+        }
         // `CROSS JOIN`: SQLite then begins with the packages, and not with all images of the account.
-        Some(_) => tx.rows(
+        Some(_) => numbers(
+            tx,
             "SELECT image.id FROM image_package CROSS JOIN image \
              WHERE image.id = image_package.image AND image_package.package IN {numbers:$1} AND image.account = $2",
             values![&ids, account],
         )?,
     };
-    let mut all = rows.into_iter().map(Row::int).collect::<Result<Vec<_>>>()?;
     all.sort_unstable();
     all.dedup();
     let number = |number: i64| usize::try_from(number).unwrap_or_default();

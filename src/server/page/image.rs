@@ -11,12 +11,12 @@ use crate::server::answer::{Answer, Problem, Result};
 use crate::server::asked::Asked;
 use crate::server::clock;
 use crate::server::judging::{self, How, Verdict};
+use crate::server::matching::SEVERITIES;
 use crate::server::model::bundles::{self, Bundle};
 use crate::server::model::images::{self, FullTag, Image};
 
 /// Reasons that are shown; the API has all.
 const REASONS: usize = 30;
-const SEVERITIES: [&str; 6] = ["critical", "high", "medium", "low", "negligible", "unknown"];
 
 pub(super) fn page(asked: Asked) -> Result<Answer> {
     let (image, name, bundle) = asked.app.store.read(|tx| {
